@@ -1,0 +1,205 @@
+//! The quantized intermediate representation: integers only, the hinge every later stage reads.
+//!
+//! A [`Model`] is a list of [`Node`]s in topological order over 8-bit activation [`Tensor`]s. Everything a
+//! node needs to compute its output exactly is in the node: centered weights, biases, zero points and the
+//! float32 requantization multipliers of onnxruntime's kernels. How the ONNX file spelled it (QOperator or
+//! QDQ) is gone, so two files with the same arithmetic have the same [`ModelId`].
+
+mod bounds;
+mod canonical;
+
+pub use bounds::{AccumulatorRange, BoundsError};
+pub use canonical::ModelId;
+
+/// The 8-bit element type of an activation tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Elem {
+    /// Signed, `-128..=127`.
+    I8,
+    /// Unsigned, `0..=255`.
+    U8,
+}
+
+impl Elem {
+    /// The smallest value of the type.
+    pub const fn min(self) -> i32 {
+        match self {
+            Self::I8 => -128,
+            Self::U8 => 0,
+        }
+    }
+
+    /// The largest value of the type.
+    pub const fn max(self) -> i32 {
+        self.min() + 255
+    }
+
+    /// Whether `value` is a value of the type.
+    pub const fn contains(self, value: i32) -> bool {
+        self.min() <= value && value <= self.max()
+    }
+}
+
+/// Index of a tensor in [`Model::tensors`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TensorId(pub usize);
+
+/// An 8-bit activation tensor, flattened in row-major order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tensor {
+    /// Element type.
+    pub elem: Elem,
+    /// Number of elements, batch dimension 1 included.
+    pub len: usize,
+    /// Smallest and largest value an element can take: the whole type for a model input, the clamp of the
+    /// producing node otherwise.
+    pub range: (i32, i32),
+}
+
+/// Affine quantization `real = (q - zero_point) * scale` of a tensor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quantization {
+    /// Finite and positive.
+    pub scale: f32,
+    /// A value of the tensor's element type.
+    pub zero_point: i32,
+}
+
+/// A model input: its integers are in the statement.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Input {
+    /// Name in the ONNX graph; callers address the input by it.
+    pub name: String,
+    /// Shape in the ONNX graph, a symbolic batch dimension replaced by 1.
+    pub shape: Vec<usize>,
+    /// The tensor it fills.
+    pub tensor: TensorId,
+    /// Present when the ONNX input is float32: the leading QuantizeLinear, done outside the circuit.
+    pub quantize: Option<Quantization>,
+}
+
+/// A model output: its integers are in the statement.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// Name in the ONNX graph.
+    pub name: String,
+    /// Shape in the ONNX graph, a symbolic batch dimension replaced by 1.
+    pub shape: Vec<usize>,
+    /// The tensor whose integers are proven.
+    pub tensor: TensorId,
+    /// What the ONNX graph does with these integers after the last quantized operator, outside the circuit.
+    pub tail: Vec<Tail>,
+}
+
+/// A trailing operator that is applied to a proven output outside the circuit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Tail {
+    /// DequantizeLinear: float32 from the proven integers.
+    Dequantize(Quantization),
+    /// float32 Softmax over the innermost dimension of this many elements.
+    Softmax {
+        /// Length of the normalized dimension.
+        len: usize,
+    },
+}
+
+/// Float32 requantization of an int32 accumulator, as onnxruntime's kernels do it.
+///
+/// `y = clamp(rne(fl(float32(acc) * multiplier)) + zero_point, lo, hi)`, `fl` one float32 rounding, `rne`
+/// rounding half to even.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Requantize {
+    /// One float32 multiplier per output channel: `fl(fl(sx * sw) / sy)`, finite and positive.
+    pub multipliers: Vec<f32>,
+    /// Zero point of the output tensor.
+    pub zero_point: i32,
+    /// Smallest output: the type's minimum or an absorbed Relu / Clip.
+    pub lo: i32,
+    /// Largest output.
+    pub hi: i32,
+}
+
+/// `y = requantize(W (x - input_zero_point) + bias)` for a vector x.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FullyConnected {
+    /// Length of x.
+    pub inputs: usize,
+    /// Length of y.
+    pub outputs: usize,
+    /// Weights with their zero point subtracted, `-255..=255`, row-major `[outputs][inputs]`.
+    pub weights: Vec<i16>,
+    /// One int32 per output.
+    pub bias: Vec<i32>,
+    /// Zero point of x.
+    pub input_zero_point: i32,
+    /// From accumulators to outputs; one multiplier per output.
+    pub requantize: Requantize,
+}
+
+impl FullyConnected {
+    /// The weights of one output, in input order.
+    ///
+    /// # Panics
+    /// If `output >= self.outputs`.
+    pub fn row(&self, output: usize) -> &[i16] {
+        &self.weights[output * self.inputs..][..self.inputs]
+    }
+}
+
+/// What a node computes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// A fully connected layer with its requantization.
+    FullyConnected(FullyConnected),
+}
+
+/// One operator application.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Name for messages; means nothing and is not part of the model id.
+    pub name: String,
+    /// What it computes.
+    pub op: Op,
+    /// The tensor it reads.
+    pub input: TensorId,
+    /// The tensor it defines.
+    pub output: TensorId,
+}
+
+/// A quantized network: a named integer function.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// All activation tensors.
+    pub tensors: Vec<Tensor>,
+    /// Operators in an order where every tensor is defined before it is read.
+    pub nodes: Vec<Node>,
+    /// Inputs in graph order.
+    pub inputs: Vec<Input>,
+    /// Outputs in graph order.
+    pub outputs: Vec<Output>,
+}
+
+impl Model {
+    /// The tensor with this id.
+    ///
+    /// # Panics
+    /// If the id is not of this model.
+    pub fn tensor(&self, id: TensorId) -> &Tensor {
+        &self.tensors[id.0]
+    }
+
+    /// Multiply-accumulates of one inference.
+    pub fn macs(&self) -> u64 {
+        self.nodes
+            .iter()
+            .map(|node| match &node.op {
+                Op::FullyConnected(layer) => layer.inputs as u64 * layer.outputs as u64,
+            })
+            .sum()
+    }
+
+    /// Activations of one inference, inputs included.
+    pub fn activations(&self) -> usize {
+        self.tensors.iter().map(|tensor| tensor.len).sum()
+    }
+}

@@ -1,0 +1,154 @@
+//! Canonical bytes of a model and the model id.
+//!
+//! Every field that decides what is computed or how callers address it is written in a fixed order, integers
+//! little-endian, every list and string preceded by its length, every variant by a tag: two models have the
+//! same bytes exactly when they are the same function with the same interface. Node names are left out.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use super::{Elem, FullyConnected, Input, Model, Op, Output, Quantization, Requantize, Tail, Tensor};
+
+/// sha256 of the canonical bytes of a [`Model`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub struct ModelId(pub [u8; 32]);
+
+impl fmt::Display for ModelId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for ModelId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ModelId({self})")
+    }
+}
+
+const DOMAIN: &[u8] = b"lemma-model-v1";
+
+impl Model {
+    /// The canonical encoding, see the module documentation.
+    pub fn canonical_bytes(&self) -> Vec<u8> {
+        let mut out = Encoder(DOMAIN.to_vec());
+        out.list(&self.tensors, Encoder::tensor);
+        out.list(&self.nodes, |out, node| {
+            out.len(node.input.0);
+            out.len(node.output.0);
+            match &node.op {
+                Op::FullyConnected(layer) => {
+                    out.tag(0);
+                    out.fully_connected(layer);
+                }
+            }
+        });
+        out.list(&self.inputs, Encoder::input);
+        out.list(&self.outputs, Encoder::output);
+        out.0
+    }
+
+    /// The model's identity.
+    pub fn id(&self) -> ModelId {
+        ModelId(Sha256::digest(self.canonical_bytes()).into())
+    }
+}
+
+struct Encoder(Vec<u8>);
+
+impl Encoder {
+    fn tag(&mut self, tag: u8) {
+        self.0.push(tag);
+    }
+
+    fn len(&mut self, len: usize) {
+        self.0.extend((len as u64).to_le_bytes());
+    }
+
+    fn int(&mut self, value: i32) {
+        self.0.extend(value.to_le_bytes());
+    }
+
+    fn float(&mut self, value: f32) {
+        self.0.extend(value.to_bits().to_le_bytes());
+    }
+
+    fn list<T>(&mut self, items: &[T], mut item: impl FnMut(&mut Self, &T)) {
+        self.len(items.len());
+        for each in items {
+            item(self, each);
+        }
+    }
+
+    fn string(&mut self, text: &str) {
+        self.list(text.as_bytes(), |out, byte| out.tag(*byte));
+    }
+
+    fn shape(&mut self, shape: &[usize]) {
+        self.list(shape, |out, dim| out.len(*dim));
+    }
+
+    fn elem(&mut self, elem: Elem) {
+        self.tag(match elem {
+            Elem::I8 => 0,
+            Elem::U8 => 1,
+        });
+    }
+
+    fn tensor(&mut self, tensor: &Tensor) {
+        self.elem(tensor.elem);
+        self.len(tensor.len);
+        self.int(tensor.range.0);
+        self.int(tensor.range.1);
+    }
+
+    fn quantization(&mut self, quantization: &Quantization) {
+        self.float(quantization.scale);
+        self.int(quantization.zero_point);
+    }
+
+    fn requantize(&mut self, requantize: &Requantize) {
+        self.list(&requantize.multipliers, |out, multiplier| out.float(*multiplier));
+        self.int(requantize.zero_point);
+        self.int(requantize.lo);
+        self.int(requantize.hi);
+    }
+
+    fn fully_connected(&mut self, layer: &FullyConnected) {
+        self.len(layer.inputs);
+        self.len(layer.outputs);
+        self.list(&layer.weights, |out, weight| out.0.extend(weight.to_le_bytes()));
+        self.list(&layer.bias, |out, bias| out.int(*bias));
+        self.int(layer.input_zero_point);
+        self.requantize(&layer.requantize);
+    }
+
+    fn input(&mut self, input: &Input) {
+        self.string(&input.name);
+        self.shape(&input.shape);
+        self.len(input.tensor.0);
+        match &input.quantize {
+            None => self.tag(0),
+            Some(quantization) => {
+                self.tag(1);
+                self.quantization(quantization);
+            }
+        }
+    }
+
+    fn output(&mut self, output: &Output) {
+        self.string(&output.name);
+        self.shape(&output.shape);
+        self.len(output.tensor.0);
+        self.list(&output.tail, |out, tail| match tail {
+            Tail::Dequantize(quantization) => {
+                out.tag(0);
+                out.quantization(quantization);
+            }
+            Tail::Softmax { len } => {
+                out.tag(1);
+                out.len(*len);
+            }
+        });
+    }
+}

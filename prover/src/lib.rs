@@ -1,0 +1,1 @@
+//! Keys, proofs, artifacts and offline verification for Lemma circuits.
