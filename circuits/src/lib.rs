@@ -3,5 +3,7 @@
 //! Data flows one way: ONNX bytes -> [`ir::Model`] -> plan -> circuit + witness. This crate is pure: it
 //! reads no files, starts no threads, asks no clock and draws no randomness.
 
+pub mod edge;
 pub mod ir;
+pub mod reference;
 pub mod requantize;
