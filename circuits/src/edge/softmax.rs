@@ -4,8 +4,8 @@
 ///
 /// onnxruntime picks by the processor. The kernels share the exponential's polynomial and differ in the
 /// number of partial sums, so in the order of the sum, and in how far below the maximum an element still
-/// counts. On 23,000 random rows of up to 2,000 elements their normal results are at most ten float32 steps
-/// apart; three rows in five are equal.
+/// counts. On 30,000 random rows of up to 2,000 elements, results
+/// above 1e-30 were at most ten float32 steps apart, and three rows in five were equal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SoftmaxKernel {
     /// Processors with AVX-512F: 16 partial sums, exponentials down to the smallest subnormal.
