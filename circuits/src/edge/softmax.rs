@@ -4,8 +4,8 @@
 ///
 /// onnxruntime picks by the processor. The kernels share the exponential's polynomial and differ in the
 /// number of partial sums, so in the order of the sum, and in how far below the maximum an element still
-/// counts. On 30,000 random rows of up to 2,000 elements, results
-/// above 1e-30 were at most ten float32 steps apart, and three rows in five were equal.
+/// counts. On 30,000 random rows of up to 2,000 elements, results above 1e-30 were at most ten float32 steps
+/// apart, and three rows in five were equal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SoftmaxKernel {
     /// Processors with AVX-512F: 16 partial sums, exponentials down to the smallest subnormal.
@@ -18,8 +18,8 @@ pub enum SoftmaxKernel {
 
 /// Replaces one row by its softmax, `exp(x - max) / sum exp(x - max)`.
 ///
-/// Bit-exact with onnxruntime 1.31.1 on the processors of `kernel`. The arithmetic, every line one float32
-/// rounding unless marked exact:
+/// Bit-exact with onnxruntime 1.31.1 on the processors of `kernel`. The arithmetic, in which every operation
+/// rounds once to float32, a fused multiply-add being one operation:
 /// - `x' = max(x - max, least)`, with `least` where the kernel's exponentials end;
 /// - `m = rne(x' / ln 2)`, by adding and subtracting 1.5 * 2^23 with a fused multiply-add;
 /// - `r = x' - m ln 2`, fused, ln 2 in two parts (Cody and Waite) whose first has few enough bits for
