@@ -7,8 +7,10 @@
 mod chip;
 pub mod circuit;
 mod compiled;
+pub mod edge;
 pub mod ir;
 pub mod plan;
+pub mod reference;
 pub mod requantize;
 pub mod statement;
 pub mod witness;

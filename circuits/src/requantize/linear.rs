@@ -201,7 +201,8 @@ impl Bounds {
             if slope <= 0 {
                 return None;
             }
-            let needed = (i128::from(from.output - to.output) << s) + 1;
+            let rise = i128::from(from.output) - i128::from(to.output);
+            let needed = (rise << s) + 1;
             m = u64::try_from((needed + slope - 1).div_euclid(slope)).ok()?;
         }
         None

@@ -125,6 +125,17 @@ fn a_form_on_a_range_is_exact_on_every_part_of_it() {
 }
 
 #[test]
+fn a_layer_of_a_real_model_is_exact_at_every_accumulator() {
+    // The first layer of the MLPerf Tiny autoencoder: all 255 thresholds are inside its range.
+    let (multiplier, (lo, hi)) = (0.002_979_507_7, (-1_665_549, 1_604_826));
+    let form = form((lo, hi), multiplier, -128, I8).unwrap();
+    assert_eq!(form.s, 29);
+    for acc in lo..=hi {
+        assert_eq!(clamped(&form, acc, I8), i128::from(requantize(acc, multiplier, -128, -128, 127)));
+    }
+}
+
+#[test]
 fn thresholds_that_float32_moves_off_every_line_have_no_form() {
     // At 2^29 accumulators round to multiples of 32: thresholds are no longer evenly spaced to within one.
     let (range, multiplier) = ((-(1 << 29), 1 << 29), 2.9e-7);
