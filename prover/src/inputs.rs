@@ -17,7 +17,9 @@ mod npy;
 mod npz;
 mod write;
 
-use lemma_circuits::ir::{Elem, Input, Model};
+use lemma_circuits::edge::quantize_input;
+use lemma_circuits::ir::Elem;
+use lemma_circuits::statement::{Interface, Port};
 
 use array::Array;
 pub use error::InputError;
@@ -42,51 +44,59 @@ pub const MAX_RANK: usize = 8;
 ///
 /// # Errors
 /// [`InputError`] names the array, what was expected and what the file holds.
-pub fn read(bytes: &[u8], model: &Model, row: Option<usize>) -> Result<Vec<Vec<i32>>, InputError> {
+pub fn read(bytes: &[u8], interface: &Interface, row: Option<usize>) -> Result<Vec<Vec<i32>>, InputError> {
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(InputError::FileTooLarge { limit: MAX_FILE_BYTES, got: bytes.len() as u64 });
     }
     if bytes.starts_with(b"PK") {
-        npz::read(bytes, model, row)
+        npz::read(bytes, interface, row)
     } else if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{') {
-        json::read(bytes, model, row)
+        json::read(bytes, interface, row)
     } else {
-        Err(InputError::UnknownFormat { expected: describe_inputs(model) })
+        Err(InputError::UnknownFormat { expected: describe_inputs(interface) })
     }
 }
 
-/// The model's inputs as a person reads them, such as `x: int8[1,64], y: float32[1,10]`.
-pub fn describe_inputs(model: &Model) -> String {
-    model.inputs.iter().map(|input| describe(model, input)).collect::<Vec<_>>().join(", ")
+/// The inputs as a person reads them, such as `x: int8[1,64], y: float32[1,10]`.
+pub fn describe_inputs(interface: &Interface) -> String {
+    interface.inputs.iter().map(describe_input).collect::<Vec<_>>().join(", ")
 }
 
-fn describe(model: &Model, input: &Input) -> String {
-    format!("{}: {}", input.name, type_and_shape(element_name(model, input), &input.shape))
+fn describe_input(port: &Port) -> String {
+    format!("{}: {}", port.name, type_and_shape(given_type(port), &port.shape))
 }
 
 /// The element type a caller supplies for this input: `float32` when the model quantizes it, else the
 /// tensor's own type.
-pub fn element_name(model: &Model, input: &Input) -> &'static str {
-    match (input.quantize, model.tensor(input.tensor).elem) {
-        (Some(_), _) => "float32",
-        (None, Elem::I8) => "int8",
-        (None, Elem::U8) => "uint8",
+pub fn given_type(port: &Port) -> &'static str {
+    match port.quantize {
+        Some(_) => "float32",
+        None => elem_name(port.elem),
     }
 }
 
-fn type_and_shape(element: &str, shape: &[usize]) -> String {
+/// numpy's name of an element type.
+pub const fn elem_name(elem: Elem) -> &'static str {
+    match elem {
+        Elem::I8 => "int8",
+        Elem::U8 => "uint8",
+    }
+}
+
+/// A type and a shape as a person reads them, such as `int8[1,64]`.
+pub fn type_and_shape(element: &str, shape: &[usize]) -> String {
     let dimensions: Vec<String> = shape.iter().map(usize::to_string).collect();
     format!("{element}[{}]", dimensions.join(","))
 }
 
-/// One array of the file as the integers of one model input.
-fn integers(model: &Model, input: &Input, array: Array) -> Result<Vec<i32>, InputError> {
-    match input.quantize {
-        None => array.integers(&input.name, model.tensor(input.tensor).elem),
+/// One array of the file as the integers of one input.
+fn integers(port: &Port, array: Array) -> Result<Vec<i32>, InputError> {
+    match port.quantize {
+        None => array.integers(&port.name, port.elem),
         Some(quantization) => {
-            let elem = model.tensor(input.tensor).elem;
-            let floats = array.floats(&input.name)?;
-            Ok(lemma_circuits::edge::quantize_input(&floats, quantization, elem))
+            let floats = array.floats(&port.name)?;
+            let not_finite = |source| InputError::Quantize { name: port.name.clone(), source };
+            quantize_input(&floats, quantization, port.elem).map_err(not_finite)
         }
     }
 }

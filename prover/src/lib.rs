@@ -14,6 +14,7 @@
 pub mod digest;
 pub mod env;
 pub mod envelope;
+pub mod inputs;
 pub mod measure;
 pub mod params;
 pub mod progress;

@@ -1,50 +1,36 @@
 //! Model outputs: the proven integers, and what the ONNX graph makes of them outside the circuit.
 
 use lemma_circuits::edge::{SoftmaxKernel, apply_tail};
-use lemma_circuits::ir::{Elem, Model, Output, Tail};
-use lemma_prover::inputs::{NamedArray, Values, json_nested};
+use lemma_circuits::ir::{Elem, Tail};
+use lemma_circuits::statement::Port;
+use lemma_prover::inputs::{NamedArray, Values, elem_name, json_nested};
 use serde_json::{Map, Value};
 
 use super::failure::Failure;
 
-/// One output of a run.
+/// One tensor of a run or a statement.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer {
-    /// Name in the ONNX graph.
-    pub(crate) name: String,
-    shape: Vec<usize>,
-    elem: Elem,
+pub(crate) struct Answer<'a> {
+    port: &'a Port,
     /// The proven integers, row-major.
-    pub(crate) integers: Vec<i32>,
+    pub(crate) integers: &'a [i32],
     /// float32 values after the trailing operators, when there are any.
     pub(crate) floats: Option<Vec<f32>>,
-    softmax: bool,
 }
 
-/// The outputs of `model` with these integers, in graph order.
+/// Tensors with these integers, in port order.
 ///
 /// # Errors
-/// [`Failure::Internal`] when the integers are not this model's.
-pub(crate) fn answers<'a>(
-    model: &Model,
-    outputs: impl IntoIterator<Item = &'a [i32]>,
-) -> Result<Vec<Answer>, Failure> {
-    model.outputs.iter().zip(outputs).map(|(output, integers)| answer(model, output, integers)).collect()
-}
-
-fn answer(model: &Model, output: &Output, integers: &[i32]) -> Result<Answer, Failure> {
-    let floats = match output.tail.as_slice() {
-        [] => None,
-        tail => Some(apply_tail(integers, tail, softmax_kernel()).map_err(Failure::internal)?),
+/// [`Failure::Internal`] when the integers are not of these ports.
+pub(crate) fn answers<'a>(ports: &'a [Port], tensors: &'a [Vec<i32>]) -> Result<Vec<Answer<'a>>, Failure> {
+    let answer = |(port, integers): (&'a Port, &'a Vec<i32>)| {
+        let floats = match port.tail.as_slice() {
+            [] => None,
+            tail => Some(apply_tail(integers, tail, softmax_kernel()).map_err(Failure::internal)?),
+        };
+        Ok(Answer { port, integers, floats })
     };
-    Ok(Answer {
-        name: output.name.clone(),
-        shape: output.shape.clone(),
-        elem: model.tensor(output.tensor).elem,
-        integers: integers.to_vec(),
-        floats,
-        softmax: output.tail.iter().any(|operator| matches!(operator, Tail::Softmax { .. })),
-    })
+    ports.iter().zip(tensors).map(answer).collect()
 }
 
 /// The arithmetic of onnxruntime's Softmax on this machine's processor.
@@ -56,9 +42,9 @@ fn softmax_kernel() -> SoftmaxKernel {
     SoftmaxKernel::Avx512
 }
 
-impl Answer {
+impl Answer<'_> {
     fn integer_values(&self) -> Values {
-        match self.elem {
+        match self.port.elem {
             Elem::I8 => Values::I8(self.integers.iter().map(|value| *value as i8).collect()),
             Elem::U8 => Values::U8(self.integers.iter().map(|value| *value as u8).collect()),
         }
@@ -70,32 +56,28 @@ impl Answer {
     }
 
     fn json(&self) -> Value {
-        let element = match self.elem {
-            Elem::I8 => "int8",
-            Elem::U8 => "uint8",
-        };
         let mut object = Map::new();
-        object.insert("name".into(), self.name.clone().into());
-        object.insert("type".into(), element.into());
-        object.insert("shape".into(), self.shape.clone().into());
-        object.insert("integers".into(), json_nested(&self.shape, &self.integer_values()));
+        object.insert("name".into(), self.port.name.clone().into());
+        object.insert("type".into(), elem_name(self.port.elem).into());
+        object.insert("shape".into(), self.port.shape.clone().into());
+        object.insert("integers".into(), json_nested(&self.port.shape, &self.integer_values()));
         if let Some(floats) = &self.floats {
-            object.insert("floats".into(), json_nested(&self.shape, &Values::F32(floats.clone())));
+            object.insert("floats".into(), json_nested(&self.port.shape, &Values::F32(floats.clone())));
         }
         object.into()
     }
 }
 
 /// The outputs as the `outputs` list of every command's JSON.
-pub(crate) fn json(answers: &[Answer]) -> Value {
+pub(crate) fn json(answers: &[Answer<'_>]) -> Value {
     answers.iter().map(Answer::json).collect::<Vec<_>>().into()
 }
 
 /// The outputs as arrays `integers.NAME` and, with trailing operators, `floats.NAME`.
-pub(crate) fn arrays(answers: &[Answer]) -> Vec<NamedArray> {
-    let array = |kind: &str, answer: &Answer, values| NamedArray {
-        name: format!("{kind}.{}", answer.name),
-        shape: answer.shape.clone(),
+pub(crate) fn arrays(answers: &[Answer<'_>]) -> Vec<NamedArray> {
+    let array = |kind: &str, answer: &Answer<'_>, values| NamedArray {
+        name: format!("{kind}.{}", answer.port.name),
+        shape: answer.port.shape.clone(),
         values,
     };
     answers
@@ -109,17 +91,17 @@ pub(crate) fn arrays(answers: &[Answer]) -> Vec<NamedArray> {
 }
 
 /// The outputs for a person, at most 16 elements of each.
-pub(crate) fn text(answers: &[Answer]) -> String {
+pub(crate) fn text(answers: &[Answer<'_>]) -> String {
     answers.iter().map(Answer::text).collect::<Vec<_>>().join("\n")
 }
 
 const SHOWN: usize = 16;
 
-impl Answer {
+impl Answer<'_> {
     fn text(&self) -> String {
-        let mut lines = format!("{} {:?}\n  integers {}", self.name, self.shape, list(&self.integers, i32::to_string));
+        let mut lines = format!("{} {:?}\n  integers {}", self.port.name, self.port.shape, list(self.integers, i32::to_string));
         if let Some(floats) = &self.floats {
-            let kind = if self.softmax { "softmax " } else { "float32 " };
+            let kind = if self.port.tail.iter().any(|operator| matches!(operator, Tail::Softmax { .. })) { "softmax " } else { "float32 " };
             lines += &format!("\n  {kind} {}", list(floats, f32::to_string));
         }
         lines

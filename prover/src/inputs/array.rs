@@ -33,10 +33,13 @@ pub(super) struct Array {
 impl Array {
     /// The elements as integers of type `elem`.
     pub(super) fn integers(self, name: &str, elem: Elem) -> Result<Vec<i32>, InputError> {
-        let expected = integer_type(elem);
+        let expected = match elem {
+            Elem::I8 => "an integer in -128..=127",
+            Elem::U8 => "an integer in 0..=255",
+        };
         let wrong_type = |got: &str| InputError::ElementType {
             name: name.to_owned(),
-            expected: expected.name,
+            expected: super::elem_name(elem),
             got: got.to_owned(),
         };
         let values: Vec<(Option<i128>, String)> = match self.elements {
@@ -54,7 +57,7 @@ impl Array {
                     name: name.to_owned(),
                     index,
                     value: text,
-                    expected: expected.values,
+                    expected,
                 })
             })
             .collect()
@@ -88,19 +91,6 @@ impl Array {
                 values.iter().enumerate().map(|(index, v)| check(index, v.float(), v.to_string(), true)).collect()
             }
         }
-    }
-}
-
-/// How messages name an integer type.
-struct IntegerType {
-    name: &'static str,
-    values: &'static str,
-}
-
-fn integer_type(elem: Elem) -> IntegerType {
-    match elem {
-        Elem::I8 => IntegerType { name: "int8", values: "an integer in -128..=127" },
-        Elem::U8 => IntegerType { name: "uint8", values: "an integer in 0..=255" },
     }
 }
 

@@ -129,6 +129,14 @@ pub enum InputError {
         /// What it has to be.
         expected: &'static str,
     },
+    /// A float32 value has no integer.
+    #[error("array '{name}': {source}")]
+    Quantize {
+        /// The array.
+        name: String,
+        /// Which element, and why.
+        source: lemma_circuits::edge::EdgeError,
+    },
     /// The JSON text is malformed, or not of an accepted form.
     #[error("the JSON input is not {{\"name\": nested lists}} or {{\"input_data\": [...]}} with {expected}: {source}")]
     Json {

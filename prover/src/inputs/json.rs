@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use lemma_circuits::ir::Model;
+use lemma_circuits::statement::{Interface, Port};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::array::{Array, Elements, JsonNumber, RowOf, find_row};
@@ -12,40 +12,40 @@ use super::{InputError, MAX_JSON_NUMBERS, MAX_RANK, describe_inputs, integers};
 
 const EZKL_KEY: &str = "input_data";
 
-pub(super) fn read(bytes: &[u8], model: &Model, row: Option<usize>) -> Result<Vec<Vec<i32>>, InputError> {
+pub(super) fn read(bytes: &[u8], interface: &Interface, row: Option<usize>) -> Result<Vec<Vec<i32>>, InputError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let document = Document { model, remaining: MAX_JSON_NUMBERS };
+    let document = Document { interface, remaining: MAX_JSON_NUMBERS };
     let parsed = document.deserialize(&mut reader).and_then(|parsed| reader.end().map(|()| parsed));
     let mut parsed =
-        parsed.map_err(|source| InputError::Json { expected: describe_inputs(model), source })?;
+        parsed.map_err(|source| InputError::Json { expected: describe_inputs(interface), source })?;
     if let Some(name) = parsed.repeated {
         return Err(InputError::DuplicateArray { name });
     }
     if let Some(lists) = parsed.by_position {
-        return by_position(model, lists, row);
+        return by_position(interface, lists, row);
     }
     let mut read = Vec::new();
-    for input in &model.inputs {
+    for input in &interface.inputs {
         let nested = parsed.by_name.remove(&input.name).ok_or_else(|| InputError::MissingArray {
             name: input.name.clone(),
-            expected: describe_inputs(model),
+            expected: describe_inputs(interface),
             found: list_names(&parsed.names),
         })?;
         let shape = nested.shape();
         let row = find_row(&input.name, &shape, &input.shape, row)?;
-        read.push(integers(model, input, nested.array(row))?);
+        read.push(integers(input, nested.array(row))?);
     }
     Ok(read)
 }
 
 /// EZKL flattens every input to one list, in graph order.
-fn by_position(model: &Model, lists: Vec<Nested>, row: Option<usize>) -> Result<Vec<Vec<i32>>, InputError> {
-    if lists.len() != model.inputs.len() {
-        let (expected, got) = (model.inputs.len(), lists.len());
+fn by_position(interface: &Interface, lists: Vec<Nested>, row: Option<usize>) -> Result<Vec<Vec<i32>>, InputError> {
+    if lists.len() != interface.inputs.len() {
+        let (expected, got) = (interface.inputs.len(), lists.len());
         return Err(InputError::Count { what: "lists".to_owned(), expected, got });
     }
-    let convert = |(input, nested): (&lemma_circuits::ir::Input, Nested)| {
-        let len = model.tensor(input.tensor).len;
+    let convert = |(input, nested): (&Port, Nested)| {
+        let len = input.len();
         if nested.numbers.len() != len {
             let what = format!("values for '{}'", input.name);
             return Err(InputError::Count { what, expected: len, got: nested.numbers.len() });
@@ -53,9 +53,9 @@ fn by_position(model: &Model, lists: Vec<Nested>, row: Option<usize>) -> Result<
         if let Some(row) = row.filter(|row| *row > 0) {
             return Err(InputError::RowOutOfRange { name: input.name.clone(), rows: 1, row });
         }
-        integers(model, input, nested.array(RowOf { start: 0, len }))
+        integers(input, nested.array(RowOf { start: 0, len }))
     };
-    model.inputs.iter().zip(lists).map(convert).collect()
+    interface.inputs.iter().zip(lists).map(convert).collect()
 }
 
 /// What the document holds for this model.
@@ -69,7 +69,7 @@ struct Parsed {
 
 /// Reads the top-level object, keeping only the arrays the model wants.
 struct Document<'a> {
-    model: &'a Model,
+    interface: &'a Interface,
     remaining: usize,
 }
 
@@ -89,12 +89,12 @@ impl<'de> Visitor<'de> for Document<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Parsed, A::Error> {
-        let wanted = |name: &str| self.model.inputs.iter().any(|input| input.name == name);
+        let wanted = |name: &str| self.interface.inputs.iter().any(|input| input.name == name);
         let ezkl = !wanted(EZKL_KEY);
         let mut parsed = Parsed::default();
         while let Some(name) = map.next_key::<String>()? {
             let repeated = if ezkl && name == EZKL_KEY {
-                let lists = ListOfArrays { inputs: self.model.inputs.len(), remaining: &mut self.remaining };
+                let lists = ListOfArrays { inputs: self.interface.inputs.len(), remaining: &mut self.remaining };
                 parsed.by_position.replace(map.next_value_seed(lists)?).is_some()
             } else if wanted(&name) {
                 let nested = map.next_value_seed(ArraySeed { remaining: &mut self.remaining })?;

@@ -2,7 +2,7 @@
 
 use std::io::{Cursor, Read};
 
-use lemma_circuits::ir::{Input, Model};
+use lemma_circuits::statement::{Interface, Port};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
@@ -16,23 +16,23 @@ const MAX_MEMBERS: u64 = 1024;
 /// Archives that hold inputs and outputs together, as the fixtures do, tell them apart by prefixes.
 const INPUT_PREFIX: &str = "input.";
 
-pub(super) fn read(bytes: &[u8], model: &Model, row: Option<usize>) -> Result<Vec<Vec<i32>>, InputError> {
+pub(super) fn read(bytes: &[u8], interface: &Interface, row: Option<usize>) -> Result<Vec<Vec<i32>>, InputError> {
     let listed = members_listed(bytes);
     if listed > MAX_MEMBERS {
         return Err(InputError::TooManyMembers { limit: MAX_MEMBERS, got: listed });
     }
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(damaged)?;
-    model
+    interface
         .inputs
         .iter()
-        .map(|input| integers(model, input, read_array(&mut archive, model, input, row)?))
+        .map(|input| integers(input, read_array(&mut archive, interface, input, row)?))
         .collect()
 }
 
 fn read_array(
     archive: &mut ZipArchive<Cursor<&[u8]>>,
-    model: &Model,
-    input: &Input,
+    interface: &Interface,
+    input: &Port,
     row: Option<usize>,
 ) -> Result<Array, InputError> {
     let name = &input.name;
@@ -43,7 +43,7 @@ fn read_array(
     let index = candidates.iter().find_map(|candidate| archive.index_for_name(candidate)).ok_or_else(|| {
         InputError::MissingArray {
             name: name.clone(),
-            expected: describe_inputs(model),
+            expected: describe_inputs(interface),
             found: list_names(&found),
         }
     })?;
