@@ -12,7 +12,11 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
 /// A random multi-layer network; `multiplier` chooses each channel's.
-fn network(rng: &mut ChaCha20Rng, widths: &[usize], multiplier: impl Fn(&mut ChaCha20Rng, usize) -> f32) -> Model {
+fn network(
+    rng: &mut ChaCha20Rng,
+    widths: &[usize],
+    multiplier: impl Fn(&mut ChaCha20Rng, usize) -> f32,
+) -> Model {
     let mut tensors = vec![Tensor { elem: Elem::I8, len: widths[0], range: (-128, 127) }];
     let mut nodes = Vec::new();
     for (index, pair) in widths.windows(2).enumerate() {
