@@ -21,12 +21,12 @@ pub(crate) struct Answer<'a> {
 /// Tensors with these integers, in port order.
 ///
 /// # Errors
-/// [`Failure::Internal`] when the integers are not of these ports.
+/// [`Failure::Unusable`] when a port of a key file makes no sense.
 pub(crate) fn answers<'a>(ports: &'a [Port], tensors: &'a [Vec<i32>]) -> Result<Vec<Answer<'a>>, Failure> {
     let answer = |(port, integers): (&'a Port, &'a Vec<i32>)| {
         let floats = match port.tail.as_slice() {
             [] => None,
-            tail => Some(apply_tail(integers, tail, softmax_kernel()).map_err(Failure::internal)?),
+            tail => Some(apply_tail(integers, tail, softmax_kernel()).map_err(Failure::unusable)?),
         };
         Ok(Answer { port, integers, floats })
     };
@@ -102,7 +102,7 @@ impl Answer<'_> {
         let mut lines = format!("{} {:?}\n  integers {}", self.port.name, self.port.shape, list(self.integers, i32::to_string));
         if let Some(floats) = &self.floats {
             let kind = if self.port.tail.iter().any(|operator| matches!(operator, Tail::Softmax { .. })) { "softmax " } else { "float32 " };
-            lines += &format!("\n  {kind} {}", list(floats, f32::to_string));
+            lines += &format!("\n  {kind} {}", list(floats, |value| format!("{value:?}")));
         }
         lines
     }

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use lemma_prover::params::SrsId;
 
 /// Proves that a quantized ONNX network answered what it answered.
 ///
 /// A proof states the integers that onnxruntime computes, bit for bit, and verifies offline. Try `lemma demo`.
 #[derive(Debug, Parser)]
-#[command(name = "lemma", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "lemma", version, propagate_version = true, arg_required_else_help = true, max_term_width = 100)]
 pub(crate) struct Arguments {
     /// Print one JSON object on standard output, for errors too
     #[arg(long, global = true)]
@@ -59,12 +60,12 @@ pub(crate) enum SchemeName {
     Kzg,
 }
 
-/// The commitment scheme and where its parameters come from.
+/// Where kzg parameters come from.
 #[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct SchemeArgs {
-    /// Commitment scheme
-    #[arg(long, value_enum, default_value_t = SchemeName::Ipa)]
-    pub(crate) scheme: SchemeName,
+pub(crate) struct SetupArgs {
+    /// Ceremony to use, if several are imported (see `lemma srs list`)
+    #[arg(long, value_name = "ID", conflicts_with = "insecure_local_srs")]
+    pub(crate) srs: Option<SrsId>,
     /// Make kzg parameters on this machine: whoever made them can forge proofs. For benchmarks and tests
     #[arg(long)]
     pub(crate) insecure_local_srs: bool,
@@ -98,8 +99,11 @@ pub(crate) struct RunArgs {
 pub(crate) struct CompileArgs {
     /// ONNX file
     pub(crate) model: String,
+    /// Commitment scheme
+    #[arg(long, value_enum, default_value_t = SchemeName::Ipa)]
+    pub(crate) scheme: SchemeName,
     #[command(flatten)]
-    pub(crate) scheme: SchemeArgs,
+    pub(crate) setup: SetupArgs,
 }
 
 /// `lemma prove`
@@ -119,9 +123,8 @@ pub(crate) struct ProveArgs {
     /// Commitment scheme; a circuit id already fixes it [default: ipa]
     #[arg(long, value_enum)]
     pub(crate) scheme: Option<SchemeName>,
-    /// Make kzg parameters on this machine: whoever made them can forge proofs. For benchmarks and tests
-    #[arg(long)]
-    pub(crate) insecure_local_srs: bool,
+    #[command(flatten)]
+    pub(crate) setup: SetupArgs,
 }
 
 /// `lemma verify`
@@ -185,8 +188,11 @@ pub(crate) enum StoreCommand {
 /// `lemma demo`
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
+    /// Commitment scheme
+    #[arg(long, value_enum, default_value_t = SchemeName::Ipa)]
+    pub(crate) scheme: SchemeName,
     #[command(flatten)]
-    pub(crate) scheme: SchemeArgs,
+    pub(crate) setup: SetupArgs,
 }
 
 /// Commitment schemes to measure.
@@ -212,7 +218,9 @@ pub(crate) struct BenchArgs {
     /// Commitment scheme
     #[arg(long, value_enum, default_value_t = BenchScheme::Ipa)]
     pub(crate) scheme: BenchScheme,
-    /// Make kzg parameters on this machine: whoever made them can forge proofs. For benchmarks and tests
-    #[arg(long)]
-    pub(crate) insecure_local_srs: bool,
+    #[command(flatten)]
+    pub(crate) setup: SetupArgs,
+    /// Measure the one model in this process and print its figures: how a measurement is started for each model
+    #[arg(long, hide = true)]
+    pub(crate) in_this_process: bool,
 }

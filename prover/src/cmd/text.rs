@@ -33,20 +33,43 @@ pub(crate) fn count(value: u64) -> String {
     text
 }
 
-/// Rows with their columns aligned: the first to the left, the others to the right; two spaces between.
+/// Rows of numbers: the first column aligned to the left, the others to the right.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
+    aligned(rows, |column| column > 0)
+}
+
+/// Rows of words, all columns aligned to the left.
+pub(crate) fn columns(rows: &[Vec<String>]) -> String {
+    aligned(rows, |_| false)
+}
+
+fn aligned(rows: &[Vec<String>], to_the_right: impl Fn(usize) -> bool) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))
-        .collect();
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let cell = |(column, (cell, &width)): (usize, (&String, &usize))| {
+        if to_the_right(column) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+    };
     let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| match column {
-            0 => format!("{cell:<width$}"),
-            _ => format!("{cell:>width$}"),
-        });
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+        let cells: Vec<String> = row.iter().zip(&widths).enumerate().map(cell).collect();
+        cells.join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Words in lines of at most `width` characters; a longer word has its own line.
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// Names and values, one per line, the values aligned.
@@ -75,5 +98,12 @@ mod tests {
     fn tables_align_numbers_to_the_right() {
         let rows = [vec!["model".to_owned(), "k".to_owned()], vec!["ad01".to_owned(), "13".to_owned()]];
         assert_eq!(table(&rows), "model   k\nad01   13");
+        assert_eq!(columns(&rows), "model  k\nad01   13");
+    }
+
+    #[test]
+    fn wraps_between_words() {
+        assert_eq!(wrap("one two three incomprehensibilities", 8), ["one two", "three", "incomprehensibilities"]);
+        assert!(wrap("", 8).is_empty());
     }
 }
