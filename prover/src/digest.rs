@@ -57,7 +57,9 @@ mod tests {
         let digest = Digest::of(b"lemma");
         let text = digest.to_string();
         assert_eq!(text.parse(), Ok(digest));
-        for wrong in [text.to_uppercase(), text[1..].into(), format!("{text}0"), text.replacen(&text[..1], "g", 1)] {
+        for wrong in
+            [text.to_uppercase(), text[1..].into(), format!("{text}0"), text.replacen(&text[..1], "g", 1)]
+        {
             assert_eq!(wrong.parse::<Digest>(), Err(ParseDigestError { got: wrong.clone() }));
         }
     }

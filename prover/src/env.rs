@@ -57,7 +57,11 @@ mod tests {
     #[test]
     fn refuses_what_the_library_panics_on() {
         for text in ["", "x", " 5", "5 ", "-1", "5.0", "0x5", "18446744073709551616"] {
-            assert_eq!(check_value(Ok(text.into())), Err(EnvError::MaxDegree { got: text.into() }), "{text:?}");
+            assert_eq!(
+                check_value(Ok(text.into())),
+                Err(EnvError::MaxDegree { got: text.into() }),
+                "{text:?}"
+            );
         }
     }
 }

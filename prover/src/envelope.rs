@@ -87,7 +87,9 @@ impl fmt::Display for Kind {
 #[non_exhaustive]
 pub enum EnvelopeError {
     /// Too short to have a header.
-    #[error("file has {got} bytes, fewer than the {HEADER_LEN} of a header; it is truncated or not a Lemma file")]
+    #[error(
+        "file has {got} bytes, fewer than the {HEADER_LEN} of a header; it is truncated or not a Lemma file"
+    )]
     NoHeader {
         /// Bytes found.
         got: usize,
@@ -130,7 +132,9 @@ pub enum EnvelopeError {
         got: u64,
     },
     /// Truncated, or something appended.
-    #[error("{kind} has {got} bytes after its header, expected {expected}; it is truncated or something was appended")]
+    #[error(
+        "{kind} has {got} bytes after its header, expected {expected}; it is truncated or something was appended"
+    )]
     Length {
         /// Kind of the file.
         kind: Kind,
@@ -153,7 +157,11 @@ pub enum EnvelopeError {
 /// [`EnvelopeError::TooLarge`] when the body is longer than the kind allows.
 pub fn encode(kind: Kind, body: &[u8]) -> Result<Vec<u8>, EnvelopeError> {
     let length = u32::try_from(body.len()).ok().filter(|length| *length <= kind.max_body()).ok_or(
-        EnvelopeError::TooLarge { kind, limit: kind.max_body(), got: u64::try_from(body.len()).unwrap_or(u64::MAX) },
+        EnvelopeError::TooLarge {
+            kind,
+            limit: kind.max_body(),
+            got: u64::try_from(body.len()).unwrap_or(u64::MAX),
+        },
     )?;
     let mut out = Vec::with_capacity(HEADER_LEN.saturating_add(body.len()));
     out.extend(MAGIC);
@@ -286,7 +294,10 @@ mod tests {
         assert_eq!(edited(20, good[20] ^ 1), EnvelopeError::Digest { kind: Kind::Proof });
         let body = vec![0; limit as usize + 1];
         let got = u64::from(limit) + 1;
-        assert_eq!(encode(Kind::Proof, &body), Err(EnvelopeError::TooLarge { kind: Kind::Proof, limit, got }));
+        assert_eq!(
+            encode(Kind::Proof, &body),
+            Err(EnvelopeError::TooLarge { kind: Kind::Proof, limit, got })
+        );
     }
 
     proptest! {

@@ -11,11 +11,16 @@
 //! Trust is local: a verifier key comes from the caller's own store or file and is named by the circuit id it
 //! hashes to; nothing is ever read from the bundle that could choose a key, a digest or a parameter.
 
+pub mod artifact;
 pub mod digest;
 pub mod env;
 pub mod envelope;
 pub mod inputs;
+pub mod keys;
 pub mod measure;
 pub mod params;
 pub mod progress;
+mod proof_system;
+pub mod prove;
 pub mod store;
+pub mod verify;

@@ -18,7 +18,7 @@ mod record;
 use std::{
     env,
     fs::{self, File, OpenOptions},
-    io::{self, BufReader, Read, Seek, Write},
+    io::{self, BufReader, BufWriter, Read, Seek, Write},
     path::{Path, PathBuf},
 };
 
@@ -163,7 +163,9 @@ impl Store {
         file.persist(path).map_err(|error| StoreError::io("rename", path)(error.error))?;
         let directory = path.parent().unwrap_or(&self.root);
         // A rename is durable once its directory is.
-        File::open(directory).and_then(|directory| directory.sync_all()).map_err(StoreError::io("flush", directory))
+        File::open(directory)
+            .and_then(|directory| directory.sync_all())
+            .map_err(StoreError::io("flush", directory))
     }
 
     fn new_file(&self) -> Result<NamedTempFile, StoreError> {
@@ -185,10 +187,11 @@ impl Store {
         let _session = self.session()?;
         let mut file = self.new_file()?;
         let path = file.path().to_path_buf();
-        let mut out = HashingWriter { out: io::BufWriter::new(file.as_file_mut()), hash: Sha256::new(), length: 0 };
+        let mut hashing = HashingWriter { out: file.as_file_mut(), hash: Sha256::new(), length: 0 };
+        let mut out = BufWriter::with_capacity(1 << 20, &mut hashing);
         write(&mut out).and_then(|()| out.flush()).map_err(StoreError::io("write", &path))?;
-        let (digest, length) = (Digest(out.hash.finalize_reset().into()), out.length);
         drop(out);
+        let (digest, length) = (Digest(hashing.hash.finalize().into()), hashing.length);
         self.publish(file, &self.object_path(kind, digest))?;
         Ok((digest, length))
     }
@@ -226,11 +229,6 @@ impl Store {
         }
         file.rewind().map_err(StoreError::io("read", &path))?;
         Ok((BufReader::with_capacity(1 << 20, file), length))
-    }
-
-    /// Length in bytes of an object, `None` when it is absent.
-    pub(crate) fn object_len(&self, kind: ObjectKind, digest: Digest) -> Option<u64> {
-        fs::metadata(self.object_path(kind, digest)).ok().map(|metadata| metadata.len())
     }
 }
 

@@ -35,7 +35,8 @@ pub(super) fn lagrange_basis(mut points: Vec<G1>, k: u32) -> Vec<G1Affine> {
         step = step.square();
     }
     let twiddles: Vec<Recoded> = {
-        let powers: Vec<Fr> = std::iter::successors(Some(Fr::ONE), |power| Some(*power * step)).take(n / 2).collect();
+        let powers: Vec<Fr> =
+            std::iter::successors(Some(Fr::ONE), |power| Some(*power * step)).take(n / 2).collect();
         powers.par_iter().map(|power| Recoded::new(*power)).collect()
     };
     permute_bit_reversed(&mut points, k);
@@ -192,7 +193,8 @@ mod tests {
     use super::*;
 
     fn edge_scalars() -> Vec<Fr> {
-        let mut scalars = vec![Fr::ZERO, Fr::ONE, -Fr::ONE, Fr::TWO_INV, Fr::ZETA, -Fr::ZETA, Fr::ROOT_OF_UNITY];
+        let mut scalars =
+            vec![Fr::ZERO, Fr::ONE, -Fr::ONE, Fr::TWO_INV, Fr::ZETA, -Fr::ZETA, Fr::ROOT_OF_UNITY];
         scalars.extend((0..254).map(|bit| Fr::from(2).pow_vartime([bit])));
         scalars.extend((0..200).map(|_| Fr::random(OsRng)));
         scalars

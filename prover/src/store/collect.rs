@@ -77,9 +77,7 @@ impl Store {
 }
 
 fn files(directory: &Path) -> Result<Vec<DirEntry>, StoreError> {
-    fs::read_dir(directory)
-        .and_then(Iterator::collect)
-        .map_err(StoreError::io("list", directory))
+    fs::read_dir(directory).and_then(Iterator::collect).map_err(StoreError::io("list", directory))
 }
 
 fn length(file: &DirEntry) -> Result<u64, StoreError> {
