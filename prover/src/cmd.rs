@@ -12,18 +12,27 @@
 
 mod answer;
 mod args;
+mod bench;
+mod bundled;
+mod compile;
+mod demo;
 mod failure;
 mod files;
 mod inspect;
 mod model;
+mod msm;
 mod ops;
 mod output;
+mod picture;
 mod progress;
+mod prove;
 mod run;
 mod session;
 mod srs;
 mod store;
 mod text;
+mod verify;
+mod vk;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};

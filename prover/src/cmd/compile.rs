@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use lemma_circuits::CompiledCircuit;
+use lemma_prover::artifact::ProofBundle;
 use lemma_prover::keys::Keyring;
+use lemma_prover::progress::Phase;
 use lemma_prover::verify::VerifierKey;
 use serde_json::{Map, Value, json};
 
@@ -25,7 +27,7 @@ pub(crate) fn run(args: &CompileArgs, session: &Session) -> Result<Outcome, Fail
 
     let screen = Screen::default();
     let key = verifier_key(session.keyring()?, &compiled, &screen)?;
-    let keygen = screen.total(lemma_prover::progress::Phase::VerifyingKey);
+    let keygen = screen.total(Phase::VerifyingKey);
     let fields = [
         ("circuit  ", key.circuit_id().to_string()),
         ("proof", text::bytes(proof_file_bytes(&key))),
@@ -52,8 +54,14 @@ pub(crate) fn verifier_key(keyring: &Keyring, compiled: &Compiled, screen: &Scre
 
 /// Length of a `.proof` file of this circuit.
 pub(crate) fn proof_file_bytes(key: &VerifierKey) -> u64 {
-    let statement = key.interface().statement_bytes();
-    (lemma_prover::artifact::BUNDLE_OVERHEAD + statement + key.proof_len()) as u64
+    let bundle = ProofBundle {
+        circuit: key.circuit_id(),
+        scheme: key.scheme(),
+        insecure_srs: key.insecure_srs(),
+        statement: vec![0; key.interface().statement_bytes()],
+        proof: vec![0; key.proof_len()],
+    };
+    bundle.encode().map_or(0, |bytes| bytes.len() as u64)
 }
 
 /// A line about parameters made on one machine, where the key rests on them.

@@ -5,7 +5,7 @@ use lemma_prover::envelope::{HEADER_LEN, Kind};
 use lemma_prover::measure::Stopwatch;
 use lemma_prover::progress::Phase;
 use lemma_prover::verify::{Expect, VerifierKey, VerifyError, verify};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::answer;
 use super::args::VerifyArgs;
@@ -35,11 +35,11 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<Outcome, Failu
     };
     let watch = Stopwatch::start();
     let verdict = verify(&bundle, &key, &expect);
-    let times = json!({
-        "parameters_s": parameters.as_secs_f64(),
-        "load_s": loading.as_secs_f64(),
-        "verify_s": watch.read().wall.as_secs_f64(),
-    });
+    let times = Map::from_iter([
+        ("parameters_s".to_owned(), parameters.as_secs_f64().into()),
+        ("load_s".to_owned(), loading.as_secs_f64().into()),
+        ("verify_s".to_owned(), watch.read().wall.as_secs_f64().into()),
+    ]);
     match verdict {
         Ok(statement) => valid(&statement, &key, times),
         // These blame the caller's side and say nothing about the proof.
@@ -68,29 +68,27 @@ fn trusted_key(args: &VerifyArgs, session: &Session, screen: &Screen) -> Result<
     }
 }
 
-fn valid(statement: &Statement, key: &VerifierKey, times: Value) -> Result<Outcome, Failure> {
+fn valid(statement: &Statement, key: &VerifierKey, times: Map<String, Value>) -> Result<Outcome, Failure> {
     let (text, mut json) = show(statement, key.interface())?;
     json.insert("valid".into(), true.into());
     json.insert("model".into(), key.model_id().to_string().into());
     json.insert("scheme".into(), scheme_name(key.scheme()).into());
     json.insert("insecure_srs".into(), key.insecure_srs().into());
-    json.insert("times".into(), times);
+    json.extend(times);
     Ok(Outcome::done(format!("VALID\n{text}{}", insecure_note(key)), json.into()))
 }
 
-fn invalid(error: &VerifyError, key: &VerifierKey, times: Value) -> Outcome {
+fn invalid(error: &VerifyError, key: &VerifierKey, times: Map<String, Value>) -> Outcome {
     let hint = match error {
         VerifyError::Context { .. } => "; name the context you expect with --context HEX",
         _ => "",
     };
     let reason = format!("{error}{hint}");
-    let json = json!({
-        "valid": false,
-        "circuit": key.circuit_id().to_string(),
-        "reason": reason,
-        "times": times,
-    });
-    Outcome { text: format!("INVALID: {reason}"), json, valid: false }
+    let mut json = times;
+    json.insert("valid".into(), false.into());
+    json.insert("circuit".into(), key.circuit_id().to_string().into());
+    json.insert("reason".into(), reason.clone().into());
+    Outcome { text: format!("INVALID: {reason}"), json: json.into(), valid: false }
 }
 
 /// A statement for a person and for a program.
