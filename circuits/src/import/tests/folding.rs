@@ -76,7 +76,7 @@ fn every_constant_form_is_read() {
         define(model.node("Constant", &[], &["x_scale"]))
     };
     let tensor = |model: ModelBuilder| {
-        let t = Some(floats("", &[], &[0.5]));
+        let t = Some(Box::new(floats("", &[], &[0.5])));
         model.attribute(AttributeProto { t, ..attribute("value", attribute_type::TENSOR) })
     };
     let list = |model: ModelBuilder| {

@@ -17,12 +17,11 @@ fn clamp(model: &ModelBuilder) -> (i32, i32) {
 #[test]
 fn the_qdq_form_is_the_q_operator_form() {
     let q_operator = q_gemm().import().unwrap();
-    let transposed = qdq().with_node("Gemm", |node| node.name = "layer".to_owned()).replace(int8s(
+    let mut transposed = qdq().with_node("Gemm", |node| node.name = "layer".to_owned()).replace(int8s(
         "w",
         &[2, 3],
         &[1, 3, -5, -2, 4, 6],
     ));
-    let mut transposed = transposed;
     transposed.graph().node[3]
         .attribute
         .push(ModelBuilder::new(17).node("", &[], &[]).int("transB", 1).graph().node[0].attribute[0].clone());
@@ -237,8 +236,7 @@ fn the_bias_has_the_scale_of_the_accumulator() {
         qdq().replace(floats("bias_scale", &[], &[0.12501])),
         ImportErrorKind::BiasScale { channel: 0, expected: 0.125, .. }
     );
-    let with_zero_point = qdq().init(int32s("bias_zero", &[], &[4])).with_node("Gemm", |_| ());
-    let mut with_zero_point = with_zero_point;
+    let mut with_zero_point = qdq().init(int32s("bias_zero", &[], &[4])).with_node("Gemm", |_| ());
     with_zero_point.graph().node[2].input.push("bias_zero".to_owned());
     assert_refused!(with_zero_point, ImportErrorKind::BiasZeroPoint { zero_point: 4 });
     let float = qdq().init(floats("float_bias", &[2], &[1.0, 2.0]));
