@@ -4,3 +4,4 @@
 //! reads no files, starts no threads, asks no clock and draws no randomness.
 
 pub mod ir;
+pub mod requantize;
