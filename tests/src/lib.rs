@@ -73,7 +73,7 @@ impl Fixture {
         manifest().into_iter().filter_map(|Entry { path, io, .. }| Some(Self::read(&path, &io?)))
     }
 
-    /// A model that `fixtures/generate --on-demand` writes, by its name: `NAME.onnx` below `fixtures/generated/`.
+    /// A model that `fixtures/generate --on-demand` writes: `NAME.onnx` below `fixtures/generated/`.
     ///
     /// Where it is absent, this says so on standard error and returns `None`.
     ///
@@ -82,7 +82,8 @@ impl Fixture {
     pub fn generated(name: &str) -> Option<Self> {
         let path = format!("generated/{name}.onnx");
         if fixtures().join(&path).is_file() {
-            return Some(Self::read(&path, &format!("generated/{name}.io.npz")));
+            let stem = name.trim_end_matches(".qop").trim_end_matches(".qdq");
+            return Some(Self::read(&path, &format!("generated/{stem}.io.npz")));
         }
         eprintln!("SKIPPED: no fixtures/{path} (run fixtures/generate --on-demand)");
         None
