@@ -12,7 +12,7 @@ pub use bounds::{AccumulatorRange, BoundsError};
 pub use canonical::ModelId;
 
 /// The 8-bit element type of an activation tensor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Elem {
     /// Signed, `-128..=127`.
     I8,
@@ -57,7 +57,7 @@ pub struct Tensor {
 }
 
 /// Affine quantization `real = (q - zero_point) * scale` of a tensor.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Quantization {
     /// Finite and positive.
     pub scale: f32,
@@ -92,7 +92,7 @@ pub struct Output {
 }
 
 /// A trailing operator that is applied to a proven output outside the circuit.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub enum Tail {
     /// DequantizeLinear: float32 from the proven integers.
     Dequantize(Quantization),

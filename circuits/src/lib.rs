@@ -1,7 +1,20 @@
 //! Quantized neural networks as Halo2 circuits.
 //!
-//! Data flows one way: ONNX bytes -> [`ir::Model`] -> plan -> circuit + witness. This crate is pure: it
-//! reads no files, starts no threads, asks no clock and draws no randomness.
+//! Data flows one way: ONNX bytes -> [`ir::Model`] -> [`plan::Plan`] -> [`circuit::LemmaCircuit`] with a
+//! [`witness::Witness`]. This crate is pure: it reads no files, starts no threads, asks no clock and draws no
+//! randomness.
 
+mod chip;
+pub mod circuit;
+mod compiled;
+pub mod edge;
 pub mod import;
 pub mod ir;
+pub mod plan;
+pub mod reference;
+pub mod requantize;
+pub mod statement;
+pub mod witness;
+
+pub use chip::{MAX_GATE_DEGREE, Role};
+pub use compiled::{Assignment, CompiledCircuit, compile};

@@ -220,9 +220,8 @@ fn weights_per_channel_run_along_the_output_axis() {
     assert_eq!(per_channel(-1).import(), per_channel(1).import());
     assert_refused!(per_channel(2), ImportErrorKind::AttributeValue { attribute, .. } if attribute == "axis");
     assert_refused!(per_channel(0), ImportErrorKind::Shape { role: "scale or zero point of a constant", .. });
-    let along_inputs =
+    let mut along_inputs =
         qdq().replace(floats("w_scale", &[3], &[1.0; 3])).replace(int8s("w_zero", &[3], &[0; 3]));
-    let mut along_inputs = along_inputs;
     along_inputs.graph().node[1].attribute =
         ModelBuilder::new(17).node("", &[], &[]).int("axis", 0).graph().node[0].attribute.clone();
     assert_refused!(along_inputs, ImportErrorKind::Shape { role: "weight scale", .. });
@@ -236,7 +235,7 @@ fn the_bias_has_the_scale_of_the_accumulator() {
         qdq().replace(floats("bias_scale", &[], &[0.12501])),
         ImportErrorKind::BiasScale { channel: 0, expected: 0.125, .. }
     );
-    let mut with_zero_point = qdq().init(int32s("bias_zero", &[], &[4])).with_node("Gemm", |_| ());
+    let mut with_zero_point = qdq().init(int32s("bias_zero", &[], &[4]));
     with_zero_point.graph().node[2].input.push("bias_zero".to_owned());
     assert_refused!(with_zero_point, ImportErrorKind::BiasZeroPoint { zero_point: 4 });
     let float = qdq().init(floats("float_bias", &[2], &[1.0, 2.0]));

@@ -1,0 +1,46 @@
+//! Requantization in the linear form: `acc m + c = 2^s q + r`, `0 <= r < 2^s`, `y = clamp(q)`.
+//!
+//! | column | phase | content |
+//! |---|---|---|
+//! | `y'` | 0 | the output byte: y minus the type minimum |
+//! | `E`, or `E_0` and `E_1` | 0 | excess `y' - q'`: 0 unless saturated; `E = E_0 + 2^h E_1` |
+//! | `r_0, r_1, ...` | 0 | limbs of the remainder |
+//!
+//! | constraint | equation | why |
+//! |---|---|---|
+//! | lookup (clamp class, `y'`, `E_0`) | in the table | `E_0 = 0` strictly inside the clamp, `>= 0` at its low end, `<= 0` at its high end |
+//! | lookup (clamp class, second, `y'`, `E_1`) | in the table | the same for the high part |
+//! | lookup (range, `r_i`) | in the table | the limbs are digits, so `0 <= r < 2^s` |
+//! | lane evaluation | `value = 2^s (y' - E) + r` | enters the layer equation in place of `acc m + c - 2^s min` |
+//!
+//! # Soundness
+//! Given the accumulator the cells are unique: `2^s q' + r` has one quotient and remainder; `q' = y' - E` with
+//! the sign of E fixed by the end of the clamp y' lies at has one solution y' = clamp(q'); E has one pair of
+//! parts of equal sign with `|E_0| < 2^h`.
+
+use super::{Slot, Terms, lane::LaneChip};
+use crate::plan::{LinearColumns, SECOND_TAG_FACTOR, Shape, range_tag};
+
+/// The cells, lookups and value of a linear lane.
+pub(crate) fn linear_lane(columns: &LinearColumns, shape: &Shape) -> LaneChip {
+    let activation = || Terms::cell(columns.activation);
+    let mut slots = Vec::new();
+    for (&part, factor) in columns.excess.iter().zip([1, SECOND_TAG_FACTOR]) {
+        let values = [activation(), Terms::cell(part), Terms::default()];
+        slots.push(Slot { tag: columns.tag, factor, values });
+    }
+    for (&limb, width) in columns.limbs.iter().zip(shape.remainder_widths()) {
+        slots.push(Slot::one(columns.channel, range_tag(width), Terms::cell(limb)));
+    }
+    let quotient = activation().plus(Terms::limbs(&columns.excess, shape.excess_bits.unwrap_or(0)).times(-1));
+    let remainder = Terms::limbs(&columns.limbs, shape.limb_bits);
+    LaneChip {
+        slots,
+        value: quotient.times(1 << shape.shift).plus(remainder),
+        gated: None,
+        evaluation: columns.evaluation,
+        step: columns.step,
+        step_rho: columns.step_rho,
+        constant: columns.constant,
+    }
+}

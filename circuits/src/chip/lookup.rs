@@ -1,0 +1,163 @@
+//! Lookups by logarithmic derivatives.
+//!
+//! With `f = tag + theta a + theta^2 b + theta^3 c`, the multiset of looked-up tuples is contained in the
+//! table exactly when `sum 1/(alpha + f_lookup) = sum m/(alpha + f_table)` as rational functions of alpha.
+//!
+//! | columns | phase | content |
+//! |---|---|---|
+//! | `m_t` | 0 | how often the entry in this row of table set t is looked up |
+//! | `h_g` | 1 | `sum_i 1/(alpha + f_i)` over the up to three slots of group g |
+//! | `S` | 1 | running sum |
+//!
+//! | constraint | equation | degree | why |
+//! |---|---|---|---|
+//! | lookup helper | `rows (h_g prod_i (alpha + f_i) - sum_i prod_{j != i} (alpha + f_j)) = 0` | 5 | h_g is the sum of inverses |
+//! | lookup sum | `rows ((S' - S - sum_g h_g) prod_t (alpha + f_t) + sum_t m_t prod_{u != t} (alpha + f_u)) = 0` | up to 5 | S collects lookups minus entries |
+//! | lookup sum boundary | `boundary S = 0` | 2 | S starts and ends at 0 |
+//!
+//! # Soundness
+//! All three share the fixed column `rows`, so every helper that enters the sum is bound by a helper gate, and
+//! every slot of every used row is looked up: a slot with tag 0 can only hold zeros. Every f has degree 1, the
+//! tag is a fixed column times a constant. Tuples, entries and multiplicities are committed in phase 0,
+//! before alpha and theta.
+
+use halo2_proofs::{
+    halo2curves::{
+        bn256::Fr,
+        ff::{BatchInvert, Field},
+    },
+    plonk::{ConstraintSystem, Expression},
+};
+
+use super::{Cells, Handles, Slot, gate, product, sum};
+use crate::plan::Columns;
+
+/// Slots per helper column: the most a gate of degree 5 holds.
+const GROUP: usize = 3;
+
+/// The lookup argument of a circuit.
+#[derive(Clone, Debug)]
+pub(crate) struct LookupChip {
+    slots: Vec<Slot>,
+}
+
+impl LookupChip {
+    /// Adds the gates for `slots` to the columns the plan gave the argument.
+    ///
+    /// # Panics
+    /// If the plan counted another number of slots.
+    pub(crate) fn configure(
+        meta: &mut ConstraintSystem<Fr>,
+        handles: &Handles,
+        columns: &Columns,
+        slots: Vec<Slot>,
+    ) -> Self {
+        let groups: Vec<&[Slot]> = slots.chunks(GROUP).collect();
+        assert_eq!(groups.len(), columns.helpers.len(), "one helper column per group of lookups");
+        for (group, &helper) in groups.iter().zip(&columns.helpers) {
+            gate(meta, handles, "lookup helper", columns.rows, |cells| {
+                let poles: Vec<_> = group.iter().map(|slot| slot_pole(cells, slot)).collect();
+                cells.advice(helper) * product(poles.iter().cloned()) - derivative(&poles)
+            });
+        }
+        gate(meta, handles, "lookup sum", columns.rows, |cells| {
+            let poles: Vec<_> = columns.tables.iter().map(|table| table_pole(cells, table)).collect();
+            let helpers = sum(columns.helpers.iter().map(|&helper| cells.advice(helper)));
+            let step = cells.next(columns.sum) - cells.advice(columns.sum) - helpers;
+            let counted = columns.multiplicities.iter().enumerate().map(|(set, &column)| {
+                let others = poles.iter().enumerate().filter(|(other, _)| *other != set);
+                cells.advice(column) * product(others.map(|(_, pole)| pole.clone()))
+            });
+            let counted = sum(counted);
+            step * product(poles.into_iter()) + counted
+        });
+        gate(meta, handles, "lookup sum boundary", columns.boundary, |cells| cells.advice(columns.sum));
+        Self { slots }
+    }
+
+    /// Fills the helper and sum columns. `advice` holds `rows` phase-0 values per column, and room for
+    /// `rows + 1` of the sum.
+    ///
+    /// A pole at `alpha` has negligible probability; its helper is then 0, the proof does not verify, and the
+    /// prover says so.
+    pub(crate) fn fill(
+        &self,
+        columns: &Columns,
+        fixed: &[Vec<Fr>],
+        advice: &mut [Vec<Fr>],
+        alpha: Fr,
+        theta: Fr,
+        rows: usize,
+    ) {
+        let inverses = |mut poles: Vec<Fr>| {
+            poles.iter_mut().batch_invert();
+            poles
+        };
+        let compress = |tag: Fr, values: [Fr; 3]| {
+            alpha + tag + theta * (values[0] + theta * (values[1] + theta * values[2]))
+        };
+        let mut total = vec![Fr::ZERO; rows];
+        for (group, &helper) in self.slots.chunks(GROUP).zip(&columns.helpers) {
+            let mut sums = vec![Fr::ZERO; rows];
+            for slot in group {
+                let factor = Fr::from(slot.factor.unsigned_abs());
+                let pole = |row: usize| {
+                    let values = [0, 1, 2].map(|index| slot.values[index].evaluate(advice, row));
+                    compress(fixed[slot.tag][row] * factor, values)
+                };
+                let inverses = inverses((0..rows).map(pole).collect());
+                sums.iter_mut().zip(inverses).for_each(|(sum, inverse)| *sum += inverse);
+            }
+            total.iter_mut().zip(&sums).for_each(|(total, sum)| *total += sum);
+            advice[helper] = sums;
+        }
+        for (table, &multiplicities) in columns.tables.iter().zip(&columns.multiplicities) {
+            let value =
+                |row: usize, index: usize| table.get(index).map_or(Fr::ZERO, |&column| fixed[column][row]);
+            let pole = |row| compress(value(row, 0), [value(row, 1), value(row, 2), value(row, 3)]);
+            let inverses = inverses((0..rows).map(pole).collect());
+            for (row, inverse) in inverses.into_iter().enumerate() {
+                total[row] -= advice[multiplicities][row] * inverse;
+            }
+        }
+        let mut running = Fr::ZERO;
+        advice[columns.sum] = [Fr::ZERO]
+            .into_iter()
+            .chain(total.into_iter().map(|step| {
+                running += step;
+                running
+            }))
+            .collect();
+    }
+}
+
+/// `alpha + f` of a slot.
+fn slot_pole(cells: &mut Cells<'_, '_>, slot: &Slot) -> Expression<Fr> {
+    let tag = cells.fixed(slot.tag);
+    let tag = if slot.factor == 1 { tag } else { tag * Fr::from(slot.factor.unsigned_abs()) };
+    let values: Vec<_> = slot.values.iter().filter(|terms| !terms.0.is_empty()).collect();
+    let values = values.into_iter().map(|terms| terms.expression(cells)).collect();
+    pole(cells, tag, values)
+}
+
+/// `alpha + f` of a table set.
+fn table_pole(cells: &mut Cells<'_, '_>, table: &[usize]) -> Expression<Fr> {
+    let mut columns = table.iter().map(|&column| cells.fixed(column)).collect::<Vec<_>>();
+    let tag = columns.remove(0);
+    pole(cells, tag, columns)
+}
+
+/// `alpha + tag + theta v_0 + theta^2 v_1 + ...`.
+fn pole(cells: &Cells<'_, '_>, tag: Expression<Fr>, values: Vec<Expression<Fr>>) -> Expression<Fr> {
+    let compressed = values.into_iter().rev().reduce(|sum, value| sum * cells.theta() + value);
+    let compressed = compressed.unwrap_or(Expression::Constant(Fr::ZERO));
+    cells.alpha() + tag + compressed * cells.theta()
+}
+
+/// `sum_i prod_{j != i} pole_j`.
+fn derivative(poles: &[Expression<Fr>]) -> Expression<Fr> {
+    sum((0..poles.len()).map(|index| {
+        let others = poles.iter().enumerate().filter(|(other, _)| *other != index);
+        product(others.map(|(_, pole)| pole.clone()))
+    }))
+}

@@ -1,0 +1,41 @@
+//! Requantization by thresholds: `T_y <= acc < T_{y+1}`.
+//!
+//! | column | phase | content |
+//! |---|---|---|
+//! | `y'` | 0 | the output byte: y minus the type minimum |
+//! | `T` | 0 | threshold of y minus the smallest accumulator of the class |
+//! | `d_0, d_1, ...` | 0 | limbs of `acc - T_y` |
+//! | `e_0, e_1, ...` | 0 | limbs of `T_{y+1} - 1 - acc` |
+//!
+//! | constraint | equation | why |
+//! |---|---|---|
+//! | lookup (step class, `y'`, `T`, `d + e`) | in the table `(y', T_y, T_{y+1} - 1 - T_y)` | T is the threshold of y, and the two distances fill its interval |
+//! | lookup (range, `d_i`), lookup (range, `e_i`) | in the table | `d >= 0` and `e >= 0` |
+//! | lane evaluation | `value = T + d`, on statement bytes `2^s y'` | enters the layer equation in place of `acc - lo` |
+//!
+//! # Soundness
+//! The intervals of a class partition the reachable accumulators, so the accumulator lies in one of them:
+//! y', T, d and e are unique.
+
+use super::{Slot, Terms, lane::LaneChip};
+use crate::plan::{Shape, ThresholdColumns, range_tag};
+
+/// The cells, lookups and value of a threshold lane.
+pub(crate) fn threshold_lane(columns: &ThresholdColumns, shape: &Shape) -> LaneChip {
+    let distance = || Terms::limbs(&columns.distance, shape.limb_bits);
+    let width = distance().plus(Terms::limbs(&columns.complement, shape.limb_bits));
+    let values = [Terms::cell(columns.activation), Terms::cell(columns.threshold), width];
+    let mut slots = vec![Slot { tag: columns.tag, factor: 1, values }];
+    for &limb in columns.distance.iter().chain(&columns.complement) {
+        slots.push(Slot::one(columns.channel, range_tag(shape.limb_bits), Terms::cell(limb)));
+    }
+    LaneChip {
+        slots,
+        value: Terms::cell(columns.threshold).plus(distance()),
+        gated: Some((columns.byte, Terms::cell(columns.activation).times(1 << shape.shift))),
+        evaluation: columns.evaluation,
+        step: columns.step,
+        step_rho: columns.step_rho,
+        constant: columns.constant,
+    }
+}

@@ -1,0 +1,294 @@
+//! Plan and witness as a Halo2 circuit.
+//!
+//! One region with absolute rows; every row is the plan's. Fixed cells and copies are the same in every
+//! synthesis pass; a pass assigns the advice columns of its own phase only.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use halo2_proofs::{
+    circuit::{Cell, Layouter, Region, SimpleFloorPlanner, Value},
+    halo2curves::{bn256::Fr, ff::Field},
+    plonk::{Any, Circuit, Column, ConstraintSystem, Error, FirstPhase, SecondPhase},
+};
+
+use crate::{
+    chip::{
+        Handles, MAX_GATE_DEGREE, Role, contraction, lane::LaneChip, linear::linear_lane, lookup::LookupChip,
+        statement, threshold::threshold_lane,
+    },
+    plan::{Columns, Operand, Plan, Shape, Spot, Use, integer},
+    statement::HEADER_INSTANCES,
+    witness::Witness,
+};
+
+/// The columns and gates of a circuit.
+#[derive(Clone, Debug)]
+pub struct CircuitConfig {
+    handles: Handles,
+    chips: Chips,
+}
+
+/// The chips of a shape.
+#[derive(Clone, Debug)]
+struct Chips {
+    columns: Columns,
+    lanes: Vec<LaneChip>,
+    lookup: LookupChip,
+}
+
+/// The circuit of a plan, with the witness of one inference or without for key generation.
+#[derive(Clone, Debug, Default)]
+pub struct LemmaCircuit {
+    shape: Shape,
+    plan: Option<Arc<Plan>>,
+    witness: Option<Arc<Witness>>,
+    overrides: BTreeMap<(usize, usize), Fr>,
+}
+
+impl LemmaCircuit {
+    /// The circuit without a witness.
+    pub fn new(plan: Arc<Plan>) -> Self {
+        Self { shape: plan.shape.clone(), plan: Some(plan), witness: None, overrides: BTreeMap::new() }
+    }
+
+    /// The circuit with the hints of one inference. Multiplicities are counted here.
+    pub fn with_witness(plan: Arc<Plan>, mut witness: Witness) -> Self {
+        let slots: Vec<_> =
+            lanes(&plan.columns, &plan.shape).into_iter().flat_map(|lane| lane.slots).collect();
+        witness.count_lookups(&plan, &slots);
+        Self { witness: Some(Arc::new(witness)), ..Self::new(plan) }
+    }
+
+    /// Replaces single advice cells, by column and row, in the pass that assigns them: what later phases
+    /// derive from them follows. For soundness tests.
+    #[must_use]
+    pub fn with_overrides(mut self, overrides: BTreeMap<(usize, usize), Fr>) -> Self {
+        self.overrides = overrides;
+        self
+    }
+
+    /// What determines the cells of each advice column.
+    pub fn roles(shape: &Shape) -> Vec<Role> {
+        let columns = Columns::of(shape);
+        let mut roles = vec![Role::Helper; columns.phases.len()];
+        let mut set = |columns: &[usize], role| columns.iter().for_each(|column| roles[*column] = role);
+        for lane in &columns.linear {
+            set(&[lane.activation], Role::Activation);
+            set(&lane.excess, Role::Excess);
+            set(&lane.limbs, Role::Remainder);
+            set(&[lane.evaluation], Role::Evaluation);
+        }
+        for lane in &columns.threshold {
+            set(&[lane.activation], Role::Activation);
+            set(&[lane.threshold], Role::Threshold);
+            set(&lane.distance, Role::Distance);
+            set(&lane.complement, Role::Complement);
+            set(&[lane.evaluation], Role::Evaluation);
+        }
+        set(&columns.multiplicities, Role::Multiplicity);
+        set(&columns.helpers, Role::Helper);
+        set(&[columns.sum], Role::LookupSum);
+        set(&[columns.weight_evaluation], Role::WeightEvaluation);
+        set(&[columns.operand], Role::Operand);
+        set(&[columns.product], Role::ProductSum);
+        roles
+    }
+}
+
+fn lanes(columns: &Columns, shape: &Shape) -> Vec<LaneChip> {
+    let linear = columns.linear.iter().map(|lane| linear_lane(lane, shape));
+    let threshold = columns.threshold.iter().map(|lane| threshold_lane(lane, shape));
+    linear.chain(threshold).collect()
+}
+
+impl Circuit<Fr> for LemmaCircuit {
+    type Config = CircuitConfig;
+    type FloorPlanner = SimpleFloorPlanner;
+    type Params = Shape;
+
+    fn params(&self) -> Shape {
+        self.shape.clone()
+    }
+
+    fn without_witnesses(&self) -> Self {
+        Self { witness: None, ..self.clone() }
+    }
+
+    fn configure(meta: &mut ConstraintSystem<Fr>) -> CircuitConfig {
+        Self::configure_with_params(meta, Shape::default())
+    }
+
+    /// # Panics
+    /// If the shape is not valid; see [`Shape::validate`].
+    fn configure_with_params(meta: &mut ConstraintSystem<Fr>, shape: Shape) -> CircuitConfig {
+        if let Err(error) = shape.validate() {
+            panic!("{error}");
+        }
+        // Whatever MAX_DEGREE says, the quotient domain is that of degree 5.
+        meta.set_minimum_degree(MAX_GATE_DEGREE);
+        let columns = Columns::of(&shape);
+        let handles = handles(meta, &columns);
+        let lanes = lanes(&columns, &shape);
+        let slots = lanes.iter().flat_map(|lane| lane.slots.clone()).collect();
+        let lookup = LookupChip::configure(meta, &handles, &columns, slots);
+        lanes.iter().for_each(|lane| lane.configure(meta, &handles, &columns));
+        contraction::configure(meta, &handles, &columns);
+        statement::configure(meta, &handles, &columns, &shape);
+        let lane_count = lanes.len();
+        for lane in 0..lane_count {
+            meta.enable_equality(handles.advice[columns.activation(lane)]);
+            meta.enable_equality(handles.advice[columns.evaluation(lane)]);
+        }
+        meta.enable_equality(handles.advice[columns.operand]);
+        CircuitConfig { handles, chips: Chips { columns, lanes, lookup } }
+    }
+
+    fn synthesize(&self, config: CircuitConfig, mut layouter: impl Layouter<Fr>) -> Result<(), Error> {
+        let plan = self.plan.as_ref().ok_or(Error::Synthesis)?;
+        let challenges = [config.handles.alpha, config.handles.theta, config.handles.rho]
+            .map(|challenge| known(layouter.get_challenge(challenge)));
+        layouter.assign_region(
+            || "circuit",
+            |mut region| {
+                assign_fixed(&mut region, &config.handles, plan);
+                constrain_copies(&mut region, &config.handles, plan);
+                if let Some(witness) = &self.witness {
+                    let mut advice = self.hints(plan, witness);
+                    let phase = config.chips.derive(plan, &mut advice, challenges, &self.overrides);
+                    assign_advice(&mut region, &config.handles, plan, &advice, phase);
+                }
+                Ok(())
+            },
+        )
+    }
+}
+
+impl LemmaCircuit {
+    /// The phase-0 columns as field elements, the other columns empty.
+    fn hints(&self, plan: &Plan, witness: &Witness) -> Vec<Vec<Fr>> {
+        let hints =
+            witness.columns.iter().map(|column| column.iter().map(|cell| integer((*cell).into())).collect());
+        let mut advice: Vec<Vec<Fr>> = hints.collect();
+        advice.resize(plan.columns.phases.len(), Vec::new());
+        override_cells(&mut advice, &self.overrides, 0, plan);
+        advice
+    }
+}
+
+impl Chips {
+    /// Derives the columns of phase 1 when the challenges are known, and returns the current phase.
+    fn derive(
+        &self,
+        plan: &Plan,
+        advice: &mut [Vec<Fr>],
+        challenges: [Option<Fr>; 3],
+        overrides: &BTreeMap<(usize, usize), Fr>,
+    ) -> u8 {
+        let [Some(alpha), Some(theta), Some(rho)] = challenges else { return 0 };
+        self.lookup.fill(&self.columns, &plan.fixed, advice, alpha, theta, plan.rows);
+        for lane in &self.lanes {
+            lane.fill(&plan.fixed, advice, rho, plan.rows);
+        }
+        advice[self.columns.operand] = vec![Fr::ZERO; plan.rows];
+        statement::fill(&plan.placement, &self.columns, advice);
+        contraction::fill(&plan.contraction, &self.columns, &plan.fixed, advice, rho, plan.rows);
+        override_cells(advice, overrides, 1, plan);
+        1
+    }
+}
+
+fn override_cells(advice: &mut [Vec<Fr>], overrides: &BTreeMap<(usize, usize), Fr>, phase: u8, plan: &Plan) {
+    for (&(column, row), value) in overrides {
+        if plan.columns.phases.get(column) == Some(&phase)
+            && let Some(cell) = advice[column].get_mut(row)
+        {
+            *cell = *value;
+        }
+    }
+}
+
+fn known(value: Value<Fr>) -> Option<Fr> {
+    let mut out = None;
+    value.map(|value| out = Some(value));
+    out
+}
+
+/// Takes the columns and challenges from the library, in the order the plan numbers them.
+fn handles(meta: &mut ConstraintSystem<Fr>, columns: &Columns) -> Handles {
+    let fixed = (0..columns.fixed).map(|_| meta.fixed_column()).collect();
+    let mut advice = Vec::with_capacity(columns.phases.len());
+    let of_phase = |phase: u8| columns.phases.iter().filter(|each| **each == phase).count();
+    advice.extend((0..of_phase(0)).map(|_| meta.advice_column_in(FirstPhase)));
+    let [alpha, theta, rho] = [(); 3].map(|()| meta.challenge_usable_after(FirstPhase));
+    advice.extend((0..of_phase(1)).map(|_| meta.advice_column_in(SecondPhase)));
+    Handles { fixed, advice, instance: meta.instance_column(), alpha, theta, rho }
+}
+
+fn assign_fixed(region: &mut Region<'_, Fr>, handles: &Handles, plan: &Plan) {
+    for (column, values) in handles.fixed.iter().zip(&plan.fixed) {
+        for (row, value) in values.iter().enumerate() {
+            if *value != Fr::ZERO {
+                region.assign_fixed(*column, row, *value);
+            }
+        }
+    }
+}
+
+/// The only place that assigns advice. Operands are assigned where a gate reads them.
+fn assign_advice(region: &mut Region<'_, Fr>, handles: &Handles, plan: &Plan, advice: &[Vec<Fr>], phase: u8) {
+    let columns = &plan.columns;
+    for (index, column) in
+        handles.advice.iter().enumerate().filter(|(index, _)| columns.phases[*index] == phase)
+    {
+        for (row, value) in advice[index].iter().enumerate() {
+            if index != columns.operand || plan.reads_operand(row) {
+                region.assign_advice(*column, row, Value::known(*value));
+            }
+        }
+    }
+}
+
+fn constrain_copies(region: &mut Region<'_, Fr>, handles: &Handles, plan: &Plan) {
+    let cell = |column: usize, row: usize| Cell {
+        row_offset: row,
+        column: Column::<Any>::from(handles.advice[column]),
+    };
+    plan.for_each_copy(|(from, from_row), (to, to_row)| {
+        region.constrain_equal(cell(from, from_row), cell(to, to_row));
+    });
+}
+
+impl Plan {
+    /// Whether a gate reads the operand in this row.
+    fn reads_operand(&self, row: usize) -> bool {
+        match row.checked_sub(self.contraction.first_row) {
+            None => row >= HEADER_INSTANCES,
+            Some(index) => self.contraction.operands.get(index).is_some_and(Option::is_some),
+        }
+    }
+
+    /// Every copy constraint, as pairs of (advice column, row), original first.
+    pub(crate) fn for_each_copy(&self, mut copy: impl FnMut((usize, usize), (usize, usize))) {
+        let columns = &self.columns;
+        let activation = |spot: Spot| (columns.activation(spot.lane), spot.row);
+        let evaluation = |spot: Spot| (columns.evaluation(spot.lane), spot.row);
+        for (lane, rows) in self.placement.lanes.iter().enumerate() {
+            for (row, used) in rows.rows.iter().enumerate() {
+                if let Use::Byte { tensor, element, copied: true } = used.content {
+                    let home = self.placement.homes[tensor.0][element];
+                    copy(activation(home), activation(Spot { lane, row }));
+                }
+            }
+        }
+        for (row, spot) in (HEADER_INSTANCES..).zip(&self.placement.instances) {
+            copy(evaluation(*spot), (columns.operand, row));
+        }
+        for (row, operand) in (self.contraction.first_row..).zip(&self.contraction.operands) {
+            match operand {
+                Some(Operand::Activation(spot)) => copy(activation(*spot), (columns.operand, row)),
+                Some(Operand::Evaluation(spot)) => copy(evaluation(*spot), (columns.operand, row)),
+                None => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! A model with its plan: what the prover works with.
+
+use std::sync::Arc;
+
+use halo2_proofs::halo2curves::ff::PrimeField;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    circuit::LemmaCircuit,
+    ir::{Model, ModelId},
+    plan::{Plan, PlanError, Scheme, Shape},
+    statement::Interface,
+    witness::{Witness, WitnessError},
+};
+
+/// A compiled model: from here keys are made and inferences proven.
+#[derive(Clone, Debug)]
+pub struct CompiledCircuit {
+    model: Arc<Model>,
+    model_id: ModelId,
+    plan: Arc<Plan>,
+    interface: Interface,
+    scheme: Scheme,
+}
+
+/// One inference, ready to be proven.
+#[derive(Clone, Debug)]
+pub struct Assignment {
+    /// The circuit with its witness.
+    pub circuit: LemmaCircuit,
+    /// Per model output, its integers.
+    pub outputs: Vec<Vec<i32>>,
+}
+
+/// Plans the circuit of a model.
+///
+/// # Errors
+/// [`PlanError`] when the model cannot be proven exactly or is too large.
+pub fn compile(model: Model, scheme: Scheme) -> Result<CompiledCircuit, PlanError> {
+    let plan = Plan::of(&model, scheme)?;
+    Ok(CompiledCircuit {
+        model_id: model.id(),
+        interface: Interface::of(&model),
+        model: Arc::new(model),
+        plan: Arc::new(plan),
+        scheme,
+    })
+}
+
+impl CompiledCircuit {
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The model's identity.
+    pub fn model_id(&self) -> ModelId {
+        self.model_id
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// Columns and gate constants.
+    pub fn shape(&self) -> &Shape {
+        self.plan.shape()
+    }
+
+    /// The public tensors.
+    pub fn interface(&self) -> &Interface {
+        &self.interface
+    }
+
+    /// The commitment scheme the plan was made for.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// The circuit has 2^k rows.
+    pub fn k(&self) -> u32 {
+        self.shape().k
+    }
+
+    /// The circuit without a witness, for key generation.
+    pub fn circuit(&self) -> LemmaCircuit {
+        LemmaCircuit::new(self.plan.clone())
+    }
+
+    /// sha256 over everything key generation sees: shape, fixed columns, copies. Two compilers that lay a model out
+    /// differently have different digests.
+    pub fn layout_digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        let shape = bincode::serialize(self.shape()).expect("plain data without maps always serializes");
+        hash.update(shape);
+        for column in &self.plan.fixed {
+            hash.update((column.len() as u64).to_le_bytes());
+            let bytes: Vec<u8> = column.iter().flat_map(PrimeField::to_repr).collect();
+            hash.update(bytes);
+        }
+        self.plan.for_each_copy(|(from, from_row), (to, to_row)| {
+            for index in [from, from_row, to, to_row] {
+                hash.update((index as u64).to_le_bytes());
+            }
+        });
+        hash.finalize().into()
+    }
+
+    /// Runs the model and fills the circuit.
+    ///
+    /// # Errors
+    /// When the inputs are not integers of the model's inputs.
+    pub fn assign(&self, inputs: &[Vec<i32>]) -> Result<Assignment, WitnessError> {
+        let witness = Witness::new(&self.model, &self.plan, inputs)?;
+        let outputs = witness.outputs.clone();
+        Ok(Assignment { circuit: LemmaCircuit::with_witness(self.plan.clone(), witness), outputs })
+    }
+}

@@ -1,0 +1,138 @@
+//! From a model to a plan: which columns and rows the circuit has and what each of them holds.
+//!
+//! The plan is a pure function of the model and the commitment scheme; no input value reaches it. The search
+//! minimizes predicted proving cost over the number of rows, the limb width and the encoding of saturation.
+
+mod columns;
+mod contraction;
+mod cost;
+mod fixed;
+mod forms;
+mod packing;
+mod place;
+mod search;
+mod shape;
+mod tables;
+
+use halo2_proofs::halo2curves::bn256::Fr;
+
+use crate::ir::{BoundsError, Model};
+
+pub use cost::{Cost, MSM_MICROSECONDS};
+pub use place::{LaneKind, Spot};
+pub use shape::{MAX_K, MAX_SHIFT, MIN_K, Scheme, Shape, ShapeError};
+
+pub(crate) use columns::{Columns, LinearColumns, ThresholdColumns};
+pub(crate) use contraction::{Contraction, Operand, integer};
+pub(crate) use forms::{Form, Forms};
+pub(crate) use place::{Lane, Placement, Use};
+pub(crate) use tables::{Entry, SECOND_TAG_FACTOR, range_tag};
+
+/// Why a model has no circuit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// The integer function is not onnxruntime's.
+    #[error(transparent)]
+    Bounds(#[from] BoundsError),
+    /// No shape within the limits holds the model.
+    #[error(
+        "the model has {activations} activations and {macs} multiply-accumulates, too many for a circuit of \
+         2^{MAX_K} rows; split it or prove a smaller model"
+    )]
+    TooLarge {
+        /// Activations, inputs included.
+        activations: usize,
+        /// Multiply-accumulates.
+        macs: u64,
+    },
+}
+
+/// Everything about a circuit that does not depend on an input.
+#[derive(Debug)]
+pub struct Plan {
+    pub(crate) shape: Shape,
+    /// Rows the circuit uses; the lookup sum ends on the row after them.
+    pub(crate) rows: usize,
+    pub(crate) columns: Columns,
+    pub(crate) forms: Forms,
+    pub(crate) placement: Placement,
+    pub(crate) contraction: Contraction,
+    /// Per table set its entries, [`Plan::rows`] each.
+    pub(crate) tables: Vec<Vec<Entry>>,
+    /// Fixed columns, [`Plan::rows`]` + 1` values each.
+    pub(crate) fixed: Vec<Vec<Fr>>,
+    cost: Cost,
+}
+
+impl Plan {
+    /// The cheapest plan for a model under a commitment scheme.
+    ///
+    /// # Errors
+    /// [`PlanError`] when the model cannot be proven exactly or is too large.
+    pub fn of(model: &Model, scheme: Scheme) -> Result<Self, PlanError> {
+        let forms = Forms::of(model)?;
+        let too_large = || PlanError::TooLarge { activations: model.activations(), macs: model.macs() };
+        let (shape, placement) = search::cheapest(model, &forms, scheme).ok_or_else(too_large)?;
+        Ok(Self::with_shape(model, forms, shape, placement, scheme))
+    }
+
+    fn with_shape(model: &Model, forms: Forms, shape: Shape, placement: Placement, scheme: Scheme) -> Self {
+        let columns = Columns::of(&shape);
+        let contraction = Contraction::of(model, &forms, &placement, &shape);
+        let entries = tables::entries(&forms, &shape);
+        let table_rows = entries.len().div_ceil(shape.table_sets as usize);
+        let rows = placement.rows().max(contraction.end_row()).max(table_rows);
+        assert!(rows <= search::usable_rows(shape.k), "{rows} rows planned in 2^{}", shape.k);
+        let tables = tables::fill(&entries, shape.table_sets, rows);
+        let sources = fixed::Sources {
+            model,
+            forms: &forms,
+            shape: &shape,
+            columns: &columns,
+            placement: &placement,
+            contraction: &contraction,
+            tables: &tables,
+            rows,
+        };
+        let fixed = sources.build();
+        let cost = Cost::of(&shape, scheme);
+        Self { shape, rows, columns, forms, placement, contraction, tables, fixed, cost }
+    }
+
+    /// Columns and gate constants.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// Rows in use, of `2^k`.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Predicted proving cost.
+    pub fn cost(&self) -> Cost {
+        self.cost
+    }
+
+    /// Advice cells that hold something, of `2^k` per advice column.
+    pub fn used_cells(&self) -> usize {
+        let lane = |lane: &Lane| {
+            let shape = &self.shape;
+            let per_row = match lane.kind {
+                LaneKind::Linear => 2 + shape.excess_cells() + shape.remainder_limbs(),
+                LaneKind::Threshold => 3 + 2 * shape.threshold_limbs,
+            };
+            lane.rows.len() * per_row as usize
+        };
+        let lookups = self.rows * (self.shape.helper_columns() + 1 + self.shape.table_sets) as usize;
+        let contraction =
+            self.contraction.keep.len() * 2 + self.contraction.operands.iter().flatten().count();
+        self.placement.lanes.iter().map(lane).sum::<usize>() + lookups + contraction
+    }
+
+    /// All advice cells.
+    pub fn all_cells(&self) -> usize {
+        (self.shape.num_advice() as usize) << self.shape.k
+    }
+}

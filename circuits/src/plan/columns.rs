@@ -1,0 +1,195 @@
+//! Which column is what: the only place that numbers columns.
+
+use super::shape::Shape;
+
+/// Columns of a linear lane.
+#[derive(Clone, Debug)]
+pub(crate) struct LinearColumns {
+    /// Advice, phase 0: the activation byte `y'`.
+    pub(crate) activation: usize,
+    /// Advice, phase 0: the excess `E`, in one or two parts, low part first.
+    pub(crate) excess: Vec<usize>,
+    /// Advice, phase 0: limbs of the remainder, low limb first.
+    pub(crate) limbs: Vec<usize>,
+    /// Advice, phase 1: the running evaluation.
+    pub(crate) evaluation: usize,
+    /// Fixed: table tag of the activation.
+    pub(crate) tag: usize,
+    /// Fixed: 1 where the row holds a channel.
+    pub(crate) channel: usize,
+    /// Fixed: constant part of the evaluation step.
+    pub(crate) step: usize,
+    /// Fixed: coefficient of rho in the evaluation step.
+    pub(crate) step_rho: usize,
+    /// Fixed: constant subtracted from the row's value.
+    pub(crate) constant: usize,
+}
+
+/// Columns of a threshold lane.
+#[derive(Clone, Debug)]
+pub(crate) struct ThresholdColumns {
+    /// Advice, phase 0: the activation byte `y'`.
+    pub(crate) activation: usize,
+    /// Advice, phase 0: the threshold `T_y`.
+    pub(crate) threshold: usize,
+    /// Advice, phase 0: limbs of `acc - T_y`.
+    pub(crate) distance: Vec<usize>,
+    /// Advice, phase 0: limbs of `T_{y+1} - 1 - acc`.
+    pub(crate) complement: Vec<usize>,
+    /// Advice, phase 1: the running evaluation.
+    pub(crate) evaluation: usize,
+    /// Fixed: table tag of the activation.
+    pub(crate) tag: usize,
+    /// Fixed: 1 where the row holds a channel.
+    pub(crate) channel: usize,
+    /// Fixed: 1 where the row holds a statement byte.
+    pub(crate) byte: usize,
+    /// Fixed: constant part of the evaluation step.
+    pub(crate) step: usize,
+    /// Fixed: coefficient of rho in the evaluation step.
+    pub(crate) step_rho: usize,
+    /// Fixed: constant subtracted from the row's value.
+    pub(crate) constant: usize,
+}
+
+/// All columns of a circuit, by index within their kind.
+#[derive(Clone, Debug)]
+pub(crate) struct Columns {
+    /// Fixed: 1 on every row the circuit uses.
+    pub(crate) rows: usize,
+    /// Fixed: 1 on row 0 and on the row after the last used one.
+    pub(crate) boundary: usize,
+    /// Fixed: per table set its tag and value columns.
+    pub(crate) tables: Vec<Vec<usize>>,
+    /// Linear lanes.
+    pub(crate) linear: Vec<LinearColumns>,
+    /// Threshold lanes.
+    pub(crate) threshold: Vec<ThresholdColumns>,
+    /// Fixed: packed weights.
+    pub(crate) weights: Vec<usize>,
+    /// Fixed: 1 where the weight evaluation continues.
+    pub(crate) keep: usize,
+    /// Fixed: 1 where a slice ends and is multiplied with its operand.
+    pub(crate) end: usize,
+    /// Fixed: 1 where the product sum must be 0.
+    pub(crate) zero: usize,
+    /// Fixed: 1 where the operand is a packed public input.
+    pub(crate) statement: usize,
+    /// Advice, phase 0: multiplicities, one column per table set.
+    pub(crate) multiplicities: Vec<usize>,
+    /// Advice, phase 1: helper columns of the lookups.
+    pub(crate) helpers: Vec<usize>,
+    /// Advice, phase 1: the lookup sum.
+    pub(crate) sum: usize,
+    /// Advice, phase 1: the weight evaluation.
+    pub(crate) weight_evaluation: usize,
+    /// Advice, phase 1: the operand.
+    pub(crate) operand: usize,
+    /// Advice, phase 1: the product sum.
+    pub(crate) product: usize,
+    /// Phase of every advice column.
+    pub(crate) phases: Vec<u8>,
+    /// Number of fixed columns.
+    pub(crate) fixed: usize,
+}
+
+/// Hands out indices.
+#[derive(Default)]
+struct Counter(usize);
+
+impl Counter {
+    fn one(&mut self) -> usize {
+        self.0 += 1;
+        self.0 - 1
+    }
+
+    fn many(&mut self, count: u32) -> Vec<usize> {
+        (0..count).map(|_| self.one()).collect()
+    }
+}
+
+impl Columns {
+    /// Numbers the columns of a shape.
+    pub(crate) fn of(shape: &Shape) -> Self {
+        let (mut fixed, mut advice) = (Counter::default(), Counter::default());
+        let (rows, boundary) = (fixed.one(), fixed.one());
+        let tables = (0..shape.table_sets).map(|_| fixed.many(shape.table_width())).collect();
+        let mut linear: Vec<LinearColumns> = (0..shape.linear_lanes)
+            .map(|_| LinearColumns {
+                activation: advice.one(),
+                excess: advice.many(shape.excess_cells()),
+                limbs: advice.many(shape.remainder_limbs()),
+                evaluation: 0,
+                tag: fixed.one(),
+                channel: fixed.one(),
+                step: fixed.one(),
+                step_rho: fixed.one(),
+                constant: fixed.one(),
+            })
+            .collect();
+        let mut threshold: Vec<ThresholdColumns> = (0..shape.threshold_lanes)
+            .map(|_| ThresholdColumns {
+                activation: advice.one(),
+                threshold: advice.one(),
+                distance: advice.many(shape.threshold_limbs),
+                complement: advice.many(shape.threshold_limbs),
+                evaluation: 0,
+                tag: fixed.one(),
+                channel: fixed.one(),
+                byte: fixed.one(),
+                step: fixed.one(),
+                step_rho: fixed.one(),
+                constant: fixed.one(),
+            })
+            .collect();
+        let multiplicities = advice.many(shape.table_sets);
+        let derived = advice.0;
+        let (helpers, sum) = (advice.many(shape.helper_columns()), advice.one());
+        linear.iter_mut().for_each(|lane| lane.evaluation = advice.one());
+        threshold.iter_mut().for_each(|lane| lane.evaluation = advice.one());
+        let weights = fixed.many(shape.weight_columns);
+        let columns = Self {
+            rows,
+            boundary,
+            tables,
+            linear,
+            threshold,
+            weights,
+            keep: fixed.one(),
+            end: fixed.one(),
+            zero: fixed.one(),
+            statement: fixed.one(),
+            multiplicities,
+            helpers,
+            sum,
+            weight_evaluation: advice.one(),
+            operand: advice.one(),
+            product: advice.one(),
+            phases: (0..advice.0).map(|index| u8::from(index >= derived)).collect(),
+            fixed: fixed.0,
+        };
+        assert_eq!(columns.fixed, shape.num_fixed() as usize, "the shape counts other fixed columns");
+        assert_eq!(
+            columns.phases.len(),
+            shape.num_advice() as usize,
+            "the shape counts other advice columns"
+        );
+        columns
+    }
+
+    /// Per lane, linear lanes first: the activation column.
+    pub(crate) fn activation(&self, lane: usize) -> usize {
+        match lane.checked_sub(self.linear.len()) {
+            None => self.linear[lane].activation,
+            Some(lane) => self.threshold[lane].activation,
+        }
+    }
+
+    /// Per lane, linear lanes first: the evaluation column.
+    pub(crate) fn evaluation(&self, lane: usize) -> usize {
+        match lane.checked_sub(self.linear.len()) {
+            None => self.linear[lane].evaluation,
+            Some(lane) => self.threshold[lane].evaluation,
+        }
+    }
+}

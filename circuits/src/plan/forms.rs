@@ -1,0 +1,263 @@
+//! Which exact requantization form each output channel gets, and what its cells must be able to hold.
+
+use crate::{
+    ir::{AccumulatorRange, BoundsError, Model, Node, Op, Requantize},
+    requantize::{LinearForm, Steps, linear_form},
+};
+
+use super::shape::MAX_SHIFT;
+
+/// The requantization of one output channel.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Form {
+    /// `acc m + c = 2^s q + r` with the shift of the whole circuit; `y = clamp(q)`.
+    Linear(LinearForm),
+    /// `T_y <= acc < T_{y+1}` with the thresholds of this [`StepClass`].
+    Threshold(usize),
+}
+
+/// Channels that saturate alike: `y' = clamp(q', lo, hi)` and the excess `E = y' - q'`, primes meaning "minus
+/// the type minimum".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ClampClass {
+    /// Smallest output byte.
+    pub(crate) lo: i64,
+    /// Largest output byte.
+    pub(crate) hi: i64,
+    /// Largest excess: `lo - min q'`, at least 0.
+    pub(crate) below: i64,
+    /// Largest negated excess: `max q' - hi`, at least 0.
+    pub(crate) above: i64,
+}
+
+/// Channels that share thresholds.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct StepClass {
+    multiplier: u32,
+    zero_point: i32,
+    clamp: (i32, i32),
+    /// Type minimum of the output, subtracted from outputs to get bytes.
+    pub(crate) type_min: i32,
+    /// Thresholds over the union of the ranges of the class' channels.
+    pub(crate) steps: Steps,
+}
+
+/// One interval of a step class: accumulators `lo + start..=lo + start + width` have this
+/// output, `lo` the smallest accumulator of the class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// Output byte.
+    pub(crate) byte: i64,
+    /// Smallest accumulator of the interval minus the smallest of the class.
+    pub(crate) start: i64,
+    /// Largest accumulator of the interval minus its smallest.
+    pub(crate) width: i64,
+}
+
+impl StepClass {
+    /// The intervals of the class, in ascending order; outputs the function skips have none.
+    pub(crate) fn intervals(&self) -> Vec<Step> {
+        let ends = self.steps.thresholds.iter().copied().chain([self.steps.range.hi + 1]);
+        let starts = [self.steps.range.lo].into_iter().chain(self.steps.thresholds.iter().copied());
+        let first = i64::from(self.steps.first - self.type_min);
+        starts
+            .zip(ends)
+            .zip(first..)
+            .filter(|((start, end), _)| start < end)
+            .map(|((start, end), byte)| Step {
+                byte,
+                start: start - self.steps.range.lo,
+                width: end - 1 - start,
+            })
+            .collect()
+    }
+}
+
+/// The forms of one node's channels.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeForms {
+    /// Per output channel.
+    pub(crate) channels: Vec<Form>,
+    /// Index into [`Forms::clamps`].
+    pub(crate) clamp: usize,
+}
+
+/// The forms of a whole model.
+#[derive(Clone, Debug)]
+pub(crate) struct Forms {
+    /// Per node.
+    pub(crate) nodes: Vec<NodeForms>,
+    /// Shift of every linear form.
+    pub(crate) shift: u32,
+    /// Saturation classes of linear channels.
+    pub(crate) clamps: Vec<ClampClass>,
+    /// Threshold classes.
+    pub(crate) steps: Vec<StepClass>,
+}
+
+impl Forms {
+    /// Chooses the linear form where it is exact and thresholds elsewhere.
+    ///
+    /// # Errors
+    /// When an accumulator can leave int32.
+    pub(crate) fn of(model: &Model) -> Result<Self, BoundsError> {
+        let mut forms = Self { nodes: Vec::new(), shift: 0, clamps: Vec::new(), steps: Vec::new() };
+        for node in &model.nodes {
+            let ranges = model.accumulator_ranges(node)?;
+            forms.add_node(model, node, &ranges);
+        }
+        forms.align_shifts();
+        Ok(forms)
+    }
+
+    fn add_node(&mut self, model: &Model, node: &Node, ranges: &[AccumulatorRange]) {
+        let Op::FullyConnected(layer) = &node.op;
+        let requantize = &layer.requantize;
+        let type_min = model.tensor(node.output).elem.min();
+        let linear = linear_channels(requantize, ranges);
+        let clamp = self.clamp_class(requantize, type_min, &linear, ranges);
+        let channels = linear
+            .into_iter()
+            .zip(ranges)
+            .zip(&requantize.multipliers)
+            .map(|((form, range), &multiplier)| match form {
+                Some(form) => Form::Linear(form),
+                None => Form::Threshold(self.step_class(requantize, multiplier, type_min, *range)),
+            })
+            .collect();
+        self.nodes.push(NodeForms { channels, clamp });
+    }
+
+    fn clamp_class(
+        &mut self,
+        requantize: &Requantize,
+        type_min: i32,
+        linear: &[Option<LinearForm>],
+        ranges: &[AccumulatorRange],
+    ) -> usize {
+        let (lo, hi) = (i64::from(requantize.lo - type_min), i64::from(requantize.hi - type_min));
+        let index = self.clamps.iter().position(|class| (class.lo, class.hi) == (lo, hi));
+        let index = index.unwrap_or_else(|| {
+            self.clamps.push(ClampClass { lo, hi, below: 0, above: 0 });
+            self.clamps.len() - 1
+        });
+        let class = &mut self.clamps[index];
+        for (form, range) in linear.iter().zip(ranges) {
+            if let Some(form) = form {
+                let byte = |acc| to_i64(form.quotient(acc)) - i64::from(type_min);
+                class.below = class.below.max(lo - byte(range.lo));
+                class.above = class.above.max(byte(range.hi) - hi);
+            }
+        }
+        index
+    }
+
+    fn step_class(
+        &mut self,
+        requantize: &Requantize,
+        multiplier: f32,
+        type_min: i32,
+        range: AccumulatorRange,
+    ) -> usize {
+        let clamp = (requantize.lo, requantize.hi);
+        let steps = |range| Steps::new(range, multiplier, requantize.zero_point, clamp.0, clamp.1);
+        let same = |class: &StepClass| {
+            class.multiplier == multiplier.to_bits()
+                && class.zero_point == requantize.zero_point
+                && class.clamp == clamp
+                && class.type_min == type_min
+        };
+        if let Some(index) = self.steps.iter().position(same) {
+            let class = &mut self.steps[index];
+            let union = union(class.steps.range, range);
+            if union != class.steps.range {
+                class.steps = steps(union);
+            }
+            return index;
+        }
+        self.steps.push(StepClass {
+            multiplier: multiplier.to_bits(),
+            zero_point: requantize.zero_point,
+            clamp,
+            type_min,
+            steps: steps(range),
+        });
+        self.steps.len() - 1
+    }
+
+    /// Brings every linear form to the largest shift among them: `(m 2^j, c 2^j, s + j)` is the same function.
+    fn align_shifts(&mut self) {
+        let linear = |node: &NodeForms| -> Option<u32> {
+            let shift = |form: &Form| match form {
+                Form::Linear(form) => Some(form.s),
+                Form::Threshold(_) => None,
+            };
+            node.channels.iter().filter_map(shift).max()
+        };
+        self.shift = self.nodes.iter().filter_map(linear).max().unwrap_or(0);
+        for form in self.nodes.iter_mut().flat_map(|node| &mut node.channels) {
+            if let Form::Linear(linear) = form {
+                *linear = linear.with_shift(self.shift);
+            }
+        }
+    }
+
+    /// Whether any channel has this kind of form.
+    pub(crate) fn has_linear(&self) -> bool {
+        self.nodes.iter().flat_map(|node| &node.channels).any(|form| matches!(form, Form::Linear(_)))
+    }
+}
+
+/// Per channel its linear form, if one is exact.
+///
+/// Channels with one multiplier first try the form of the union of their ranges: exact on the union is exact
+/// on each.
+fn linear_channels(requantize: &Requantize, ranges: &[AccumulatorRange]) -> Vec<Option<LinearForm>> {
+    let clamp = (requantize.lo, requantize.hi);
+    // With a single possible output the excess would have two encodings; thresholds have one.
+    if clamp.0 == clamp.1 {
+        return vec![None; ranges.len()];
+    }
+    let solve = |multiplier: f32, range| {
+        let steps = Steps::new(range, multiplier, requantize.zero_point, clamp.0, clamp.1);
+        linear_form(&steps, multiplier, clamp, MAX_SHIFT).filter(|form| is_moderate(form, range))
+    };
+    let mut shared: Vec<(u32, AccumulatorRange, Option<LinearForm>)> = Vec::new();
+    for (multiplier, range) in requantize.multipliers.iter().zip(ranges) {
+        match shared.iter_mut().find(|(bits, ..)| *bits == multiplier.to_bits()) {
+            Some((_, all, _)) => *all = union(*all, *range),
+            None => shared.push((multiplier.to_bits(), *range, None)),
+        }
+    }
+    for (bits, range, form) in &mut shared {
+        *form = solve(f32::from_bits(*bits), *range);
+    }
+    let shared_form = |multiplier: f32| {
+        shared.iter().find(|(bits, ..)| *bits == multiplier.to_bits()).and_then(|(.., form)| *form)
+    };
+    requantize
+        .multipliers
+        .iter()
+        .zip(ranges)
+        .map(|(&multiplier, &range)| shared_form(multiplier).or_else(|| solve(multiplier, range)))
+        .collect()
+}
+
+fn union(a: AccumulatorRange, b: AccumulatorRange) -> AccumulatorRange {
+    AccumulatorRange { lo: a.lo.min(b.lo), hi: a.hi.max(b.hi) }
+}
+
+/// Quotients beyond this would need tables no circuit has room for; such channels take thresholds.
+const MAX_QUOTIENT: i128 = 1 << 30;
+
+fn is_moderate(form: &LinearForm, range: AccumulatorRange) -> bool {
+    [range.lo, range.hi].iter().all(|acc| form.quotient(*acc).abs() <= MAX_QUOTIENT)
+}
+
+/// A quotient of a reachable accumulator.
+///
+/// # Panics
+/// If it is beyond 64 bits, which [`is_moderate`] excludes.
+pub(crate) fn to_i64(quotient: i128) -> i64 {
+    i64::try_from(quotient).expect("a linear form is only used where its quotients are moderate")
+}

@@ -1,0 +1,179 @@
+//! The shape of a circuit: the few numbers that decide its columns and gates.
+//!
+//! A verifier rebuilds the constraint system from the shape alone, so the shape travels in the verifying key
+//! file and is hashed into the circuit id. Row placement is not part of it: fixed columns carry that.
+
+use serde::{Deserialize, Serialize};
+
+/// The polynomial commitment scheme.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Scheme {
+    /// Inner product argument: transparent.
+    Ipa,
+    /// KZG with SHPLONK: smaller and faster, needs a structured reference string.
+    Kzg,
+}
+
+/// Largest supported circuit: 2^22 rows.
+pub const MAX_K: u32 = 22;
+
+/// Smallest circuit: room for the byte table and the blinding rows.
+pub const MIN_K: u32 = 5;
+
+/// Widest range table in bits.
+pub(super) const MAX_LIMB_BITS: u32 = 18;
+
+/// Largest requantization shift.
+pub const MAX_SHIFT: u32 = 48;
+
+const MAX_LANES: u32 = 256;
+const MAX_WEIGHT_COLUMNS: u32 = 1024;
+const MAX_THRESHOLD_LIMBS: u32 = 16;
+
+/// Table column sets the sum gate can hold at degree 5.
+pub(super) const MAX_TABLE_SETS: u32 = 3;
+
+/// Columns and gate constants of a circuit.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Shape {
+    /// The circuit has 2^k rows.
+    pub k: u32,
+    /// Lanes whose channels are requantized in the linear form.
+    pub linear_lanes: u32,
+    /// Lanes whose channels are requantized by thresholds.
+    pub threshold_lanes: u32,
+    /// `s` of every linear form: `acc m + c = 2^s q + r`, `0 <= r < 2^s`.
+    pub shift: u32,
+    /// Width of a limb of `r` or of a threshold distance, bits.
+    pub limb_bits: u32,
+    /// Width of the low part of the excess when it is split in two cells, bits.
+    pub excess_bits: Option<u32>,
+    /// Limbs per threshold distance.
+    pub threshold_limbs: u32,
+    /// Table column sets.
+    pub table_sets: u32,
+    /// Fixed columns that hold packed weights.
+    pub weight_columns: u32,
+}
+
+/// A shape no compiler makes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("circuit shape: {field} is {got}, expected {lo}..={hi}")]
+pub struct ShapeError {
+    /// The offending field.
+    pub field: &'static str,
+    /// Its value.
+    pub got: u32,
+    /// Smallest allowed value.
+    pub lo: u32,
+    /// Largest allowed value.
+    pub hi: u32,
+}
+
+impl Shape {
+    /// Checks every field against its caps, so that building the constraint system of an untrusted shape
+    /// takes bounded time and memory and cannot panic.
+    ///
+    /// # Errors
+    /// Names the first field out of its range.
+    pub fn validate(&self) -> Result<(), ShapeError> {
+        let check = |field, got, lo, hi| {
+            if (lo..=hi).contains(&got) { Ok(()) } else { Err(ShapeError { field, got, lo, hi }) }
+        };
+        check("k", self.k, MIN_K, MAX_K)?;
+        check("linear_lanes", self.linear_lanes, 0, MAX_LANES)?;
+        check("threshold_lanes", self.threshold_lanes, 0, MAX_LANES)?;
+        check("lanes", self.linear_lanes + self.threshold_lanes, 1, MAX_LANES)?;
+        check("shift", self.shift, 0, MAX_SHIFT)?;
+        check("limb_bits", self.limb_bits, 1, MAX_LIMB_BITS)?;
+        check("excess_bits", self.excess_bits.unwrap_or(1), 1, MAX_LIMB_BITS)?;
+        let least_limbs = u32::from(self.threshold_lanes > 0);
+        check("threshold_limbs", self.threshold_limbs, least_limbs, MAX_THRESHOLD_LIMBS)?;
+        check("threshold distance bits", self.threshold_limbs * self.limb_bits, 0, 64)?;
+        check("table_sets", self.table_sets, 1, MAX_TABLE_SETS)?;
+        check("weight_columns", self.weight_columns, 1, MAX_WEIGHT_COLUMNS)
+    }
+
+    /// Limbs of a remainder: `ceil(shift / limb_bits)`.
+    pub fn remainder_limbs(&self) -> u32 {
+        self.shift.div_ceil(self.limb_bits)
+    }
+
+    /// Widths of the remainder limbs in bits, low limb first: all `limb_bits` but the last, which makes the
+    /// sum exactly `shift`.
+    pub fn remainder_widths(&self) -> Vec<u32> {
+        (0..self.remainder_limbs())
+            .map(|limb| self.limb_bits.min(self.shift - limb * self.limb_bits))
+            .collect()
+    }
+
+    /// Cells that hold the excess of a linear channel: 1, or 2 when it is split.
+    pub fn excess_cells(&self) -> u32 {
+        1 + u32::from(self.excess_bits.is_some())
+    }
+
+    /// Lookups of one row: what the helper columns sum.
+    pub fn lookup_slots(&self) -> u32 {
+        self.linear_lanes * (self.excess_cells() + self.remainder_limbs())
+            + self.threshold_lanes * (1 + 2 * self.threshold_limbs)
+    }
+
+    /// Helper columns of the lookup argument, three lookups each.
+    pub fn helper_columns(&self) -> u32 {
+        self.lookup_slots().div_ceil(3)
+    }
+
+    /// Columns of one table set: tag and two values, a third value when there are thresholds.
+    pub fn table_width(&self) -> u32 {
+        3 + u32::from(self.threshold_lanes > 0)
+    }
+
+    /// Advice columns of phase 0, which hold small integers: activations, limbs, multiplicities.
+    pub fn small_columns(&self) -> u32 {
+        self.linear_lanes * (1 + self.excess_cells() + self.remainder_limbs())
+            + self.threshold_lanes * (2 + 2 * self.threshold_limbs)
+            + self.table_sets
+    }
+
+    /// Advice columns of the later phases, which hold full-size field elements: lookup helpers and sum, one
+    /// running evaluation per lane, weight evaluation, operand and product sum.
+    pub fn full_columns(&self) -> u32 {
+        self.helper_columns() + 1 + self.linear_lanes + self.threshold_lanes + 3
+    }
+
+    /// All advice columns.
+    pub fn num_advice(&self) -> u32 {
+        self.small_columns() + self.full_columns()
+    }
+
+    /// All fixed columns: rows, sum boundary, tables, lanes, weights, contraction control, statement control.
+    pub fn num_fixed(&self) -> u32 {
+        2 + self.table_sets * self.table_width()
+            + self.linear_lanes * 5
+            + self.threshold_lanes * 6
+            + self.weight_columns
+            + 3
+            + 1
+    }
+
+    /// Columns in the permutation argument: activations and running evaluation per lane, the operand.
+    pub fn num_permutation(&self) -> u32 {
+        2 * (self.linear_lanes + self.threshold_lanes) + 1
+    }
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Self {
+            k: MIN_K,
+            linear_lanes: 1,
+            threshold_lanes: 0,
+            shift: 0,
+            limb_bits: 1,
+            excess_bits: None,
+            threshold_limbs: 0,
+            table_sets: 1,
+            weight_columns: 1,
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The lookup table: every set of values a cell may hold, under its tag.
+//!
+//! | tag | entries `(a, b, c)` | who looks it up |
+//! |---|---|---|
+//! | 0 | `(0, 0, 0)` | every slot of a row that uses it for nothing: its cells are forced to 0 |
+//! | [`BYTE`] | `(y, 0, 0)`, `0 <= y < 256` | statement bytes |
+//! | [`clamp_tag`] | `(y, E, 0)`: `E = 0` inside the clamp, `E >= 0` at its low end, `E <= 0` at its high end | activation and excess of linear channels |
+//! | [`second_tag`] of the two above | the same for the high part of a split excess | |
+//! | [`step_tag`] | `(y, T_y, T_{y+1} - 1 - T_y)` | activation, threshold and interval width of threshold channels |
+//! | [`range_tag`] | `(v, 0, 0)`, `0 <= v < 2^width` | limbs |
+//! | [`PAD`] | `(row, set, 0)` | nobody: fills the table so that no entry occurs twice and every multiplicity is unique |
+
+use super::{
+    forms::{ClampClass, Forms},
+    shape::Shape,
+};
+
+/// Tag, then up to three values.
+pub(crate) type Entry = [i64; 4];
+
+/// Tag of a statement byte.
+pub(crate) const BYTE: i64 = 1;
+
+const FIRST_CLAMP: i64 = 2;
+const FIRST_RANGE: i64 = 1 << 16;
+const PAD: i64 = 1 << 17;
+
+/// A split excess looks up its high part under the tag times this factor, so that one fixed column serves
+/// both lookups and tag 0 stays 0.
+pub(crate) const SECOND_TAG_FACTOR: i64 = 1 << 20;
+
+/// Tag of a clamp class.
+pub(crate) fn clamp_tag(class: usize) -> i64 {
+    FIRST_CLAMP + index(class)
+}
+
+/// Tag of a step class; clamp classes come first.
+pub(crate) fn step_tag(forms: &Forms, class: usize) -> i64 {
+    clamp_tag(forms.clamps.len() + class)
+}
+
+/// Tag of the range `0..2^width`.
+pub(crate) fn range_tag(width: u32) -> i64 {
+    FIRST_RANGE + i64::from(width)
+}
+
+fn second_tag(tag: i64) -> i64 {
+    tag * SECOND_TAG_FACTOR
+}
+
+fn index(class: usize) -> i64 {
+    let tag = i64::try_from(class).expect("a class index is small");
+    assert!(tag + FIRST_CLAMP < FIRST_RANGE, "{class} table classes exceed the tag space");
+    tag
+}
+
+/// All entries a circuit of this shape needs, each once, `(0, 0, 0, 0)` first.
+pub(crate) fn entries(forms: &Forms, shape: &Shape) -> Vec<Entry> {
+    let mut out = vec![[0; 4]];
+    let split = shape.excess_bits.filter(|_| shape.linear_lanes > 0);
+    out.extend((0..256).map(|y| [BYTE, y, 0, 0]));
+    if split.is_some() {
+        out.extend((0..256).map(|y| [second_tag(BYTE), y, 0, 0]));
+    }
+    if shape.linear_lanes > 0 {
+        for (index, class) in forms.clamps.iter().enumerate() {
+            let (low, high) = excess_parts(class, split);
+            clamp_entries(clamp_tag(index), low, &mut out);
+            if let Some(high) = high {
+                clamp_entries(second_tag(clamp_tag(index)), high, &mut out);
+            }
+        }
+    }
+    for (index, class) in forms.steps.iter().enumerate() {
+        let tag = step_tag(forms, index);
+        out.extend(class.intervals().iter().map(|step| [tag, step.byte, step.start, step.width]));
+    }
+    for width in range_widths(shape) {
+        out.extend((0..1 << width).map(|value| [range_tag(width), value, 0, 0]));
+    }
+    out
+}
+
+/// [`entries`]' length without building them.
+pub(crate) fn entry_count(forms: &Forms, shape: &Shape) -> u64 {
+    let split = shape.excess_bits.filter(|_| shape.linear_lanes > 0);
+    let bytes = 256 * (1 + u64::from(split.is_some()));
+    let size = |class: &ClampClass| (class.hi - class.lo + 1 + class.below + class.above).unsigned_abs();
+    let clamps: u64 = forms
+        .clamps
+        .iter()
+        .filter(|_| shape.linear_lanes > 0)
+        .map(|class| {
+            let (low, high) = excess_parts(class, split);
+            size(&low) + high.map_or(0, |high| size(&high))
+        })
+        .sum();
+    let steps: usize = forms.steps.iter().map(|class| class.intervals().len()).sum();
+    let ranges: u64 = range_widths(shape).iter().map(|width| 1u64 << width).sum();
+    1 + bytes + clamps + steps as u64 + ranges
+}
+
+/// A clamp class as its low and high excess parts see it: `E = E_0 + 2^h E_1`, both of the sign of `E`.
+pub(crate) fn excess_parts(class: &ClampClass, split: Option<u32>) -> (ClampClass, Option<ClampClass>) {
+    match split {
+        None => (*class, None),
+        Some(bits) => {
+            let mask = (1 << bits) - 1;
+            let low = ClampClass { below: class.below.min(mask), above: class.above.min(mask), ..*class };
+            let high = ClampClass { below: class.below >> bits, above: class.above >> bits, ..*class };
+            (low, Some(high))
+        }
+    }
+}
+
+fn clamp_entries(tag: i64, class: ClampClass, out: &mut Vec<Entry>) {
+    out.extend((class.lo..=class.hi).map(|y| [tag, y, 0, 0]));
+    out.extend((1..=class.below).map(|excess| [tag, class.lo, excess, 0]));
+    out.extend((1..=class.above).map(|excess| [tag, class.hi, -excess, 0]));
+}
+
+/// The distinct limb widths, ascending.
+fn range_widths(shape: &Shape) -> Vec<u32> {
+    let mut widths = if shape.linear_lanes > 0 { shape.remainder_widths() } else { Vec::new() };
+    if shape.threshold_lanes > 0 {
+        widths.push(shape.limb_bits);
+    }
+    widths.sort_unstable();
+    widths.dedup();
+    widths
+}
+
+/// The entries dealt to the table sets, `rows` each, the rest filled with unique entries nobody looks up.
+///
+/// # Panics
+/// If they do not fit.
+pub(crate) fn fill(entries: &[Entry], sets: u32, rows: usize) -> Vec<Vec<Entry>> {
+    assert!(entries.len() <= sets as usize * rows, "{} table entries in {sets} sets", entries.len());
+    let cell = |set: usize, row: usize| {
+        let pad = [PAD, row as i64, set as i64, 0];
+        entries.get(set * rows + row).copied().unwrap_or(pad)
+    };
+    (0..sets as usize).map(|set| (0..rows).map(|row| cell(set, row)).collect()).collect()
+}

@@ -1,0 +1,140 @@
+//! The integer interpreter: what every circuit, witness and proof is compared with.
+//!
+//! Written to be read beside the operators' definitions, one loop per sum, never optimized. It depends on
+//! the intermediate representation and on [`requantize`] alone, so that a mistake in the circuit code cannot
+//! repeat itself here.
+
+use crate::ir::{FullyConnected, Model, Op, Requantize, TensorId};
+use crate::requantize::requantize;
+
+/// Why inputs do not fit a model.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InputError {
+    /// The model has another number of inputs.
+    #[error("the model has {expected} inputs, got {got}; give one list of integers for each")]
+    Count {
+        /// Inputs of the model.
+        expected: usize,
+        /// Inputs given.
+        got: usize,
+    },
+    /// An input has another number of elements.
+    #[error("input '{input}' has {expected} elements, got {got}")]
+    Length {
+        /// Name of the input.
+        input: String,
+        /// Elements of the input.
+        expected: usize,
+        /// Elements given.
+        got: usize,
+    },
+    /// A value is none of the input's element type.
+    #[error(
+        "input '{input}', element {index}: {got} is outside {min}..={max}, the range of its element type"
+    )]
+    Value {
+        /// Name of the input.
+        input: String,
+        /// Position in the flattened input.
+        index: usize,
+        /// The value given.
+        got: i32,
+        /// Smallest value of the type.
+        min: i32,
+        /// Largest value of the type.
+        max: i32,
+    },
+}
+
+/// Every integer of one inference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// The elements of every tensor, indexed by [`TensorId`].
+    pub tensors: Vec<Vec<i32>>,
+    /// The int32 accumulators of every node, bias included, before requantization; indexed like
+    /// [`Model::nodes`], in the order of the node's output elements.
+    pub accumulators: Vec<Vec<i64>>,
+    outputs: Vec<TensorId>,
+}
+
+impl Trace {
+    /// The elements of the model's outputs, in graph order.
+    pub fn outputs(&self) -> Vec<&[i32]> {
+        self.outputs.iter().map(|id| self.tensors[id.0].as_slice()).collect()
+    }
+}
+
+/// Runs the model on one list of integers per input, in graph order, each flattened in row-major order.
+///
+/// # Errors
+/// [`InputError`] when the lists do not fit the model's inputs.
+///
+/// # Panics
+/// If the model is inconsistent, or if an accumulator leaves int32, which [`Model::accumulator_ranges`]
+/// excludes.
+pub fn run(model: &Model, inputs: &[Vec<i32>]) -> Result<Trace, InputError> {
+    check_inputs(model, inputs)?;
+    let mut tensors = vec![Vec::new(); model.tensors.len()];
+    for (input, values) in model.inputs.iter().zip(inputs) {
+        tensors[input.tensor.0] = values.clone();
+    }
+    let mut accumulators = Vec::new();
+    for node in &model.nodes {
+        let x = &tensors[node.input.0];
+        match &node.op {
+            Op::FullyConnected(layer) => {
+                let sums = fully_connected(layer, x);
+                tensors[node.output.0] = requantize_channels(&layer.requantize, &sums);
+                accumulators.push(sums);
+            }
+        }
+    }
+    let outputs = model.outputs.iter().map(|output| output.tensor).collect();
+    Ok(Trace { tensors, accumulators, outputs })
+}
+
+/// `sum_j W[i][j] (x[j] - input_zero_point) + bias[i]` for every output i.
+fn fully_connected(layer: &FullyConnected, x: &[i32]) -> Vec<i64> {
+    assert_eq!(x.len(), layer.inputs, "the layer reads {} elements", layer.inputs);
+    let mut sums = Vec::new();
+    for output in 0..layer.outputs {
+        let mut sum = i64::from(layer.bias[output]);
+        for (weight, value) in layer.row(output).iter().zip(x) {
+            sum += i64::from(*weight) * i64::from(value - layer.input_zero_point);
+        }
+        sums.push(sum);
+    }
+    sums
+}
+
+/// One accumulator and one multiplier per output channel.
+fn requantize_channels(to: &Requantize, sums: &[i64]) -> Vec<i32> {
+    assert_eq!(sums.len(), to.multipliers.len(), "one multiplier per output");
+    sums.iter()
+        .zip(&to.multipliers)
+        .map(|(&sum, &multiplier)| requantize(sum, multiplier, to.zero_point, to.lo, to.hi))
+        .collect()
+}
+
+fn check_inputs(model: &Model, inputs: &[Vec<i32>]) -> Result<(), InputError> {
+    if inputs.len() != model.inputs.len() {
+        return Err(InputError::Count { expected: model.inputs.len(), got: inputs.len() });
+    }
+    for (input, values) in model.inputs.iter().zip(inputs) {
+        let tensor = model.tensor(input.tensor);
+        if values.len() != tensor.len {
+            let (expected, got) = (tensor.len, values.len());
+            return Err(InputError::Length { input: input.name.clone(), expected, got });
+        }
+        let elem = tensor.elem;
+        if let Some(index) = values.iter().position(|&value| !elem.contains(value)) {
+            let (min, max) = (elem.min(), elem.max());
+            return Err(InputError::Value { input: input.name.clone(), index, got: values[index], min, max });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,368 @@
+//! What a proof states, and the only encoder of public inputs.
+//!
+//! A [`Statement`] is: circuit id, caller context, every input integer, every output integer. Its length is
+//! fixed per circuit, its byte encoding is a bijection between valid statements and accepted byte strings,
+//! and its public-input vector is injective: every element packs at most 31 bytes, so nothing is reduced
+//! modulo the field and no trailing zero can be added or dropped.
+//!
+//! | public inputs | content |
+//! |---|---|
+//! | 0, 1 | circuit id, 16 bytes each, little-endian |
+//! | 2 | length of the context, then its bytes 0..16 |
+//! | 3 | bytes 16..32 of the context |
+//! | per input port, per chunk of 31 elements | `sum_j 256^j (x_j - type minimum)` |
+//! | per output port, per chunk of 31 elements | the same of the outputs |
+
+use std::fmt;
+
+use halo2_proofs::halo2curves::{bn256::Fr, ff::PrimeField};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    ir::{Elem, Model, ModelId, Quantization, Tail},
+    plan::{Scheme, Shape},
+};
+
+/// Version of the statement, artifact and circuit formats; part of every circuit id.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Integers packed into one public input: `256^31 < p`.
+pub const LANES_PER_INSTANCE: usize = 31;
+
+/// Public inputs before the packed tensors: two halves of the circuit id, two of the context.
+pub const HEADER_INSTANCES: usize = 4;
+
+/// Longest caller context in bytes.
+pub const MAX_CONTEXT: usize = 32;
+
+/// Names one circuit: model, plan, visibility, commitment scheme and verifying key. A proof is valid for a
+/// circuit id.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CircuitId(pub [u8; 32]);
+
+impl fmt::Display for CircuitId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for CircuitId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CircuitId({self})")
+    }
+}
+
+/// Up to 32 bytes of the caller's: a nonce, an audience, a digest of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Context(Vec<u8>);
+
+impl Context {
+    /// # Errors
+    /// [`StatementError::ContextTooLong`] beyond [`MAX_CONTEXT`] bytes.
+    pub fn new(bytes: Vec<u8>) -> Result<Self, StatementError> {
+        if bytes.len() > MAX_CONTEXT {
+            return Err(StatementError::ContextTooLong { got: bytes.len() });
+        }
+        Ok(Self(bytes))
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Length byte, then the bytes padded with zeros to [`MAX_CONTEXT`].
+    fn encode(&self) -> Vec<u8> {
+        let mut out = vec![u8::try_from(self.0.len()).unwrap_or(u8::MAX)];
+        out.extend(&self.0);
+        out.resize(1 + MAX_CONTEXT, 0);
+        out
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, StatementError> {
+        let (length, padded) = bytes.split_first().ok_or(StatementError::ContextEncoding)?;
+        let (context, padding) =
+            padded.split_at_checked(usize::from(*length)).ok_or(StatementError::ContextEncoding)?;
+        if padding.iter().any(|byte| *byte != 0) {
+            return Err(StatementError::ContextEncoding);
+        }
+        Self::new(context.to_vec())
+    }
+}
+
+/// One tensor of the statement as the caller knows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Port {
+    /// Name in the ONNX graph.
+    pub name: String,
+    /// Shape in the ONNX graph with batch 1.
+    pub shape: Vec<usize>,
+    /// Element type of the proven integers.
+    pub elem: Elem,
+    /// For an input that is float32 in the ONNX graph: its quantization.
+    pub quantize: Option<Quantization>,
+    /// For an output: the operators that follow outside the circuit.
+    pub tail: Vec<Tail>,
+}
+
+impl Port {
+    /// Number of elements; saturates instead of wrapping.
+    pub fn len(&self) -> usize {
+        self.shape.iter().fold(1, |len: usize, dim| len.saturating_mul(*dim))
+    }
+
+    /// Whether the tensor has no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Public inputs its integers are packed into.
+    pub fn instances(&self) -> usize {
+        self.len().div_ceil(LANES_PER_INSTANCE)
+    }
+}
+
+/// The public tensors of a circuit, in statement order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Interface {
+    /// Inputs.
+    pub inputs: Vec<Port>,
+    /// Outputs.
+    pub outputs: Vec<Port>,
+}
+
+impl Interface {
+    /// The interface of a model.
+    pub fn of(model: &Model) -> Self {
+        let inputs = model.inputs.iter().map(|input| Port {
+            name: input.name.clone(),
+            shape: input.shape.clone(),
+            elem: model.tensor(input.tensor).elem,
+            quantize: input.quantize,
+            tail: Vec::new(),
+        });
+        let outputs = model.outputs.iter().map(|output| Port {
+            name: output.name.clone(),
+            shape: output.shape.clone(),
+            elem: model.tensor(output.tensor).elem,
+            quantize: None,
+            tail: output.tail.clone(),
+        });
+        Self { inputs: inputs.collect(), outputs: outputs.collect() }
+    }
+
+    /// Inputs, then outputs.
+    pub fn ports(&self) -> impl Iterator<Item = &Port> {
+        self.inputs.iter().chain(&self.outputs)
+    }
+
+    /// Length of the public-input vector; saturates instead of wrapping.
+    pub fn instances(&self) -> usize {
+        self.ports().fold(HEADER_INSTANCES, |sum, port| sum.saturating_add(port.instances()))
+    }
+
+    /// Length of an encoded statement in bytes; saturates instead of wrapping.
+    pub fn statement_bytes(&self) -> usize {
+        self.ports().fold(32 + 1 + MAX_CONTEXT, |sum, port| sum.saturating_add(port.len()))
+    }
+}
+
+/// Why a statement cannot be encoded or decoded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StatementError {
+    /// The caller's context is too long.
+    #[error("the context has {got} bytes, at most {MAX_CONTEXT} are possible; pass a digest of it")]
+    ContextTooLong {
+        /// Its length in bytes.
+        got: usize,
+    },
+    /// The context's length byte or padding is not canonical.
+    #[error("the context of the statement is not canonically encoded")]
+    ContextEncoding,
+    /// A statement for another interface.
+    #[error("the statement has {got} bytes, this circuit's statements have {expected}")]
+    Length {
+        /// Length for this circuit in bytes.
+        expected: usize,
+        /// Length found.
+        got: usize,
+    },
+    /// The number of tensors is not the interface's.
+    #[error("the statement has {got} tensors, this circuit has {expected}")]
+    TensorCount {
+        /// Ports of the circuit.
+        expected: usize,
+        /// Tensors found.
+        got: usize,
+    },
+    /// A tensor's length is not its port's.
+    #[error("tensor '{port}' has {got} elements, expected {expected}")]
+    TensorLength {
+        /// Name of the port.
+        port: String,
+        /// Elements of the port.
+        expected: usize,
+        /// Elements found.
+        got: usize,
+    },
+    /// An integer is not a value of its 8-bit type.
+    #[error("tensor '{port}', element {index}: {value} is not in {lo}..={hi}")]
+    ElementRange {
+        /// Name of the port.
+        port: String,
+        /// Flat index.
+        index: usize,
+        /// The value found.
+        value: i32,
+        /// Type minimum.
+        lo: i32,
+        /// Type maximum.
+        hi: i32,
+    },
+}
+
+/// What a proof says: for this circuit, in this context, these inputs give these outputs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// The circuit the proof is valid for.
+    pub circuit: CircuitId,
+    /// The caller's context.
+    pub context: Context,
+    /// Per input port, its integers in row-major order.
+    pub inputs: Vec<Vec<i32>>,
+    /// Per output port, its integers in row-major order.
+    pub outputs: Vec<Vec<i32>>,
+}
+
+impl Statement {
+    /// The byte encoding: circuit id, context, then one byte `value - type minimum` per element.
+    ///
+    /// # Errors
+    /// When the tensors do not fit `interface`.
+    pub fn encode(&self, interface: &Interface) -> Result<Vec<u8>, StatementError> {
+        let mut out = self.circuit.0.to_vec();
+        out.extend(self.context.encode());
+        for lanes in self.lanes(interface)? {
+            out.extend(lanes);
+        }
+        Ok(out)
+    }
+
+    /// The inverse of [`Statement::encode`]; nothing else decodes.
+    ///
+    /// # Errors
+    /// When `bytes` is not the encoding of a statement for `interface`.
+    pub fn decode(bytes: &[u8], interface: &Interface) -> Result<Self, StatementError> {
+        let length = StatementError::Length { expected: interface.statement_bytes(), got: bytes.len() };
+        if bytes.len() != interface.statement_bytes() {
+            return Err(length);
+        }
+        let (circuit, rest) = bytes.split_first_chunk::<32>().ok_or_else(|| length.clone())?;
+        let (context, mut rest) = rest.split_at_checked(1 + MAX_CONTEXT).ok_or_else(|| length.clone())?;
+        let mut tensors = |ports: &[Port]| {
+            ports
+                .iter()
+                .map(|port| {
+                    let (lanes, tail) = rest.split_at_checked(port.len()).ok_or_else(|| length.clone())?;
+                    rest = tail;
+                    Ok(lanes.iter().map(|lane| i32::from(*lane) + port.elem.min()).collect())
+                })
+                .collect::<Result<Vec<Vec<i32>>, StatementError>>()
+        };
+        Ok(Self {
+            circuit: CircuitId(*circuit),
+            context: Context::decode(context)?,
+            inputs: tensors(&interface.inputs)?,
+            outputs: tensors(&interface.outputs)?,
+        })
+    }
+
+    /// The public-input vector, [`Interface::instances`] field elements.
+    ///
+    /// # Errors
+    /// When the tensors do not fit `interface`.
+    pub fn public_inputs(&self, interface: &Interface) -> Result<Vec<Fr>, StatementError> {
+        let (id_low, id_high) = self.circuit.0.split_at(16);
+        let context = self.context.encode();
+        let (context_low, context_high) = context.split_at(17);
+        let mut out: Vec<Fr> = [id_low, id_high, context_low, context_high].into_iter().map(pack).collect();
+        for lanes in self.lanes(interface)? {
+            out.extend(lanes.chunks(LANES_PER_INSTANCE).map(pack));
+        }
+        Ok(out)
+    }
+
+    /// Per port, its integers offset to bytes.
+    fn lanes(&self, interface: &Interface) -> Result<Vec<Vec<u8>>, StatementError> {
+        let sides = [(&interface.inputs, &self.inputs), (&interface.outputs, &self.outputs)];
+        if let Some((ports, tensors)) = sides.iter().find(|(ports, tensors)| ports.len() != tensors.len()) {
+            return Err(StatementError::TensorCount { expected: ports.len(), got: tensors.len() });
+        }
+        sides
+            .iter()
+            .flat_map(|(ports, tensors)| ports.iter().zip(tensors.iter()))
+            .map(|(port, tensor)| port_lanes(port, tensor))
+            .collect()
+    }
+}
+
+fn port_lanes(port: &Port, tensor: &[i32]) -> Result<Vec<u8>, StatementError> {
+    if tensor.len() != port.len() {
+        return Err(StatementError::TensorLength {
+            port: port.name.clone(),
+            expected: port.len(),
+            got: tensor.len(),
+        });
+    }
+    let lane = |(index, &value): (usize, &i32)| {
+        value.checked_sub(port.elem.min()).and_then(|lane| u8::try_from(lane).ok()).ok_or_else(|| {
+            StatementError::ElementRange {
+                port: port.name.clone(),
+                index,
+                value,
+                lo: port.elem.min(),
+                hi: port.elem.max(),
+            }
+        })
+    };
+    tensor.iter().enumerate().map(lane).collect()
+}
+
+/// `sum_j 256^j bytes[j]` of at most 31 bytes, hence below the modulus.
+fn pack(bytes: &[u8]) -> Fr {
+    assert!(bytes.len() <= LANES_PER_INSTANCE, "{} bytes do not fit a field element", bytes.len());
+    let mut repr = [0; 32];
+    repr[..bytes.len()].copy_from_slice(bytes);
+    Fr::from_repr(repr).expect("at most 248 bits are below the modulus")
+}
+
+/// The circuit id: sha256 over everything that decides what a valid proof means.
+///
+/// `verifying_key_digest` covers the key's commitments and, for KZG, the verifier's part of the reference
+/// string. Input, weights and output are public in this format version.
+pub fn circuit_id(
+    model: ModelId,
+    shape: &Shape,
+    interface: &Interface,
+    scheme: Scheme,
+    verifying_key_digest: [u8; 32],
+) -> CircuitId {
+    let mut hash = Sha256::new();
+    hash.update(b"lemma-circuit");
+    hash.update(FORMAT_VERSION.to_le_bytes());
+    hash.update(model.0);
+    hash.update(digest(b"lemma-shape", shape));
+    hash.update(digest(b"lemma-interface", interface));
+    hash.update(b"input:public weights:public output:public");
+    hash.update(digest(b"lemma-scheme", &scheme));
+    hash.update(verifying_key_digest);
+    CircuitId(hash.finalize().into())
+}
+
+/// sha256 of a domain and the canonical (fixed-width, length-prefixed) encoding of `value`.
+fn digest<T: Serialize>(domain: &[u8], value: &T) -> [u8; 32] {
+    let bytes = bincode::serialize(value).expect("plain data without maps always serializes");
+    Sha256::new().chain_update(domain).chain_update(bytes).finalize().into()
+}

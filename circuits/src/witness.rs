@@ -1,0 +1,259 @@
+//! The hints: every phase-0 cell of one inference, apart from the constraints that check them.
+//!
+//! The forward pass here goes through the circuit's own forms (quotient and clamp, or thresholds), not through
+//! float32; `reference` computes the same outputs the other way, and tests compare the two.
+
+use std::collections::HashMap;
+
+use halo2_proofs::halo2curves::ff::PrimeField;
+
+use crate::{
+    chip::Slot,
+    ir::{Model, Op, TensorId},
+    plan::{Entry, Form, Plan, Spot, Use},
+};
+
+/// Why there is no witness.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WitnessError {
+    /// Wrong number of input tensors.
+    #[error("the model has {expected} inputs, got {got}")]
+    InputCount {
+        /// Inputs of the model.
+        expected: usize,
+        /// Inputs given.
+        got: usize,
+    },
+    /// An input of the wrong length.
+    #[error("input '{name}' has {got} elements, expected {expected}")]
+    InputLength {
+        /// Name of the input.
+        name: String,
+        /// Elements of the input.
+        expected: usize,
+        /// Elements given.
+        got: usize,
+    },
+    /// An integer that is not a value of the input's type.
+    #[error("input '{name}', element {index}: {value} is not in {lo}..={hi}")]
+    InputRange {
+        /// Name of the input.
+        name: String,
+        /// Flat index.
+        index: usize,
+        /// The value.
+        value: i32,
+        /// Type minimum.
+        lo: i32,
+        /// Type maximum.
+        hi: i32,
+    },
+}
+
+/// The hints of one inference: phase-0 advice columns by index, one value per used row.
+///
+/// Tests change values to lie coherently; everything derived in later phases follows the lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Witness {
+    /// Per phase-0 advice column, its values.
+    pub columns: Vec<Vec<i64>>,
+    /// Per model output, its integers.
+    pub outputs: Vec<Vec<i32>>,
+}
+
+impl Witness {
+    /// Runs the model on `inputs`, one vector of integers per model input.
+    ///
+    /// # Errors
+    /// When the inputs are not integers of the model's inputs.
+    pub fn new(model: &Model, plan: &Plan, inputs: &[Vec<i32>]) -> Result<Self, WitnessError> {
+        check(model, inputs)?;
+        let hint_columns = plan.columns.phases.iter().filter(|phase| **phase == 0).count();
+        let mut builder = Builder {
+            model,
+            plan,
+            columns: vec![vec![0; plan.rows]; hint_columns],
+            tensors: vec![Vec::new(); model.tensors.len()],
+        };
+        for (input, values) in model.inputs.iter().zip(inputs) {
+            builder.tensors[input.tensor.0].clone_from(values);
+        }
+        for index in 0..model.nodes.len() {
+            builder.node(index);
+        }
+        builder.statement_bytes();
+        let outputs = model.outputs.iter().map(|output| builder.tensors[output.tensor.0].clone()).collect();
+        Ok(Self { columns: builder.columns, outputs })
+    }
+
+    /// Counts the lookups of `slots` into the multiplicity columns, replacing what they held.
+    ///
+    /// A lookup that is in no table set, a lie, is counted nowhere.
+    pub(crate) fn count_lookups(&mut self, plan: &Plan, slots: &[Slot]) {
+        let entries = plan.tables.iter().enumerate().flat_map(|(set, entries)| {
+            entries.iter().enumerate().map(move |(row, entry)| (*entry, (set, row)))
+        });
+        let positions: HashMap<Entry, (usize, usize)> = entries.collect();
+        let mut counts = vec![vec![0; plan.rows]; plan.tables.len()];
+        for slot in slots {
+            for row in 0..plan.rows {
+                if let Some(&(set, row)) =
+                    lookup(plan, &self.columns, slot, row).and_then(|entry| positions.get(&entry))
+                {
+                    counts[set][row] += 1;
+                }
+            }
+        }
+        for (column, counts) in plan.columns.multiplicities.iter().zip(counts) {
+            self.columns[*column] = counts;
+        }
+    }
+}
+
+/// The tuple a slot looks up in a row; `None` if a lie leaves 64 bits.
+fn lookup(plan: &Plan, columns: &[Vec<i64>], slot: &Slot, row: usize) -> Option<Entry> {
+    let value = |index: usize| i64::try_from(slot.values[index].value(columns, row)).ok();
+    let tag = plan.tag(slot.tag, row) * slot.factor;
+    Some([tag, value(0)?, value(1)?, value(2)?])
+}
+
+fn check(model: &Model, inputs: &[Vec<i32>]) -> Result<(), WitnessError> {
+    if inputs.len() != model.inputs.len() {
+        return Err(WitnessError::InputCount { expected: model.inputs.len(), got: inputs.len() });
+    }
+    for (input, values) in model.inputs.iter().zip(inputs) {
+        let tensor = model.tensor(input.tensor);
+        if values.len() != tensor.len {
+            return Err(WitnessError::InputLength {
+                name: input.name.clone(),
+                expected: tensor.len,
+                got: values.len(),
+            });
+        }
+        if let Some(index) = values.iter().position(|value| !tensor.elem.contains(*value)) {
+            return Err(WitnessError::InputRange {
+                name: input.name.clone(),
+                index,
+                value: values[index],
+                lo: tensor.elem.min(),
+                hi: tensor.elem.max(),
+            });
+        }
+    }
+    Ok(())
+}
+
+struct Builder<'a> {
+    model: &'a Model,
+    plan: &'a Plan,
+    columns: Vec<Vec<i64>>,
+    tensors: Vec<Vec<i32>>,
+}
+
+impl Builder<'_> {
+    fn node(&mut self, index: usize) {
+        let node = &self.model.nodes[index];
+        let Op::FullyConnected(layer) = &node.op;
+        let centered: Vec<i64> = self.tensors[node.input.0]
+            .iter()
+            .map(|x| i64::from(*x) - i64::from(layer.input_zero_point))
+            .collect();
+        let outputs = (0..layer.outputs).map(|channel| {
+            let products = layer.row(channel).iter().zip(&centered).map(|(w, x)| i64::from(*w) * x);
+            self.channel(index, channel, i64::from(layer.bias[channel]) + products.sum::<i64>())
+        });
+        self.tensors[node.output.0] = outputs.collect::<Vec<_>>();
+    }
+
+    /// Writes the cells of a channel with this accumulator and returns its output.
+    fn channel(&mut self, node: usize, channel: usize, acc: i64) -> i32 {
+        let forms = &self.plan.forms.nodes[node];
+        let output = self.model.nodes[node].output;
+        let type_min = self.model.tensor(output).elem.min();
+        let spot = self.plan.placement.homes[output.0][channel];
+        let byte = match &forms.channels[channel] {
+            Form::Linear(form) => {
+                let clamp = self.plan.forms.clamps[forms.clamp];
+                let scaled = i128::from(acc) * i128::from(form.m) + form.c;
+                let quotient = scaled >> self.plan.shape.shift;
+                let remainder = scaled - (quotient << self.plan.shape.shift);
+                let quotient = narrow(quotient) - i64::from(type_min);
+                let byte = quotient.clamp(clamp.lo, clamp.hi);
+                self.linear_cells(spot, byte, byte - quotient, narrow(remainder));
+                byte
+            }
+            Form::Threshold(class) => {
+                let class = &self.plan.forms.steps[*class];
+                let acc = acc - class.steps.range.lo;
+                let intervals = class.intervals();
+                let index = intervals.partition_point(|step| step.start <= acc) - 1;
+                let step = intervals[index];
+                self.threshold_cells(spot, step.byte, step.start, acc - step.start, step.width);
+                step.byte
+            }
+        };
+        type_min + i32::try_from(byte).expect("outputs are bytes")
+    }
+
+    fn linear_cells(&mut self, spot: Spot, byte: i64, excess: i64, remainder: i64) {
+        let shape = &self.plan.shape;
+        let columns = &self.plan.columns.linear[spot.lane];
+        self.columns[columns.activation][spot.row] = byte;
+        match (columns.excess.as_slice(), shape.excess_bits) {
+            ([low, high], Some(bits)) => {
+                let (sign, magnitude) = (excess.signum(), excess.abs());
+                self.columns[*low][spot.row] = sign * (magnitude & ((1 << bits) - 1));
+                self.columns[*high][spot.row] = sign * (magnitude >> bits);
+            }
+            (parts, _) => self.columns[parts[0]][spot.row] = excess,
+        }
+        let limbs = columns.limbs.clone();
+        self.limbs(&limbs, spot.row, remainder);
+    }
+
+    fn threshold_cells(&mut self, spot: Spot, byte: i64, threshold: i64, distance: i64, width: i64) {
+        let columns = self.plan.columns.threshold[spot.lane - self.plan.columns.linear.len()].clone();
+        self.columns[columns.activation][spot.row] = byte;
+        self.columns[columns.threshold][spot.row] = threshold;
+        self.limbs(&columns.distance, spot.row, distance);
+        self.limbs(&columns.complement, spot.row, width - distance);
+    }
+
+    fn limbs(&mut self, columns: &[usize], row: usize, value: i64) {
+        let bits = self.plan.shape.limb_bits;
+        for (column, limb) in columns.iter().zip(0u32..) {
+            self.columns[*column][row] = (value >> (limb * bits)) & ((1 << bits) - 1);
+        }
+    }
+
+    /// Input homes and output copies.
+    fn statement_bytes(&mut self) {
+        for (index, lane) in self.plan.placement.lanes.iter().enumerate() {
+            let column = self.plan.columns.activation(index);
+            for (row, used) in lane.rows.iter().enumerate() {
+                if let Use::Byte { tensor, element, .. } = used.content {
+                    self.columns[column][row] = self.byte(tensor, element);
+                }
+            }
+        }
+    }
+
+    fn byte(&self, tensor: TensorId, element: usize) -> i64 {
+        i64::from(self.tensors[tensor.0][element]) - i64::from(self.model.tensor(tensor).elem.min())
+    }
+}
+
+/// A quotient or remainder of a reachable accumulator fits 64 bits: the plan bounds both.
+fn narrow(value: i128) -> i64 {
+    i64::try_from(value).expect("the plan bounds quotients and remainders")
+}
+
+impl Plan {
+    /// What a tag column holds in a row: a small non-negative integer.
+    fn tag(&self, column: usize, row: usize) -> i64 {
+        let repr = self.fixed[column][row].to_repr();
+        let (low, _) = repr.split_first_chunk::<8>().expect("a field element has 32 bytes");
+        i64::from_le_bytes(*low)
+    }
+}
