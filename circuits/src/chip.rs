@@ -80,7 +80,7 @@ pub(crate) struct Handles {
     pub(crate) alpha: Challenge,
     /// Tuple compression, after phase 0.
     pub(crate) theta: Challenge,
-    /// Channels, after phase 1.
+    /// Channels, after phase 0.
     pub(crate) rho: Challenge,
 }
 

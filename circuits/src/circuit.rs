@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use halo2_proofs::{
     circuit::{Cell, Layouter, Region, SimpleFloorPlanner, Value},
     halo2curves::{bn256::Fr, ff::Field},
-    plonk::{Any, Circuit, Column, ConstraintSystem, Error, FirstPhase, SecondPhase, ThirdPhase},
+    plonk::{Any, Circuit, Column, ConstraintSystem, Error, FirstPhase, SecondPhase},
 };
 
 use crate::{
@@ -176,7 +176,7 @@ impl LemmaCircuit {
 }
 
 impl Chips {
-    /// Derives the columns of the phases whose challenges are known and returns the current phase.
+    /// Derives the columns of phase 1 when the challenges are known, and returns the current phase.
     fn derive(
         &self,
         plan: &Plan,
@@ -184,20 +184,16 @@ impl Chips {
         challenges: [Option<Fr>; 3],
         overrides: &BTreeMap<(usize, usize), Fr>,
     ) -> u8 {
-        let [Some(alpha), Some(theta), rho] = challenges else { return 0 };
-        let Some(rho) = rho else {
-            self.lookup.fill(&self.columns, &plan.fixed, advice, alpha, theta, plan.rows);
-            override_cells(advice, overrides, 1, plan);
-            return 1;
-        };
+        let [Some(alpha), Some(theta), Some(rho)] = challenges else { return 0 };
+        self.lookup.fill(&self.columns, &plan.fixed, advice, alpha, theta, plan.rows);
         for lane in &self.lanes {
             lane.fill(&plan.fixed, advice, rho, plan.rows);
         }
         advice[self.columns.operand] = vec![Fr::ZERO; plan.rows];
         statement::fill(&plan.placement, &self.columns, advice);
         contraction::fill(&plan.contraction, &self.columns, &plan.fixed, advice, rho, plan.rows);
-        override_cells(advice, overrides, 2, plan);
-        2
+        override_cells(advice, overrides, 1, plan);
+        1
     }
 }
 
@@ -223,11 +219,8 @@ fn handles(meta: &mut ConstraintSystem<Fr>, columns: &Columns) -> Handles {
     let mut advice = Vec::with_capacity(columns.phases.len());
     let of_phase = |phase: u8| columns.phases.iter().filter(|each| **each == phase).count();
     advice.extend((0..of_phase(0)).map(|_| meta.advice_column_in(FirstPhase)));
-    let alpha = meta.challenge_usable_after(FirstPhase);
-    let theta = meta.challenge_usable_after(FirstPhase);
+    let [alpha, theta, rho] = [(); 3].map(|()| meta.challenge_usable_after(FirstPhase));
     advice.extend((0..of_phase(1)).map(|_| meta.advice_column_in(SecondPhase)));
-    let rho = meta.challenge_usable_after(SecondPhase);
-    advice.extend((0..of_phase(2)).map(|_| meta.advice_column_in(ThirdPhase)));
     Handles { fixed, advice, instance: meta.instance_column(), alpha, theta, rho }
 }
 

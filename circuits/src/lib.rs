@@ -8,6 +8,7 @@ mod chip;
 pub mod circuit;
 mod compiled;
 pub mod edge;
+pub mod import;
 pub mod ir;
 pub mod plan;
 pub mod reference;

@@ -3,9 +3,9 @@
 //! | column | phase | content |
 //! |---|---|---|
 //! | `w_0 .. w_{J-1}` | fixed | packed weights of J consecutive groups |
-//! | `U` | 2 | running evaluation of a slice of weights at rho |
-//! | `X` | 2 | on the last row of a slice its operand: a copy of an activation or of a lane evaluation |
-//! | `P` | 2 | running sum of products |
+//! | `U` | 1 | running evaluation of a slice of weights at rho |
+//! | `X` | 1 | on the last row of a slice its operand: a copy of an activation or of a lane evaluation |
+//! | `P` | 1 | running sum of products |
 //! | `keep`, `end`, `zero` | fixed | slice continues, slice ends, sum must be 0 |
 //!
 //! | constraint | equation | degree | why |
@@ -16,8 +16,7 @@
 //!
 //! # Soundness
 //! The equation of a layer is a polynomial in rho whose coefficients are, per group of channels,
-//! `sum_b B^b (true_b - claimed_b)` of cells committed in phase 0; rho comes after phase 1. See
-//! `plan::packing` for why a coefficient that is 0 modulo p makes every slot equal.
+//! `sum_b B^b (true_b - claimed_b)` of cells committed in phase 0, before rho. See `plan::packing` for why a coefficient that is 0 modulo p makes every slot equal.
 
 use halo2_proofs::{
     halo2curves::{bn256::Fr, ff::Field},

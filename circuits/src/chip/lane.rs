@@ -3,7 +3,7 @@
 //! | column | phase | content |
 //! |---|---|---|
 //! | cells of the form | 0 | see [`super::linear`] and [`super::threshold`] |
-//! | `A` | 2 | running evaluation |
+//! | `A` | 1 | running evaluation |
 //! | `step`, `step_rho`, `C` | fixed | how A enters the row; the constant of the row's channel |
 //!
 //! | constraint | equation | degree | why |

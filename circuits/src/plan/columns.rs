@@ -11,7 +11,7 @@ pub(crate) struct LinearColumns {
     pub(crate) excess: Vec<usize>,
     /// Advice, phase 0: limbs of the remainder, low limb first.
     pub(crate) limbs: Vec<usize>,
-    /// Advice, phase 2: the running evaluation.
+    /// Advice, phase 1: the running evaluation.
     pub(crate) evaluation: usize,
     /// Fixed: table tag of the activation.
     pub(crate) tag: usize,
@@ -36,7 +36,7 @@ pub(crate) struct ThresholdColumns {
     pub(crate) distance: Vec<usize>,
     /// Advice, phase 0: limbs of `T_{y+1} - 1 - acc`.
     pub(crate) complement: Vec<usize>,
-    /// Advice, phase 2: the running evaluation.
+    /// Advice, phase 1: the running evaluation.
     pub(crate) evaluation: usize,
     /// Fixed: table tag of the activation.
     pub(crate) tag: usize,
@@ -81,11 +81,11 @@ pub(crate) struct Columns {
     pub(crate) helpers: Vec<usize>,
     /// Advice, phase 1: the lookup sum.
     pub(crate) sum: usize,
-    /// Advice, phase 2: the weight evaluation.
+    /// Advice, phase 1: the weight evaluation.
     pub(crate) weight_evaluation: usize,
-    /// Advice, phase 2: the operand.
+    /// Advice, phase 1: the operand.
     pub(crate) operand: usize,
-    /// Advice, phase 2: the product sum.
+    /// Advice, phase 1: the product sum.
     pub(crate) product: usize,
     /// Phase of every advice column.
     pub(crate) phases: Vec<u8>,
@@ -143,9 +143,8 @@ impl Columns {
             })
             .collect();
         let multiplicities = advice.many(shape.table_sets);
-        let phase_1 = advice.0;
+        let derived = advice.0;
         let (helpers, sum) = (advice.many(shape.helper_columns()), advice.one());
-        let phase_2 = advice.0;
         linear.iter_mut().for_each(|lane| lane.evaluation = advice.one());
         threshold.iter_mut().for_each(|lane| lane.evaluation = advice.one());
         let weights = fixed.many(shape.weight_columns);
@@ -166,9 +165,7 @@ impl Columns {
             weight_evaluation: advice.one(),
             operand: advice.one(),
             product: advice.one(),
-            phases: (0..advice.0)
-                .map(|index| u8::from(index >= phase_1) + u8::from(index >= phase_2))
-                .collect(),
+            phases: (0..advice.0).map(|index| u8::from(index >= derived)).collect(),
             fixed: fixed.0,
         };
         assert_eq!(columns.fixed, shape.num_fixed() as usize, "the shape counts other fixed columns");
