@@ -11,12 +11,11 @@
 //! Trust is local: a verifier key comes from the caller's own store or file and is named by the circuit id it
 //! hashes to; nothing is ever read from the bundle that could choose a key, a digest or a parameter.
 
-#[cfg(test)]
-
 pub mod artifact;
 pub mod digest;
 pub mod env;
 pub mod envelope;
+#[cfg(test)]
 mod fixture;
 pub mod inputs;
 pub mod keys;
