@@ -69,7 +69,8 @@ fn inputs_are_refused_by_name() {
     let complaints = hostile("hostile/inputs/")
         .into_iter()
         .filter_map(|entry| {
-            let model = entry.model.as_deref().unwrap_or_else(|| panic!("{}: no model in the manifest", entry.path));
+            let model =
+                entry.model.as_deref().unwrap_or_else(|| panic!("{}: no model in the manifest", entry.path));
             let model = import(&read(model), model).unwrap_or_else(|error| panic!("{error}"));
             let refusal = inputs::read(&read(&entry.path), &Interface::of(&model), None).err();
             complaint(&entry, refusal.map(|error| error.to_string()))

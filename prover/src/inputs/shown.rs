@@ -20,7 +20,8 @@ pub(super) fn shown(text: &str) -> String {
 
 /// At most 20 names, so that a file cannot fill the screen.
 pub(super) fn list_names(names: &[String]) -> String {
-    let listed = names.iter().take(MAX_NAMES).map(|name| format!("'{}'", shown(name))).collect::<Vec<_>>().join(", ");
+    let listed =
+        names.iter().take(MAX_NAMES).map(|name| format!("'{}'", shown(name))).collect::<Vec<_>>().join(", ");
     match names.len().checked_sub(MAX_NAMES) {
         _ if names.is_empty() => "nothing".to_owned(),
         None | Some(0) => listed,
