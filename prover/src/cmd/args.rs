@@ -91,7 +91,8 @@ pub(crate) struct InputArgs {
 /// `lemma run`
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// ONNX file, or the id of a circuit in the store
+    /// ONNX file, or the id of a circuit in the store (its beginning is enough)
+    #[arg(value_name = "MODEL|CIRCUIT")]
     pub(crate) model: String,
     #[command(flatten)]
     pub(crate) input: InputArgs,
@@ -103,11 +104,12 @@ pub(crate) struct RunArgs {
 /// `lemma compile`
 #[derive(Debug, Args)]
 pub(crate) struct CompileArgs {
-    /// ONNX file
+    /// ONNX file, or the id of a circuit in the store (its beginning is enough)
+    #[arg(value_name = "MODEL|CIRCUIT")]
     pub(crate) model: String,
-    /// Commitment scheme
-    #[arg(long, value_enum, default_value_t = SchemeName::Ipa)]
-    pub(crate) scheme: SchemeName,
+    /// Commitment scheme; a circuit id already fixes it [default: ipa]
+    #[arg(long, value_enum)]
+    pub(crate) scheme: Option<SchemeName>,
     #[command(flatten)]
     pub(crate) setup: SetupArgs,
 }

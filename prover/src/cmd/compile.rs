@@ -19,7 +19,7 @@ use super::text;
 
 /// Runs the command.
 pub(crate) fn run(args: &CompileArgs, session: &Session) -> Result<Outcome, Failure> {
-    let compiled = session.compile(&args.model, Some(args.scheme), &args.setup)?;
+    let compiled = session.compile(&args.model, args.scheme, &args.setup)?;
     let prediction = Prediction::of(&compiled.circuit, msm::unit_seconds(1)?);
     // What it will cost is said before anything is built.
     session.output.say(text::fields(&circuit_fields(&compiled.circuit)));
