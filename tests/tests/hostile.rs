@@ -1,6 +1,7 @@
 //! Hostile files are refused with an error that says what is wrong and where, in bounded memory.
 
 use lemma_circuits::import::import;
+use lemma_circuits::statement::Interface;
 use lemma_tests::{Entry, fixtures, manifest};
 
 /// Far below what the files claim: they ask for up to 2^102 elements, or unpack to 48 MiB behind small headers.
@@ -78,5 +79,22 @@ fn damaged_models_never_panic() {
             }
         }
     }
+    assert_memory_was_bounded();
+}
+
+/// Input files are read for the interface of the model that the manifest names.
+#[test]
+fn inputs_are_refused_by_name() {
+    let complaints = hostile("hostile/inputs/")
+        .into_iter()
+        .filter_map(|entry| {
+            let path =
+                entry.model.clone().unwrap_or_else(|| panic!("{}: no model in the manifest", entry.path));
+            let model = import(&read(&path), &path).unwrap_or_else(|error| panic!("{error}"));
+            let result = lemma_prover::inputs::read(&read(&entry.path), &Interface::of(&model), None);
+            complaint(&entry, result.err().map(|error| error.to_string()))
+        })
+        .collect();
+    assert_none(complaints);
     assert_memory_was_bounded();
 }
