@@ -17,6 +17,7 @@ pub mod env;
 pub mod envelope;
 #[cfg(test)]
 mod fixture;
+pub mod inputs;
 pub mod keys;
 pub mod measure;
 pub mod params;
