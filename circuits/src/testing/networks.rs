@@ -167,7 +167,13 @@ pub fn mixed() -> Tiny {
     tiny("mixed 2-3-2", &[2, 3, 2], &MIXED_LAYERS, &shape)
 }
 
+/// Linear form, one layer with more channels than one group packs.
+pub fn groups() -> Tiny {
+    let shape = ForcedShape { k: 8, limb_bits: 4, table_sets: 2, ..ONE_LANE };
+    tiny("groups 2-26", &[2, 26], &LINEAR_LAYERS, &shape)
+}
+
 /// All of them.
 pub fn all() -> Vec<Tiny> {
-    vec![linear(), lanes(), split(), threshold(), mixed()]
+    vec![linear(), lanes(), split(), groups(), threshold(), mixed()]
 }

@@ -24,7 +24,8 @@ pub fn complaints(subject: &Subject, grid: &Grid) -> Vec<String> {
     out
 }
 
-/// Every gate has a selector, which is on somewhere and without which the gate is 0, and a bounded degree.
+/// Every gate has a selector, which is on somewhere, never in a row with blinding values, and without which the
+/// gate is 0; and a bounded degree.
 pub fn gates(subject: &Subject, grid: &Grid) -> Vec<String> {
     let mut out = Vec::new();
     for constraint in &subject.system.constraints {
@@ -66,10 +67,6 @@ pub fn columns(subject: &Subject, grid: &Grid) -> Vec<String> {
             let read = rotations.get(&(kind, column)).map_or(0, BTreeSet::len);
             if read == 0 || read > MAX_ROTATIONS {
                 out.push(format!("{kind:?} column {column} is read at {read} rotations"));
-            }
-            if kind == Kind::Fixed && !(0..grid.rows()).any(|row| grid.is_assigned(Cell { kind, column, row }))
-            {
-                out.push(format!("fixed column {column} is empty"));
             }
         }
     }
