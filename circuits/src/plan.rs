@@ -7,6 +7,8 @@ mod columns;
 mod contraction;
 mod cost;
 mod fixed;
+#[cfg(feature = "testing")]
+mod forced;
 mod forms;
 mod packing;
 mod place;
@@ -19,13 +21,15 @@ use halo2_proofs::halo2curves::bn256::Fr;
 use crate::ir::{BoundsError, Model};
 
 pub use cost::{Cost, MSM_MICROSECONDS};
+#[cfg(feature = "testing")]
+pub use forced::ForcedShape;
 pub use place::{LaneKind, Spot};
 pub use shape::{MAX_K, MAX_SHIFT, MIN_K, Scheme, Shape, ShapeError};
 
 pub(crate) use columns::{Columns, LinearColumns, ThresholdColumns};
 pub(crate) use contraction::{Contraction, Operand, integer};
 pub(crate) use forms::{Form, Forms};
-pub(crate) use place::{Lane, Placement, Use};
+pub(crate) use place::{Lane, Placement, Step, Use};
 pub(crate) use tables::{Entry, SECOND_TAG_FACTOR, range_tag};
 
 /// Why a model has no circuit.
