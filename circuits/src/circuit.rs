@@ -95,7 +95,8 @@ impl LemmaCircuit {
     }
 }
 
-fn lanes(columns: &Columns, shape: &Shape) -> Vec<LaneChip> {
+/// The chips of the lanes, linear lanes first.
+pub(crate) fn lanes(columns: &Columns, shape: &Shape) -> Vec<LaneChip> {
     let linear = columns.linear.iter().map(|lane| linear_lane(lane, shape));
     let threshold = columns.threshold.iter().map(|lane| threshold_lane(lane, shape));
     linear.chain(threshold).collect()
