@@ -13,6 +13,8 @@ pub mod ir;
 pub mod plan;
 pub mod reference;
 pub mod requantize;
+#[cfg(test)]
+mod soundness;
 pub mod statement;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -29,6 +29,8 @@ pub use shape::{MAX_K, MAX_SHIFT, MIN_K, Scheme, Shape, ShapeError};
 pub(crate) use columns::{Columns, LinearColumns, ThresholdColumns};
 pub(crate) use contraction::{Contraction, Operand, integer};
 pub(crate) use forms::{Form, Forms};
+#[cfg(test)]
+pub(crate) use forms::{ClampClass, Step as Interval};
 pub(crate) use place::{Lane, Placement, Step, Use};
 pub(crate) use tables::{Entry, SECOND_TAG_FACTOR, range_tag};
 
@@ -77,8 +79,20 @@ impl Plan {
     pub fn of(model: &Model, scheme: Scheme) -> Result<Self, PlanError> {
         let forms = Forms::of(model)?;
         let too_large = || PlanError::TooLarge { activations: model.activations(), macs: model.macs() };
-        let (shape, placement) = search::cheapest(model, &forms, scheme).ok_or_else(too_large)?;
+        let (shape, placement) = search::cheapest(model, &forms, scheme, |_| true).ok_or_else(too_large)?;
         Ok(Self::with_shape(model, forms, shape, placement, scheme))
+    }
+
+    /// The cheapest plan among the shapes `admitted`, to test the ones the search would not choose.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[cfg(test)]
+    pub(crate) fn among(model: &Model, scheme: Scheme, admitted: impl Fn(&Shape) -> bool) -> Self {
+        let forms = Forms::of(model).expect("the accumulators are int32");
+        let (shape, placement) =
+            search::cheapest(model, &forms, scheme, admitted).expect("a shape is admitted");
+        Self::with_shape(model, forms, shape, placement, scheme)
     }
 
     fn with_shape(model: &Model, forms: Forms, shape: Shape, placement: Placement, scheme: Scheme) -> Self {
