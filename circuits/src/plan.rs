@@ -31,7 +31,9 @@ pub(crate) use contraction::{Contraction, Operand, integer};
 pub(crate) use forms::{Form, Forms};
 #[cfg(test)]
 pub(crate) use forms::{ClampClass, Step as Interval};
-pub(crate) use place::{Lane, Placement, Step, Use};
+#[cfg(feature = "testing")]
+pub(crate) use place::Step;
+pub(crate) use place::{Lane, Placement, Use};
 pub(crate) use tables::{Entry, SECOND_TAG_FACTOR, range_tag};
 
 /// Why a model has no circuit.
