@@ -15,8 +15,9 @@ use lemma_circuits::{
 use tempfile::TempDir;
 
 use crate::{
+    artifact::Setup,
     keys::{Keyring, ProvingKeys, SetupChoice},
-    params::SrsChoice,
+    params::{KzgSetup, SrsChoice},
     progress::Silent,
     prove::prove,
     store::Store,
@@ -96,6 +97,11 @@ impl Example {
         let keys = Keyring::new(store).proving_keys(&circuit, ONNX, setup, &Silent).unwrap();
         let bundle = prove(&keys, &circuit, &inputs(), context(), &Silent).unwrap().bundle;
         Self { circuit, keys, bundle }
+    }
+
+    /// A KZG setup with these bytes as the secret's image.
+    pub(crate) fn with_secret_image(bytes: [[u8; 32]; 4]) -> Setup {
+        Setup::Kzg(KzgSetup::of_bytes(bytes))
     }
 
     /// What a careful caller of the example expects.
