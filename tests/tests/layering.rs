@@ -100,7 +100,8 @@ fn stages_of_circuits_import_in_one_direction() {
 
 #[test]
 fn circuits_is_pure() {
-    let forbidden = ["std::fs", "std::thread", "std::time", "std::net", "std::env", "rayon", "thread_rng", "OsRng"];
+    let forbidden =
+        ["std::fs", "std::thread", "std::time", "std::net", "std::env", "rayon", "thread_rng", "OsRng"];
     for (path, text) in sources(&root().join("circuits/src")) {
         if is_test(&path) {
             continue;

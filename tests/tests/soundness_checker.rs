@@ -39,7 +39,11 @@ impl Circuit<Fr> for Probe {
         (vec![first, meta.advice_column_in(SecondPhase)], challenges)
     }
 
-    fn synthesize(&self, (columns, challenges): Self::Config, mut layouter: impl Layouter<Fr>) -> Result<(), Error> {
+    fn synthesize(
+        &self,
+        (columns, challenges): Self::Config,
+        mut layouter: impl Layouter<Fr>,
+    ) -> Result<(), Error> {
         for challenge in challenges {
             layouter.get_challenge(challenge).map(|value| self.0.lock().unwrap().push(value));
         }

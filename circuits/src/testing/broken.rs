@@ -1,6 +1,9 @@
 //! Deliberately broken circuits: the harness must notice each.
 
-use halo2_proofs::{halo2curves::{bn256::Fr, ff::Field}, plonk::Expression};
+use halo2_proofs::{
+    halo2curves::{bn256::Fr, ff::Field},
+    plonk::Expression,
+};
 
 use super::{
     elimination::derive,
@@ -62,9 +65,8 @@ pub fn grid_without_lookup_of(
     draw: u64,
 ) -> Grid {
     let plan = subject.compiled.plan();
-    let without = |terms: &Terms| {
-        Terms(terms.0.iter().filter(|(each, _)| *each != column).copied().collect())
-    };
+    let without =
+        |terms: &Terms| Terms(terms.0.iter().filter(|(each, _)| *each != column).copied().collect());
     let slots: Vec<Slot> = lanes(&plan.columns, &plan.shape)
         .into_iter()
         .flat_map(|lane| lane.slots)

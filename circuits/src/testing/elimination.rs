@@ -277,10 +277,7 @@ impl Echelon {
         let moved = rows.iter().filter(|(pivot, row)| {
             row.iter().enumerate().any(|(column, cell)| column != *pivot && *cell != Fr::ZERO)
         });
-        (0..columns)
-            .filter(|column| !pivots.contains(column))
-            .chain(moved.map(|(pivot, _)| *pivot))
-            .collect()
+        (0..columns).filter(|column| !pivots.contains(column)).chain(moved.map(|(pivot, _)| *pivot)).collect()
     }
 }
 

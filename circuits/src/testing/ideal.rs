@@ -40,9 +40,8 @@ pub fn forms(subject: &Subject, grid: &Grid) -> Vec<Form> {
 }
 
 fn scaled(terms: &Terms, row: usize, factor: Fr) -> Form {
-    let cell = |(column, coefficient): &(usize, i128)| {
-        (Cell::advice(*column, row), integer(*coefficient) * factor)
-    };
+    let cell =
+        |(column, coefficient): &(usize, i128)| (Cell::advice(*column, row), integer(*coefficient) * factor);
     terms.0.iter().map(cell).collect()
 }
 

@@ -22,11 +22,12 @@ pub(crate) fn run(args: &CompileArgs, session: &Session) -> Result<Outcome, Fail
     let compiled = session.compile(&args.model, args.scheme, &args.setup)?;
     let prediction = Prediction::of(&compiled.circuit, msm::unit_seconds(1)?);
     // What it will cost is said before anything is built.
-    session.output.say(text::fields(&circuit_fields(&compiled.circuit)));
-    session.output.say(text::fields(&prediction.fields()));
+    let known: Vec<_> = circuit_fields(&compiled.circuit).into_iter().chain(prediction.fields()).collect();
+    session.output.say(text::fields(&known));
 
     let screen = Screen::default();
     let key = verifier_key(session.keyring()?, &compiled, &screen)?;
+    compiled.check_id(key.circuit_id())?;
     let keygen = screen.total(Phase::VerifyingKey);
     let fields = [
         ("circuit  ", key.circuit_id().to_string()),

@@ -61,16 +61,12 @@ pub(crate) fn proving_keys(
     compiled: &Compiled,
     screen: &Screen,
 ) -> Result<ProvingKeys, Failure> {
-    let Compiled { circuit, onnx, setup, wanted, .. } = compiled;
-    let keys = session.keyring()?.proving_keys(circuit, onnx, *setup, screen).map_err(Failure::unusable)?;
-    match wanted {
-        Some(wanted) if *wanted != keys.circuit_id() => Err(Failure::Unusable(format!(
-            "circuit {wanted} was made by another version of Lemma, this one makes {} of its model; prove with that \
-             version, or name the ONNX file",
-            keys.circuit_id()
-        ))),
-        _ => Ok(keys),
-    }
+    let keyring = session.keyring()?;
+    let keys = keyring
+        .proving_keys(&compiled.circuit, &compiled.onnx, compiled.setup, screen)
+        .map_err(Failure::unusable)?;
+    compiled.check_id(keys.circuit_id())?;
+    Ok(keys)
 }
 
 /// Sizes and times of a proof.

@@ -41,6 +41,22 @@ pub(crate) struct Compiled {
     pub(crate) elapsed: Duration,
 }
 
+impl Compiled {
+    /// Whether the circuit is the one the caller named, if one was named.
+    ///
+    /// # Errors
+    /// [`Failure::Unusable`] when this version of Lemma lays the model out differently.
+    pub(crate) fn check_id(&self, made: CircuitId) -> Result<(), Failure> {
+        match self.wanted {
+            Some(wanted) if wanted != made => Err(Failure::Unusable(format!(
+                "circuit {wanted} was made by another version of Lemma, this one makes {made} of its model; use that \
+                 version, or name the ONNX file"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Session {
     /// A session on the store in `root`, else on the default one; it is opened on first use.
     pub(crate) fn new(root: Option<PathBuf>, output: Output) -> Self {

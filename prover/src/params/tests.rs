@@ -62,7 +62,7 @@ fn an_imported_ceremony_serves_every_smaller_size() {
     let record = import_srs(&store, &path).unwrap();
     assert_eq!((record.k, record.setup.insecure, record.source.as_str()), (7, false, "ceremony-7.raw"));
     assert_eq!(record.source_sha256, Some(Digest::of(&fs::read(&path).unwrap())));
-    assert_eq!(list_srs(&store).unwrap(), [record.clone()]);
+    assert_eq!(list_srs(&store).unwrap(), std::slice::from_ref(&record));
 
     let original =
         ParamsKZG::<Bn256>::read_custom(&mut fs::File::open(&path).unwrap(), SerdeFormat::RawBytes).unwrap();

@@ -50,6 +50,10 @@ fn compile_says_what_proving_will_cost() {
     assert_eq!((&json["macs"], &json["activations"]), (&2368.into(), &106.into()));
     assert_eq!(json["proof_bytes"], std::fs::metadata(&ipa().bundle).unwrap().len());
     assert_eq!(json["vk_bytes"], std::fs::metadata(&ipa().vk).unwrap().len());
+    let (code, again) = lemma_json(arguments!["compile", ipa().circuit[..20]]);
+    assert_eq!((code, &again["circuit"]), (0, &json["circuit"]), "{again}");
+    let (_, kzg) = lemma_json(arguments!["compile", insecure_kzg().circuit, "--insecure-local-srs"]);
+    assert_eq!(kzg["circuit"], insecure_kzg().circuit.as_str(), "{kzg}");
     let person = lemma(arguments!["compile", digits()]).stdout;
     let position = |text: &str| person.find(text).unwrap_or_else(|| panic!("{text} missing in {person}"));
     assert!(position("predicted") < position(&ipa().circuit), "{person}");
