@@ -61,6 +61,7 @@ impl LemmaCircuit {
 
     /// Replaces single advice cells, by column and row, in the pass that assigns them: what later phases
     /// derive from them follows. For soundness tests.
+    #[cfg(feature = "testing")]
     #[must_use]
     pub fn with_overrides(mut self, overrides: BTreeMap<(usize, usize), Fr>) -> Self {
         self.overrides = overrides;
@@ -95,7 +96,8 @@ impl LemmaCircuit {
     }
 }
 
-fn lanes(columns: &Columns, shape: &Shape) -> Vec<LaneChip> {
+/// The chips of the lanes, linear lanes first.
+pub(crate) fn lanes(columns: &Columns, shape: &Shape) -> Vec<LaneChip> {
     let linear = columns.linear.iter().map(|lane| linear_lane(lane, shape));
     let threshold = columns.threshold.iter().map(|lane| threshold_lane(lane, shape));
     linear.chain(threshold).collect()

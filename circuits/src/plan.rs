@@ -7,6 +7,8 @@ mod columns;
 mod contraction;
 mod cost;
 mod fixed;
+#[cfg(feature = "testing")]
+mod forced;
 mod forms;
 mod packing;
 mod place;
@@ -19,12 +21,18 @@ use halo2_proofs::halo2curves::bn256::Fr;
 use crate::ir::{BoundsError, Model};
 
 pub use cost::{Cost, MSM_MICROSECONDS};
+#[cfg(feature = "testing")]
+pub use forced::ForcedShape;
 pub use place::{LaneKind, Spot};
 pub use shape::{MAX_K, MAX_SHIFT, MIN_K, Scheme, Shape, ShapeError};
 
 pub(crate) use columns::{Columns, LinearColumns, ThresholdColumns};
 pub(crate) use contraction::{Contraction, Operand, integer};
 pub(crate) use forms::{Form, Forms};
+#[cfg(test)]
+pub(crate) use forms::{ClampClass, Step as Interval};
+#[cfg(feature = "testing")]
+pub(crate) use place::Step;
 pub(crate) use place::{Lane, Placement, Use};
 pub(crate) use tables::{Entry, SECOND_TAG_FACTOR, range_tag};
 
@@ -73,8 +81,20 @@ impl Plan {
     pub fn of(model: &Model, scheme: Scheme) -> Result<Self, PlanError> {
         let forms = Forms::of(model)?;
         let too_large = || PlanError::TooLarge { activations: model.activations(), macs: model.macs() };
-        let (shape, placement) = search::cheapest(model, &forms, scheme).ok_or_else(too_large)?;
+        let (shape, placement) = search::cheapest(model, &forms, scheme, |_| true).ok_or_else(too_large)?;
         Ok(Self::with_shape(model, forms, shape, placement, scheme))
+    }
+
+    /// The cheapest plan among the shapes `admitted`, to test the ones the search would not choose.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[cfg(test)]
+    pub(crate) fn among(model: &Model, scheme: Scheme, admitted: impl Fn(&Shape) -> bool) -> Self {
+        let forms = Forms::of(model).expect("the accumulators are int32");
+        let (shape, placement) =
+            search::cheapest(model, &forms, scheme, admitted).expect("a shape is admitted");
+        Self::with_shape(model, forms, shape, placement, scheme)
     }
 
     fn with_shape(model: &Model, forms: Forms, shape: Shape, placement: Placement, scheme: Scheme) -> Self {

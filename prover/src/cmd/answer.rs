@@ -1,12 +1,13 @@
 //! Model outputs: the proven integers, and what the ONNX graph makes of them outside the circuit.
 
 use lemma_circuits::edge::{SoftmaxKernel, apply_tail};
-use lemma_circuits::ir::{Elem, Tail};
+use lemma_circuits::ir::{Elem, Quantization, Tail};
 use lemma_circuits::statement::Port;
 use lemma_prover::inputs::{NamedArray, Values, elem_name, json_nested};
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
 use super::failure::Failure;
+use super::output;
 
 /// One tensor of a run or a statement.
 #[derive(Clone, Debug)]
@@ -60,11 +61,15 @@ impl Answer<'_> {
     }
 
     fn json(&self) -> Value {
-        let mut object = Map::new();
-        object.insert("name".into(), self.port.name.clone().into());
-        object.insert("type".into(), elem_name(self.port.elem).into());
-        object.insert("shape".into(), self.port.shape.clone().into());
-        object.insert("integers".into(), json_nested(&self.port.shape, &self.integer_values()));
+        let mut object = output::fields([
+            ("name", self.port.name.clone().into()),
+            ("type", elem_name(self.port.elem).into()),
+            ("shape", self.port.shape.clone().into()),
+            ("integers", json_nested(&self.port.shape, &self.integer_values())),
+        ]);
+        if let Some(Quantization { scale, zero_point }) = self.port.quantize {
+            object.insert("quantize".into(), json!({ "scale": scale, "zero_point": zero_point }));
+        }
         if let Some(floats) = &self.floats {
             object.insert("floats".into(), json_nested(&self.port.shape, &Values::F32(floats.clone())));
         }
@@ -110,12 +115,9 @@ impl Answer<'_> {
             list(self.integers, i32::to_string)
         );
         if let Some(floats) = &self.floats {
-            let kind = if self.port.tail.iter().any(|operator| matches!(operator, Tail::Softmax { .. })) {
-                "softmax "
-            } else {
-                "float32 "
-            };
-            lines += &format!("\n  {kind} {}", list(floats, |value| format!("{value:?}")));
+            let softmax = self.port.tail.iter().any(|operator| matches!(operator, Tail::Softmax { .. }));
+            let kind = if softmax { "softmax" } else { "float32" };
+            lines += &format!("\n  {kind}  {}", list(floats, |value| format!("{value:?}")));
         }
         lines
     }

@@ -7,12 +7,12 @@ use lemma_prover::artifact::ProofBundle;
 use lemma_prover::keys::Keyring;
 use lemma_prover::progress::Phase;
 use lemma_prover::verify::VerifierKey;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::args::CompileArgs;
 use super::failure::Failure;
 use super::msm;
-use super::output::Outcome;
+use super::output::{self, Outcome};
 use super::progress::Screen;
 use super::session::{Compiled, Session, scheme_name};
 use super::text;
@@ -34,13 +34,15 @@ pub(crate) fn run(args: &CompileArgs, session: &Session) -> Result<Outcome, Fail
         ("key", format!("{}, in {}", text::bytes(key.file_len() as u64), session.store()?.root().display())),
     ];
     let mut json = circuit_json(&compiled.circuit);
-    json.insert("circuit".into(), key.circuit_id().to_string().into());
     json.extend(prediction.json());
-    json.insert("compile_s".into(), compiled.elapsed.as_secs_f64().into());
-    json.insert("keygen_s".into(), keygen.wall.as_secs_f64().into());
-    json.insert("vk_bytes".into(), key.file_len().into());
-    json.insert("proof_bytes".into(), proof_file_bytes(&key).into());
-    json.insert("insecure_srs".into(), key.insecure_srs().into());
+    json.extend(output::fields([
+        ("circuit", key.circuit_id().to_string().into()),
+        ("compile_s", compiled.elapsed.as_secs_f64().into()),
+        ("keygen_s", keygen.wall.as_secs_f64().into()),
+        ("vk_bytes", key.file_len().into()),
+        ("proof_bytes", proof_file_bytes(&key).into()),
+        ("insecure_srs", key.insecure_srs().into()),
+    ]));
     Ok(Outcome::done(text::fields(&fields) + insecure_note(&key), json.into()))
 }
 
@@ -101,21 +103,17 @@ pub(crate) fn circuit_fields(circuit: &CompiledCircuit) -> Vec<(&'static str, St
 /// The same for programs.
 pub(crate) fn circuit_json(circuit: &CompiledCircuit) -> Map<String, Value> {
     let (shape, plan) = (circuit.shape(), circuit.plan());
-    let json = json!({
-        "model": circuit.model_id().to_string(),
-        "scheme": scheme_name(circuit.scheme()),
-        "k": shape.k,
-        "advice_columns": shape.num_advice(),
-        "fixed_columns": shape.num_fixed(),
-        "rows_used": plan.rows(),
-        "lookups": shape.lookup_slots(),
-        "macs": circuit.model().macs(),
-        "activations": circuit.model().activations(),
-    });
-    match json {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
-    }
+    output::fields([
+        ("model", circuit.model_id().to_string().into()),
+        ("scheme", scheme_name(circuit.scheme()).into()),
+        ("k", shape.k.into()),
+        ("advice_columns", shape.num_advice().into()),
+        ("fixed_columns", shape.num_fixed().into()),
+        ("rows_used", plan.rows().into()),
+        ("lookups", shape.lookup_slots().into()),
+        ("macs", circuit.model().macs().into()),
+        ("activations", circuit.model().activations().into()),
+    ])
 }
 
 /// The planner's cost, scaled by this machine's speed.
@@ -151,15 +149,11 @@ impl Prediction {
 
     /// Predicted seconds, units and bytes.
     pub(crate) fn json(self) -> Map<String, Value> {
-        let json = json!({
-            "predicted_prove_s": self.wall().as_secs_f64(),
-            "predicted_prove_cpu_s": self.cpu_seconds,
-            "predicted_units": self.units,
-            "predicted_memory_bytes": self.memory_bytes,
-        });
-        match json {
-            Value::Object(fields) => fields,
-            _ => Map::new(),
-        }
+        output::fields([
+            ("predicted_prove_s", self.wall().as_secs_f64().into()),
+            ("predicted_prove_cpu_s", self.cpu_seconds.into()),
+            ("predicted_units", self.units.into()),
+            ("predicted_memory_bytes", self.memory_bytes.into()),
+        ])
     }
 }

@@ -10,7 +10,6 @@ use lemma_prover::measure::Stopwatch;
 use lemma_prover::progress::Phase;
 use lemma_prover::prove::prove;
 use lemma_prover::verify::{Expect, verify};
-use serde_json::{Value, json};
 
 use super::answer::{self, Answer};
 use super::args::DemoArgs;
@@ -18,7 +17,7 @@ use super::bundled::{DIGIT_JSON, DIGIT_WIDTH, DIGITS_NAME, DIGITS_ONNX};
 use super::compile::{circuit_json, insecure_note};
 use super::failure::Failure;
 use super::model::OnnxModel;
-use super::output::Outcome;
+use super::output::{self, Outcome};
 use super::picture;
 use super::progress::Screen;
 use super::prove::{failure, proving_keys};
@@ -59,19 +58,16 @@ pub(crate) fn run(args: &DemoArgs, session: &Session) -> Result<Outcome, Failure
     explain_refusal(session, &refusal, digit, forged.digit, &keys);
 
     let mut json = circuit_json(&compiled.circuit);
-    let found: Value = json!({
-        "circuit": keys.circuit_id().to_string(),
-        "digit": digit,
-        "outputs": answer::json(&answer::answers(&interface.outputs, &outputs)?),
-        "proof_bytes": proven.bundle.len(),
-        "prove_s": prove_time.as_secs_f64(),
-        "verify_s": verify_time.as_secs_f64(),
-        "valid": true,
-        "forgery_refused": refusal,
-    });
-    if let Value::Object(found) = found {
-        json.extend(found);
-    }
+    json.extend(output::fields([
+        ("circuit", keys.circuit_id().to_string().into()),
+        ("digit", digit.into()),
+        ("outputs", answer::json(&answer::answers(&interface.outputs, &outputs)?)),
+        ("proof_bytes", proven.bundle.len().into()),
+        ("prove_s", prove_time.as_secs_f64().into()),
+        ("verify_s", verify_time.as_secs_f64().into()),
+        ("valid", true.into()),
+        ("forgery_refused", refusal.into()),
+    ]));
     Ok(Outcome::done(closing(), json.into()))
 }
 

@@ -7,14 +7,14 @@ use lemma_prover::keys::ProvingKeys;
 use lemma_prover::measure;
 use lemma_prover::progress::Phase;
 use lemma_prover::prove::{ProveError, Proven, prove};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::answer;
 use super::args::ProveArgs;
 use super::compile::{Prediction, circuit_json, insecure_note};
 use super::failure::Failure;
 use super::files;
-use super::output::Outcome;
+use super::output::{self, Outcome};
 use super::progress::Screen;
 use super::run::read_inputs;
 use super::session::{Compiled, Session};
@@ -82,28 +82,24 @@ fn measured_json(
 ) -> Map<String, Value> {
     let wall = |phase| screen.total(phase).wall.as_secs_f64();
     let cpu = |phase| screen.total(phase).cpu.as_secs_f64();
-    let json = json!({
-        "circuit": keys.circuit_id().to_string(),
-        "insecure_srs": keys.verifier().insecure_srs(),
-        "context": hex::encode(proven.statement.context.bytes()),
-        "compile_s": compiled.elapsed.as_secs_f64(),
-        "parameters_s": wall(Phase::Parameters),
-        "keygen_s": wall(Phase::VerifyingKey) + wall(Phase::ProvingKey),
-        "keygen_cpu_s": cpu(Phase::VerifyingKey) + cpu(Phase::ProvingKey),
-        "load_keys_s": wall(Phase::LoadKeys),
-        "witness_s": wall(Phase::Witness),
-        "prove_s": wall(Phase::Prove),
-        "prove_cpu_s": cpu(Phase::Prove),
-        "verify_s": wall(Phase::Verify),
-        "proof_bytes": proven.bundle.len(),
-        "vk_bytes": keys.verifier().file_len(),
-        "pk_bytes": keys.pk_bytes(),
-        "peak_rss_bytes": measure::peak_rss_bytes(),
-    });
-    match json {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
-    }
+    output::fields([
+        ("circuit", keys.circuit_id().to_string().into()),
+        ("insecure_srs", keys.verifier().insecure_srs().into()),
+        ("context", hex::encode(proven.statement.context.bytes()).into()),
+        ("compile_s", compiled.elapsed.as_secs_f64().into()),
+        ("parameters_s", wall(Phase::Parameters).into()),
+        ("keygen_s", (wall(Phase::VerifyingKey) + wall(Phase::ProvingKey)).into()),
+        ("keygen_cpu_s", (cpu(Phase::VerifyingKey) + cpu(Phase::ProvingKey)).into()),
+        ("load_keys_s", wall(Phase::LoadKeys).into()),
+        ("witness_s", wall(Phase::Witness).into()),
+        ("prove_s", wall(Phase::Prove).into()),
+        ("prove_cpu_s", cpu(Phase::Prove).into()),
+        ("verify_s", wall(Phase::Verify).into()),
+        ("proof_bytes", proven.bundle.len().into()),
+        ("vk_bytes", keys.verifier().file_len().into()),
+        ("pk_bytes", keys.pk_bytes().into()),
+        ("peak_rss_bytes", measure::peak_rss_bytes().into()),
+    ])
 }
 
 /// The bytes of a `--context` argument; none without one.

@@ -1,8 +1,9 @@
 //! Quantities and tables as a person reads them.
 
-/// Seconds with a fitting unit: `3.2 ms`, `1.25 s`, `2 min 5 s`.
+/// Seconds with a fitting unit: `70 us`, `3.2 ms`, `1.25 s`, `2 min 5 s`.
 pub(crate) fn seconds(seconds: f64) -> String {
     match seconds {
+        s if s < 0.0001 => format!("{:.0} us", s * 1e6),
         s if s < 0.0995 => format!("{:.1} ms", s * 1e3),
         s if s < 0.9995 => format!("{:.0} ms", s * 1e3),
         s if s < 99.5 => format!("{s:.2} s"),
@@ -85,6 +86,7 @@ mod tests {
 
     #[test]
     fn quantities_have_fitting_units() {
+        assert_eq!(seconds(0.00007), "70 us");
         assert_eq!(seconds(0.00321), "3.2 ms");
         assert_eq!(seconds(0.25), "250 ms");
         assert_eq!(seconds(1.254), "1.25 s");

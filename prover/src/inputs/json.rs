@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use lemma_circuits::statement::{Interface, Port};
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor,
+};
 
 use super::array::{Array, Elements, JsonNumber, RowOf, find_row};
-use super::npz::list_names;
+use super::shown::list_names;
 use super::{InputError, MAX_JSON_NUMBERS, MAX_RANK, describe_inputs, integers};
 
 const EZKL_KEY: &str = "input_data";
@@ -145,6 +147,11 @@ impl<'de> Visitor<'de> for ListOfArrays<'_> {
         f.write_str("a list with one list of numbers per model input")
     }
 
+    /// Without the text, which can be long.
+    fn visit_str<E: Error>(self, _: &str) -> Result<Self::Value, E> {
+        Err(E::invalid_type(Unexpected::Other("string"), &self))
+    }
+
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let mut arrays = Vec::new();
         while let Some(array) = seq.next_element_seed(ArraySeed { remaining: self.remaining })? {
@@ -245,6 +252,11 @@ impl<'de> Visitor<'de> for Level<'_> {
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
         self.number(JsonNumber::Real(value))
+    }
+
+    /// Without the text, which can be long.
+    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
+        Err(E::invalid_type(Unexpected::Other("string"), &self))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {

@@ -1,6 +1,7 @@
 //! The `.npy` format: a header with dtype, order and shape, then the elements.
 
 use super::array::{Array, Elements, RowOf};
+use super::shown::shown;
 use super::{InputError, MAX_ARRAY_BYTES, MAX_RANK};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
@@ -62,7 +63,7 @@ impl Header {
         let dtype = Dtype::parse(fields.descr).ok_or_else(|| InputError::ElementType {
             name: name.to_owned(),
             expected: "float32",
-            got: fields.descr.to_owned(),
+            got: shown(fields.descr),
         });
         Self::checked(name, dtype?, fields.fortran_order, fields.shape)
     }

@@ -8,6 +8,7 @@ use zip::result::ZipError;
 
 use super::array::{Array, find_row};
 use super::npy::Header;
+use super::shown::{list_names, shown};
 use super::{InputError, describe_inputs, integers};
 
 /// Most members of an archive.
@@ -73,16 +74,6 @@ fn read_array(
     Ok(header.decode(&data, row))
 }
 
-/// At most 20 names, so that an archive cannot fill the screen.
-pub(super) fn list_names(names: &[String]) -> String {
-    let shown = names.iter().take(20).map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
-    match names.len() {
-        0 => "nothing".to_owned(),
-        1..=20 => shown,
-        more => format!("{shown} and {} more", more - 20),
-    }
-}
-
 /// An upper bound of the members the archive's directory lists, found without trusting its counts: the zip
 /// reader reserves memory for as many as the directory claims.
 fn members_listed(bytes: &[u8]) -> u64 {
@@ -98,5 +89,5 @@ fn members_listed(bytes: &[u8]) -> u64 {
 }
 
 fn damaged(error: ZipError) -> InputError {
-    InputError::Archive { reason: error.to_string() }
+    InputError::Archive { reason: shown(&error.to_string()) }
 }

@@ -165,6 +165,11 @@ fn refuses_malformed_json() {
         let error = read(json.as_bytes(), &interface(false), None).unwrap_err();
         assert!(matches!(error, InputError::Json { .. }), "{}: {error}", &json[..json.len().min(40)]);
     }
+    for text in [r#"{"i": "TEXT"}"#, r#"{"i": ["TEXT"]}"#, r#"{"input_data": "TEXT"}"#, r#"{"TEXT": 1}"#] {
+        let json = text.replace("TEXT", &"x".repeat(1 << 20));
+        let message = read(json.as_bytes(), &interface(false), None).unwrap_err().to_string();
+        assert!(message.len() < 1000, "{} characters", message.len());
+    }
     let twice = br#"{"i": [[0,0,0],[0,0,0]], "i": [[1,0,0],[0,0,0]]}"#;
     assert!(matches!(read(twice, &interface(false), None), Err(InputError::DuplicateArray { .. })));
     assert!(matches!(read(b"", &interface(false), None), Err(InputError::UnknownFormat { .. })));
