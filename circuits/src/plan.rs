@@ -24,9 +24,9 @@ pub use shape::{MAX_K, MAX_SHIFT, MIN_K, Scheme, Shape, ShapeError};
 
 pub(crate) use columns::{Columns, LinearColumns, ThresholdColumns};
 pub(crate) use contraction::{Contraction, Operand, integer};
-pub(crate) use forms::{Form, Forms};
 #[cfg(test)]
 pub(crate) use forms::{ClampClass, Step as Interval};
+pub(crate) use forms::{Form, Forms};
 pub(crate) use place::{Lane, Placement, Use};
 #[cfg(test)]
 pub(crate) use tables::{BYTE, PAD, check_classes, clamp_tag, entries, entry_count, second_tag, step_tag};

@@ -95,7 +95,10 @@ proptest! {
 }
 
 fn example() -> Statement {
-    let tensor = |port: &Port| (0..port.len()).map(|index| port.elem.min() + index as i32 * 3 % 256).collect();
+    let tensor = |port: &Port| {
+        let first = i32::from(port.name.as_bytes()[0]) * 7;
+        (0..port.len()).map(|index| port.elem.min() + (first + index as i32 * 3) % 256).collect()
+    };
     Statement {
         circuit: CircuitId(std::array::from_fn(|index| index as u8 + 1)),
         context: Context::new(vec![9, 0, 8]).unwrap(),

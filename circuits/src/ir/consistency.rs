@@ -24,7 +24,11 @@ impl Model {
         for input in &self.inputs {
             let name = format!("input '{}'", input.name);
             let tensor = self.define(&mut defined, input.tensor, &name)?;
-            require(tensor.range == (tensor.elem.min(), tensor.elem.max()), &name, "has a range below its type's")?;
+            require(
+                tensor.range == (tensor.elem.min(), tensor.elem.max()),
+                &name,
+                "has a range below its type's",
+            )?;
             require(elements(&input.shape) == Some(tensor.len), &name, "has another shape than its tensor")?;
         }
         for node in &self.nodes {
@@ -34,11 +38,16 @@ impl Model {
             let by = &layer.requantize;
             let (read, output) = (self.tensor(node.input), self.define(&mut defined, node.output, &name)?);
             let sizes = (read.len, output.len) == (layer.inputs, layer.outputs);
-            require(sizes && layer.inputs > 0 && layer.outputs > 0, &name, "has other sizes than its tensors")?;
+            require(
+                sizes && layer.inputs > 0 && layer.outputs > 0,
+                &name,
+                "has other sizes than its tensors",
+            )?;
             let weights = layer.inputs.checked_mul(layer.outputs) == Some(layer.weights.len());
             let lists = [layer.bias.len(), by.multipliers.len()] == [layer.outputs; 2];
             require(weights && lists, &name, "has lists of the wrong length")?;
-            let positive = by.multipliers.iter().all(|multiplier| multiplier.is_finite() && *multiplier > 0.0);
+            let positive =
+                by.multipliers.iter().all(|multiplier| multiplier.is_finite() && *multiplier > 0.0);
             require(positive, &name, "has a multiplier that is not finite and positive")?;
             let clamp = by.lo <= by.hi && output.elem.contains(by.lo) && output.elem.contains(by.hi);
             require(clamp && output.range == (by.lo, by.hi), &name, "has another range than its clamp")?;

@@ -14,8 +14,7 @@ const COPY: &str = "copy";
 
 /// The names of the constraints that reject a circuit.
 fn rejecting(case: &Case, told: Told) -> BTreeSet<String> {
-    let circuit =
-        LemmaCircuit::with_witness(case.plan.clone(), told.witness).with_overrides(told.overrides);
+    let circuit = LemmaCircuit::with_witness(case.plan.clone(), told.witness).with_overrides(told.overrides);
     let prover = MockProver::run(case.plan.shape.k, &circuit, vec![told.public]).unwrap();
     let failures = prover.verify().err().unwrap_or_default();
     failures
@@ -46,8 +45,7 @@ fn honest_inferences_are_accepted() {
         for input in [case.input.clone(), vec![-128; 6], vec![127; 6]] {
             let witness = case.of(&input);
             let public = case.public(&input, &witness.outputs);
-            let told =
-                Told { witness, overrides: [].into(), public, caught: Caught::LayerEquation };
+            let told = Told { witness, overrides: [].into(), public, caught: Caught::LayerEquation };
             assert_eq!(rejecting(&case, told), BTreeSet::new(), "{}", case.name);
         }
     }
@@ -79,11 +77,8 @@ fn every_lie_is_rejected_by_its_constraint() {
 fn every_hint_of_every_case_is_lied_about() {
     let cases = Case::all();
     for case in &cases {
-        let told: BTreeSet<Role> = lies::all()
-            .into_iter()
-            .filter(|lie| (lie.tell)(case).is_some())
-            .map(|lie| lie.role)
-            .collect();
+        let told: BTreeSet<Role> =
+            lies::all().into_iter().filter(|lie| (lie.tell)(case).is_some()).map(|lie| lie.role).collect();
         let hints: BTreeSet<Role> =
             LemmaCircuit::roles(&case.plan.shape).into_iter().filter(|role| role.is_hint()).collect();
         assert!(hints.is_subset(&told), "{}: no lie about {:?}", case.name, hints.difference(&told));

@@ -19,9 +19,7 @@ use halo2_proofs::{
             strategy::SingleStrategy as SingleKzg,
         },
     },
-    transcript::{
-        Blake2bRead, Blake2bWrite, Challenge255, TranscriptReadBuffer, TranscriptWriterBuffer,
-    },
+    transcript::{Blake2bRead, Blake2bWrite, Challenge255, TranscriptReadBuffer, TranscriptWriterBuffer},
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;

@@ -136,7 +136,12 @@ fn check(model: &Model, limb_bits: u32, excess_bits: Option<u32>) -> Result<bool
             Form::Threshold(_) => acc - range.lo,
         };
         let expected = requantize(acc, by.multipliers[0], by.zero_point, by.lo, by.hi);
-        prop_assert_eq!(claims.get(&claim), Some(&vec![i64::from(expected) - type_min]), "accumulator {}", acc);
+        prop_assert_eq!(
+            claims.get(&claim),
+            Some(&vec![i64::from(expected) - type_min]),
+            "accumulator {}",
+            acc
+        );
     }
     Ok(is_linear)
 }
@@ -144,7 +149,9 @@ fn check(model: &Model, limb_bits: u32, excess_bits: Option<u32>) -> Result<bool
 #[test]
 fn both_forms_split_or_not_have_one_encoding_per_accumulator() {
     let mut linear = 0;
-    for (multiplier, clamp) in [(0.37, (-20, 11)), (0.37, (-128, 127)), (1.7, (0, 6)), (0.25, (-20, 11)), (0.5, (5, 6))] {
+    for (multiplier, clamp) in
+        [(0.37, (-20, 11)), (0.37, (-128, 127)), (1.7, (0, 6)), (0.25, (-20, 11)), (0.5, (5, 6))]
+    {
         for limb_bits in [1, 2, 3] {
             for excess_bits in [None, Some(1), Some(2), Some(4)] {
                 let model = one_output(&[2, -1], 7, multiplier, -5, clamp);

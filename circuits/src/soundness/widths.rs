@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::case::{Case, network};
 use crate::{
     import::import,
-    ir::{AccumulatorRange, BoundsError, Model, Op},
+    ir::{AccumulatorRange, BoundsError, FullyConnected, Model, Op, TensorId},
     plan::{Entry, Form, Plan, PlanError, Scheme, clamp_tag, range_tag, second_tag, step_tag},
     reference,
 };
@@ -35,7 +35,9 @@ fn linear_claims(plan: &Plan, class: usize) -> Interval {
     let remainder: i128 = widths
         .iter()
         .zip(0u32..)
-        .map(|(width, index)| over(plan, range_tag(*width), |entry| entry[1]).1 << (index * plan.shape.limb_bits))
+        .map(|(width, index)| {
+            over(plan, range_tag(*width), |entry| entry[1]).1 << (index * plan.shape.limb_bits)
+        })
         .sum();
     let shift = plan.shape.shift;
     ((low.0 + high.0) << shift, ((low.1 + high.1) << shift) + remainder)
@@ -68,11 +70,15 @@ fn audit(model: &Model, plan: &Plan) -> usize {
     let mut channels = 0;
     for (index, node) in model.nodes.iter().enumerate() {
         let packing = plan.placement.nodes[index].0;
-        assert!(packing.slots as u32 * packing.base_bits <= 252, "B^G is at most 2^252, below half the modulus");
+        assert!(
+            packing.slots as u32 * packing.base_bits <= 252,
+            "B^G is at most 2^252, below half the modulus"
+        );
         let ranges = model.accumulator_ranges(node).unwrap();
         let linear = plan.shape.linear_lanes > 0;
         let linear = linear.then(|| linear_claims(plan, plan.forms.nodes[index].clamp));
-        let steps: Vec<Interval> = (0..plan.forms.steps.len()).map(|class| threshold_claims(plan, class)).collect();
+        let steps: Vec<Interval> =
+            (0..plan.forms.steps.len()).map(|class| threshold_claims(plan, class)).collect();
         for (form, range) in plan.forms.nodes[index].channels.iter().zip(ranges) {
             let claims = match form {
                 Form::Linear(_) => linear.expect("a linear channel has a linear lane"),
@@ -116,7 +122,8 @@ fn at_the_end_of_int32(multiplier: f32, high: bool, past: i64) -> Model {
     let mut model = network(5, &[4, 3, 2], |_| multiplier);
     let range = model.accumulator_ranges(&model.nodes[0]).unwrap()[0];
     let Op::FullyConnected(layer) = &mut model.nodes[0].op;
-    let shift = if high { i64::from(i32::MAX) - range.hi + past } else { i64::from(i32::MIN) - range.lo - past };
+    let shift =
+        if high { i64::from(i32::MAX) - range.hi + past } else { i64::from(i32::MIN) - range.lo - past };
     layer.bias[0] = i32::try_from(i64::from(layer.bias[0]) + shift).unwrap();
     model
 }
@@ -124,7 +131,9 @@ fn at_the_end_of_int32(multiplier: f32, high: bool, past: i64) -> Model {
 #[test]
 fn the_ends_of_int32_are_provable_and_one_past_them_is_refused() {
     let multipliers = [f32::powi(2.0, -25), 4.7e-8, 0.031, 1e-38, 1e30];
-    for (multiplier, high) in multipliers.into_iter().flat_map(|multiplier| [(multiplier, false), (multiplier, true)]) {
+    for (multiplier, high) in
+        multipliers.into_iter().flat_map(|multiplier| [(multiplier, false), (multiplier, true)])
+    {
         let model = at_the_end_of_int32(multiplier, high, 0);
         let compiled = compile(&model);
         audit(&model, compiled.plan());
@@ -170,6 +179,59 @@ fn accepts(compiled: &crate::CompiledCircuit, input: &[i32]) {
     };
     let public = case.public(input, &assignment.outputs);
     MockProver::<Fr>::run(compiled.k(), &assignment.circuit, vec![public]).unwrap().verify().unwrap();
+}
+
+/// SOUNDNESS.md, section 6: the degrees of the identities over the modulus, which is above 2^253.
+#[test]
+fn the_error_of_the_identities_is_below_2_to_the_minus_230() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures");
+    let models = ["digits/s8s8.qop.onnx", "digits/u8u8.qdq.onnx", "edge_cases/ties_deep.onnx"];
+    let models = models.map(|model| import(&std::fs::read(fixtures.join(model)).unwrap(), model).unwrap());
+    let cases = Case::all().into_iter().map(|case| case.plan);
+    let plans = models.iter().map(|model| Plan::of(model, Scheme::Ipa).unwrap().into());
+    for plan in plans.chain(cases) {
+        let poles = plan.rows as u64 * u64::from(plan.shape.lookup_slots() + plan.shape.table_sets);
+        let groups = plan.placement.nodes.iter().map(|(packing, blocks)| {
+            blocks.iter().map(|block| packing.groups(block.channels.len())).sum::<usize>() as u64
+        });
+        let degrees = 6 * poles + groups.sum::<u64>();
+        assert!(degrees < 1 << 23, "degrees sum to {degrees}");
+        // The small ones are far below: section 6 says so.
+        assert!(plan.rows >= 1 << 9 || degrees < 1 << 18, "degrees sum to {degrees}");
+    }
+}
+
+#[test]
+fn inconsistent_models_are_refused() {
+    type Change = (&'static str, fn(&mut Model));
+    fn layer(model: &mut Model) -> &mut FullyConnected {
+        let Op::FullyConnected(layer) = &mut model.nodes[0].op;
+        layer
+    }
+    let changes: [Change; 14] = [
+        ("range below its type's", |model| model.tensors[0].range.1 = 126),
+        ("another shape", |model| model.inputs[0].shape = vec![1, 5]),
+        ("another shape", |model| model.outputs[0].shape = vec![usize::MAX, 2]),
+        ("reads an undefined tensor", |model| model.nodes.swap(0, 1)),
+        ("is defined already", |model| model.nodes[1].output = TensorId(0)),
+        ("does not exist", |model| model.nodes[1].output = TensorId(9)),
+        ("is an undefined tensor", |model| model.outputs[0].tensor = TensorId(9)),
+        ("another range than its clamp", |model| model.tensors[1].range.0 -= 1),
+        ("another range than its clamp", |model| layer(model).requantize.hi = 128),
+        ("lists of the wrong length", |model| layer(model).bias.truncate(1)),
+        ("lists of the wrong length", |model| layer(model).weights.push(0)),
+        ("other sizes", |model| layer(model).outputs = 0),
+        ("not finite and positive", |model| layer(model).requantize.multipliers[1] = f32::NAN),
+        ("not finite and positive", |model| layer(model).requantize.multipliers[1] = 0.0),
+    ];
+    let model = network(5, &[4, 3, 2], |_| 0.01);
+    assert_eq!(model.check_consistency(), Ok(()));
+    for (reason, change) in changes {
+        let mut model = model.clone();
+        change(&mut model);
+        let error = Plan::of(&model, Scheme::Kzg).expect_err(reason);
+        assert!(matches!(error, PlanError::Inconsistent(_)) && error.to_string().contains(reason), "{error}");
+    }
 }
 
 proptest! {

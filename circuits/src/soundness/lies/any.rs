@@ -29,10 +29,13 @@ fn byte_beyond_the_type(case: &Case) -> Option<Told> {
 /// The copy of the first output's first element and the statement say one more than its home.
 fn output_copy(case: &Case) -> Option<Told> {
     let tensor = case.model.outputs[0].tensor;
-    let is_copy = |content: Use| matches!(content, Use::Byte { tensor: of, element: 0, copied: true } if of == tensor);
+    let is_copy =
+        |content: Use| matches!(content, Use::Byte { tensor: of, element: 0, copied: true } if of == tensor);
     let lanes = case.plan.placement.lanes.iter().enumerate();
     let spot = lanes
-        .flat_map(|(lane, rows)| rows.rows.iter().enumerate().map(move |(row, used)| (Spot { lane, row }, used)))
+        .flat_map(|(lane, rows)| {
+            rows.rows.iter().enumerate().map(move |(row, used)| (Spot { lane, row }, used))
+        })
         .find_map(|(spot, used)| is_copy(used.content).then_some(spot))?;
     let mut witness = case.honest();
     let by = if witness.outputs[0][0] == case.model.tensor(tensor).elem.max() { -1 } else { 1 };
@@ -56,7 +59,8 @@ fn swapped_channels(case: &Case) -> Option<Told> {
     let homes = &case.plan.placement.homes[output.0];
     let honest = case.honest();
     let byte = |spot: &Spot| honest.columns[case.plan.columns.activation(spot.lane)][spot.row];
-    let of_same_kind = |other: &usize| homes[*other].lane == homes[0].lane && byte(&homes[*other]) != byte(&homes[0]);
+    let of_same_kind =
+        |other: &usize| homes[*other].lane == homes[0].lane && byte(&homes[*other]) != byte(&homes[0]);
     let other = (1..homes.len()).find(of_same_kind)?;
     let cells = lane_cells(case, homes[0].lane);
     let witness = case.lying(Some(0), |columns, tensors| {
@@ -189,9 +193,7 @@ pub(super) const LIES: &[Lie] = &[
     Lie {
         role: Role::Activation,
         what: "the input in the circuit is not the statement's",
-        tell: |case| {
-            Some(Told::new(case, case.of(&other_input(case)), Caught::PublicInput))
-        },
+        tell: |case| Some(Told::new(case, case.of(&other_input(case)), Caught::PublicInput)),
     },
     Lie {
         role: Role::Activation,
@@ -218,7 +220,8 @@ pub(super) const LIES: &[Lie] = &[
         role: Role::Multiplicity,
         what: "a lookup counted at another entry",
         tell: |case| {
-            let entries = [entry(case, |entry| *entry == [1, 5, 0, 0])?, entry(case, |entry| *entry == [1, 6, 0, 0])?];
+            let entries =
+                [entry(case, |entry| *entry == [1, 5, 0, 0])?, entry(case, |entry| *entry == [1, 6, 0, 0])?];
             multiplicities(case, &[(entries[0], 1), (entries[1], -1)])
         },
     },

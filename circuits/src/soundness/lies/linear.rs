@@ -154,7 +154,8 @@ fn field_quotient(case: &Case) -> Option<Told> {
     let bits = case.plan.shape.limb_bits;
     let limbs = channel.remainder.iter().zip(0u32..);
     let remainder: i64 = limbs.map(|(limb, index)| limb << (index * bits)).sum();
-    let lie = Channel { byte: channel.byte + 1, remainder: vec![0; channel.remainder.len()], ..channel.clone() };
+    let lie =
+        Channel { byte: channel.byte + 1, remainder: vec![0; channel.remainder.len()], ..channel.clone() };
     let mut told = lie.lie(case, excess_is_caught())?;
     // A placeholder that no table holds: its lookup is counted nowhere.
     told.witness.columns[channel.columns.excess[0]][channel.spot.row] = 1 << 40;
@@ -184,7 +185,12 @@ fn input_row(case: &Case) -> Option<(LinearColumns, usize)> {
 }
 
 /// The network runs on another input byte; `hide` makes the row's value that of the stated byte.
-fn hidden_input(case: &Case, by: i32, hide: fn(&Case, &LinearColumns) -> (usize, i64), caught: Caught) -> Option<Told> {
+fn hidden_input(
+    case: &Case,
+    by: i32,
+    hide: fn(&Case, &LinearColumns) -> (usize, i64),
+    caught: Caught,
+) -> Option<Told> {
     let (columns, row) = input_row(case)?;
     let mut input = case.input.clone();
     input[0] += by;
@@ -215,7 +221,8 @@ pub(super) const LIES: &[Lie] = &[
         what: "an output below the clamp",
         tell: |case| {
             // A Relu leaves room below the clamp.
-            let channel = Channel::find(case, |channel| channel.byte == channel.class.lo && channel.class.lo > 0)?;
+            let channel =
+                Channel::find(case, |channel| channel.byte == channel.class.lo && channel.class.lo > 0)?;
             channel.with_excess(channel.class.lo - 1).lie(case, excess_is_caught())
         },
     },
@@ -262,8 +269,16 @@ pub(super) const LIES: &[Lie] = &[
         what: "an input hidden behind an excess",
         tell: |case| hidden_input(case, 1, |_, columns| (columns.excess[0], 1), excess_is_caught()),
     },
-    Lie { role: Role::Remainder, what: "quotient minus one, remainder plus 2^s", tell: |case| borrowed(case, -1) },
-    Lie { role: Role::Remainder, what: "quotient plus one, remainder minus 2^s", tell: |case| borrowed(case, 1) },
+    Lie {
+        role: Role::Remainder,
+        what: "quotient minus one, remainder plus 2^s",
+        tell: |case| borrowed(case, -1),
+    },
+    Lie {
+        role: Role::Remainder,
+        what: "quotient plus one, remainder minus 2^s",
+        tell: |case| borrowed(case, 1),
+    },
     Lie {
         role: Role::Remainder,
         what: "quotient minus one, remainder plus 2^s, where the output saturates",

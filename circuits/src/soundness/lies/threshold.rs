@@ -42,7 +42,10 @@ impl Channel {
                     node,
                     index,
                     spot,
-                    at: intervals.iter().position(|interval| interval.start == threshold).expect("a threshold"),
+                    at: intervals
+                        .iter()
+                        .position(|interval| interval.start == threshold)
+                        .expect("a threshold"),
                     intervals,
                     byte: cell(&columns.activation),
                     threshold,
@@ -122,9 +125,8 @@ fn tables(role: Role) -> Caught {
 
 /// Changes an interior channel whose lowest limbs of both distances are positive.
 fn changed(case: &Case, change: fn(&mut Channel), caught: Caught) -> Option<Told> {
-    let property = |channel: &Channel| {
-        channel.is_interior() && channel.distance[0] > 0 && channel.complement[0] > 0
-    };
+    let property =
+        |channel: &Channel| channel.is_interior() && channel.distance[0] > 0 && channel.complement[0] > 0;
     let mut channel = Channel::find(case, property)?;
     change(&mut channel);
     channel.lie(case, caught)
@@ -132,8 +134,9 @@ fn changed(case: &Case, change: fn(&mut Channel), caught: Caught) -> Option<Told
 
 /// A carry between the limbs of a distance whose second limb is positive.
 fn carried(case: &Case, limbs: fn(&mut Channel) -> &mut Vec<i64>, caught: Caught) -> Option<Told> {
-    let mut channel =
-        Channel::all(case).into_iter().find_map(|mut channel| (limbs(&mut channel)[1] > 0).then_some(channel))?;
+    let mut channel = Channel::all(case)
+        .into_iter()
+        .find_map(|mut channel| (limbs(&mut channel)[1] > 0).then_some(channel))?;
     let bits = channel.limb_bits;
     let limbs = limbs(&mut channel);
     limbs[0] += 1 << bits;
@@ -142,7 +145,11 @@ fn carried(case: &Case, limbs: fn(&mut Channel) -> &mut Vec<i64>, caught: Caught
 }
 
 /// Cells of a row that holds nothing.
-fn unused_row(case: &Case, write: fn(&ThresholdColumns) -> Vec<(usize, i64)>, caught: Caught) -> Option<Told> {
+fn unused_row(
+    case: &Case,
+    write: fn(&ThresholdColumns) -> Vec<(usize, i64)>,
+    caught: Caught,
+) -> Option<Told> {
     let columns = case.plan.columns.threshold.first()?;
     let row = case.plan.placement.lanes[case.plan.columns.linear.len()].rows.len();
     (row < case.plan.rows).then(|| {
@@ -268,7 +275,8 @@ pub(super) const LIES: &[Lie] = &[
         role: Role::Distance,
         what: "an unused row holds distances",
         tell: |case| {
-            let cells = |columns: &ThresholdColumns| vec![(columns.distance[0], 1), (columns.complement[0], -1)];
+            let cells =
+                |columns: &ThresholdColumns| vec![(columns.distance[0], 1), (columns.complement[0], -1)];
             unused_row(case, cells, Caught::Tables(vec![Role::Distance, Role::Complement]))
         },
     },
