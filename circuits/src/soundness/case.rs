@@ -81,7 +81,7 @@ pub(super) fn network(seed: u64, widths: &[usize], mut multiplier: impl FnMut(us
 
 /// A multiplier whose linear form is exact on these ranges, and which saturates many channels.
 fn linear_multiplier(channel: usize) -> f32 {
-    0.031_7 + 0.000_11 * channel as f32
+    0.031_7 + 0.000_11 * (channel % 5) as f32
 }
 
 /// Rounding ties alternate with a power of two, so only thresholds are exact.

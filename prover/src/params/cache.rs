@@ -76,8 +76,12 @@ fn keep(store: &Store, name: &str, bytes: &[u8]) -> Result<(), ParamsError> {
     Ok(store.put_record(name, &CachedParameters { object })?)
 }
 
-fn check_size(k: u32) -> Result<(), ParamsError> {
-    let range = MIN_K..=MAX_K;
+/// Deriving transparent parameters takes time and memory by the row, also for whoever only verifies: minutes and
+/// 300 MiB at this size.
+const MAX_IPA_K: u32 = 20;
+
+fn check_size(k: u32, largest: u32) -> Result<(), ParamsError> {
+    let range = MIN_K..=largest;
     if range.contains(&k) { Ok(()) } else { Err(ParamsError::Size { k, range }) }
 }
 
@@ -101,7 +105,7 @@ impl Parameters {
     /// # Errors
     /// When the size is outside the limits or the store fails.
     pub fn ipa(&self, k: u32, progress: &dyn Progress) -> Result<Arc<ParamsIPA<G1Affine>>, ParamsError> {
-        check_size(k)?;
+        check_size(k, MAX_IPA_K)?;
         let mut memory = locked(&self.ipa);
         if let Some(params) = memory.get(&k) {
             return Ok(params.clone());
@@ -125,7 +129,7 @@ impl Parameters {
     /// # Errors
     /// When there is none, more than one, or the named one is too short.
     pub fn choose_srs(&self, choice: SrsChoice, k: u32) -> Result<SrsRecord, ParamsError> {
-        check_size(k)?;
+        check_size(k, MAX_K)?;
         match choice {
             SrsChoice::InsecureLocal => self.insecure_srs(k),
             SrsChoice::Ceremony(Some(id)) => {
@@ -186,7 +190,7 @@ impl Parameters {
         k: u32,
         progress: &dyn Progress,
     ) -> Result<Arc<ParamsKZG<Bn256>>, ParamsError> {
-        check_size(k)?;
+        check_size(k, MAX_K)?;
         let mut memory = locked(&self.kzg);
         if let Some(params) = memory.get(&(id, k)) {
             return Ok(params.clone());

@@ -46,6 +46,7 @@ fn transparent_parameters_are_the_same_from_everywhere() {
 fn sizes_outside_the_limits_are_refused() {
     let (_directory, store) = fixture::store();
     let parameters = Parameters::new(store);
+    assert!(matches!(parameters.ipa(21, &Silent), Err(ParamsError::Size { k: 21, .. })));
     for size in [0, MIN_K - 1, MAX_K + 1, u32::MAX] {
         assert!(matches!(parameters.ipa(size, &Silent), Err(ParamsError::Size { k, .. }) if k == size));
         assert!(matches!(

@@ -5,7 +5,7 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use super::{Caught, Lie, Told};
 use crate::{
     Role,
-    plan::{LaneKind, Spot, Use},
+    plan::{LaneKind, PAD, Spot, Use},
     soundness::case::Case,
     witness::Witness,
 };
@@ -162,8 +162,6 @@ fn entry(case: &Case, wanted: impl Fn(&[i64; 4]) -> bool) -> Option<(usize, usiz
     sets.flat_map(|(set, entries)| entries.iter().enumerate().map(move |(row, entry)| ((set, row), entry)))
         .find_map(|(at, entry)| wanted(entry).then_some(at))
 }
-
-const PAD: i64 = 1 << 17;
 
 /// An unused row looks the first filler entry up, which is also counted as if that were allowed.
 fn looked_up_filler(case: &Case) -> Option<Told> {
