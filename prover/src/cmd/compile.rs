@@ -56,7 +56,7 @@ pub(crate) fn verifier_key(
     compiled: &Compiled,
     screen: &Screen,
 ) -> Result<VerifierKey, Failure> {
-    keyring.verifier_for(&compiled.circuit, &compiled.onnx, compiled.setup, screen).map_err(Failure::unusable)
+    Ok(keyring.verifier_for(&compiled.circuit, &compiled.onnx, compiled.setup, screen)?)
 }
 
 /// Length of a `.proof` file of this circuit.

@@ -20,7 +20,7 @@ use super::model::OnnxModel;
 use super::output::{self, Outcome};
 use super::picture;
 use super::progress::Screen;
-use super::prove::{failure, proving_keys};
+use super::prove::proving_keys;
 use super::run::infer;
 use super::session::{Compiled, Session, compile_model, setup_choice};
 use super::text;
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &DemoArgs, session: &Session) -> Result<Outcome, Failure
     let keys = proving_keys(session, &compiled, &screen)?;
     explain_keys(session, &keys, &screen, watch.read().wall)?;
 
-    let proven = prove(&keys, &compiled.circuit, &inputs, Context::default(), &screen).map_err(failure)?;
+    let proven = prove(&keys, &compiled.circuit, &inputs, Context::default(), &screen)?;
     let prove_time = screen.total(Phase::Prove).wall;
     explain_proof(session, &proven.bundle, prove_time, digit);
 

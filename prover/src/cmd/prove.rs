@@ -6,7 +6,7 @@ use lemma_circuits::statement::{Context, MAX_CONTEXT};
 use lemma_prover::keys::ProvingKeys;
 use lemma_prover::measure;
 use lemma_prover::progress::Phase;
-use lemma_prover::prove::{ProveError, Proven, prove};
+use lemma_prover::prove::{Proven, prove};
 use serde_json::{Map, Value};
 
 use super::answer;
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &ProveArgs, session: &Session) -> Result<Outcome, Failur
 
     let screen = Screen::predicting(Prediction::of(&compiled.circuit, REFERENCE_UNIT_S).wall());
     let keys = proving_keys(session, &compiled, &screen)?;
-    let proven = prove(&keys, &compiled.circuit, &inputs, context, &screen).map_err(failure)?;
+    let proven = prove(&keys, &compiled.circuit, &inputs, context, &screen)?;
     files::write(&path, &proven.bundle)?;
 
     let answers = answer::answers(&compiled.circuit.interface().outputs, &proven.statement.outputs)?;
@@ -62,9 +62,7 @@ pub(crate) fn proving_keys(
     screen: &Screen,
 ) -> Result<ProvingKeys, Failure> {
     let keyring = session.keyring()?;
-    let keys = keyring
-        .proving_keys(&compiled.circuit, &compiled.onnx, compiled.setup, screen)
-        .map_err(Failure::unusable)?;
+    let keys = keyring.proving_keys(&compiled.circuit, &compiled.onnx, compiled.setup, screen)?;
     compiled.check_id(keys.circuit_id())?;
     Ok(keys)
 }
@@ -107,16 +105,6 @@ pub(crate) fn parse_context(text: Option<&str>) -> Result<Context, Failure> {
         Failure::Unusable(format!("--context: {error}; give up to {MAX_CONTEXT} bytes as hexadecimal digits"))
     })?;
     Context::new(bytes).map_err(|error| Failure::Unusable(format!("--context: {error}")))
-}
-
-/// A fault of the inputs or the environment is the user's to mend, the rest is not.
-pub(crate) fn failure(error: ProveError) -> Failure {
-    match error {
-        ProveError::Environment(_) | ProveError::Witness(_) | ProveError::Bundle(_) => {
-            Failure::unusable(error)
-        }
-        _ => Failure::internal(error),
-    }
 }
 
 fn default_path(input: &Path) -> PathBuf {

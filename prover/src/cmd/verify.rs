@@ -62,7 +62,7 @@ fn trusted_key(args: &VerifyArgs, session: &Session, screen: &Screen) -> Result<
         }
         (None, Some(id)) => {
             let record = session.circuit(id)?;
-            session.keyring()?.verifier(record.circuit, screen).map_err(Failure::unusable)
+            Ok(session.keyring()?.verifier(record.circuit, screen)?)
         }
         (None, None) => Err(Failure::unusable("name what you trust: --circuit ID or --vk FILE")),
     }

@@ -21,7 +21,6 @@ use crate::cmd::model::OnnxModel;
 use crate::cmd::msm::{self, median};
 use crate::cmd::output::{self, Outcome};
 use crate::cmd::progress::{Screen, Step};
-use crate::cmd::prove::failure;
 use crate::cmd::session::{Compiled, Session, compile_model, setup_choice};
 
 const UNIT_REPEATS: usize = 5;
@@ -41,9 +40,7 @@ pub(crate) fn run(args: &BenchArgs, session: &Session) -> Result<Outcome, Failur
     let store = Store::open(directory.path()).map_err(Failure::unusable)?;
     let keyring = Keyring::with_parameters(store, session.verifier_parameters());
     let screen = Screen::default();
-    let keys = keyring
-        .proving_keys(&compiled.circuit, &compiled.onnx, compiled.setup, &screen)
-        .map_err(Failure::unusable)?;
+    let keys = keyring.proving_keys(&compiled.circuit, &compiled.onnx, compiled.setup, &screen)?;
 
     let proofs = prove_repeatedly(&name, &keys, &compiled, args.runs)?;
     let peak_rss = measure::peak_rss_bytes();
@@ -100,7 +97,7 @@ fn prove_repeatedly(
     let once = |run: u16| {
         let step = Step::start(format!("{name}: proof {run} of {runs}"), None);
         let screen = Screen::default();
-        let proven = prove(keys, &compiled.circuit, &inputs, Context::default(), &screen).map_err(failure)?;
+        let proven = prove(keys, &compiled.circuit, &inputs, Context::default(), &screen)?;
         step.finish();
         Ok::<_, Failure>((screen, proven))
     };
