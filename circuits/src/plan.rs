@@ -7,6 +7,8 @@ mod columns;
 mod contraction;
 mod cost;
 mod fixed;
+#[cfg(feature = "testing")]
+mod forced;
 mod forms;
 mod packing;
 mod place;
@@ -19,6 +21,8 @@ use halo2_proofs::halo2curves::bn256::Fr;
 use crate::ir::{BoundsError, InconsistentModel, Model};
 
 pub use cost::{Cost, MSM_MICROSECONDS};
+#[cfg(feature = "testing")]
+pub use forced::ForcedShape;
 pub use place::{LaneKind, Spot};
 pub use shape::{MAX_K, MAX_SHIFT, MIN_K, Scheme, Shape, ShapeError};
 
@@ -27,6 +31,8 @@ pub(crate) use contraction::{Contraction, Operand, integer};
 #[cfg(test)]
 pub(crate) use forms::{ClampClass, Step as Interval};
 pub(crate) use forms::{Form, Forms};
+#[cfg(feature = "testing")]
+pub(crate) use place::Step;
 pub(crate) use place::{Lane, Placement, Use};
 #[cfg(test)]
 pub(crate) use tables::{BYTE, PAD, check_classes, clamp_tag, entries, entry_count, second_tag, step_tag};

@@ -48,6 +48,13 @@ pub(crate) fn cheapest(
     best.map(|(_, shape, placement)| (shape, placement))
 }
 
+/// Bits of the widest threshold interval, at least 1.
+pub(crate) fn distance_bits(forms: &Forms) -> u32 {
+    let widths = forms.steps.iter().flat_map(|class| class.intervals()).map(|step| step.width);
+    let widest = widths.max().unwrap_or(0).unsigned_abs();
+    (u64::BITS - widest.leading_zeros()).max(1)
+}
+
 /// What a model needs, independent of the shape.
 struct Needs {
     bytes: usize,
@@ -62,14 +69,12 @@ impl Needs {
     fn of(model: &Model, forms: &Forms) -> Self {
         let channels = || forms.nodes.iter().flat_map(|node| &node.channels);
         let linear_channels = channels().filter(|form| matches!(form, Form::Linear(_))).count();
-        let widths = forms.steps.iter().flat_map(|class| class.intervals()).map(|step| step.width);
-        let widest = widths.max().unwrap_or(0).unsigned_abs();
         Self {
             bytes: Interface::of(model).ports().map(|port| port.len()).sum(),
             linear_channels,
             threshold_channels: channels().count() - linear_channels,
             shift: forms.shift,
-            distance_bits: (u64::BITS - widest.leading_zeros()).max(1),
+            distance_bits: distance_bits(forms),
         }
     }
 
