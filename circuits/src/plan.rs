@@ -29,7 +29,9 @@ pub use shape::{MAX_K, MAX_SHIFT, MIN_K, Scheme, Shape, ShapeError};
 pub(crate) use columns::{Columns, LinearColumns, ThresholdColumns};
 pub(crate) use contraction::{Contraction, Operand, integer};
 pub(crate) use forms::{Form, Forms};
-pub(crate) use place::{Lane, Placement, Step, Use};
+#[cfg(feature = "testing")]
+pub(crate) use place::Step;
+pub(crate) use place::{Lane, Placement, Use};
 pub(crate) use tables::{Entry, SECOND_TAG_FACTOR, range_tag};
 
 /// Why a model has no circuit.

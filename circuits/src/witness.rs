@@ -251,7 +251,7 @@ fn narrow(value: i128) -> i64 {
 
 impl Plan {
     /// What a tag column holds in a row: a small non-negative integer.
-    fn tag(&self, column: usize, row: usize) -> i64 {
+    pub(crate) fn tag(&self, column: usize, row: usize) -> i64 {
         let repr = self.fixed[column][row].to_repr();
         let (low, _) = repr.split_first_chunk::<8>().expect("a field element has 32 bytes");
         i64::from_le_bytes(*low)

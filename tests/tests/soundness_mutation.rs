@@ -16,7 +16,12 @@ use lemma_circuits::{
 fn tiny_networks_are_satisfied_and_cover_every_role() {
     let mut covered: BTreeMap<Role, usize> = BTreeMap::new();
     for tiny in networks::all() {
-        println!("{}: {:?} rows {}", tiny.name, tiny.subject.compiled.shape(), tiny.subject.compiled.plan().rows());
+        println!(
+            "{}: {:?} rows {}",
+            tiny.name,
+            tiny.subject.compiled.shape(),
+            tiny.subject.compiled.plan().rows()
+        );
         for (draw, inputs) in tiny.samples().iter().enumerate() {
             let grid = tiny.subject.grid(inputs, draw as u64);
             let failures = Checker::new(&tiny.subject.system, grid).check();

@@ -3,9 +3,10 @@
 use crate::ir::Model;
 
 use super::{
-    Plan, PlanError, contraction, search,
+    Plan, PlanError, contraction,
     forms::Forms,
     place::Placement,
+    search,
     shape::{Scheme, Shape},
 };
 
@@ -38,11 +39,7 @@ impl Plan {
     ///
     /// # Panics
     /// If the shape is not valid or its tables do not fit.
-    pub fn with_forced_shape(
-        model: &Model,
-        scheme: Scheme,
-        forced: &ForcedShape,
-    ) -> Result<Self, PlanError> {
+    pub fn with_forced_shape(model: &Model, scheme: Scheme, forced: &ForcedShape) -> Result<Self, PlanError> {
         let too_large = || PlanError::TooLarge { activations: model.activations(), macs: model.macs() };
         let forms = Forms::of(model)?;
         let threshold_limbs = search::distance_bits(&forms).div_ceil(forced.limb_bits);
@@ -60,8 +57,7 @@ impl Plan {
         if let Err(error) = shape.validate() {
             panic!("{error}");
         }
-        let placement =
-            Placement::of(model, &forms, &shape, forced.lane_rows).map_err(|_| too_large())?;
+        let placement = Placement::of(model, &forms, &shape, forced.lane_rows).map_err(|_| too_large())?;
         let rows = contraction::rows_needed(model, &placement, shape.weight_columns as usize);
         if rows >= search::usable_rows(shape.k) {
             return Err(too_large());

@@ -72,10 +72,8 @@ pub fn violations(
     let mut determining: BTreeMap<usize, usize> = BTreeMap::new();
     for (column, role) in roles.iter().enumerate().filter(|(_, role)| !role.is_hint()) {
         let by = |(index, constraint): (usize, &Constraint)| {
-            let reads = constraint
-                .queries
-                .iter()
-                .any(|query| (query.kind, query.column) == (Kind::Advice, column));
+            let reads =
+                constraint.queries.iter().any(|query| (query.kind, query.column) == (Kind::Advice, column));
             (Some(constraint.name.as_str()) == determined_by(*role) && reads).then_some(index)
         };
         let gates: Vec<usize> = system.constraints.iter().enumerate().filter_map(by).collect();

@@ -126,10 +126,11 @@ impl Grid {
     pub fn assigned(&self, kind: Kind) -> Vec<Cell> {
         let columns = self.table(kind).assigned.iter().enumerate();
         let cells = columns.flat_map(|(column, rows)| {
-            rows.iter()
-                .enumerate()
-                .filter(|(_, assigned)| **assigned)
-                .map(move |(row, _)| Cell { kind, column, row })
+            rows.iter().enumerate().filter(|(_, assigned)| **assigned).map(move |(row, _)| Cell {
+                kind,
+                column,
+                row,
+            })
         });
         cells.collect()
     }

@@ -79,12 +79,7 @@ pub fn survives(checker: &mut Checker<'_>, cell: Cell) -> bool {
     !outcome.survivors.is_empty()
 }
 
-fn mutate(
-    checker: &mut Checker<'_>,
-    cell: Cell,
-    fits: impl Fn(&[Failure]) -> bool,
-    outcome: &mut Outcome,
-) {
+fn mutate(checker: &mut Checker<'_>, cell: Cell, fits: impl Fn(&[Failure]) -> bool, outcome: &mut Outcome) {
     for lie in lies(cell, checker.grid().value(cell)) {
         outcome.mutants += 1;
         let failures = checker.check_with(cell, lie);

@@ -42,11 +42,7 @@ struct Layer {
 use Multiplier::{Linear, Tied};
 
 const LINEAR_LAYERS: [Layer; 2] = [
-    Layer {
-        multipliers: &[Linear(0.021), Linear(0.034), Linear(0.027)],
-        clamp: (-5, 8),
-        zero_point: -2,
-    },
+    Layer { multipliers: &[Linear(0.021), Linear(0.034), Linear(0.027)], clamp: (-5, 8), zero_point: -2 },
     Layer { multipliers: &[Linear(0.31), Linear(0.17)], clamp: (-6, 7), zero_point: 1 },
 ];
 
@@ -60,11 +56,7 @@ const TIED_LAYERS: [Layer; 2] = [
 ];
 
 const MIXED_LAYERS: [Layer; 2] = [
-    Layer {
-        multipliers: &[Linear(0.021), Tied(1.0 / 32.0), Linear(0.027)],
-        clamp: (-5, 8),
-        zero_point: -2,
-    },
+    Layer { multipliers: &[Linear(0.021), Tied(1.0 / 32.0), Linear(0.027)], clamp: (-5, 8), zero_point: -2 },
     Layer { multipliers: &[Tied(0.25), Linear(0.17)], clamp: (-6, 7), zero_point: 1 },
 ];
 
@@ -72,7 +64,7 @@ const MIXED_LAYERS: [Layer; 2] = [
 fn weights(count: usize, seed: usize) -> Vec<i16> {
     let weight = |index: usize| {
         let magnitude = 1 + (index * 7 + seed * 5) % 3;
-        let sign = if (index * index + index / 2 + seed) % 3 == 0 { -1 } else { 1 };
+        let sign = if (index * index + index / 2 + seed).is_multiple_of(3) { -1 } else { 1 };
         sign * i16::try_from(magnitude).expect("at most 3")
     };
     (0..count).map(weight).collect()
@@ -132,8 +124,8 @@ const ONE_LANE: ForcedShape = ForcedShape {
 };
 
 fn tiny(name: &'static str, widths: &[usize], layers: &[Layer], shape: &ForcedShape) -> Tiny {
-    let compiled = compile_with_shape(model(widths, layers), Scheme::Kzg, shape)
-        .expect("the shape holds the network");
+    let compiled =
+        compile_with_shape(model(widths, layers), Scheme::Kzg, shape).expect("the shape holds the network");
     Tiny { name, subject: Subject::new(compiled), inputs: widths[0] }
 }
 
@@ -144,8 +136,7 @@ pub fn linear() -> Tiny {
 
 /// Linear form, two layers in blocks over three short lanes, two table sets.
 pub fn lanes() -> Tiny {
-    let shape =
-        ForcedShape { k: 8, lane_rows: 4, linear_lanes: 3, limb_bits: 3, table_sets: 2, ..ONE_LANE };
+    let shape = ForcedShape { k: 8, lane_rows: 4, linear_lanes: 3, limb_bits: 3, table_sets: 2, ..ONE_LANE };
     tiny("linear 2-3-2 in lanes", &[2, 3, 2], &LINEAR_LAYERS, &shape)
 }
 

@@ -120,13 +120,8 @@ pub fn record<C: Circuit<Fr>>(
     let mut first: Option<Pass> = None;
     for phase in system.phases() {
         let mut recorder = Recorder { grid: &mut grid, system: &system, phase, pass: Pass::default() };
-        C::FloorPlanner::synthesize(
-            &mut recorder,
-            circuit,
-            config.clone(),
-            constraints.constants().clone(),
-        )
-        .map_err(|error| RecordError::Synthesis(error.to_string()))?;
+        C::FloorPlanner::synthesize(&mut recorder, circuit, config.clone(), constraints.constants().clone())
+            .map_err(|error| RecordError::Synthesis(error.to_string()))?;
         let pass = recorder.pass;
         if let Some(error) = pass.error {
             return Err(error);
@@ -275,12 +270,7 @@ impl Assignment<Fr> for Recorder<'_> {
         self.pass.copies.push(pair);
     }
 
-    fn fill_from_row(
-        &mut self,
-        _: Column<Fixed>,
-        _: usize,
-        _: Value<Assigned<Fr>>,
-    ) -> Result<(), Error> {
+    fn fill_from_row(&mut self, _: Column<Fixed>, _: usize, _: Value<Assigned<Fr>>) -> Result<(), Error> {
         self.fail(RecordError::Unsupported { what: "a library lookup table" });
         Ok(())
     }

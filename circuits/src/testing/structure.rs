@@ -71,11 +71,8 @@ pub fn columns(subject: &Subject, grid: &Grid) -> Vec<String> {
         }
     }
     let library = subject.constraint_system();
-    let lengths = [
-        library.advice_queries().len(),
-        library.fixed_queries().len(),
-        library.instance_queries().len(),
-    ];
+    let lengths =
+        [library.advice_queries().len(), library.fixed_queries().len(), library.instance_queries().len()];
     let distinct = [
         library.advice_queries().iter().map(|(column, at)| (column.index(), at.0)).collect::<BTreeSet<_>>(),
         library.fixed_queries().iter().map(|(column, at)| (column.index(), at.0)).collect(),
@@ -114,8 +111,7 @@ pub fn cells(system: &System, grid: &Grid) -> Vec<String> {
         grid.assigned(Kind::Advice).into_iter().chain(grid.assigned(Kind::Fixed)).collect();
     let unread = assigned.iter().filter(|cell| !read.contains(cell) && !copied.contains(cell));
     let unread = unread.map(|cell| format!("{cell} is assigned and no constraint reads it"));
-    let unassigned =
-        read.union(&copied).filter(|cell| cell.kind != Kind::Fixed && !grid.is_assigned(**cell));
+    let unassigned = read.union(&copied).filter(|cell| cell.kind != Kind::Fixed && !grid.is_assigned(**cell));
     unread.chain(unassigned.map(|cell| format!("{cell} is constrained and not assigned"))).collect()
 }
 

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use halo2_proofs::{halo2curves::bn256::Fr, plonk::{Circuit, ConstraintSystem}};
+use halo2_proofs::{
+    halo2curves::bn256::Fr,
+    plonk::{Circuit, ConstraintSystem},
+};
 
 use super::{
     grid::{Cell, Grid},

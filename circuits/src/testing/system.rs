@@ -3,7 +3,10 @@
 use std::{cell::RefCell, collections::BTreeMap};
 
 use halo2_proofs::{
-    halo2curves::{bn256::Fr, ff::{Field, PrimeField}},
+    halo2curves::{
+        bn256::Fr,
+        ff::{Field, PrimeField},
+    },
     plonk::{ConstraintSystem, Expression},
 };
 
@@ -191,8 +194,7 @@ impl Constraint {
     /// The derivative in a row of the grid by every query.
     pub fn gradient(&self, grid: &Grid, row: usize) -> Vec<Fr> {
         let rows = grid.rows();
-        let values =
-            self.trace(|query| grid.value(self.queries[query].cell(row, rows)), &grid.challenges);
+        let values = self.trace(|query| grid.value(self.queries[query].cell(row, rows)), &grid.challenges);
         let mut gradient = vec![Fr::ZERO; self.queries.len()];
         let mut sensitivity = vec![Fr::ZERO; values.len()];
         if let Some(last) = sensitivity.last_mut() {
