@@ -96,6 +96,7 @@ impl LemmaCircuit {
     }
 }
 
+/// The chips of the lanes, linear lanes first.
 pub(crate) fn lanes(columns: &Columns, shape: &Shape) -> Vec<LaneChip> {
     let linear = columns.linear.iter().map(|lane| linear_lane(lane, shape));
     let threshold = columns.threshold.iter().map(|lane| threshold_lane(lane, shape));

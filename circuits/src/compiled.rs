@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use halo2_proofs::halo2curves::ff::PrimeField;
+use sha2::{Digest, Sha256};
+
 use crate::{
     circuit::LemmaCircuit,
     ir::{Model, ModelId},
@@ -104,6 +107,25 @@ impl CompiledCircuit {
     /// The circuit without a witness, for key generation.
     pub fn circuit(&self) -> LemmaCircuit {
         LemmaCircuit::new(self.plan.clone())
+    }
+
+    /// sha256 over everything key generation sees: shape, fixed columns, copies. Two compilers that lay a model out
+    /// differently have different digests.
+    pub fn layout_digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        let shape = bincode::serialize(self.shape()).expect("plain data without maps always serializes");
+        hash.update(shape);
+        for column in &self.plan.fixed {
+            hash.update((column.len() as u64).to_le_bytes());
+            let bytes: Vec<u8> = column.iter().flat_map(PrimeField::to_repr).collect();
+            hash.update(bytes);
+        }
+        self.plan.for_each_copy(|(from, from_row), (to, to_row)| {
+            for index in [from, from_row, to, to_row] {
+                hash.update((index as u64).to_le_bytes());
+            }
+        });
+        hash.finalize().into()
     }
 
     /// Runs the model and fills the circuit.

@@ -8,10 +8,13 @@ mod chip;
 pub mod circuit;
 mod compiled;
 pub mod edge;
+pub mod import;
 pub mod ir;
 pub mod plan;
 pub mod reference;
 pub mod requantize;
+#[cfg(test)]
+mod soundness;
 pub mod statement;
 #[cfg(feature = "testing")]
 pub mod testing;

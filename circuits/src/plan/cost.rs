@@ -2,32 +2,45 @@
 //!
 //! The constants are properties of the plan version, not of a machine: the circuit id hashes the plan, so the
 //! same model must get the same plan everywhere. They are CPU microseconds on one thread of the reference
-//! machine for a column of 2^16 rows with the stock prover; only their ratios decide. A measured
-//! multi-scalar multiplication on the user's machine scales the prediction to seconds.
+//! machine per 2^16 rows with the stock prover; only their ratios decide. A multi-scalar multiplication
+//! measured on the user's machine scales the prediction to seconds.
 
-use super::shape::{Scheme, Shape};
+use super::shape::{MIN_K, Scheme, Shape};
 
-/// Cost of a 2^16-row column, CPU microseconds.
-mod unit {
-    /// Multi-scalar multiplication of full-size scalars.
-    pub(super) const COMMIT_FULL: u64 = 314_000;
-    /// Multi-scalar multiplication of integers below 2^14.
-    pub(super) const COMMIT_SMALL: u64 = 72_000;
-    /// Inverse FFT to coefficients.
-    pub(super) const TO_COEFFICIENTS: u64 = 30_000;
-    /// Four cosets of the quotient domain.
-    pub(super) const COSETS: u64 = 4 * 32_000;
-    /// Gate evaluation on the quotient domain and the openings.
-    pub(super) const EVALUATE: u64 = 50_000;
-    /// The multi-scalar multiplications every KZG proof has: one random polynomial, four quotient pieces, two
-    /// openings.
-    pub(super) const KZG_FIXED_COMMITMENTS: u64 = 7;
-    /// IPA opens with halving generator folds, about this many multi-scalar multiplications.
-    pub(super) const IPA_FIXED_COMMITMENTS: u64 = 12;
-}
+/// Multi-scalar multiplication of full-size scalars, per 2^16 rows, at k = 5, 6, ...: short columns cost more
+/// per row, and the library changes its algorithm at k = 13.
+const COMMIT_FULL: [u64; 14] = [
+    1_100_000, 950_000, 850_000, 761_000, 656_000, 592_000, 515_000, 476_000, 330_000, 310_000, 274_000,
+    228_000, 215_000, 205_000,
+];
+
+/// The same for integers below 2^14.
+const COMMIT_SMALL: [u64; 14] = [
+    80_000, 70_000, 60_000, 50_000, 39_000, 34_000, 33_000, 31_000, 81_000, 74_000, 52_000, 45_000, 43_000,
+    42_000,
+];
+
+/// Inverse FFT to coefficients.
+const TO_COEFFICIENTS: u64 = 20_500;
+
+/// Four cosets of the quotient domain.
+const COSETS: u64 = 4 * 21_500;
+
+/// Gate evaluation on the quotient domain and the opening of an advice column.
+const EVALUATE_ADVICE: u64 = 50_000;
+
+/// The same for a fixed column, which occurs in fewer products.
+const EVALUATE_FIXED: u64 = 28_000;
+
+/// The multi-scalar multiplications every KZG proof has: one random polynomial, four quotient pieces, two
+/// openings.
+const KZG_FIXED_COMMITMENTS: u64 = 7;
+
+/// IPA opens by folding the generators in k rounds, together about this many multi-scalar multiplications.
+const IPA_FIXED_COMMITMENTS: u64 = 25;
 
 /// CPU microseconds of one full-size 2^16 multi-scalar multiplication on the reference machine.
-pub const MSM_MICROSECONDS: u64 = unit::COMMIT_FULL;
+pub const MSM_MICROSECONDS: u64 = COMMIT_FULL[16 - MIN_K as usize];
 
 /// Predicted cost of one proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,14 +65,15 @@ impl Cost {
         // l_0, l_last, l_active and the instance column are transformed like fixed columns.
         let fixed = u64::from(shape.num_fixed() + shape.num_permutation()) + 4;
         let fixed_commitments = match scheme {
-            Scheme::Kzg => unit::KZG_FIXED_COMMITMENTS,
-            Scheme::Ipa => unit::IPA_FIXED_COMMITMENTS,
+            Scheme::Kzg => KZG_FIXED_COMMITMENTS,
+            Scheme::Ipa => IPA_FIXED_COMMITMENTS,
         };
-        let commitments = small * unit::COMMIT_SMALL + (full + fixed_commitments) * unit::COMMIT_FULL;
-        let transforms = (small + full) * (unit::TO_COEFFICIENTS + unit::COSETS + unit::EVALUATE)
-            + fixed * (unit::COSETS + unit::EVALUATE);
+        let commitments =
+            small * at(&COMMIT_SMALL, shape.k) + (full + fixed_commitments) * at(&COMMIT_FULL, shape.k);
+        let transforms =
+            (small + full) * (TO_COEFFICIENTS + COSETS + EVALUATE_ADVICE) + fixed * (COSETS + EVALUATE_FIXED);
         Self {
-            microseconds: scale(commitments * bucket_percent(shape.k) / 100 + transforms, shape.k),
+            microseconds: scale(commitments + transforms, shape.k),
             memory_bytes: memory(shape, small + full, fixed),
         }
     }
@@ -70,9 +84,10 @@ fn scale(cost: u64, k: u32) -> u64 {
     if k >= 16 { cost << (k - 16) } else { cost >> (16 - k) }
 }
 
-/// Pippenger's cost per scalar falls by about 5 % per doubling.
-fn bucket_percent(k: u32) -> u64 {
-    u64::from(180u32.saturating_sub(5 * k).max(60))
+/// The entry of a table that starts at [`MIN_K`] and stays at its last value.
+fn at(costs: &[u64], k: u32) -> u64 {
+    let index = k.saturating_sub(MIN_K) as usize;
+    costs[index.min(costs.len() - 1)]
 }
 
 /// The stock prover keeps every column as values and as coefficients and extends all of them to one coset at a

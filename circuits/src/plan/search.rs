@@ -22,12 +22,18 @@ pub(crate) fn usable_rows(k: u32) -> usize {
     (1 << k) - RESERVED_ROWS
 }
 
-/// The cheapest shape and its placement; `None` when none within the limits holds the model.
-pub(crate) fn cheapest(model: &Model, forms: &Forms, scheme: Scheme) -> Option<(Shape, Placement)> {
+/// The cheapest shape among those `admitted`, and its placement; `None` when none within the limits holds the
+/// model.
+pub(crate) fn cheapest(
+    model: &Model,
+    forms: &Forms,
+    scheme: Scheme,
+    admitted: impl Fn(&Shape) -> bool,
+) -> Option<(Shape, Placement)> {
     let needs = Needs::of(model, forms);
     let mut best: Option<(Cost, Shape, Placement)> = None;
     for k in MIN_K..=MAX_K {
-        for shape in needs.shapes(forms, k) {
+        for shape in needs.shapes(forms, k).into_iter().filter(&admitted) {
             let promising =
                 |shape: &Shape| best.as_ref().is_none_or(|(cost, ..)| Cost::of(shape, scheme) < *cost);
             if !promising(&shape) {

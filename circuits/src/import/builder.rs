@@ -1,0 +1,277 @@
+//! Collects the quantized operators and brings them into canonical order.
+
+use std::mem;
+
+use super::affine::one_or_indexed;
+use super::error::ImportErrorKind;
+use super::limits::{self, Budget};
+use super::value::{Activation, Linear};
+use crate::ir::{
+    Elem, FullyConnected, Input, Model, Node, Op, Output, Quantization, Requantize, Tensor, TensorId,
+};
+
+/// A model under construction.
+#[derive(Debug)]
+pub(super) struct Builder {
+    tensors: Vec<Tensor>,
+    /// The node that defines each tensor, `None` for inputs.
+    producers: Vec<Option<usize>>,
+    nodes: Vec<Node>,
+    inputs: Vec<PendingInput>,
+    pub(super) budget: Budget,
+}
+
+/// A graph input; a float32 one has its tensor only once it is quantized.
+#[derive(Debug)]
+struct PendingInput {
+    name: String,
+    shape: Vec<usize>,
+    quantized: Option<(TensorId, Option<Quantization>)>,
+}
+
+impl Builder {
+    pub(super) fn new(budget: Budget) -> Self {
+        Self { tensors: Vec::new(), producers: Vec::new(), nodes: Vec::new(), inputs: Vec::new(), budget }
+    }
+
+    /// Whether any operator was added.
+    pub(super) fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    fn add_tensor(&mut self, tensor: Tensor, producer: Option<usize>) -> TensorId {
+        self.tensors.push(tensor);
+        self.producers.push(producer);
+        TensorId(self.tensors.len() - 1)
+    }
+
+    fn add_node(&mut self, name: String, op: Op, input: TensorId, tensor: Tensor) -> TensorId {
+        let output = self.add_tensor(tensor, Some(self.nodes.len()));
+        self.nodes.push(Node { name, op, input, output });
+        output
+    }
+
+    /// Declares a float32 graph input and returns its index.
+    pub(super) fn float_input(&mut self, name: &str, shape: &[usize]) -> usize {
+        self.inputs.push(PendingInput { name: name.to_owned(), shape: shape.to_vec(), quantized: None });
+        self.inputs.len() - 1
+    }
+
+    /// Declares an 8-bit graph input.
+    pub(super) fn quantized_input(
+        &mut self,
+        name: &str,
+        elem: Elem,
+        shape: &[usize],
+    ) -> Result<Activation, ImportErrorKind> {
+        let tensor = self.input_tensor(elem, shape)?;
+        let quantized = Some((tensor, None));
+        self.inputs.push(PendingInput { name: name.to_owned(), shape: shape.to_vec(), quantized });
+        Ok(Activation { tensor, elem, shape: shape.to_vec() })
+    }
+
+    fn input_tensor(&mut self, elem: Elem, shape: &[usize]) -> Result<TensorId, ImportErrorKind> {
+        let len = limits::elements("a graph input", shape)?;
+        Ok(self.add_tensor(Tensor { elem, len, range: (elem.min(), elem.max()) }, None))
+    }
+
+    /// Quantizes a float32 graph input, outside the circuit.
+    pub(super) fn quantize_input(
+        &mut self,
+        input: usize,
+        elem: Elem,
+        by: Quantization,
+        shape: &[usize],
+    ) -> Result<Activation, ImportErrorKind> {
+        let known = self.inputs.get(input).and_then(|input| input.quantized);
+        let tensor = match known {
+            None => self.input_tensor(elem, shape)?,
+            Some((tensor, quantization)) => {
+                let same_type = self.tensors.get(tensor.0).is_some_and(|tensor| tensor.elem == elem);
+                if quantization != Some(by) || !same_type {
+                    let input = self.inputs.get(input).map(|input| input.name.clone()).unwrap_or_default();
+                    return Err(ImportErrorKind::InputQuantizedTwice { input });
+                }
+                tensor
+            }
+        };
+        if let Some(input) = self.inputs.get_mut(input) {
+            input.quantized = Some((tensor, Some(by)));
+        }
+        Ok(Activation { tensor, elem, shape: shape.to_vec() })
+    }
+
+    /// Adds a fully connected layer whose output is clamped to `lo..=hi`, and returns the output in the shape of
+    /// the layer.
+    pub(super) fn fully_connected(
+        &mut self,
+        layer: &Linear,
+        elem: Elem,
+        by: Quantization,
+        (lo, hi): (i32, i32),
+    ) -> Result<Activation, ImportErrorKind> {
+        let weights = &layer.weights;
+        self.budget.spend(weights.centered.len(), size_of::<i16>())?;
+        self.budget.spend(weights.outputs, size_of::<i32>() + size_of::<f32>())?;
+        let multipliers = multipliers(&layer.accumulator_scales, by.scale, weights.outputs)?;
+        let op = FullyConnected {
+            inputs: weights.inputs,
+            outputs: weights.outputs,
+            weights: weights.centered.clone(),
+            bias: layer.bias.clone().unwrap_or_else(|| vec![0; weights.outputs]),
+            input_zero_point: layer.input_zero_point,
+            requantize: Requantize { multipliers, zero_point: by.zero_point, lo, hi },
+        };
+        let tensor = Tensor { elem, len: weights.outputs, range: (lo, hi) };
+        let tensor = self.add_node(layer.name.clone(), Op::FullyConnected(op), layer.input.tensor, tensor);
+        Ok(Activation { tensor, elem, shape: layer.shape.clone() })
+    }
+
+    /// The zero point of a tensor, `None` for inputs.
+    pub(super) fn zero_point(&self, TensorId(tensor): TensorId) -> Option<i32> {
+        let node = self.producers.get(tensor).copied().flatten()?;
+        let Op::FullyConnected(layer) = &self.nodes.get(node)?.op;
+        Some(layer.requantize.zero_point)
+    }
+
+    /// The activation clamped to `lo..=hi`: a copy of the node that defines it, with a tighter clamp.
+    ///
+    /// Other readers keep the node as it was; if there are none, it is left out of the model.
+    pub(super) fn clamped(
+        &mut self,
+        activation: &Activation,
+        (lo, hi): (i32, i32),
+    ) -> Result<Activation, ImportErrorKind> {
+        let TensorId(index) = activation.tensor;
+        let (Some(tensor), Some(producer)) = (self.tensors.get(index), self.producers.get(index)) else {
+            return Err(ImportErrorKind::ClampedInput);
+        };
+        if lo <= tensor.range.0 && tensor.range.1 <= hi {
+            return Ok(activation.clone());
+        }
+        let Some(node) = producer.and_then(|node| self.nodes.get(node)) else {
+            return Err(ImportErrorKind::ClampedInput);
+        };
+        let Op::FullyConnected(layer) = &node.op;
+        self.budget.spend(layer.weights.len(), size_of::<i16>())?;
+        self.budget.spend(layer.outputs, size_of::<i32>() + size_of::<f32>())?;
+        let mut layer = layer.clone();
+        let requantize = &mut layer.requantize;
+        requantize.lo = requantize.lo.clamp(lo, hi);
+        requantize.hi = requantize.hi.clamp(lo, hi);
+        let tensor = Tensor { elem: tensor.elem, len: tensor.len, range: (requantize.lo, requantize.hi) };
+        let (name, input) = (node.name.clone(), node.input);
+        let tensor = self.add_node(name, Op::FullyConnected(layer), input, tensor);
+        Ok(Activation { tensor, ..activation.clone() })
+    }
+
+    /// The model: inputs in graph order, then nodes depth first from the outputs in graph order, so that the order
+    /// does not depend on the file's.
+    pub(super) fn finish(self, outputs: Vec<Output>) -> Result<Model, ImportErrorKind> {
+        let mut numbering = Numbering::new(&self, &outputs);
+        let mut inputs = Vec::with_capacity(self.inputs.len());
+        for input in self.inputs {
+            let quantized = input.quantized.filter(|(tensor, _)| numbering.reached(*tensor));
+            let Some((tensor, quantize)) = quantized else {
+                return Err(ImportErrorKind::UnreadInput { input: input.name });
+            };
+            numbering.assign(tensor);
+            inputs.push(Input { name: input.name, shape: input.shape, tensor, quantize });
+        }
+        let mut old_nodes: Vec<_> = self.nodes.into_iter().map(Some).collect();
+        let mut nodes = Vec::with_capacity(numbering.order.len());
+        for index in mem::take(&mut numbering.order) {
+            let Some(node) = old_nodes.get_mut(index).and_then(Option::take) else { continue };
+            numbering.assign(node.output);
+            nodes.push(node);
+        }
+        let mut model = Model { tensors: numbering.tensors(&self.tensors), nodes, inputs, outputs };
+        numbering.renumber(&mut model);
+        Ok(model)
+    }
+}
+
+/// Which nodes the outputs depend on, and the new ids of tensors.
+struct Numbering {
+    /// Old node indices, each after the one it reads.
+    order: Vec<usize>,
+    reached: Vec<bool>,
+    /// Old tensor ids by new id.
+    old: Vec<TensorId>,
+    /// New ids by old id.
+    new: Vec<Option<TensorId>>,
+}
+
+impl Numbering {
+    fn new(builder: &Builder, outputs: &[Output]) -> Self {
+        let count = builder.tensors.len();
+        let mut numbering =
+            Self { order: Vec::new(), reached: vec![false; count], old: Vec::new(), new: vec![None; count] };
+        for output in outputs {
+            numbering.visit(builder, output.tensor);
+        }
+        numbering
+    }
+
+    /// Walks from a tensor to the input it depends on, then lists the nodes of the way in order of computation.
+    fn visit(&mut self, builder: &Builder, tensor: TensorId) {
+        let mut way = Vec::new();
+        let mut next = Some(tensor);
+        while let Some(tensor) = next {
+            let Some(reached) = self.reached.get_mut(tensor.0) else { break };
+            if mem::replace(reached, true) {
+                break;
+            }
+            let producer = builder.producers.get(tensor.0).copied().flatten();
+            way.extend(producer);
+            next = producer.and_then(|node| builder.nodes.get(node)).map(|node| node.input);
+        }
+        self.order.extend(way.into_iter().rev());
+    }
+
+    fn reached(&self, tensor: TensorId) -> bool {
+        self.reached.get(tensor.0).copied().unwrap_or(false)
+    }
+
+    fn assign(&mut self, old: TensorId) {
+        if let Some(new) = self.new.get_mut(old.0) {
+            *new = Some(TensorId(self.old.len()));
+            self.old.push(old);
+        }
+    }
+
+    fn tensors(&self, tensors: &[Tensor]) -> Vec<Tensor> {
+        self.old.iter().filter_map(|old| tensors.get(old.0).cloned()).collect()
+    }
+
+    fn renumber(&self, model: &mut Model) {
+        let inputs = model.inputs.iter_mut().map(|input| &mut input.tensor);
+        let outputs = model.outputs.iter_mut().map(|output| &mut output.tensor);
+        let nodes = model.nodes.iter_mut().flat_map(|node| [&mut node.input, &mut node.output]);
+        for tensor in inputs.chain(outputs).chain(nodes) {
+            if let Some(new) = self.new.get(tensor.0).copied().flatten() {
+                *tensor = new;
+            }
+        }
+    }
+}
+
+/// `fl(accumulator_scale / sy)` for every output channel.
+fn multipliers(
+    accumulator_scales: &[f32],
+    output_scale: f32,
+    outputs: usize,
+) -> Result<Vec<f32>, ImportErrorKind> {
+    (0..outputs)
+        .map(|channel| {
+            let scale = one_or_indexed(accumulator_scales, channel).copied().unwrap_or(f32::NAN);
+            let multiplier = scale / output_scale;
+            // Whether a subnormal number keeps its value depends on the processor's mode.
+            if scale.is_normal() && multiplier.is_normal() && multiplier > 0.0 {
+                Ok(multiplier)
+            } else {
+                Err(ImportErrorKind::Multiplier { channel, accumulator_scale: scale, multiplier })
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,567 @@
+//! Why a file is not imported.
+
+use std::fmt;
+
+use crate::ir::{BoundsError, Elem};
+
+/// A refused file: which file, which node, why and what to do.
+///
+/// Its text quotes names of the file; control characters in them are escaped and the text has at most
+/// [`ImportError::TEXT_LIMIT`] characters.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{}", self.text())]
+pub struct ImportError {
+    /// The file name that the caller gave.
+    pub file: String,
+    /// The node that was being read, if the reason lies in one.
+    pub node: Option<NodeLabel>,
+    /// The reason.
+    pub kind: Box<ImportErrorKind>,
+}
+
+impl ImportError {
+    /// Most characters of the message.
+    pub const TEXT_LIMIT: usize = 4096;
+
+    fn text(&self) -> String {
+        let node = self.node.as_ref().map(|node| format!("{node}: ")).unwrap_or_default();
+        let text = format!("{}: {node}{}", self.file, self.kind);
+        let escaped = text.chars().flat_map(|character| {
+            let escape = character.is_control().then(|| character.escape_default());
+            let plain = escape.is_none().then_some(character);
+            escape.into_iter().flatten().chain(plain)
+        });
+        escaped.take(Self::TEXT_LIMIT).collect()
+    }
+}
+
+/// How messages name a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeLabel {
+    /// The node's name, or `#` and its index in the file when it has none.
+    pub name: String,
+    /// The operator, with its domain unless it is the default one.
+    pub op: String,
+}
+
+impl fmt::Display for NodeLabel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "node '{}' ({})", self.name, self.op)
+    }
+}
+
+/// The reason of an [`ImportError`].
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImportErrorKind {
+    // The container.
+    /// The file is larger than the cap.
+    #[error("the file has {bytes} bytes, the limit is {limit}; use a smaller model")]
+    FileSize {
+        /// Size of the file.
+        bytes: usize,
+        /// The cap.
+        limit: usize,
+    },
+    /// The bytes are not an ONNX protobuf.
+    #[error("not an ONNX file: {reason}; check that the file is complete and is a binary ONNX model")]
+    Malformed {
+        /// What the decoder met.
+        reason: String,
+    },
+    /// More of something than the cap allows.
+    #[error("the file holds {count} or more {what}, the limit is {limit}; use a smaller model")]
+    TooMany {
+        /// What was counted.
+        what: &'static str,
+        /// The count at which reading stopped.
+        count: usize,
+        /// The cap.
+        limit: usize,
+    },
+    /// A shape has too many dimensions.
+    #[error("{what} has rank {rank}, the limit is {limit}; reshape it")]
+    Rank {
+        /// Which tensor.
+        what: String,
+        /// Its rank.
+        rank: usize,
+        /// The cap.
+        limit: usize,
+    },
+    /// A dimension of size zero.
+    #[error("{what} has shape {shape:?} and no element; remove it from the graph")]
+    EmptyTensor {
+        /// Which tensor.
+        what: String,
+        /// Its shape.
+        shape: Vec<usize>,
+    },
+    /// A tensor is larger than the cap.
+    #[error("{what} has shape {shape:?}, which is more than {limit} elements; use a smaller model")]
+    TooManyElements {
+        /// Which tensor.
+        what: String,
+        /// Its shape.
+        shape: Vec<usize>,
+        /// The cap.
+        limit: usize,
+    },
+    /// Constants expand to more memory than the size of the file justifies.
+    #[error(
+        "folding constants and expanding weights takes more than {limit} bytes, sixteen times the file; fold the \
+         constants when exporting and do not share one weight among many nodes"
+    )]
+    Budget {
+        /// The cap, in bytes.
+        limit: usize,
+    },
+    /// The file has no graph.
+    #[error("the file holds no graph; check that it is an ONNX model")]
+    NoGraph,
+    /// The file defines operators of its own.
+    #[error(
+        "the model defines {count} functions of its own; inline them with onnx.inliner.inline_local_functions"
+    )]
+    LocalFunctions {
+        /// How many.
+        count: usize,
+    },
+    /// A node uses an operator domain that the file does not import.
+    #[error("the file imports no opset for domain '{domain}' that a node uses; re-export the model")]
+    MissingOpset {
+        /// The domain.
+        domain: String,
+    },
+    /// The file imports two versions of a domain.
+    #[error("the file imports domain '{domain}' twice, as opset {first} and {second}; re-export the model")]
+    ConflictingOpset {
+        /// The domain.
+        domain: String,
+        /// First version.
+        first: i64,
+        /// Second version.
+        second: i64,
+    },
+    /// The opset version is outside the supported range.
+    #[error(
+        "opset {version} of domain '{domain}' is not supported, {min} to {max} is; convert the model with \
+         onnx.version_converter.convert_version"
+    )]
+    Opset {
+        /// The domain.
+        domain: String,
+        /// The version that the file imports.
+        version: i64,
+        /// Smallest supported version.
+        min: i64,
+        /// Largest supported version.
+        max: i64,
+    },
+
+    // The graph.
+    /// A value that has to have a name has none.
+    #[error("{what} has no name; re-export the model")]
+    Unnamed {
+        /// What lacks the name.
+        what: &'static str,
+    },
+    /// Two definitions of one value.
+    #[error("'{name}' is defined twice; give every input, initializer and node output its own name")]
+    DuplicateName {
+        /// The value.
+        name: String,
+    },
+    /// A value that nothing defines.
+    #[error("'{name}' is read but no input, initializer or node output has this name; re-export the model")]
+    Undefined {
+        /// The value.
+        name: String,
+    },
+    /// A node reads its own output, directly or through others.
+    #[error("the node reads its own output through a cycle; an ONNX graph has to be acyclic")]
+    Cycle,
+    /// The graph has no output.
+    #[error("the graph has no output; name the tensors to prove as graph outputs")]
+    NoOutput,
+    /// A graph input that no proven operator reads.
+    #[error(
+        "the graph input '{input}' is read by nothing that an output depends on; remove it from the graph"
+    )]
+    UnreadInput {
+        /// The input.
+        input: String,
+    },
+    /// A graph input of an unsupported type.
+    #[error("the graph input '{input}' is {got}; expected a float32, int8 or uint8 tensor")]
+    InputType {
+        /// The input.
+        input: String,
+        /// Its type.
+        got: String,
+    },
+    /// A graph input without a fixed shape.
+    #[error(
+        "dimension {axis} of the graph input '{input}' is {got}; only the first dimension, the batch, may be open \
+         (it becomes 1): fix the others with onnxruntime.tools.make_dynamic_shape_fixed"
+    )]
+    InputDimension {
+        /// The input.
+        input: String,
+        /// Index of the dimension.
+        axis: usize,
+        /// What the file says.
+        got: String,
+    },
+    /// A float input that is quantized in two ways.
+    #[error(
+        "the graph input '{input}' is quantized twice with different scales or zero points; quantize it once and \
+         feed both readers from that"
+    )]
+    InputQuantizedTwice {
+        /// The input.
+        input: String,
+    },
+    /// Nothing to prove.
+    #[error(
+        "the model has no quantized operator; quantize it with onnxruntime.quantization.quantize_static \
+         (activation_type and weight_type QInt8, quant_format QOperator or QDQ)"
+    )]
+    NothingQuantized,
+    /// An output that is not the dequantized result of a quantized operator.
+    #[error(
+        "the graph output '{output}' is {found}; an output has to be an 8-bit tensor, or one followed by \
+         DequantizeLinear and possibly Softmax"
+    )]
+    OutputForm {
+        /// The output.
+        output: String,
+        /// What it is.
+        found: &'static str,
+    },
+
+    // Operators.
+    /// An operator without an implementation.
+    #[error("operator {op} is not supported{remedy}; supported are {supported} (see `lemma ops`)")]
+    UnsupportedOp {
+        /// The operator with its domain.
+        op: String,
+        /// What to do about this operator in particular, or nothing.
+        remedy: &'static str,
+        /// The supported operators.
+        supported: String,
+    },
+    /// An attribute that the operator does not have in the supported form.
+    #[error("attribute '{attribute}' is not supported; re-export the model without it")]
+    UnknownAttribute {
+        /// The attribute.
+        attribute: String,
+    },
+    /// Two attributes of one name.
+    #[error("attribute '{attribute}' appears twice; re-export the model")]
+    DuplicateAttribute {
+        /// The attribute.
+        attribute: String,
+    },
+    /// An attribute that holds a graph.
+    #[error(
+        "attribute '{attribute}' holds a subgraph; control flow is not supported: export a model without it"
+    )]
+    Subgraph {
+        /// The attribute.
+        attribute: String,
+    },
+    /// A missing attribute.
+    #[error("attribute '{attribute}' is missing; re-export the model")]
+    MissingAttribute {
+        /// The attribute.
+        attribute: &'static str,
+    },
+    /// An attribute value without an implementation.
+    #[error("attribute '{attribute}' is {got}; expected {expected}")]
+    AttributeValue {
+        /// The attribute.
+        attribute: String,
+        /// Its value.
+        got: String,
+        /// What is supported.
+        expected: String,
+    },
+    /// Wrong number of inputs.
+    #[error("the node has {got} inputs; expected {min} to {max}")]
+    InputCount {
+        /// Number of inputs.
+        got: usize,
+        /// Least number.
+        min: usize,
+        /// Largest number.
+        max: usize,
+    },
+    /// A missing input.
+    #[error("input {index} ({role}) is missing")]
+    MissingInput {
+        /// Position.
+        index: usize,
+        /// What the operator uses it for.
+        role: &'static str,
+    },
+    /// A read or missing output that the operator does not define.
+    #[error("output {index} is used or missing; only output 0 is supported")]
+    OutputCount {
+        /// Position.
+        index: usize,
+    },
+    /// An input that has to be constant.
+    #[error("the {role} '{name}' is {found}; it has to be constant: export it as an initializer")]
+    NotConstant {
+        /// What the operator uses it for.
+        role: &'static str,
+        /// The value.
+        name: String,
+        /// What it is.
+        found: &'static str,
+    },
+    /// An input of the wrong form.
+    #[error(
+        "the {role} '{name}' is {found}; expected {expected}: quantize the model with \
+         onnxruntime.quantization.quantize_static"
+    )]
+    InputForm {
+        /// What the operator uses it for.
+        role: &'static str,
+        /// The value.
+        name: String,
+        /// What it is.
+        found: &'static str,
+        /// What is supported.
+        expected: &'static str,
+    },
+    /// An addition of two quantized tensors.
+    #[error(
+        "the addend '{name}' is {found}; only the int32 bias of a MatMul is supported: run \
+         onnxruntime.quantization.shape_inference.quant_pre_process before quantizing, which merges MatMul and Add \
+         into Gemm"
+    )]
+    Addend {
+        /// The value.
+        name: String,
+        /// What it is.
+        found: &'static str,
+    },
+    /// A float result that onnxruntime would compute in float32.
+    #[error(
+        "the float result '{name}' has {uses} uses, so onnxruntime does not fuse it with one quantizer; put a \
+         QuantizeLinear/DequantizeLinear pair behind it and read that"
+    )]
+    FloatFanOut {
+        /// The value.
+        name: String,
+        /// How many nodes and outputs read it.
+        uses: usize,
+    },
+    /// Element types of tensors that do not fit together.
+    #[error("the {role} is {got}; expected {expected}")]
+    ElementType {
+        /// What the operator uses it for.
+        role: &'static str,
+        /// Its type.
+        got: String,
+        /// What is supported.
+        expected: String,
+    },
+    /// Shapes that do not fit together.
+    #[error("the {role} has shape {got:?}; expected {expected}")]
+    Shape {
+        /// What the operator uses it for.
+        role: &'static str,
+        /// Its shape.
+        got: Vec<usize>,
+        /// What is supported.
+        expected: String,
+    },
+    /// A fully connected layer over several rows.
+    #[error(
+        "the input of the fully connected layer has shape {shape:?}, that is {rows} rows; only one row (batch 1) is \
+         supported: flatten it or split the layer"
+    )]
+    Rows {
+        /// Shape of the input.
+        shape: Vec<usize>,
+        /// Its rows.
+        rows: usize,
+    },
+    /// A requested shape that the elements cannot take.
+    #[error("a tensor of shape {from:?} cannot take the shape or axes {to:?}; re-export the model")]
+    Reshape {
+        /// Shape of the tensor.
+        from: Vec<usize>,
+        /// The request.
+        to: Vec<i64>,
+    },
+
+    // Tensors and quantization parameters.
+    /// A tensor of an unsupported element type.
+    #[error("tensor '{tensor}' is {got}; supported are float32, int8, uint8, int32, int64 and bool")]
+    TensorType {
+        /// The tensor.
+        tensor: String,
+        /// Its element type.
+        got: String,
+    },
+    /// A negative dimension.
+    #[error("tensor '{tensor}' has dimension {dim}; a constant needs fixed dimensions")]
+    TensorDimension {
+        /// The tensor.
+        tensor: String,
+        /// The dimension.
+        dim: i64,
+    },
+    /// The data does not fill the shape.
+    #[error("tensor '{tensor}' needs {expected} {unit} for its shape and has {got}; the file is damaged")]
+    DataLength {
+        /// The tensor.
+        tensor: String,
+        /// What `expected` and `got` count.
+        unit: &'static str,
+        /// From the shape.
+        expected: usize,
+        /// In the file.
+        got: usize,
+    },
+    /// Data both as raw bytes and in a typed field.
+    #[error("tensor '{tensor}' has raw data and typed data; re-export the model")]
+    AmbiguousData {
+        /// The tensor.
+        tensor: String,
+    },
+    /// Data in another file.
+    #[error(
+        "tensor '{tensor}' keeps its data in another file; save the model as one file with \
+         onnx.save(model, path, save_as_external_data=False)"
+    )]
+    ExternalData {
+        /// The tensor.
+        tensor: String,
+    },
+    /// An element outside its type.
+    #[error("tensor '{tensor}' holds {value}, which is not a value of {element}; the file is damaged")]
+    ElementRange {
+        /// The tensor.
+        tensor: String,
+        /// The element.
+        value: i64,
+        /// Its type.
+        element: &'static str,
+    },
+    /// An unusable scale.
+    #[error(
+        "the scale of the {role} is {scale}; a scale has to be finite and positive: quantize the model again"
+    )]
+    Scale {
+        /// Of what.
+        role: &'static str,
+        /// The scale.
+        scale: f32,
+    },
+    /// A float constant that is not a number.
+    #[error("the {role} is {value}; it has to be a number")]
+    NotANumber {
+        /// Of what.
+        role: &'static str,
+        /// The value.
+        value: f32,
+    },
+    /// Clip bounds in the wrong order.
+    #[error("the smallest value {min} is above the largest {max}; exchange them")]
+    ClipBounds {
+        /// Lower bound.
+        min: f32,
+        /// Upper bound.
+        max: f32,
+    },
+    /// A multiplier that float32 cannot hold with full precision.
+    #[error(
+        "output channel {channel}: the accumulator has scale {accumulator_scale:e} and the requantization multiplier is \
+         {multiplier:e}; both have to be positive, finite and not subnormal: quantize the model again with other \
+         calibration data"
+    )]
+    Multiplier {
+        /// Output channel.
+        channel: usize,
+        /// `fl(sx * sw)`.
+        accumulator_scale: f32,
+        /// `fl(fl(sx * sw) / sy)`.
+        multiplier: f32,
+    },
+    /// A bias that was quantized with another scale than its layer's.
+    #[error(
+        "channel {channel}: the bias has scale {got}; onnxruntime adds it to the accumulator, so it has to be input \
+         scale times weight scale, {expected}: quantize the bias with that scale"
+    )]
+    BiasScale {
+        /// Channel of the bias.
+        channel: usize,
+        /// Its scale.
+        got: f32,
+        /// The scale of the accumulator.
+        expected: f32,
+    },
+    /// A bias with a zero point.
+    #[error("the bias has zero point {zero_point}; expected 0")]
+    BiasZeroPoint {
+        /// The zero point.
+        zero_point: i32,
+    },
+    /// A bias in float32.
+    #[error(
+        "the bias '{name}' is float32; it has to be int32 with scale input scale times weight scale: quantize with \
+         extra_options QuantizeBias=True"
+    )]
+    FloatBias {
+        /// The bias.
+        name: String,
+    },
+    /// Two quantizations in a row.
+    #[error(
+        "the tensor is dequantized with scale {from_scale}, zero point {from_zero_point} ({from:?}) and quantized again with \
+         scale {to_scale}, zero point {to_zero_point} ({to:?}); only equal parameters are supported: quantize again with \
+         asymmetric activations, which merges Relu and Clip into the layer before"
+    )]
+    Requantization {
+        /// Type before.
+        from: Elem,
+        /// Scale before.
+        from_scale: f32,
+        /// Zero point before.
+        from_zero_point: i32,
+        /// Type after.
+        to: Elem,
+        /// Scale after.
+        to_scale: f32,
+        /// Zero point after.
+        to_zero_point: i32,
+    },
+    /// A scale at which dequantizing and quantizing again is not the identity.
+    #[error(
+        "scale {scale} is too large or too small for float32 to hold every dequantized value; quantize again"
+    )]
+    ScaleRange {
+        /// The scale.
+        scale: f32,
+    },
+    /// A clamp with nothing to merge it into.
+    #[error("the node clamps a graph input; clamp the data before it enters the model")]
+    ClampedInput,
+    /// A Relu on integers whose zero is not the real zero.
+    #[error(
+        "Relu on integers is max(q, 0), which is the real Relu only for zero point 0; the zero point is {zero_point}: \
+         put Relu between DequantizeLinear and QuantizeLinear"
+    )]
+    IntegerRelu {
+        /// Zero point of the tensor.
+        zero_point: i32,
+    },
+    /// An accumulator leaves int32.
+    #[error(transparent)]
+    Bounds(#[from] BoundsError),
+}

@@ -1,0 +1,419 @@
+//! The typed graph: every name resolved, nodes in topological order, only what the outputs depend on.
+
+mod order;
+
+use std::collections::BTreeMap;
+
+use super::attributes::Attributes;
+use super::constant::Constant;
+use super::error::{ImportErrorKind, NodeLabel};
+use super::limits;
+use super::proto::{
+    Dimension, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto, data_type,
+};
+use crate::ir::Elem;
+
+/// The opsets of the default domain in which every supported operator has the meaning that is implemented.
+const ONNX_OPSETS: (i64, i64) = (10, 26);
+const MICROSOFT_OPSETS: (i64, i64) = (1, 1);
+
+/// A failure and the node it lies in.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) node: Option<NodeLabel>,
+    pub(super) kind: Box<ImportErrorKind>,
+}
+
+impl From<ImportErrorKind> for Fault {
+    fn from(kind: ImportErrorKind) -> Self {
+        Self { node: None, kind: Box::new(kind) }
+    }
+}
+
+impl Fault {
+    /// A failure in a node.
+    pub(super) fn at(node: &NodeLabel, kind: ImportErrorKind) -> Self {
+        Self { node: Some(node.clone()), kind: Box::new(kind) }
+    }
+}
+
+/// Index of a value (graph input, initializer or node output).
+pub(super) type ValueIndex = usize;
+
+/// An operator domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Domain {
+    Onnx,
+    Microsoft,
+    Other(String),
+}
+
+impl Domain {
+    fn parse(domain: &str) -> Self {
+        match domain {
+            "" | "ai.onnx" => Self::Onnx,
+            "com.microsoft" => Self::Microsoft,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// Smallest and largest supported version; other domains have no supported operators.
+    fn opsets(&self) -> Option<(i64, i64)> {
+        match self {
+            Self::Onnx => Some(ONNX_OPSETS),
+            Self::Microsoft => Some(MICROSOFT_OPSETS),
+            Self::Other(_) => None,
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Onnx => "ai.onnx",
+            Self::Microsoft => "com.microsoft",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+/// One operator application.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) label: NodeLabel,
+    pub(super) domain: Domain,
+    /// Operator name without domain.
+    pub(super) op: String,
+    /// Version of the domain.
+    pub(super) opset: i64,
+    /// An optional input that is left out is `None`.
+    pub(super) inputs: Vec<Option<ValueIndex>>,
+    /// The value of output 0.
+    pub(super) output: ValueIndex,
+    pub(super) attributes: Attributes,
+}
+
+/// Element type of a graph input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum InputType {
+    Float,
+    Quantized(Elem),
+}
+
+/// A graph input that is no initializer.
+#[derive(Debug)]
+pub(super) struct GraphInput {
+    pub(super) value: ValueIndex,
+    pub(super) element: InputType,
+    /// Symbolic batch replaced by 1.
+    pub(super) shape: Vec<usize>,
+}
+
+/// The graph of a file.
+#[derive(Debug)]
+pub(super) struct Graph {
+    /// Names by value index.
+    pub(super) names: Vec<String>,
+    /// How many live nodes and graph outputs read each value.
+    pub(super) uses: Vec<usize>,
+    pub(super) inputs: Vec<GraphInput>,
+    pub(super) outputs: Vec<ValueIndex>,
+    /// Initializers that a live node or an output reads.
+    pub(super) constants: Vec<(ValueIndex, Constant)>,
+    /// Nodes that an output depends on, every one after those it reads.
+    pub(super) nodes: Vec<Node>,
+}
+
+impl Graph {
+    /// Resolves the names of a file.
+    pub(super) fn from_proto(model: ModelProto) -> Result<Self, Fault> {
+        if !model.functions.is_empty() {
+            return Err(ImportErrorKind::LocalFunctions { count: model.functions.len() }.into());
+        }
+        let opsets = opsets(&model.opset_import)?;
+        let GraphProto { node, initializer, input, output } = model.graph.ok_or(ImportErrorKind::NoGraph)?;
+        if output.is_empty() {
+            return Err(ImportErrorKind::NoOutput.into());
+        }
+        let mut names = Names::default();
+        let initializers = define_initializers(&mut names, initializer)?;
+        let first_value = names.list.len();
+        let inputs = define_inputs(&mut names, &initializers, &input)?;
+        let node_outputs = define_node_outputs(&mut names, &node)?;
+        let outputs = resolve_outputs(&names, &output)?;
+        if let Some(input) = inputs.iter().find(|input| outputs.contains(&input.value)) {
+            let output = names.list.get(input.value).cloned().unwrap_or_default();
+            return Err(ImportErrorKind::OutputForm { output, found: "a graph input" }.into());
+        }
+        let wiring = resolve_wiring(&names, &node, node_outputs)?;
+
+        let order = order::live_topological(&wiring, &outputs, names.list.len())
+            .map_err(|index| Fault::at(&label(&node, index), ImportErrorKind::Cycle))?;
+        let uses = count_uses(&wiring, &order, &outputs, names.list.len());
+        let constants = initializers
+            .into_iter()
+            .enumerate()
+            .take(first_value)
+            .filter(|(value, _)| uses.get(*value).is_some_and(|&uses| uses > 0))
+            .map(|(value, tensor)| {
+                let name = tensor.name.clone();
+                Ok((value, Constant::from_proto(tensor, &name)?))
+            })
+            .collect::<Result<_, ImportErrorKind>>()?;
+        let nodes = build_nodes(node, wiring, &order, &opsets, &uses)?;
+        Ok(Self { names: names.list, uses, inputs, outputs, constants, nodes })
+    }
+
+    /// The name of a value.
+    pub(super) fn name(&self, value: ValueIndex) -> &str {
+        self.names.get(value).map_or("", String::as_str)
+    }
+}
+
+/// The values that a node of the file reads and defines.
+#[derive(Debug)]
+struct Wiring {
+    inputs: Vec<Option<ValueIndex>>,
+    outputs: Vec<Option<ValueIndex>>,
+}
+
+#[derive(Default)]
+struct Names {
+    list: Vec<String>,
+    index: BTreeMap<String, ValueIndex>,
+}
+
+impl Names {
+    fn define(&mut self, name: &str, what: &'static str) -> Result<ValueIndex, ImportErrorKind> {
+        if name.is_empty() {
+            return Err(ImportErrorKind::Unnamed { what });
+        }
+        let value = self.list.len();
+        if self.index.insert(name.to_owned(), value).is_some() {
+            return Err(ImportErrorKind::DuplicateName { name: name.to_owned() });
+        }
+        self.list.push(name.to_owned());
+        Ok(value)
+    }
+
+    fn resolve(&self, name: &str) -> Result<ValueIndex, ImportErrorKind> {
+        self.index.get(name).copied().ok_or_else(|| ImportErrorKind::Undefined { name: name.to_owned() })
+    }
+}
+
+fn label(nodes: &[NodeProto], index: usize) -> NodeLabel {
+    match nodes.get(index) {
+        Some(node) => node_label(node, index),
+        None => NodeLabel { name: format!("#{index}"), op: String::new() },
+    }
+}
+
+fn node_label(node: &NodeProto, index: usize) -> NodeLabel {
+    let name = if node.name.is_empty() { format!("#{index}") } else { node.name.clone() };
+    let op = match Domain::parse(&node.domain) {
+        Domain::Onnx => node.op_type.clone(),
+        domain => format!("{}.{}", domain.name(), node.op_type),
+    };
+    NodeLabel { name, op }
+}
+
+/// Domain to version; domains of operators that no node uses do no harm.
+fn opsets(imports: &[OperatorSetIdProto]) -> Result<BTreeMap<String, i64>, ImportErrorKind> {
+    let mut versions = BTreeMap::new();
+    for import in imports {
+        let parsed = Domain::parse(&import.domain);
+        let domain = parsed.name().to_owned();
+        if let Some((min, max)) = parsed.opsets()
+            && (import.version < min || max < import.version)
+        {
+            return Err(ImportErrorKind::Opset { domain, version: import.version, min, max });
+        }
+        if let Some(&first) = versions.get(&domain)
+            && first != import.version
+        {
+            return Err(ImportErrorKind::ConflictingOpset { domain, first, second: import.version });
+        }
+        versions.insert(domain, import.version);
+    }
+    Ok(versions)
+}
+
+fn opset_of(domain: &Domain, opsets: &BTreeMap<String, i64>) -> Result<i64, ImportErrorKind> {
+    if let Domain::Other(_) = domain {
+        // Refused as an unsupported operator, whatever the version.
+        return Ok(0);
+    }
+    let version = opsets.get(domain.name()).copied();
+    version.ok_or_else(|| ImportErrorKind::MissingOpset { domain: domain.name().to_owned() })
+}
+
+/// Initializers are the first values: the value index is the index in the result.
+fn define_initializers(
+    names: &mut Names,
+    initializers: Vec<TensorProto>,
+) -> Result<Vec<TensorProto>, ImportErrorKind> {
+    for tensor in &initializers {
+        names.define(&tensor.name, "an initializer")?;
+    }
+    Ok(initializers)
+}
+
+/// Files before IR version 4 list initializers as inputs too: those are no inputs here.
+fn define_inputs(
+    names: &mut Names,
+    initializers: &[TensorProto],
+    inputs: &[ValueInfoProto],
+) -> Result<Vec<GraphInput>, ImportErrorKind> {
+    let mut graph_inputs = Vec::new();
+    for input in inputs {
+        if names.index.get(&input.name).is_some_and(|&value| value < initializers.len()) {
+            continue;
+        }
+        let value = names.define(&input.name, "a graph input")?;
+        let (element, shape) = input_type(input)?;
+        graph_inputs.push(GraphInput { value, element, shape });
+    }
+    Ok(graph_inputs)
+}
+
+fn input_type(input: &ValueInfoProto) -> Result<(InputType, Vec<usize>), ImportErrorKind> {
+    let refuse = |got: String| ImportErrorKind::InputType { input: input.name.clone(), got };
+    let tensor = input
+        .r#type
+        .as_ref()
+        .and_then(|value_type| value_type.tensor_type.as_ref())
+        .ok_or_else(|| refuse("not a tensor".to_owned()))?;
+    let element = match tensor.elem_type {
+        data_type::FLOAT => InputType::Float,
+        data_type::INT8 => InputType::Quantized(Elem::I8),
+        data_type::UINT8 => InputType::Quantized(Elem::U8),
+        other => return Err(refuse(data_type::name(other))),
+    };
+    let shape = tensor.shape.as_ref().ok_or_else(|| refuse("a tensor without a shape".to_owned()))?;
+    let shape = shape
+        .dim
+        .iter()
+        .enumerate()
+        .map(|(axis, dim)| {
+            let got = match &dim.value {
+                Some(Dimension::Value(size)) if *size > 0 => match usize::try_from(*size) {
+                    Ok(size) => return Ok(size),
+                    Err(_) => size.to_string(),
+                },
+                _ if axis == 0 => return Ok(1),
+                Some(Dimension::Value(size)) => size.to_string(),
+                Some(Dimension::Param(name)) => format!("the symbol '{name}'"),
+                None => "open".to_owned(),
+            };
+            Err(ImportErrorKind::InputDimension { input: input.name.clone(), axis, got })
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    limits::elements(&format!("graph input '{}'", input.name), &shape)?;
+    Ok((element, shape))
+}
+
+fn define_node_outputs(
+    names: &mut Names,
+    nodes: &[NodeProto],
+) -> Result<Vec<Vec<Option<ValueIndex>>>, Fault> {
+    nodes
+        .iter()
+        .enumerate()
+        .map(|(index, node)| {
+            node.output
+                .iter()
+                .map(|name| match name.as_str() {
+                    "" => Ok(None),
+                    name => names.define(name, "a node output").map(Some),
+                })
+                .collect::<Result<_, _>>()
+                .map_err(|kind| Fault::at(&node_label(node, index), kind))
+        })
+        .collect()
+}
+
+fn resolve_outputs(names: &Names, outputs: &[ValueInfoProto]) -> Result<Vec<ValueIndex>, ImportErrorKind> {
+    let mut resolved = Vec::with_capacity(outputs.len());
+    let mut seen = vec![false; names.list.len()];
+    for output in outputs {
+        if output.name.is_empty() {
+            return Err(ImportErrorKind::Unnamed { what: "a graph output" });
+        }
+        let value = names.resolve(&output.name)?;
+        if seen.get_mut(value).is_some_and(|seen| std::mem::replace(seen, true)) {
+            return Err(ImportErrorKind::DuplicateName { name: output.name.clone() });
+        }
+        resolved.push(value);
+    }
+    Ok(resolved)
+}
+
+fn resolve_wiring(
+    names: &Names,
+    nodes: &[NodeProto],
+    outputs: Vec<Vec<Option<ValueIndex>>>,
+) -> Result<Vec<Wiring>, Fault> {
+    nodes
+        .iter()
+        .zip(outputs)
+        .enumerate()
+        .map(|(index, (node, outputs))| {
+            let inputs = node
+                .input
+                .iter()
+                .map(|name| match name.as_str() {
+                    "" => Ok(None),
+                    name => names.resolve(name).map(Some),
+                })
+                .collect::<Result<_, _>>()
+                .map_err(|kind| Fault::at(&node_label(node, index), kind))?;
+            Ok(Wiring { inputs, outputs })
+        })
+        .collect()
+}
+
+fn count_uses(wiring: &[Wiring], order: &[usize], outputs: &[ValueIndex], values: usize) -> Vec<usize> {
+    let mut uses = vec![0; values];
+    let read_by_nodes = order.iter().filter_map(|&node| wiring.get(node)).flat_map(|node| &node.inputs);
+    for value in read_by_nodes.flatten().chain(outputs) {
+        if let Some(count) = uses.get_mut(*value) {
+            *count += 1;
+        }
+    }
+    uses
+}
+
+fn build_nodes(
+    nodes: Vec<NodeProto>,
+    wiring: Vec<Wiring>,
+    order: &[usize],
+    opsets: &BTreeMap<String, i64>,
+    uses: &[usize],
+) -> Result<Vec<Node>, Fault> {
+    let mut sources: Vec<_> = nodes.into_iter().zip(wiring).map(Some).collect();
+    let mut built = Vec::with_capacity(order.len());
+    for &index in order {
+        let Some((proto, wiring)) = sources.get_mut(index).and_then(Option::take) else { continue };
+        let label = node_label(&proto, index);
+        let node = build_node(proto, wiring, opsets, uses, label.clone());
+        built.push(node.map_err(|kind| Fault::at(&label, kind))?);
+    }
+    Ok(built)
+}
+
+fn build_node(
+    proto: NodeProto,
+    wiring: Wiring,
+    opsets: &BTreeMap<String, i64>,
+    uses: &[usize],
+    label: NodeLabel,
+) -> Result<Node, ImportErrorKind> {
+    let domain = Domain::parse(&proto.domain);
+    let opset = opset_of(&domain, opsets)?;
+    let attributes = Attributes::from_proto(proto.attribute)?;
+    let mut outputs = wiring.outputs.into_iter();
+    let output = outputs.next().flatten().ok_or(ImportErrorKind::OutputCount { index: 0 })?;
+    let used = |value: ValueIndex| uses.get(value).is_some_and(|&uses| uses > 0);
+    if let Some(extra) = outputs.position(|output| output.is_some_and(used)) {
+        return Err(ImportErrorKind::OutputCount { index: extra + 1 });
+    }
+    Ok(Node { label, domain, op: proto.op_type, opset, inputs: wiring.inputs, output, attributes })
+}

@@ -1,0 +1,71 @@
+//! Caps on what a file may ask for, all checked before the memory is taken.
+
+use super::error::ImportErrorKind;
+
+/// Largest file, in bytes.
+pub(super) const FILE_BYTES: usize = 64 << 20;
+/// Most operators in a graph.
+pub(super) const NODES: usize = 16_384;
+/// Most initializers in a graph, and most tensors in attributes.
+pub(super) const TENSORS: usize = 32_768;
+/// Most graph inputs and most graph outputs, initializers that old files list as inputs included.
+pub(super) const GRAPH_VALUES: usize = 32_768;
+/// Most inputs and outputs of all nodes together.
+pub(super) const NODE_VALUES: usize = 131_072;
+/// Most attributes of all nodes together.
+pub(super) const ATTRIBUTES: usize = 65_536;
+/// Most opset imports.
+pub(super) const OPSET_IMPORTS: usize = 256;
+/// Most dimensions of all shapes together.
+pub(super) const DIMENSIONS: usize = 131_072;
+/// Most elements of all int64 lists (attributes and typed tensor data) together: shapes and axes, never weights.
+pub(super) const INT64_ELEMENTS: usize = 1 << 20;
+/// Most opaque entries (external data, model-local functions, subgraphs), all of which are refused later by name.
+pub(super) const OPAQUE_ENTRIES: usize = 4_096;
+/// Highest rank of a tensor.
+pub(super) const RANK: usize = 6;
+/// Most elements of one tensor.
+pub(super) const ELEMENTS: usize = 1 << 26;
+
+/// The number of elements of a shape within the caps on rank and size, every dimension being positive.
+pub(super) fn elements(what: &str, shape: &[usize]) -> Result<usize, ImportErrorKind> {
+    if shape.len() > RANK {
+        return Err(ImportErrorKind::Rank { what: what.to_owned(), rank: shape.len(), limit: RANK });
+    }
+    if shape.contains(&0) {
+        return Err(ImportErrorKind::EmptyTensor { what: what.to_owned(), shape: shape.to_vec() });
+    }
+    shape
+        .iter()
+        .try_fold(1_usize, |product, &dim| product.checked_mul(dim))
+        .filter(|&n| n <= ELEMENTS)
+        .ok_or_else(|| ImportErrorKind::TooManyElements {
+            what: what.to_owned(),
+            shape: shape.to_vec(),
+            limit: ELEMENTS,
+        })
+}
+
+/// Memory that the importer may still take for tensors it computes: folded constants and centered weights.
+///
+/// A constant that many nodes read would otherwise be expanded once per node.
+#[derive(Debug)]
+pub(super) struct Budget {
+    remaining: usize,
+    limit: usize,
+}
+
+impl Budget {
+    /// Sixteen times the file, and a mebibyte for small ones.
+    pub(super) fn for_file(file_bytes: usize) -> Self {
+        let limit = file_bytes.saturating_mul(16).saturating_add(1 << 20);
+        Self { remaining: limit, limit }
+    }
+
+    /// Takes `count` elements of `size` bytes.
+    pub(super) fn spend(&mut self, count: usize, size: usize) -> Result<(), ImportErrorKind> {
+        let left = count.checked_mul(size).and_then(|bytes| self.remaining.checked_sub(bytes));
+        self.remaining = left.ok_or(ImportErrorKind::Budget { limit: self.limit })?;
+        Ok(())
+    }
+}

@@ -1,0 +1,246 @@
+//! The supported operators: one table, one file per family.
+
+mod activation;
+mod fold;
+mod fully_connected;
+mod quantize;
+mod shape;
+
+use super::builder::Builder;
+use super::constant::Constant;
+use super::error::ImportErrorKind;
+use super::graph::{Graph, Node};
+use super::value::{Activation, Value};
+
+/// Reads one operator of a family.
+type Lower = fn(&Call<'_>, &mut Builder) -> Result<Value, ImportErrorKind>;
+
+/// An operator that [`import`](super::import) accepts.
+#[derive(Clone, Copy, Debug)]
+pub struct SupportedOp {
+    /// Operator name.
+    pub op: &'static str,
+    /// Operator domain, `ai.onnx` for the default one.
+    pub domain: &'static str,
+    /// In which form of a quantized model it appears: `QOperator`, `QDQ`, `both`, or `constants` when it is only
+    /// folded.
+    pub form: &'static str,
+    /// Restrictions, and what becomes of it.
+    pub notes: &'static str,
+    lower: Lower,
+}
+
+const ONNX: &str = "ai.onnx";
+const MICROSOFT: &str = "com.microsoft";
+
+const fn op(
+    op: &'static str,
+    domain: &'static str,
+    form: &'static str,
+    notes: &'static str,
+    lower: Lower,
+) -> SupportedOp {
+    SupportedOp { op, domain, form, notes, lower }
+}
+
+const QUANTIZE_NOTES: &str = "float32 to int8 or uint8, scale per tensor; on a graph input done outside the proof; on float \
+     constants folded, also per axis";
+const DEQUANTIZE_NOTES: &str = "int8 or uint8 activations per tensor, constants also per axis, int32 biases; before an output done outside the proof";
+
+static TABLE: &[SupportedOp] = &[
+    op(
+        "QLinearMatMul",
+        ONNX,
+        "QOperator",
+        "constant 2-D weights, one input row; scale and zero point per tensor or per column",
+        fully_connected::q_linear_mat_mul,
+    ),
+    op(
+        "QGemm",
+        MICROSOFT,
+        "QOperator",
+        "constant weights, transA=0, one input row; weight scale and zero point per tensor or per column; int32 bias; \
+         quantized output",
+        fully_connected::q_gemm,
+    ),
+    op(
+        "Gemm",
+        ONNX,
+        "QDQ",
+        "alpha=1, beta=1, transA=0, one input row; dequantized constant weights, dequantized int32 bias",
+        fully_connected::gemm,
+    ),
+    op("MatMul", ONNX, "QDQ", "one input row; dequantized constant 2-D weights", fully_connected::mat_mul),
+    op("Add", ONNX, "QDQ", "the dequantized int32 bias of a MatMul", fully_connected::add),
+    op("QuantizeLinear", ONNX, "both", QUANTIZE_NOTES, quantize::quantize_linear),
+    op("QuantizeLinear", MICROSOFT, "both", QUANTIZE_NOTES, quantize::quantize_linear),
+    op("DequantizeLinear", ONNX, "both", DEQUANTIZE_NOTES, quantize::dequantize_linear),
+    op("DequantizeLinear", MICROSOFT, "both", DEQUANTIZE_NOTES, quantize::dequantize_linear),
+    op(
+        "Relu",
+        ONNX,
+        "both",
+        "merged into the clamp of the layer before; between quantizers only with equal scales; on int8 only with zero \
+         point 0",
+        activation::relu,
+    ),
+    op(
+        "Clip",
+        ONNX,
+        "both",
+        "constant bounds; merged into the clamp of the layer before; between quantizers only with equal scales",
+        activation::clip,
+    ),
+    op("Softmax", ONNX, "both", "behind the last DequantizeLinear, outside the proof", activation::softmax),
+    op("Reshape", ONNX, "both", "constant shape, 0 and -1 allowed", shape::reshape),
+    op("Flatten", ONNX, "both", "", shape::flatten),
+    op("Squeeze", ONNX, "both", "", shape::squeeze),
+    op("Unsqueeze", ONNX, "both", "", shape::unsqueeze),
+    op("Transpose", ONNX, "both", "activations only where it moves dimensions of size 1", shape::transpose),
+    op("Identity", ONNX, "both", "", shape::identity),
+    op("Dropout", ONNX, "both", "inference mode", shape::dropout),
+    op("Cast", ONNX, "both", "activations only to the type they have", fold::cast),
+    op("Constant", ONNX, "constants", "tensors, ints and floats", fold::constant),
+    op("Shape", ONNX, "constants", "every shape is known", fold::shape),
+    op("Gather", ONNX, "constants", "from a list, axis 0", fold::gather),
+    op("Concat", ONNX, "constants", "of lists, axis 0", fold::concat),
+];
+
+/// The operators that [`import`](super::import) accepts, in the order a person wants to read them.
+pub fn supported() -> &'static [SupportedOp] {
+    TABLE
+}
+
+/// The table's entry for a node.
+pub(super) fn find(node: &Node) -> Result<&'static SupportedOp, ImportErrorKind> {
+    let entry = TABLE.iter().find(|entry| entry.op == node.op && entry.domain == node.domain.name());
+    entry.ok_or_else(|| unsupported(node))
+}
+
+/// Reads one node.
+pub(super) fn lower(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    (find(call.node)?.lower)(call, builder)
+}
+
+/// Whether a node is one of those that only quantized models have.
+pub(super) fn is_quantized(node: &Node) -> bool {
+    node.op.starts_with("QLinear")
+        || node.op.contains("QuantizeLinear")
+        || node.op.contains("Integer")
+        || node.op == "DequantizeLinear"
+        || node.op == "QGemm"
+}
+
+fn unsupported(node: &Node) -> ImportErrorKind {
+    let remedy = match node.op.as_str() {
+        "MatMulInteger"
+        | "ConvInteger"
+        | "DynamicQuantizeLinear"
+        | "DynamicQuantizeMatMul"
+        | "MatMulIntegerToFloat" => {
+            ": dynamic quantization takes its scales from the data at run time; use \
+             onnxruntime.quantization.quantize_static instead of quantize_dynamic"
+        }
+        "MatMulNBits" | "MatMulBnb4" => {
+            ": it computes in float32 with quantized weights; quantize activations too with \
+             onnxruntime.quantization.quantize_static"
+        }
+        "QLinearAdd" => {
+            ": if it adds a bias, run onnxruntime.quantization.shape_inference.quant_pre_process before quantizing, \
+             which merges MatMul and Add into Gemm"
+        }
+        "QLinearSoftmax" => {
+            ": end the model at the logits, the reader of the proof can apply Softmax to them"
+        }
+        _ => "",
+    };
+    let mut names: Vec<&str> = TABLE.iter().map(|entry| entry.op).collect();
+    names.dedup();
+    ImportErrorKind::UnsupportedOp {
+        op: format!("{}.{}", node.domain.name(), node.op),
+        remedy,
+        supported: names.join(", "),
+    }
+}
+
+/// One node with the values it reads.
+pub(super) struct Call<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) node: &'a Node,
+    /// By value index; those that the node reads are present.
+    pub(super) values: &'a [Option<Value>],
+}
+
+impl<'a> Call<'a> {
+    /// Checks the number of inputs.
+    fn expect_inputs(&self, min: usize, max: usize) -> Result<(), ImportErrorKind> {
+        let got = self.node.inputs.len();
+        if min <= got && got <= max {
+            return Ok(());
+        }
+        Err(ImportErrorKind::InputCount { got, min, max })
+    }
+
+    /// An input that may be left out.
+    fn optional(&self, index: usize) -> Result<Option<&'a Value>, ImportErrorKind> {
+        let Some(value) = self.node.inputs.get(index).copied().flatten() else { return Ok(None) };
+        let found = self.values.get(value).and_then(Option::as_ref);
+        let uses = self.graph.uses.get(value).copied().unwrap_or(0);
+        match found {
+            Some(Value::Linear { .. }) if uses > 1 => {
+                Err(ImportErrorKind::FloatFanOut { name: self.name(index), uses })
+            }
+            Some(found) => Ok(Some(found)),
+            None => Err(ImportErrorKind::Undefined { name: self.name(index) }),
+        }
+    }
+
+    /// An input that has to be there.
+    fn input(&self, index: usize, role: &'static str) -> Result<&'a Value, ImportErrorKind> {
+        self.optional(index)?.ok_or(ImportErrorKind::MissingInput { index, role })
+    }
+
+    /// A constant input that may be left out.
+    fn optional_constant(
+        &self,
+        index: usize,
+        role: &'static str,
+    ) -> Result<Option<&'a Constant>, ImportErrorKind> {
+        match self.optional(index)? {
+            None => Ok(None),
+            Some(Value::Constant(constant)) => Ok(Some(constant)),
+            Some(other) => {
+                Err(ImportErrorKind::NotConstant { role, name: self.name(index), found: other.describe() })
+            }
+        }
+    }
+
+    /// A constant input that has to be there.
+    fn constant(&self, index: usize, role: &'static str) -> Result<&'a Constant, ImportErrorKind> {
+        self.optional_constant(index, role)?.ok_or(ImportErrorKind::MissingInput { index, role })
+    }
+
+    /// An 8-bit activation.
+    fn activation(&self, index: usize, role: &'static str) -> Result<&'a Activation, ImportErrorKind> {
+        match self.input(index, role)? {
+            Value::Quantized(activation) => Ok(activation),
+            other => Err(self.wrong_form(index, role, other, "an 8-bit activation")),
+        }
+    }
+
+    /// The name of an input.
+    fn name(&self, index: usize) -> String {
+        let value = self.node.inputs.get(index).copied().flatten();
+        value.map(|value| self.graph.name(value)).unwrap_or_default().to_owned()
+    }
+
+    fn wrong_form(
+        &self,
+        index: usize,
+        role: &'static str,
+        found: &Value,
+        expected: &'static str,
+    ) -> ImportErrorKind {
+        ImportErrorKind::InputForm { role, name: self.name(index), found: found.describe(), expected }
+    }
+}

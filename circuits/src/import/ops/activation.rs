@@ -1,0 +1,142 @@
+//! Relu, Clip and Softmax.
+
+use super::super::affine::FloatClamp;
+use super::super::attributes::unsupported;
+use super::super::builder::Builder;
+use super::super::error::ImportErrorKind;
+use super::super::value::{Activation, Dequantized, Value};
+use super::Call;
+use super::shape::axis_index;
+use crate::ir::{Elem, Tail};
+
+pub(super) fn relu(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(1, 1)?;
+    call.node.attributes.reader().finish()?;
+    let x = call.input(0, "input")?;
+    match x {
+        Value::Quantized(activation) => integer_relu(call, activation, builder),
+        _ => float_clamp(call, x, FloatClamp::new(0.0, f32::INFINITY)?),
+    }
+}
+
+/// `max(q, 0)` on the integers themselves.
+fn integer_relu(
+    call: &Call<'_>,
+    activation: &Activation,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
+    if activation.elem == Elem::U8 || call.node.opset < 14 {
+        return Err(ImportErrorKind::ElementType {
+            role: "input",
+            got: format!("an integer tensor in opset {}", call.node.opset),
+            expected: "float32, or int8 from opset 14".to_owned(),
+        });
+    }
+    match builder.zero_point(activation.tensor) {
+        None => Err(ImportErrorKind::ClampedInput),
+        Some(0) => builder.clamped(activation, (0, activation.elem.max())).map(Value::Quantized),
+        Some(zero_point) => Err(ImportErrorKind::IntegerRelu { zero_point }),
+    }
+}
+
+/// Adds a clamp to a float value; the quantizer behind it turns the bounds into integers.
+fn float_clamp(call: &Call<'_>, x: &Value, next: FloatClamp) -> Result<Value, ImportErrorKind> {
+    match x {
+        Value::Linear { layer, clamp } => Ok(Value::Linear { layer: layer.clone(), clamp: clamp.then(next) }),
+        Value::Dequantized(dequantized) => {
+            Ok(Value::Dequantized(Dequantized { clamp: dequantized.clamp.then(next), ..dequantized.clone() }))
+        }
+        other => Err(call.wrong_form(0, "input", other, "the result of a quantized layer")),
+    }
+}
+
+pub(super) fn clip(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(1, if call.node.opset < 11 { 1 } else { 3 })?;
+    let attributes = call.node.attributes.reader();
+    let bounds_in_attributes = if call.node.opset < 11 {
+        (attributes.float("min")?, attributes.float("max")?)
+    } else {
+        (None, None)
+    };
+    attributes.finish()?;
+    let x = call.input(0, "input")?;
+    if let Value::Quantized(activation) = x {
+        return integer_clip(call, activation, builder);
+    }
+    let (min, max) = match bounds_in_attributes {
+        (None, None) => (float_bound(call, 1)?, float_bound(call, 2)?),
+        bounds => bounds,
+    };
+    let clamp = FloatClamp::new(min.unwrap_or(f32::NEG_INFINITY), max.unwrap_or(f32::INFINITY))?;
+    float_clamp(call, x, clamp)
+}
+
+fn float_bound(call: &Call<'_>, index: usize) -> Result<Option<f32>, ImportErrorKind> {
+    call.optional_constant(index, "clip bound")?
+        .map(|bound| {
+            bound.float_scalar().ok_or_else(|| ImportErrorKind::ElementType {
+                role: "clip bound",
+                got: format!("{} of shape {:?}", bound.type_name(), bound.shape),
+                expected: "one float32".to_owned(),
+            })
+        })
+        .transpose()
+}
+
+/// Bounds on the integers themselves, of their type.
+fn integer_clip(
+    call: &Call<'_>,
+    activation: &Activation,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
+    let bound = |index: usize, default: i32| -> Result<i32, ImportErrorKind> {
+        let Some(bound) = call.optional_constant(index, "clip bound")? else { return Ok(default) };
+        match (bound.data.elem(), bound.data.len(), bound.data.integer(0)) {
+            (Some(elem), 1, Some(value)) if elem == activation.elem => Ok(value),
+            _ => Err(ImportErrorKind::ElementType {
+                role: "clip bound",
+                got: format!("{} of shape {:?}", bound.type_name(), bound.shape),
+                expected: "one value of the input's type".to_owned(),
+            }),
+        }
+    };
+    if call.node.opset < 12 {
+        return Err(ImportErrorKind::ElementType {
+            role: "input",
+            got: format!("an integer tensor in opset {}", call.node.opset),
+            expected: "float32, or integers from opset 12".to_owned(),
+        });
+    }
+    let (min, max) = (bound(1, activation.elem.min())?, bound(2, activation.elem.max())?);
+    if min > max {
+        return Err(ImportErrorKind::ClipBounds { min: min as f32, max: max as f32 });
+    }
+    builder.clamped(activation, (min, max)).map(Value::Quantized)
+}
+
+/// Softmax of the last values, outside the proof.
+pub(super) fn softmax(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(1, 1)?;
+    let attributes = call.node.attributes.reader();
+    let axis = attributes.int("axis")?;
+    attributes.finish()?;
+    let (activation, by) = match call.input(0, "input")? {
+        Value::Dequantized(Dequantized { activation, by, clamp }) if *clamp == FloatClamp::NONE => {
+            (activation, *by)
+        }
+        other => return Err(call.wrong_form(0, "input", other, "a dequantized activation")),
+    };
+    let shape = &activation.shape;
+    // Before opset 13 Softmax runs over all dimensions from the axis on.
+    let flattens = call.node.opset < 13;
+    let axis = axis.unwrap_or(if flattens { 1 } else { -1 });
+    let last = shape.len().saturating_sub(1);
+    let len = axis_index(axis, shape.len())
+        .filter(|&index| flattens || index == last)
+        .map(|index| shape.iter().skip(index).product())
+        .ok_or_else(|| unsupported("axis", axis, &format!("the last axis of shape {shape:?}")))?;
+    Ok(Value::Tail {
+        activation: activation.clone(),
+        tail: vec![Tail::Dequantize(by), Tail::Softmax { len }],
+    })
+}

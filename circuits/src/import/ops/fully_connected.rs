@@ -1,0 +1,374 @@
+//! Fully connected layers: QLinearMatMul, QGemm, and MatMul, Gemm, Add between quantizers.
+
+use std::rc::Rc;
+
+use super::super::affine::{self, FloatClamp, one_or_indexed};
+use super::super::attributes::unsupported;
+use super::super::builder::Builder;
+use super::super::constant::{Constant, Data};
+use super::super::error::ImportErrorKind;
+use super::super::limits;
+use super::super::value::{Activation, Dequantized, DequantizedConstant, Linear, Value, Weights};
+use super::Call;
+use crate::ir::{Elem, Quantization};
+
+/// Largest relative difference of a bias scale from input scale times weight scale: quantizers compute the product
+/// in double precision or round its factors once more.
+const BIAS_SCALE_TOLERANCE: f32 = 1.0 / (1 << 20) as f32;
+
+pub(super) fn q_linear_mat_mul(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(8, 8)?;
+    call.node.attributes.reader().finish()?;
+    let input = call.activation(0, "input")?;
+    let by = input_quantization(call, input)?;
+    let weights = q_weights(call, false, builder)?;
+    let shape = mat_mul_shape(&input.shape, &weights)?;
+    let layer = linear(call, input, by, by.scale, Rc::new(weights), shape)?;
+    let (elem, by) = output_quantization(call, 6)?;
+    requantize(&layer, elem, by, FloatClamp::NONE, builder).map(Value::Quantized)
+}
+
+pub(super) fn q_gemm(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(6, 9)?;
+    let attributes = call.node.attributes.reader();
+    attributes.only_int("transA", 0)?;
+    let transposed = attributes.flag("transB")?;
+    let alpha = attributes.float("alpha")?.unwrap_or(1.0);
+    attributes.finish()?;
+    if !(alpha.is_finite() && alpha > 0.0) {
+        return Err(unsupported("alpha", alpha, "a positive number"));
+    }
+    let input = call.activation(0, "input")?;
+    let by = input_quantization(call, input)?;
+    let weights = q_weights(call, transposed, builder)?;
+    let shape = gemm_shape(&input.shape, &weights)?;
+    let mut layer = linear(call, input, by, alpha * by.scale, Rc::new(weights), shape)?;
+    if let Some(bias) = call.optional_constant(6, "bias")? {
+        layer.bias = Some(int32_bias(bias, &layer)?);
+    }
+    let (elem, by) = output_quantization(call, 7)?;
+    requantize(&layer, elem, by, FloatClamp::NONE, builder).map(Value::Quantized)
+}
+
+pub(super) fn gemm(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(2, 3)?;
+    let attributes = call.node.attributes.reader();
+    attributes.only_float("alpha", 1.0)?;
+    attributes.only_float("beta", 1.0)?;
+    attributes.only_int("transA", 0)?;
+    let transposed = attributes.flag("transB")?;
+    attributes.finish()?;
+    let (input, by) = dequantized_input(call)?;
+    let weights = dequantized_weights(call, transposed, builder)?;
+    let shape = gemm_shape(&input.shape, &weights)?;
+    let mut layer = linear(call, input, by, by.scale, Rc::new(weights), shape)?;
+    if let Some(bias) = call.optional(2)? {
+        layer.bias = Some(dequantized_bias(call, 2, bias, &layer)?);
+    }
+    Ok(Value::Linear { layer: Rc::new(layer), clamp: FloatClamp::NONE })
+}
+
+pub(super) fn mat_mul(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(2, 2)?;
+    call.node.attributes.reader().finish()?;
+    let (input, by) = dequantized_input(call)?;
+    let weights = dequantized_weights(call, false, builder)?;
+    let shape = mat_mul_shape(&input.shape, &weights)?;
+    let layer = linear(call, input, by, by.scale, Rc::new(weights), shape)?;
+    Ok(Value::Linear { layer: Rc::new(layer), clamp: FloatClamp::NONE })
+}
+
+/// The bias of a MatMul, on either side.
+pub(super) fn add(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(2, 2)?;
+    call.node.attributes.reader().finish()?;
+    let sides = [call.input(0, "left addend")?, call.input(1, "right addend")?];
+    let (layer, clamp, bias, bias_index) = match sides {
+        [Value::Linear { layer, clamp }, bias] => (layer, clamp, bias, 1),
+        [bias, Value::Linear { layer, clamp }] => (layer, clamp, bias, 0),
+        [left, _] => return Err(ImportErrorKind::Addend { name: call.name(0), found: left.describe() }),
+    };
+    if layer.bias.is_some() || *clamp != FloatClamp::NONE {
+        let found = "the float32 result of a layer with bias, Relu or Clip";
+        return Err(ImportErrorKind::Addend { name: call.name(1 - bias_index), found });
+    }
+    let bias = dequantized_bias(call, bias_index, bias, layer)?;
+    let layer = Linear { bias: Some(bias), ..(**layer).clone() };
+    Ok(Value::Linear { layer: Rc::new(layer), clamp: FloatClamp::NONE })
+}
+
+/// Quantizes the accumulators of a layer.
+pub(super) fn requantize(
+    layer: &Linear,
+    elem: Elem,
+    by: Quantization,
+    clamp: FloatClamp,
+    builder: &mut Builder,
+) -> Result<Activation, ImportErrorKind> {
+    if elem != layer.input.elem {
+        return Err(ImportErrorKind::ElementType {
+            role: "output of a layer",
+            got: elem_name(elem).to_owned(),
+            expected: format!("{} like its input, as in onnxruntime", elem_name(layer.input.elem)),
+        });
+    }
+    builder.fully_connected(layer, elem, by, clamp.quantized(by, elem))
+}
+
+fn elem_name(elem: Elem) -> &'static str {
+    match elem {
+        Elem::I8 => "int8",
+        Elem::U8 => "uint8",
+    }
+}
+
+/// Inputs 1 and 2 of the QOperator forms.
+fn input_quantization(call: &Call<'_>, input: &Activation) -> Result<Quantization, ImportErrorKind> {
+    let scale = call.constant(1, "input scale")?;
+    let zero_point = call.constant(2, "input zero point")?;
+    let (elem, by) = affine::activation(scale, zero_point, "input")?;
+    if elem == input.elem {
+        return Ok(by);
+    }
+    Err(ImportErrorKind::ElementType {
+        role: "zero point",
+        got: elem_name(elem).to_owned(),
+        expected: elem_name(input.elem).to_owned(),
+    })
+}
+
+fn output_quantization(call: &Call<'_>, index: usize) -> Result<(Elem, Quantization), ImportErrorKind> {
+    let scale = call.constant(index, "output scale")?;
+    let zero_point = call.constant(index + 1, "output zero point")?;
+    affine::activation(scale, zero_point, "output")
+}
+
+/// Inputs 3, 4 and 5 of the QOperator forms.
+fn q_weights(call: &Call<'_>, transposed: bool, builder: &mut Builder) -> Result<Weights, ImportErrorKind> {
+    let constant = call.constant(3, "weights")?;
+    let scale = call.constant(4, "weight scale")?;
+    let zero_point = call.constant(5, "weight zero point")?;
+    let form = WeightForm::new(constant, transposed)?;
+    if constant.data.data_type() != zero_point.data.data_type() {
+        return Err(ImportErrorKind::ElementType {
+            role: "weight zero point",
+            got: zero_point.type_name(),
+            expected: constant.type_name(),
+        });
+    }
+    for parameter in [scale, zero_point] {
+        if !broadcasts_to_row(&parameter.shape, form.outputs) {
+            return Err(ImportErrorKind::Shape {
+                role: "weight scale or zero point",
+                got: parameter.shape.clone(),
+                expected: format!("one element, or [{}] for one per output", form.outputs),
+            });
+        }
+    }
+    let scales = affine::scales(scale, "weights", &mut builder.budget)?;
+    let zero_points = affine::zero_points(zero_point, &mut builder.budget)?;
+    form.center(constant, scales, &zero_points, builder)
+}
+
+/// One element, or one per column of a row vector.
+fn broadcasts_to_row(shape: &[usize], columns: usize) -> bool {
+    let ones = shape.iter().rev().skip(1).all(|&dim| dim == 1);
+    ones && shape.len() <= 2 && shape.last().is_none_or(|&dim| dim == 1 || dim == columns)
+}
+
+fn dequantized_input<'a>(call: &Call<'a>) -> Result<(&'a Activation, Quantization), ImportErrorKind> {
+    match call.input(0, "input")? {
+        Value::Dequantized(Dequantized { activation, by, clamp }) if *clamp == FloatClamp::NONE => {
+            Ok((activation, *by))
+        }
+        other => Err(call.wrong_form(0, "input", other, "a dequantized activation")),
+    }
+}
+
+fn dequantized_weights(
+    call: &Call<'_>,
+    transposed: bool,
+    builder: &mut Builder,
+) -> Result<Weights, ImportErrorKind> {
+    let dequantized = match call.input(1, "weights")? {
+        Value::DequantizedConstant(dequantized) => dequantized,
+        other => return Err(call.wrong_form(1, "weights", other, "a dequantized int8 or uint8 constant")),
+    };
+    let DequantizedConstant { constant, by } = &**dequantized;
+    let form = WeightForm::new(constant, transposed)?;
+    let output_axis = usize::from(!transposed);
+    if by.axis.is_some_and(|axis| axis != output_axis) {
+        return Err(ImportErrorKind::Shape {
+            role: "weight scale",
+            got: vec![by.scales.len()],
+            expected: format!("one, or one per output, which is axis {output_axis} of the weights"),
+        });
+    }
+    builder.budget.spend(by.scales.len(), size_of::<f32>())?;
+    form.center(constant, by.scales.clone(), &by.zero_points, builder)
+}
+
+/// How a weight constant is laid out.
+struct WeightForm {
+    inputs: usize,
+    outputs: usize,
+    elem: Elem,
+    /// `[outputs][inputs]` instead of `[inputs][outputs]`.
+    transposed: bool,
+}
+
+impl WeightForm {
+    fn new(constant: &Constant, transposed: bool) -> Result<Self, ImportErrorKind> {
+        let Some(elem) = constant.data.elem() else {
+            return Err(ImportErrorKind::ElementType {
+                role: "weight tensor",
+                got: constant.type_name(),
+                expected: "int8 or uint8".to_owned(),
+            });
+        };
+        limits::elements("the weights", &constant.shape)?;
+        match (constant.shape.as_slice(), transposed) {
+            (&[outputs, inputs], true) | (&[inputs, outputs], false) => {
+                Ok(Self { inputs, outputs, elem, transposed })
+            }
+            _ => Err(ImportErrorKind::Shape {
+                role: "weight tensor",
+                got: constant.shape.clone(),
+                expected: "two dimensions".to_owned(),
+            }),
+        }
+    }
+
+    /// Subtracts the zero points and brings the weights into `[outputs][inputs]` order.
+    fn center(
+        self,
+        constant: &Constant,
+        scales: Vec<f32>,
+        zero_points: &[i32],
+        builder: &mut Builder,
+    ) -> Result<Weights, ImportErrorKind> {
+        let Self { inputs, outputs, elem, transposed } = self;
+        builder.budget.spend(constant.data.len(), size_of::<i16>())?;
+        let (output_stride, input_stride) = if transposed { (inputs, 1) } else { (1, outputs) };
+        let mut centered = Vec::with_capacity(constant.data.len());
+        for output in 0..outputs {
+            let zero_point = one_or_indexed(zero_points, output).copied().unwrap_or(0);
+            let row = (0..inputs).filter_map(|input| {
+                let weight = constant.data.integer(output * output_stride + input * input_stride)?;
+                // Two 8-bit values of one type differ by at most 255.
+                Some((weight - zero_point) as i16)
+            });
+            centered.extend(row);
+        }
+        Ok(Weights { inputs, outputs, elem, shape: constant.shape.clone(), centered, scales })
+    }
+}
+
+/// The layer without bias; `input_factor` is the part of the input in the accumulator's scale.
+fn linear(
+    call: &Call<'_>,
+    input: &Activation,
+    by: Quantization,
+    input_factor: f32,
+    weights: Rc<Weights>,
+    shape: Vec<usize>,
+) -> Result<Linear, ImportErrorKind> {
+    if input.elem == Elem::I8 && weights.elem == Elem::U8 {
+        return Err(ImportErrorKind::ElementType {
+            role: "weight tensor",
+            got: elem_name(weights.elem).to_owned(),
+            expected: "int8, since the input is int8, as in onnxruntime".to_owned(),
+        });
+    }
+    limits::elements("the result", &shape)?;
+    Ok(Linear {
+        name: call.node.label.name.clone(),
+        input: input.clone(),
+        input_zero_point: by.zero_point,
+        accumulator_scales: weights.scales.iter().map(|scale| input_factor * scale).collect(),
+        weights,
+        bias: None,
+        shape,
+    })
+}
+
+/// `[.., 1, inputs] -> [.., 1, outputs]`, and `[inputs] -> [outputs]`.
+fn mat_mul_shape(input: &[usize], weights: &Weights) -> Result<Vec<usize>, ImportErrorKind> {
+    match input.split_last() {
+        Some((&last, leading)) if last == weights.inputs => {
+            let rows: usize = leading.iter().product();
+            if rows != 1 {
+                return Err(ImportErrorKind::Rows { shape: input.to_vec(), rows });
+            }
+            Ok(leading.iter().copied().chain([weights.outputs]).collect())
+        }
+        _ => Err(ImportErrorKind::Shape {
+            role: "input of the layer",
+            got: input.to_vec(),
+            expected: format!("[1, {}], to fit the weights of shape {:?}", weights.inputs, weights.shape),
+        }),
+    }
+}
+
+fn gemm_shape(input: &[usize], weights: &Weights) -> Result<Vec<usize>, ImportErrorKind> {
+    if input.len() != 2 {
+        return Err(ImportErrorKind::Shape {
+            role: "input of the layer",
+            got: input.to_vec(),
+            expected: format!("[1, {}], to fit the weights of shape {:?}", weights.inputs, weights.shape),
+        });
+    }
+    mat_mul_shape(input, weights)
+}
+
+/// One int32 per output from a constant that broadcasts to the result.
+fn int32_bias(bias: &Constant, layer: &Linear) -> Result<Vec<i32>, ImportErrorKind> {
+    let outputs = layer.weights.outputs;
+    let Data::Int32(values) = &*bias.data else {
+        return Err(ImportErrorKind::ElementType {
+            role: "bias",
+            got: bias.type_name(),
+            expected: "int32".to_owned(),
+        });
+    };
+    let per_output = (0..outputs).map(|output| one_or_indexed(values, output).copied()).collect();
+    match per_output {
+        Some(per_output)
+            if bias.shape.len() <= layer.shape.len() && broadcasts_to_row(&bias.shape, outputs) =>
+        {
+            Ok(per_output)
+        }
+        _ => Err(ImportErrorKind::Shape {
+            role: "bias",
+            got: bias.shape.clone(),
+            expected: format!("[{outputs}]"),
+        }),
+    }
+}
+
+/// A bias that the file holds as a dequantized int32 constant of the accumulator's scale.
+fn dequantized_bias(
+    call: &Call<'_>,
+    index: usize,
+    bias: &Value,
+    layer: &Linear,
+) -> Result<Vec<i32>, ImportErrorKind> {
+    let DequantizedConstant { constant, by } = match bias {
+        Value::DequantizedConstant(bias) => &**bias,
+        Value::Constant(_) => return Err(ImportErrorKind::FloatBias { name: call.name(index) }),
+        other => return Err(call.wrong_form(index, "bias", other, "a dequantized int32 constant")),
+    };
+    let values = int32_bias(constant, layer)?;
+    if let Some(&zero_point) = by.zero_points.iter().find(|&&zero_point| zero_point != 0) {
+        return Err(ImportErrorKind::BiasZeroPoint { zero_point });
+    }
+    for channel in 0..layer.weights.outputs {
+        let got = one_or_indexed(&by.scales, channel).copied().unwrap_or(f32::NAN);
+        let expected = one_or_indexed(&layer.accumulator_scales, channel).copied().unwrap_or(f32::NAN);
+        let close = (got - expected).abs() <= expected * BIAS_SCALE_TOLERANCE;
+        if !close {
+            return Err(ImportErrorKind::BiasScale { channel, got, expected });
+        }
+    }
+    Ok(values)
+}

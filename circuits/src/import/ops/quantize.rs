@@ -1,0 +1,232 @@
+//! QuantizeLinear and DequantizeLinear.
+
+use std::rc::Rc;
+
+use super::super::affine::{self, AxisQuantization, FloatClamp};
+use super::super::attributes::unsupported;
+use super::super::builder::Builder;
+use super::super::constant::{Constant, Data};
+use super::super::error::ImportErrorKind;
+use super::super::graph::Domain;
+use super::super::proto::data_type;
+use super::super::value::{Dequantized, DequantizedConstant, Value};
+use super::{Call, fully_connected};
+use crate::ir::{Elem, Quantization};
+
+pub(super) fn quantize_linear(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(2, 3)?;
+    let attributes = call.node.attributes.reader();
+    let axis = attributes.int("axis")?;
+    let output_type = attributes.int("output_dtype")?.unwrap_or(0);
+    attributes.only_int("block_size", 0)?;
+    // Both only concern other types: float8 targets, and a scale of another precision.
+    attributes.flag("saturate")?;
+    attributes.only_int("precision", 0)?;
+    attributes.finish()?;
+
+    let x = call.input(0, "input")?;
+    let scale = call.constant(1, "scale")?;
+    let zero_point = match call.optional_constant(2, "zero point")? {
+        Some(zero_point) => zero_point.clone(),
+        None => default_zero_point(scale, output_type)?,
+    };
+    if output_type != 0 && output_type != i64::from(zero_point.data.data_type()) {
+        return Err(unsupported("output_dtype", output_type, "the type of the zero point"));
+    }
+    if let Value::Constant(constant) = x {
+        return fold_quantize(call, constant, scale, &zero_point, axis, builder).map(Value::Constant);
+    }
+    let (elem, by) = affine::activation(scale, &zero_point, "output")?;
+    match x {
+        Value::FloatInput { input, shape } => {
+            builder.quantize_input(*input, elem, by, shape).map(Value::Quantized)
+        }
+        Value::Linear { layer, clamp } => {
+            fully_connected::requantize(layer, elem, by, *clamp, builder).map(Value::Quantized)
+        }
+        Value::Dequantized(dequantized) => quantize_again(dequantized, elem, by, builder),
+        other => Err(call.wrong_form(0, "input", other, "a float32 tensor behind a quantized operator")),
+    }
+}
+
+/// Quantizing with the parameters that the integers had is the identity, and a clamp if there was one between.
+fn quantize_again(
+    dequantized: &Dequantized,
+    elem: Elem,
+    by: Quantization,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
+    let Dequantized { activation, by: from, clamp } = dequantized;
+    if *from != by || activation.elem != elem {
+        return Err(ImportErrorKind::Requantization {
+            from: activation.elem,
+            from_scale: from.scale,
+            from_zero_point: from.zero_point,
+            to: elem,
+            to_scale: by.scale,
+            to_zero_point: by.zero_point,
+        });
+    }
+    if !affine::round_trips(by, elem) {
+        return Err(ImportErrorKind::ScaleRange { scale: by.scale });
+    }
+    builder.clamped(activation, clamp.quantized(by, elem)).map(Value::Quantized)
+}
+
+/// Without a zero point it is 0 of the type that `output_dtype` names, uint8 unless told.
+fn default_zero_point(scale: &Constant, output_type: i64) -> Result<Constant, ImportErrorKind> {
+    let count = scale.data.len();
+    let data = if output_type == 0 || output_type == i64::from(data_type::UINT8) {
+        Data::Uint8(vec![0; count])
+    } else if output_type == i64::from(data_type::INT8) {
+        Data::Int8(vec![0; count])
+    } else {
+        return Err(unsupported("output_dtype", output_type, "int8 (3) or uint8 (2)"));
+    };
+    Ok(Constant::new(scale.shape.clone(), data))
+}
+
+fn fold_quantize(
+    call: &Call<'_>,
+    constant: &Constant,
+    scale: &Constant,
+    zero_point: &Constant,
+    axis: Option<i64>,
+    builder: &mut Builder,
+) -> Result<Constant, ImportErrorKind> {
+    let Data::Float(values) = &*constant.data else {
+        return Err(ImportErrorKind::ElementType {
+            role: "input",
+            got: constant.type_name(),
+            expected: data_type::name(data_type::FLOAT),
+        });
+    };
+    if let Some(&value) = values.iter().find(|value| !value.is_finite()) {
+        return Err(ImportErrorKind::NotANumber { role: "constant", value });
+    }
+    let Some(elem) = zero_point.data.elem() else {
+        return Err(ImportErrorKind::ElementType {
+            role: "zero point",
+            got: zero_point.type_name(),
+            expected: "int8 or uint8".to_owned(),
+        });
+    };
+    let by = axis_quantization(call, &constant.shape, scale, zero_point, axis, builder)?;
+    builder.budget.spend(values.len(), size_of::<u8>())?;
+    let quantized = values.iter().enumerate().map(|(index, &value)| {
+        let by = by.slice(slice_index(&constant.shape, by.axis, index))?;
+        Some(affine::quantize(value, by, elem))
+    });
+    // Every value lies in the type and every slice has its parameters, so nothing is cut or left out.
+    let data = match elem {
+        Elem::I8 => Data::Int8(quantized.flatten().map(|q| q as i8).collect()),
+        Elem::U8 => Data::Uint8(quantized.flatten().map(|q| q as u8).collect()),
+    };
+    Ok(Constant::new(constant.shape.clone(), data))
+}
+
+/// The coordinate of an element along the axis.
+fn slice_index(shape: &[usize], axis: Option<usize>, index: usize) -> usize {
+    let Some((axis, &size)) = axis.and_then(|axis| Some((axis, shape.get(axis)?))) else { return 0 };
+    let inner: usize = shape.iter().skip(axis + 1).product();
+    (index / inner.max(1)) % size.max(1)
+}
+
+pub(super) fn dequantize_linear(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(2, 3)?;
+    let attributes = call.node.attributes.reader();
+    let axis = attributes.int("axis")?;
+    attributes.only_int("block_size", 0)?;
+    match attributes.int("output_dtype")?.unwrap_or(0) {
+        0 => {}
+        float if float == i64::from(data_type::FLOAT) => {}
+        other => return Err(unsupported("output_dtype", other, "float32 (1)")),
+    }
+    attributes.finish()?;
+
+    let scale = call.constant(1, "scale")?;
+    let zero_point = call.optional_constant(2, "zero point")?;
+    match call.input(0, "input")? {
+        Value::Constant(constant) => {
+            let zero_point = match zero_point {
+                Some(zero_point) => zero_point.clone(),
+                None => zeros(&constant.data, scale)?,
+            };
+            expect_type("zero point", &zero_point, constant.data.data_type())?;
+            let by = axis_quantization(call, &constant.shape, scale, &zero_point, axis, builder)?;
+            let constant = constant.clone();
+            Ok(Value::DequantizedConstant(Rc::new(DequantizedConstant { constant, by })))
+        }
+        Value::Quantized(activation) => {
+            let zero = Constant::vector(match activation.elem {
+                Elem::I8 => Data::Int8(vec![0]),
+                Elem::U8 => Data::Uint8(vec![0]),
+            });
+            let zero_point = zero_point.unwrap_or(&zero);
+            expect_type("zero point", zero_point, zero.data.data_type())?;
+            let (_, by) = affine::activation(scale, zero_point, "input")?;
+            Ok(Value::Dequantized(Dequantized {
+                activation: activation.clone(),
+                by,
+                clamp: FloatClamp::NONE,
+            }))
+        }
+        other => Err(call.wrong_form(0, "input", other, "an integer tensor")),
+    }
+}
+
+/// Zero points of the type of the data, as many as scales.
+fn zeros(data: &Data, scale: &Constant) -> Result<Constant, ImportErrorKind> {
+    let count = scale.data.len();
+    let zeros = match data {
+        Data::Int8(_) => Data::Int8(vec![0; count]),
+        Data::Uint8(_) => Data::Uint8(vec![0; count]),
+        Data::Int32(_) => Data::Int32(vec![0; count]),
+        other => {
+            return Err(ImportErrorKind::ElementType {
+                role: "input",
+                got: data_type::name(other.data_type()),
+                expected: "int8, uint8 or int32".to_owned(),
+            });
+        }
+    };
+    Ok(Constant::new(scale.shape.clone(), zeros))
+}
+
+fn expect_type(role: &'static str, constant: &Constant, expected: i32) -> Result<(), ImportErrorKind> {
+    if constant.data.data_type() == expected {
+        return Ok(());
+    }
+    let expected = data_type::name(expected);
+    Err(ImportErrorKind::ElementType { role, got: constant.type_name(), expected })
+}
+
+/// The parameters of a constant: one pair, or a list along an axis as long as the constant is there.
+fn axis_quantization(
+    call: &Call<'_>,
+    shape: &[usize],
+    scale: &Constant,
+    zero_point: &Constant,
+    axis: Option<i64>,
+    builder: &mut Builder,
+) -> Result<AxisQuantization, ImportErrorKind> {
+    let scales = affine::scales(scale, "constant", &mut builder.budget)?;
+    let zero_points = affine::zero_points(zero_point, &mut builder.budget)?;
+    if scales.len() == 1 && zero_points.len() == 1 {
+        return Ok(AxisQuantization { scales, zero_points, axis: None });
+    }
+    let default = if call.node.domain == Domain::Onnx && call.node.opset >= 13 { Some(1) } else { None };
+    let axis = axis.or(default).ok_or(ImportErrorKind::MissingAttribute { attribute: "axis" })?;
+    let index = super::shape::axis_index(axis, shape.len())
+        .ok_or_else(|| unsupported("axis", axis, &format!("an axis of shape {shape:?}")))?;
+    for parameter in [scale, zero_point] {
+        if parameter.shape != shape[index..=index] {
+            return Err(ImportErrorKind::Shape {
+                role: "scale or zero point of a constant",
+                got: parameter.shape.clone(),
+                expected: format!("one, or {:?} for axis {axis} of shape {shape:?}", &shape[index..=index]),
+            });
+        }
+    }
+    Ok(AxisQuantization { scales, zero_points, axis: Some(index) })
+}

@@ -1,0 +1,129 @@
+//! What is known of a value of the graph while it is read: constants, integers, and floats that stand for integers.
+
+use std::rc::Rc;
+
+use super::affine::{AxisQuantization, FloatClamp};
+use super::constant::Constant;
+use crate::ir::{Elem, Quantization, Tail, TensorId};
+
+/// An 8-bit activation.
+#[derive(Clone, Debug)]
+pub(super) struct Activation {
+    /// Id within the [`super::builder::Builder`].
+    pub(super) tensor: TensorId,
+    pub(super) elem: Elem,
+    pub(super) shape: Vec<usize>,
+}
+
+/// The float view of an activation, possibly clamped since.
+#[derive(Clone, Debug)]
+pub(super) struct Dequantized {
+    pub(super) activation: Activation,
+    pub(super) by: Quantization,
+    pub(super) clamp: FloatClamp,
+}
+
+/// The float view of an integer constant: quantized weights or a bias.
+#[derive(Clone, Debug)]
+pub(super) struct DequantizedConstant {
+    pub(super) constant: Constant,
+    pub(super) by: AxisQuantization,
+}
+
+/// Centered weights of a fully connected layer, its part of the accumulator's scale.
+#[derive(Debug)]
+pub(super) struct Weights {
+    pub(super) inputs: usize,
+    pub(super) outputs: usize,
+    pub(super) elem: Elem,
+    /// Shape in the file, for messages.
+    pub(super) shape: Vec<usize>,
+    /// Zero point subtracted, row-major `[outputs][inputs]`.
+    pub(super) centered: Vec<i16>,
+    /// One, or one per output.
+    pub(super) scales: Vec<f32>,
+}
+
+/// A linear operator whose int32 accumulators still wait for their requantization.
+#[derive(Clone, Debug)]
+pub(super) struct Linear {
+    /// Name of the node, for messages.
+    pub(super) name: String,
+    pub(super) input: Activation,
+    pub(super) input_zero_point: i32,
+    pub(super) weights: Rc<Weights>,
+    /// One per output, once a bias was added.
+    pub(super) bias: Option<Vec<i32>>,
+    /// `fl(sx * sw)`, the scale of the accumulators: one, or one per output.
+    pub(super) accumulator_scales: Vec<f32>,
+    /// Shape of the result.
+    pub(super) shape: Vec<usize>,
+}
+
+/// A value of the graph.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    Constant(Constant),
+    DequantizedConstant(Rc<DequantizedConstant>),
+    /// A float32 graph input before its quantizer; `input` is its index.
+    FloatInput {
+        input: usize,
+        shape: Vec<usize>,
+    },
+    Quantized(Activation),
+    Dequantized(Dequantized),
+    /// The float result of a linear operator before its quantizer, possibly clamped since.
+    Linear {
+        layer: Rc<Linear>,
+        clamp: FloatClamp,
+    },
+    /// What follows the last quantized operator, outside the proof.
+    Tail {
+        activation: Activation,
+        tail: Vec<Tail>,
+    },
+}
+
+impl Value {
+    pub(super) fn shape(&self) -> &[usize] {
+        match self {
+            Self::Constant(constant) => &constant.shape,
+            Self::DequantizedConstant(dequantized) => &dequantized.constant.shape,
+            Self::FloatInput { shape, .. } => shape,
+            Self::Quantized(activation)
+            | Self::Dequantized(Dequantized { activation, .. })
+            | Self::Tail { activation, .. } => &activation.shape,
+            Self::Linear { layer, .. } => &layer.shape,
+        }
+    }
+
+    /// What the value is, for messages.
+    pub(super) fn describe(&self) -> &'static str {
+        match self {
+            Self::Constant(_) => "a constant",
+            Self::DequantizedConstant(_) => "a dequantized constant",
+            Self::FloatInput { .. } => "a float32 graph input that is not quantized",
+            Self::Quantized(_) => "an 8-bit activation",
+            Self::Dequantized(Dequantized { clamp, .. }) if *clamp == FloatClamp::NONE => {
+                "a dequantized activation"
+            }
+            Self::Dequantized(_) => "the float32 result of Relu or Clip",
+            Self::Linear { .. } => "the float32 result of a fully connected layer, not quantized",
+            Self::Tail { .. } => "the float32 result of Softmax",
+        }
+    }
+
+    /// The same elements in another shape of as many elements, `None` for what only quantizers may follow.
+    pub(super) fn reshaped(&self, shape: Vec<usize>) -> Option<Self> {
+        let mut value = self.clone();
+        match &mut value {
+            Self::Constant(constant) => constant.shape = shape,
+            Self::FloatInput { shape: old, .. } => *old = shape,
+            Self::Quantized(activation)
+            | Self::Dequantized(Dequantized { activation, .. })
+            | Self::Tail { activation, .. } => activation.shape = shape,
+            Self::DequantizedConstant(_) | Self::Linear { .. } => return None,
+        }
+        Some(value)
+    }
+}

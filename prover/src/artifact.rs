@@ -1,0 +1,82 @@
+//! The two files that leave a machine: proof bundles and verifying keys.
+//!
+//! Both decode from exactly the bytes they encode to. What they say is not believed because they say it: a
+//! bundle is checked by [`crate::verify::verify`] against a key and an id the caller names, and a verifying key
+//! file is what it hashes to, its [circuit id](VerifyingKeyFile::circuit_id).
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
+)]
+
+mod bundle;
+mod key;
+
+use lemma_circuits::plan::ShapeError;
+
+pub use bundle::ProofBundle;
+pub use key::{Setup, VerifyingKeyFile, Visibilities, Visibility};
+
+use crate::{
+    envelope::{EnvelopeError, Kind},
+    params::SrsFileError,
+};
+
+/// Why bytes are not a proof bundle or a verifying key.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ArtifactError {
+    /// The frame is wrong.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    /// The body is not of the kind's form.
+    #[error("{kind} is malformed: {reason}")]
+    Malformed {
+        /// Kind of the file.
+        kind: Kind,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// The circuit's shape is none a compiler makes.
+    #[error("verifying key: {0}")]
+    Shape(#[from] ShapeError),
+    /// A number of columns does not follow from the shape.
+    #[error("verifying key has {got} {columns} columns, expected {expected}")]
+    Columns {
+        /// Which columns.
+        columns: &'static str,
+        /// By the shape.
+        expected: usize,
+        /// Found.
+        got: usize,
+    },
+    /// More public inputs than rows.
+    #[error("verifying key has {got} public inputs, more than the limit of {limit}")]
+    PublicInputs {
+        /// Usable rows.
+        limit: usize,
+        /// By the interface.
+        got: usize,
+    },
+    /// A commitment that is no canonically encoded point.
+    #[error("verifying key: commitment {index} of the {columns} columns is not a canonically encoded point")]
+    Commitment {
+        /// Which columns.
+        columns: &'static str,
+        /// Index of the column.
+        index: usize,
+    },
+    /// The KZG string's point is unusable.
+    #[error("verifying key: {0}")]
+    Setup(#[source] SrsFileError),
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,395 @@
+//! Making keys and finding them again.
+//!
+//! A [`Keyring`] makes the verifying key of a compiled circuit on first use, and the proving key when it is first
+//! needed, and keeps both in the store. One process makes the keys of a circuit while others wait for it.
+
+mod record;
+
+use std::fmt;
+
+use halo2_proofs::{
+    SerdeFormat,
+    halo2curves::bn256::G1Affine,
+    plonk::{self, ProvingKey},
+};
+use lemma_circuits::{CompiledCircuit, circuit::LemmaCircuit, plan::Scheme, statement::CircuitId};
+
+pub use record::CircuitRecord;
+use record::{PlanRecord, plan_name};
+
+use crate::{
+    artifact::{ArtifactError, Setup, VerifyingKeyFile},
+    env::{self, EnvError},
+    envelope::{HEADER_LEN, Kind},
+    params::{Parameters, ParamsError, SrsChoice, SrsRecord},
+    progress::{Phase, Progress, step},
+    proof_system::{self, Commitment, Domain},
+    store::{ObjectKind, RecordKind, Store, StoreError},
+    verify::{VerifierKey, VerifierKeyError},
+};
+
+/// Largest ONNX file that is kept, in bytes.
+const MAX_MODEL_BYTES: u64 = 64 << 20;
+
+/// Where a circuit's commitment parameters come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetupChoice {
+    /// Nobody has to be trusted: the ipa scheme.
+    Transparent,
+    /// A KZG string.
+    Kzg(SrsChoice),
+}
+
+impl SetupChoice {
+    /// The scheme a circuit must be compiled for.
+    pub const fn scheme(self) -> Scheme {
+        match self {
+            Self::Transparent => Scheme::Ipa,
+            Self::Kzg(_) => Scheme::Kzg,
+        }
+    }
+}
+
+/// Why there are no keys.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeysError {
+    /// The environment is unusable.
+    #[error(transparent)]
+    Environment(#[from] EnvError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There are no parameters.
+    #[error(transparent)]
+    Parameters(#[from] ParamsError),
+    /// The verifying key is unusable.
+    #[error(transparent)]
+    VerifierKey(#[from] VerifierKeyError),
+    /// The circuit is planned for the other scheme.
+    #[error(
+        "the circuit is compiled for the scheme {compiled:?}, but the setup is for {setup:?}; compile it again"
+    )]
+    Scheme {
+        /// Scheme of the circuit.
+        compiled: Scheme,
+        /// Scheme of the setup.
+        setup: Scheme,
+    },
+    /// The proof library refused the circuit.
+    #[error("cannot make keys: {0}")]
+    Library(#[source] plonk::Error),
+    /// The id is of no circuit in the store.
+    #[error("circuit {circuit} is not in the store; compile its model, or pass the key with --vk FILE")]
+    UnknownCircuit {
+        /// The id asked for.
+        circuit: CircuitId,
+    },
+    /// A stored key is of another circuit than its record says.
+    #[error(
+        "the stored verifying key of circuit {expected} is of circuit {got}; delete the store's record of it"
+    )]
+    WrongKey {
+        /// The circuit of the record.
+        expected: CircuitId,
+        /// The circuit of the key.
+        got: CircuitId,
+    },
+}
+
+impl From<ArtifactError> for KeysError {
+    fn from(error: ArtifactError) -> Self {
+        Self::VerifierKey(error.into())
+    }
+}
+
+/// Everything needed to prove inferences of one circuit, in memory.
+pub struct ProvingKeys {
+    verifier: VerifierKey,
+    key: ProvingKey<G1Affine>,
+    key_len: u64,
+    commitment: Commitment,
+}
+
+impl fmt::Debug for ProvingKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProvingKeys").field("circuit", &self.circuit_id()).finish_non_exhaustive()
+    }
+}
+
+impl ProvingKeys {
+    /// The circuit.
+    pub fn circuit_id(&self) -> CircuitId {
+        self.verifier.circuit_id()
+    }
+
+    /// The key that checks the proofs.
+    pub fn verifier(&self) -> &VerifierKey {
+        &self.verifier
+    }
+
+    /// Length of the stored proving key, in bytes.
+    pub fn pk_bytes(&self) -> u64 {
+        self.key_len
+    }
+
+    pub(crate) fn library_key(&self) -> &ProvingKey<G1Affine> {
+        &self.key
+    }
+
+    pub(crate) fn commitment(&self) -> &Commitment {
+        &self.commitment
+    }
+}
+
+/// Keys of circuits, made on first use and kept in a store.
+#[derive(Debug)]
+pub struct Keyring {
+    store: Store,
+    parameters: Parameters,
+}
+
+impl Keyring {
+    /// Keys in this store.
+    pub fn new(store: Store) -> Self {
+        Self { parameters: Parameters::new(store.clone()), store }
+    }
+
+    /// Keys in this store, with commitment parameters that are cached elsewhere.
+    pub fn with_parameters(store: Store, parameters: Parameters) -> Self {
+        Self { store, parameters }
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Commitment parameters, cached in the same store.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// The verifying key of a compiled circuit, which is what gives it its id. `onnx` is the model's file, kept
+    /// beside the key.
+    ///
+    /// # Errors
+    /// When the setup is of the other scheme or not there, or the store fails.
+    pub fn verifier_for(
+        &self,
+        circuit: &CompiledCircuit,
+        onnx: &[u8],
+        setup: SetupChoice,
+        progress: &dyn Progress,
+    ) -> Result<VerifierKey, KeysError> {
+        env::check()?;
+        let setup = self.setup(circuit, setup)?;
+        let _alone = self.store.lock(&lock_name(circuit, &setup))?;
+        Ok(self.ensure_verifier(circuit, onnx, &setup, progress)?.1)
+    }
+
+    /// Both keys of a compiled circuit.
+    ///
+    /// # Errors
+    /// When the setup is of the other scheme or not there, or the store fails.
+    pub fn proving_keys(
+        &self,
+        circuit: &CompiledCircuit,
+        onnx: &[u8],
+        setup: SetupChoice,
+        progress: &dyn Progress,
+    ) -> Result<ProvingKeys, KeysError> {
+        env::check()?;
+        let setup = self.setup(circuit, setup)?;
+        let _alone = self.store.lock(&lock_name(circuit, &setup))?;
+        let (record, verifier) = self.ensure_verifier(circuit, onnx, &setup, progress)?;
+        let commitment = self.commitment(&setup, circuit.k(), progress)?;
+        let (key, key_len) = match self.load_proving_key(&record, &verifier, progress)? {
+            Some(loaded) => loaded,
+            None => self.make_proving_key(circuit, record, &verifier, &commitment, progress)?,
+        };
+        Ok(ProvingKeys { verifier, key, key_len, commitment })
+    }
+
+    /// The verifying key of a circuit in the store.
+    ///
+    /// # Errors
+    /// When it is not there or damaged.
+    pub fn verifier(&self, circuit: CircuitId, progress: &dyn Progress) -> Result<VerifierKey, KeysError> {
+        env::check()?;
+        self.load_verifier(&self.circuit(circuit)?, progress)
+    }
+
+    /// The verifying key in a `.vk` file.
+    ///
+    /// # Errors
+    /// When the bytes are no such file.
+    pub fn verifier_from_file(
+        &self,
+        bytes: &[u8],
+        progress: &dyn Progress,
+    ) -> Result<VerifierKey, KeysError> {
+        Ok(VerifierKey::read(bytes, &self.parameters, progress)?)
+    }
+
+    /// All circuits in the store, by id.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn circuits(&self) -> Result<Vec<CircuitRecord>, KeysError> {
+        Ok(self.store.all_records()?)
+    }
+
+    /// One circuit in the store.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn circuit(&self, circuit: CircuitId) -> Result<CircuitRecord, KeysError> {
+        self.store.record(&circuit.to_string())?.ok_or(KeysError::UnknownCircuit { circuit })
+    }
+
+    /// The ONNX file of a circuit in the store.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn onnx(&self, record: &CircuitRecord) -> Result<Vec<u8>, KeysError> {
+        Ok(self.store.get(ObjectKind::Model, record.onnx, MAX_MODEL_BYTES)?)
+    }
+
+    /// The `.vk` file of a circuit in the store.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn vk_bytes(&self, record: &CircuitRecord) -> Result<Vec<u8>, KeysError> {
+        let limit = u64::from(Kind::VerifyingKey.max_body()) + HEADER_LEN as u64;
+        Ok(self.store.get(ObjectKind::VerifyingKey, record.vk, limit)?)
+    }
+
+    fn setup(&self, circuit: &CompiledCircuit, choice: SetupChoice) -> Result<Setup, KeysError> {
+        let (compiled, setup) = (circuit.scheme(), choice.scheme());
+        if compiled != setup {
+            return Err(KeysError::Scheme { compiled, setup });
+        }
+        match choice {
+            SetupChoice::Transparent => Ok(Setup::Transparent),
+            SetupChoice::Kzg(choice) => {
+                let SrsRecord { setup, .. } = self.parameters.choose_srs(choice, circuit.k())?;
+                Ok(Setup::Kzg(setup))
+            }
+        }
+    }
+
+    /// Parameters for committing and proving.
+    fn commitment(&self, setup: &Setup, k: u32, progress: &dyn Progress) -> Result<Commitment, ParamsError> {
+        match setup {
+            Setup::Transparent => self.parameters.ipa(k, progress).map(Commitment::Ipa),
+            Setup::Kzg(setup) => self.parameters.kzg(setup.srs(), k, progress).map(Commitment::Kzg),
+        }
+    }
+
+    fn ensure_verifier(
+        &self,
+        circuit: &CompiledCircuit,
+        onnx: &[u8],
+        setup: &Setup,
+        progress: &dyn Progress,
+    ) -> Result<(CircuitRecord, VerifierKey), KeysError> {
+        let plan = plan_name(circuit, setup);
+        if let Some(PlanRecord { circuit }) = self.store.record(&plan)?
+            && let Some(record) = self.store.record::<CircuitRecord>(&circuit.to_string())?
+        {
+            match self.load_verifier(&record, progress) {
+                // The key can be made again.
+                Err(KeysError::Store(error)) if error.is_not_found() || error.is_damage() => {}
+                loaded => return Ok((record, loaded?)),
+            }
+        }
+        let commitment = self.commitment(setup, circuit.k(), progress)?;
+        let key = step(progress, Phase::VerifyingKey, || {
+            proof_system::verifying_key(&commitment, &circuit.circuit())
+        })
+        .map_err(KeysError::Library)?;
+        let (shape, interface) = (circuit.shape().clone(), circuit.interface().clone());
+        let file = VerifyingKeyFile::new(circuit.model_id(), shape, interface, *setup, &key)?;
+        drop(key);
+        let bytes = file.encode()?;
+        let _session = self.store.session()?;
+        let record = CircuitRecord {
+            circuit: file.circuit_id(),
+            model: circuit.model_id(),
+            onnx: self.store.put(ObjectKind::Model, onnx)?,
+            k: circuit.k(),
+            setup: *setup,
+            vk: self.store.put(ObjectKind::VerifyingKey, &bytes)?,
+            pk: None,
+        };
+        self.store.put_record(&record.circuit.to_string(), &record)?;
+        self.store.put_record(&plan, &PlanRecord { circuit: record.circuit })?;
+        let verifier = VerifierKey::of_file(file, bytes.len(), &self.parameters, progress)?;
+        Ok((record, verifier))
+    }
+
+    fn load_verifier(
+        &self,
+        record: &CircuitRecord,
+        progress: &dyn Progress,
+    ) -> Result<VerifierKey, KeysError> {
+        let verifier = self.verifier_from_file(&self.vk_bytes(record)?, progress)?;
+        let (expected, got) = (record.circuit, verifier.circuit_id());
+        if expected == got { Ok(verifier) } else { Err(KeysError::WrongKey { expected, got }) }
+    }
+
+    /// The stored proving key; `None` when there is none or its bytes are not what they were.
+    fn load_proving_key(
+        &self,
+        record: &CircuitRecord,
+        verifier: &VerifierKey,
+        progress: &dyn Progress,
+    ) -> Result<Option<(ProvingKey<G1Affine>, u64)>, KeysError> {
+        let Some(digest) = record.pk else { return Ok(None) };
+        step(progress, Phase::LoadKeys, || {
+            // The library's reader panics on bytes it did not write, hence never before the digest is right.
+            let (mut file, length) = match self.store.open_checked(ObjectKind::ProvingKey, digest) {
+                Ok(found) => found,
+                Err(error) if error.is_not_found() || error.is_damage() => return Ok(None),
+                Err(error) => return Err(error.into()),
+            };
+            let path = self.store.object_path(ObjectKind::ProvingKey, digest);
+            let key = ProvingKey::read::<_, LemmaCircuit>(
+                &mut file,
+                SerdeFormat::RawBytes,
+                verifier.shape().clone(),
+            )
+            .map_err(StoreError::io("read", &path))?;
+            let same = key.get_vk().transcript_repr() == verifier.library_key().transcript_repr();
+            Ok(same.then_some((key, length)))
+        })
+    }
+
+    fn make_proving_key(
+        &self,
+        circuit: &CompiledCircuit,
+        record: CircuitRecord,
+        verifier: &VerifierKey,
+        commitment: &Commitment,
+        progress: &dyn Progress,
+    ) -> Result<(ProvingKey<G1Affine>, u64), KeysError> {
+        let key = step(progress, Phase::ProvingKey, || -> Result<_, KeysError> {
+            let verifying = verifier.file().library_key(Domain::Prover)?;
+            proof_system::proving_key(commitment, verifying, &circuit.circuit()).map_err(KeysError::Library)
+        })?;
+        let _session = self.store.session()?;
+        let (digest, length) = self
+            .store
+            .put_with(ObjectKind::ProvingKey, |mut out| key.write(&mut out, SerdeFormat::RawBytes))?;
+        self.store.put_record(&record.circuit.to_string(), &CircuitRecord { pk: Some(digest), ..record })?;
+        Ok((key, length))
+    }
+}
+
+fn lock_name(circuit: &CompiledCircuit, setup: &Setup) -> String {
+    format!("{}-{}", RecordKind::Plan.as_str(), plan_name(circuit, setup))
+}
+
+#[cfg(test)]
+mod tests;

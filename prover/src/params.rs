@@ -1,0 +1,253 @@
+//! Commitment parameters: derived, imported, checked, cached.
+//!
+//! The transparent scheme (IPA) needs parameters that depend on the size alone; the KZG scheme needs powers of a
+//! secret nobody may know, from a public ceremony. Both need a second basis per size, which is expensive and
+//! therefore kept in the store.
+
+mod cache;
+mod group_fft;
+mod ipa;
+pub(crate) mod kzg;
+mod srs_file;
+
+use std::{
+    fmt,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+};
+
+use halo2_proofs::halo2curves::{bn256::G2Affine, serde::SerdeObject};
+
+pub use cache::Parameters;
+pub use kzg::SrsId;
+/// The smallest and the largest size, as powers of two of rows: at most 256 MiB of points in each basis.
+pub use lemma_circuits::plan::{MAX_K, MIN_K};
+pub use srs_file::SrsFileError;
+
+use crate::{
+    digest::Digest,
+    store::{ObjectKind, Record, RecordKind, References, Store, StoreError},
+};
+use kzg::write_points;
+
+/// Why there are no parameters.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParamsError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Strings live in a store, and there is none.
+    #[error("KZG strings are kept in a store, but none was given; set LEMMA_HOME or pass --store")]
+    NoStore,
+    /// A size outside the limits.
+    #[error("the circuit needs 2^{k} rows, expected 2^{} to 2^{}", range.start(), range.end())]
+    Size {
+        /// Exponent asked for.
+        k: u32,
+        /// Exponents allowed.
+        range: RangeInclusive<u32>,
+    },
+    /// Derived parameters are not those of this source.
+    #[error(
+        "the derived parameters of size 2^{k} have sha256 {got}, expected {expected}; this machine computes wrongly"
+    )]
+    PinnedDigest {
+        /// Size exponent.
+        k: u32,
+        /// The digest in the source.
+        expected: Digest,
+        /// The digest found.
+        got: Digest,
+    },
+    /// Parameter bytes of another form.
+    #[error("the parameters of size 2^{k} are malformed: {reason}")]
+    Malformed {
+        /// Size exponent.
+        k: u32,
+        /// What is wrong.
+        reason: String,
+    },
+    /// An import failed.
+    #[error("{}: {source}", path.display())]
+    SrsFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: SrsFileError,
+    },
+    /// KZG without a string.
+    #[error(
+        "the kzg scheme needs a ceremony file with at least 2^{k} powers; import one with `lemma srs import FILE`, or use \
+         the ipa scheme, which needs none"
+    )]
+    NoSrs {
+        /// Size exponent needed.
+        k: u32,
+    },
+    /// More than one ceremony would do.
+    #[error("several imported ceremonies would do; name one of {}", join(candidates))]
+    AmbiguousSrs {
+        /// Their ids.
+        candidates: Vec<SrsId>,
+    },
+    /// The named string is not in the store.
+    #[error("ceremony {id} is not in the store; `lemma srs list` shows what is")]
+    UnknownSrs {
+        /// The id asked for.
+        id: SrsId,
+    },
+    /// The named string is too short.
+    #[error("ceremony {id} has 2^{got} powers, expected at least 2^{expected}; import a larger file of it")]
+    SrsTooSmall {
+        /// The id asked for.
+        id: SrsId,
+        /// Size exponent needed.
+        expected: u32,
+        /// Size exponent of the string.
+        got: u32,
+    },
+}
+
+impl ParamsError {
+    pub(crate) fn unusable_second_group(k: u32) -> Self {
+        Self::Malformed { k, reason: "the points of the second group are unusable".into() }
+    }
+}
+
+fn join(ids: &[SrsId]) -> String {
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Where a KZG string comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SrsChoice {
+    /// An imported ceremony: the named one, else the only one that is large enough.
+    Ceremony(Option<SrsId>),
+    /// A string drawn on this machine: for benchmarks and tests. Whoever drew it can forge proofs, so every key
+    /// and proof made with it says so.
+    InsecureLocal,
+}
+
+/// A KZG string as keys and records name it.
+#[derive(Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct KzgSetup {
+    /// `sH`, uncompressed, coordinates in Montgomery form.
+    s_g2: [[u8; 32]; 4],
+    /// Drawn on somebody's machine instead of in a ceremony.
+    pub insecure: bool,
+}
+
+impl KzgSetup {
+    fn new(s_g2: &G2Affine, insecure: bool) -> Self {
+        let mut bytes = [[0; 32]; 4];
+        for (place, coordinate) in bytes.iter_mut().zip(s_g2.to_raw_bytes().chunks_exact(32)) {
+            place.copy_from_slice(coordinate);
+        }
+        Self { s_g2: bytes, insecure }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_bytes(s_g2: [[u8; 32]; 4]) -> Self {
+        Self { s_g2, insecure: true }
+    }
+
+    /// The secret's image, checked to be in the right group and not trivial.
+    ///
+    /// # Errors
+    /// When the bytes are no such point.
+    pub(crate) fn secret_image(&self) -> Result<G2Affine, SrsFileError> {
+        let point = G2Affine::from_raw_bytes(self.s_g2.as_flattened())
+            .ok_or(SrsFileError::Point { list: "second group", index: 1 })?;
+        kzg::check_secret_image(&point)?;
+        Ok(point)
+    }
+
+    /// The bytes of the secret's image.
+    pub(crate) fn secret_image_bytes(&self) -> &[u8] {
+        self.s_g2.as_flattened()
+    }
+
+    /// Id of the string.
+    pub fn srs(&self) -> SrsId {
+        SrsId::of_bytes(self.s_g2.as_flattened())
+    }
+}
+
+impl fmt::Debug for KzgSetup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KzgSetup").field("srs", &self.srs()).field("insecure", &self.insecure).finish()
+    }
+}
+
+/// A KZG string in the store.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct SrsRecord {
+    /// The string.
+    pub setup: KzgSetup,
+    /// It has `2^k` powers.
+    pub k: u32,
+    /// Name of the imported file, or a note that it was drawn locally.
+    pub source: String,
+    /// sha256 of the imported file, to compare with what the ceremony publishes; absent for a local string.
+    pub source_sha256: Option<Digest>,
+    /// sha256 of the stored powers.
+    pub powers: Digest,
+}
+
+impl SrsRecord {
+    /// Id of the string.
+    pub fn id(&self) -> SrsId {
+        self.setup.srs()
+    }
+}
+
+impl Record for SrsRecord {
+    const KIND: RecordKind = RecordKind::Srs;
+
+    fn references(&self) -> References {
+        vec![(ObjectKind::Srs, self.powers)]
+    }
+}
+
+/// Checks a `.ptau` or halo2-raw file and keeps its powers in the store.
+///
+/// A string that is already there is replaced only by a longer one.
+///
+/// # Errors
+/// When the file is not a string over the standard generators, or the store fails.
+pub fn import_srs(store: &Store, path: &Path) -> Result<SrsRecord, ParamsError> {
+    let file =
+        srs_file::read(path).map_err(|source| ParamsError::SrsFile { path: path.to_path_buf(), source })?;
+    let setup = KzgSetup::new(&file.powers.s_g2, false);
+    let _session = store.session()?;
+    let name = setup.srs().to_string();
+    let k = file.powers.g1.len().ilog2();
+    match store.record::<SrsRecord>(&name)? {
+        // A string this machine drew stays insecure, also when it comes back as a file.
+        Some(present) if present.k >= k || present.setup.insecure => Ok(present),
+        _ => {
+            let record = SrsRecord {
+                setup,
+                k,
+                source: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+                source_sha256: Some(file.sha256),
+                powers: store.put(ObjectKind::Srs, &write_points(&file.powers.g1))?,
+            };
+            store.put_record(&name, &record)?;
+            Ok(record)
+        }
+    }
+}
+
+/// All strings in the store, by id.
+///
+/// # Errors
+/// When the store fails.
+pub fn list_srs(store: &Store) -> Result<Vec<SrsRecord>, ParamsError> {
+    Ok(store.all_records()?)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,250 @@
+//! Parameters in memory and in the store.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use halo2_proofs::{
+    halo2curves::bn256::{Bn256, G1Affine},
+    poly::{ipa::commitment::ParamsIPA, kzg::commitment::ParamsKZG},
+};
+
+use super::{
+    KzgSetup, MAX_K, MIN_K, ParamsError, SrsChoice, SrsId, SrsRecord, group_fft, ipa,
+    kzg::{self, Bases, G1_LEN, InsecureString, read_points, write_points},
+    list_srs,
+};
+use crate::{
+    digest::Digest,
+    progress::{Phase, Progress, step},
+    store::{ObjectKind, Record, RecordKind, References, Store},
+};
+
+/// Parameters of one size in the store.
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
+struct CachedParameters {
+    object: Digest,
+}
+
+impl Record for CachedParameters {
+    const KIND: RecordKind = RecordKind::Parameters;
+
+    fn references(&self) -> References {
+        vec![(ObjectKind::Parameters, self.object)]
+    }
+}
+
+/// KZG parameters by string and size.
+type BySrs = BTreeMap<(SrsId, u32), Arc<ParamsKZG<Bn256>>>;
+
+/// Parameters by scheme and size, from memory, the store, or their derivation.
+#[derive(Debug)]
+pub struct Parameters {
+    store: Option<Store>,
+    ipa: Mutex<BTreeMap<u32, Arc<ParamsIPA<G1Affine>>>>,
+    kzg: Mutex<BySrs>,
+}
+
+/// A panic while holding the lock leaves the map as it was.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn derive_ipa(k: u32, pinned: Option<Digest>) -> Result<Vec<u8>, ParamsError> {
+    let bytes = ipa::generate(k);
+    ipa::check_pinned(k, &bytes, pinned)?;
+    Ok(bytes)
+}
+
+fn stored_or_derived_ipa(store: &Store, k: u32, pinned: Digest) -> Result<Vec<u8>, ParamsError> {
+    let name = format!("ipa-{k}");
+    let _alone = store.lock(&format!("params-{name}"))?;
+    match store.get(ObjectKind::Parameters, pinned, ipa::file_len(k)) {
+        Err(error) if error.is_not_found() || error.is_damage() => {
+            let bytes = derive_ipa(k, Some(pinned))?;
+            keep(store, &name, &bytes)?;
+            Ok(bytes)
+        }
+        stored => Ok(stored?),
+    }
+}
+
+fn keep(store: &Store, name: &str, bytes: &[u8]) -> Result<(), ParamsError> {
+    let _session = store.session()?;
+    let object = store.put(ObjectKind::Parameters, bytes)?;
+    Ok(store.put_record(name, &CachedParameters { object })?)
+}
+
+/// Deriving transparent parameters takes time and memory by the row, also for whoever only verifies: minutes and
+/// 300 MiB at this size.
+const MAX_IPA_K: u32 = 20;
+
+fn check_size(k: u32, largest: u32) -> Result<(), ParamsError> {
+    let range = MIN_K..=largest;
+    if range.contains(&k) { Ok(()) } else { Err(ParamsError::Size { k, range }) }
+}
+
+impl Parameters {
+    /// Parameters cached in this store.
+    pub fn new(store: Store) -> Self {
+        Self { store: Some(store), ..Self::in_memory() }
+    }
+
+    /// Parameters kept in memory only: every process derives transparent ones again, and there are no strings.
+    pub fn in_memory() -> Self {
+        Self { store: None, ipa: Mutex::default(), kzg: Mutex::default() }
+    }
+
+    fn store(&self) -> Result<&Store, ParamsError> {
+        self.store.as_ref().ok_or(ParamsError::NoStore)
+    }
+
+    /// Transparent parameters of size `2^k`, for prover and verifier.
+    ///
+    /// # Errors
+    /// When the size is outside the limits or the store fails.
+    pub fn ipa(&self, k: u32, progress: &dyn Progress) -> Result<Arc<ParamsIPA<G1Affine>>, ParamsError> {
+        check_size(k, MAX_IPA_K)?;
+        let mut memory = locked(&self.ipa);
+        if let Some(params) = memory.get(&k) {
+            return Ok(params.clone());
+        }
+        let params = Arc::new(step(progress, Phase::Parameters, || self.load_or_derive_ipa(k))?);
+        memory.insert(k, params.clone());
+        Ok(params)
+    }
+
+    fn load_or_derive_ipa(&self, k: u32) -> Result<ParamsIPA<G1Affine>, ParamsError> {
+        let bytes = match (ipa::pinned(k), &self.store) {
+            (Some(digest), Some(store)) => stored_or_derived_ipa(store, k, digest)?,
+            // Without a pinned digest a stored file could not be checked.
+            (pinned, _) => derive_ipa(k, pinned)?,
+        };
+        ipa::read(k, &bytes)
+    }
+
+    /// The string to use for a circuit of `2^k` rows.
+    ///
+    /// # Errors
+    /// When there is none, more than one, or the named one is too short.
+    pub fn choose_srs(&self, choice: SrsChoice, k: u32) -> Result<SrsRecord, ParamsError> {
+        check_size(k, MAX_K)?;
+        match choice {
+            SrsChoice::InsecureLocal => self.insecure_srs(k),
+            SrsChoice::Ceremony(Some(id)) => {
+                let record = self.srs(id)?;
+                if record.k >= k {
+                    Ok(record)
+                } else {
+                    Err(ParamsError::SrsTooSmall { id, expected: k, got: record.k })
+                }
+            }
+            SrsChoice::Ceremony(None) => {
+                let mut fit = list_srs(self.store()?)?;
+                fit.retain(|record| !record.setup.insecure && record.k >= k);
+                match <[SrsRecord; 1]>::try_from(fit) {
+                    Ok([only]) => Ok(only),
+                    Err(none) if none.is_empty() => Err(ParamsError::NoSrs { k }),
+                    Err(several) => Err(ParamsError::AmbiguousSrs {
+                        candidates: several.iter().map(SrsRecord::id).collect(),
+                    }),
+                }
+            }
+        }
+    }
+
+    fn srs(&self, id: SrsId) -> Result<SrsRecord, ParamsError> {
+        self.store()?.record(&id.to_string())?.ok_or(ParamsError::UnknownSrs { id })
+    }
+
+    /// The local string of exactly this size, drawn on first use.
+    fn insecure_srs(&self, k: u32) -> Result<SrsRecord, ParamsError> {
+        let store = self.store()?;
+        let _alone = store.lock(&format!("srs-insecure-{k}"))?;
+        let present = list_srs(store)?.into_iter().find(|record| record.setup.insecure && record.k == k);
+        if let Some(record) = present {
+            return Ok(record);
+        }
+        let drawn = InsecureString::draw(k);
+        let _session = store.session()?;
+        let record = SrsRecord {
+            setup: KzgSetup::new(&drawn.s_g2, true),
+            k,
+            source: "drawn on this machine, insecure".into(),
+            source_sha256: None,
+            powers: store.put(ObjectKind::Srs, &drawn.g1)?,
+        };
+        keep(store, &kzg_name(record.id(), k), &[drawn.g1, drawn.lagrange].concat())?;
+        store.put_record(&record.id().to_string(), &record)?;
+        Ok(record)
+    }
+
+    /// Parameters of size `2^k` for the prover, from a string in the store.
+    ///
+    /// # Errors
+    /// When the string is absent or too short, or the store fails.
+    pub fn kzg(
+        &self,
+        id: SrsId,
+        k: u32,
+        progress: &dyn Progress,
+    ) -> Result<Arc<ParamsKZG<Bn256>>, ParamsError> {
+        check_size(k, MAX_K)?;
+        let mut memory = locked(&self.kzg);
+        if let Some(params) = memory.get(&(id, k)) {
+            return Ok(params.clone());
+        }
+        let params = Arc::new(step(progress, Phase::Parameters, || self.load_or_derive_kzg(id, k))?);
+        memory.insert((id, k), params.clone());
+        Ok(params)
+    }
+
+    fn load_or_derive_kzg(&self, id: SrsId, k: u32) -> Result<ParamsKZG<Bn256>, ParamsError> {
+        let (store, record) = (self.store()?, self.srs(id)?);
+        if record.k < k {
+            return Err(ParamsError::SrsTooSmall { id, expected: k, got: record.k });
+        }
+        let s_g2 = record.setup.secret_image().map_err(|_| ParamsError::unusable_second_group(k))?;
+        let name = kzg_name(id, k);
+        let _alone = store.lock(&format!("params-{name}"))?;
+        let bases = match cached_bases(store, &name, k)? {
+            Some(bases) => bases,
+            None => {
+                let bytes = store.get(ObjectKind::Srs, record.powers, (G1_LEN as u64) << record.k)?;
+                let powers = points(k, bytes.get(..G1_LEN << k).unwrap_or(&bytes), 1 << k)?;
+                drop(bytes);
+                let lagrange = group_fft::lagrange_basis(powers.iter().map(Into::into).collect(), k);
+                keep(store, &name, &[write_points(&powers), write_points(&lagrange)].concat())?;
+                Bases { powers, lagrange }
+            }
+        };
+        kzg::prover_params(k, bases, &s_g2).ok_or_else(|| ParamsError::unusable_second_group(k))
+    }
+}
+
+/// Both bases of size `2^k` from the store; `None` when they are not there or damaged.
+fn cached_bases(store: &Store, name: &str, k: u32) -> Result<Option<Bases>, ParamsError> {
+    let Some(cached) = store.record::<CachedParameters>(name)? else { return Ok(None) };
+    match store.get(ObjectKind::Parameters, cached.object, (2 * G1_LEN as u64) << k) {
+        Ok(bytes) => {
+            let mut powers = points(k, &bytes, 2 << k)?;
+            let lagrange = powers.split_off(1 << k);
+            Ok(Some(Bases { powers, lagrange }))
+        }
+        Err(error) if error.is_not_found() || error.is_damage() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn points(k: u32, bytes: &[u8], expected: usize) -> Result<Vec<G1Affine>, ParamsError> {
+    let malformed = |reason| ParamsError::Malformed { k, reason };
+    if bytes.len() != expected * G1_LEN {
+        return Err(malformed(format!("{} bytes, expected {}", bytes.len(), expected * G1_LEN)));
+    }
+    read_points(bytes).map_err(|index| malformed(format!("element {index} is no point of the curve")))
+}
+
+fn kzg_name(id: SrsId, k: u32) -> String {
+    format!("kzg-{id}-{k}")
+}

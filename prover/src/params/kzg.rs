@@ -1,0 +1,218 @@
+//! Powers of a secret in the exponent, for the KZG commitment scheme.
+//!
+//! A string is the sequence `G, sG, s^2 G, ...` with `H, sH` in the second group. It is named by [`SrsId`], the
+//! digest of `sH`: that point determines the secret and with it the whole sequence, so files of one ceremony have
+//! one id whatever their format and length.
+
+use std::{fmt, str::FromStr};
+
+use ff::Field;
+use halo2_proofs::{
+    SerdeFormat,
+    arithmetic::best_multiexp,
+    halo2curves::{
+        bn256::{Bn256, Fr, G1Affine, G2Affine, pairing},
+        group::{Curve, cofactor::CofactorGroup, prime::PrimeCurveAffine},
+        serde::SerdeObject,
+    },
+    poly::kzg::commitment::ParamsKZG,
+};
+use rand::rngs::OsRng;
+use rayon::prelude::*;
+
+use super::srs_file::SrsFileError;
+use crate::digest::{Digest, ParseDigestError};
+
+/// Bytes of an uncompressed point of the first group, coordinates in Montgomery form, little-endian.
+pub(crate) const G1_LEN: usize = 64;
+
+/// Bytes of an uncompressed point of the second group.
+pub(crate) const G2_LEN: usize = 128;
+
+/// Identity of a KZG string: sha256 over the secret's image in the second group.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub struct SrsId(pub Digest);
+
+impl SrsId {
+    /// The id of the string whose secret `s` gives `sH`, uncompressed, in Montgomery form.
+    pub(crate) fn of_bytes(s_g2: &[u8]) -> Self {
+        Self(Digest::of(&[b"lemma-srs-v1", s_g2].concat()))
+    }
+}
+
+impl fmt::Display for SrsId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for SrsId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SrsId({self})")
+    }
+}
+
+impl FromStr for SrsId {
+    type Err = ParseDigestError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+/// The powers of a string that are used, checked.
+#[derive(Debug)]
+pub(super) struct Powers {
+    /// `G, sG, ...`, a power of two of them.
+    pub(super) g1: Vec<G1Affine>,
+    /// `sH`.
+    pub(super) s_g2: G2Affine,
+}
+
+impl Powers {
+    /// Accepts the points only as powers of one secret over the standard generators.
+    ///
+    /// `r` random: `e(sum_i r^i g_(i+1), H) = e(sum_i r^i g_i, sH)` holds for another sequence with probability
+    /// below n/|F|.
+    pub(super) fn check(g1: Vec<G1Affine>, g2: G2Affine, s_g2: G2Affine) -> Result<Self, SrsFileError> {
+        if g1.first() != Some(&G1Affine::generator()) {
+            return Err(SrsFileError::Generator { group: 1 });
+        }
+        if g2 != G2Affine::generator() {
+            return Err(SrsFileError::Generator { group: 2 });
+        }
+        check_secret_image(&s_g2)?;
+        let mut scalars = vec![Fr::ONE; g1.len() - 1];
+        let challenge = Fr::random(OsRng);
+        for i in 1..scalars.len() {
+            scalars[i] = scalars[i - 1] * challenge;
+        }
+        let shifted = best_multiexp(&scalars, &g1[1..]).to_affine();
+        let straight = best_multiexp(&scalars, &g1[..scalars.len()]).to_affine();
+        if pairing(&shifted, &g2) != pairing(&straight, &s_g2) {
+            return Err(SrsFileError::Powers);
+        }
+        Ok(Self { g1, s_g2 })
+    }
+}
+
+/// `sH` must be in the right subgroup and `s` neither 0 nor 1.
+pub(super) fn check_secret_image(s_g2: &G2Affine) -> Result<(), SrsFileError> {
+    if !bool::from(s_g2.to_curve().is_torsion_free()) {
+        return Err(SrsFileError::Subgroup);
+    }
+    if bool::from(s_g2.is_identity()) || *s_g2 == G2Affine::generator() {
+        return Err(SrsFileError::TrivialSecret);
+    }
+    Ok(())
+}
+
+/// Reads consecutive uncompressed points; the index of the first that is none.
+pub(super) fn read_points(bytes: &[u8]) -> Result<Vec<G1Affine>, usize> {
+    let mut points = vec![G1Affine::default(); bytes.len() / G1_LEN];
+    points
+        .par_iter_mut()
+        .zip(bytes.par_chunks_exact(G1_LEN))
+        .enumerate()
+        .try_for_each(|(index, (point, bytes))| {
+            *point = G1Affine::from_raw_bytes(bytes).ok_or(index)?;
+            Ok(())
+        })
+        .map(|()| points)
+}
+
+/// Writes points as [`read_points`] reads them.
+pub(super) fn write_points(points: &[G1Affine]) -> Vec<u8> {
+    let mut bytes = vec![0; points.len() * G1_LEN];
+    points
+        .par_iter()
+        .zip(bytes.par_chunks_exact_mut(G1_LEN))
+        .for_each(|(point, bytes)| bytes.copy_from_slice(&point.to_raw_bytes()));
+    bytes
+}
+
+/// A parameter object that holds no string, to reach the library's constructor.
+fn without_powers(s_g2: &G2Affine) -> Option<ParamsKZG<Bn256>> {
+    // k = 0: one point in each basis.
+    let mut bytes = 0u32.to_le_bytes().to_vec();
+    for _ in 0..2 {
+        bytes.extend(G1Affine::generator().to_raw_bytes());
+    }
+    bytes.extend(G2Affine::generator().to_raw_bytes());
+    bytes.extend(s_g2.to_raw_bytes());
+    ParamsKZG::read_custom(&mut bytes.as_slice(), SerdeFormat::RawBytes).ok()
+}
+
+/// A string of one size in both bases.
+pub(super) struct Bases {
+    pub(super) powers: Vec<G1Affine>,
+    pub(super) lagrange: Vec<G1Affine>,
+}
+
+/// Parameters of size `2^k` for the prover.
+pub(super) fn prover_params(k: u32, bases: Bases, s_g2: &G2Affine) -> Option<ParamsKZG<Bn256>> {
+    let Bases { powers, lagrange } = bases;
+    Some(without_powers(s_g2)?.from_parts(k, powers, Some(lagrange), G2Affine::generator(), *s_g2))
+}
+
+/// All the verifier needs: the size, both generators and `sH`; no string.
+pub(crate) fn verifier_params(k: u32, s_g2: &G2Affine) -> Option<ParamsKZG<Bn256>> {
+    let bases = Bases { powers: vec![G1Affine::generator()], lagrange: Vec::new() };
+    prover_params(k, bases, s_g2)
+}
+
+/// A fresh string whose secret this process draws and forgets: worth nothing against whoever runs it.
+pub(super) struct InsecureString {
+    pub(super) g1: Vec<u8>,
+    pub(super) lagrange: Vec<u8>,
+    pub(super) s_g2: G2Affine,
+}
+
+impl InsecureString {
+    /// Draws a string of `2^k` powers.
+    pub(super) fn draw(k: u32) -> Self {
+        let params = ParamsKZG::<Bn256>::setup(k, OsRng);
+        let mut bytes = Vec::with_capacity(2 * (G1_LEN << k) + 2 * G2_LEN + 4);
+        params.write_custom(&mut bytes, SerdeFormat::RawBytes).expect("writing to memory does not fail");
+        let points = G1_LEN << k;
+        let s_g2 = params.s_g2();
+        drop(params);
+        bytes.truncate(4 + 2 * points);
+        let lagrange = bytes.split_off(4 + points);
+        bytes.drain(..4);
+        Self { g1: bytes, lagrange, s_g2 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use halo2_proofs::poly::commitment::{Params, ParamsProver};
+
+    use super::*;
+
+    #[test]
+    fn verifier_parameters_hold_no_string() {
+        let s_g2 = InsecureString::draw(3).s_g2;
+        let params = verifier_params(13, &s_g2).unwrap();
+        assert_eq!((params.k(), params.n(), params.get_g().len()), (13, 1 << 13, 1));
+        assert_eq!((params.g2(), params.s_g2()), (G2Affine::generator(), s_g2));
+    }
+
+    #[test]
+    fn insecure_string_is_a_string() {
+        let drawn = InsecureString::draw(4);
+        let g1 = read_points(&drawn.g1).unwrap();
+        assert_eq!(write_points(&g1), drawn.g1);
+        let powers = Powers::check(g1, G2Affine::generator(), drawn.s_g2).unwrap();
+        let basis = super::super::group_fft::lagrange_basis(powers.g1.iter().map(Into::into).collect(), 4);
+        assert_eq!(write_points(&basis), drawn.lagrange);
+        assert_ne!(InsecureString::draw(4).s_g2, drawn.s_g2);
+    }
+
+    #[test]
+    fn id_text_round_trip() {
+        let id = SrsId::of_bytes(&G2Affine::generator().to_raw_bytes());
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert!("x".parse::<SrsId>().is_err());
+    }
+}

@@ -1,0 +1,115 @@
+//! Which long step is running: reported by the library, rendered by the command line and the service.
+
+use std::{
+    fmt,
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+/// A step that can take longer than a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// Commitment parameters: from the cache, or derived.
+    Parameters,
+    /// Committing to the circuit's fixed columns.
+    VerifyingKey,
+    /// Polynomials of the fixed columns for the prover.
+    ProvingKey,
+    /// Reading keys from the store.
+    LoadKeys,
+    /// Computing all cells for one input.
+    Witness,
+    /// Making a proof.
+    Prove,
+    /// Checking the proof from its own bytes.
+    Verify,
+}
+
+impl Phase {
+    /// The step as a stable lower-case name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Parameters => "parameters",
+            Self::VerifyingKey => "verifying key",
+            Self::ProvingKey => "proving key",
+            Self::LoadKeys => "load keys",
+            Self::Witness => "witness",
+            Self::Prove => "prove",
+            Self::Verify => "verify",
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Receives the steps as they begin and end; steps may nest and always end in reverse order.
+pub trait Progress: Sync {
+    /// A step begins.
+    fn begin(&self, phase: Phase);
+
+    /// The step that began last is over, whether it succeeded or not.
+    fn end(&self, phase: Phase, elapsed: Duration);
+}
+
+/// Reports nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn begin(&self, _: Phase) {}
+
+    fn end(&self, _: Phase, _: Duration) {}
+}
+
+/// Remembers how long each finished step took.
+#[derive(Debug, Default)]
+pub struct Recorder(Mutex<Vec<(Phase, Duration)>>);
+
+impl Recorder {
+    /// The finished steps in the order they ended.
+    pub fn steps(&self) -> Vec<(Phase, Duration)> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    /// Wall-clock time of all steps of one kind.
+    pub fn total(&self, phase: Phase) -> Duration {
+        self.steps().into_iter().filter(|step| step.0 == phase).map(|step| step.1).sum()
+    }
+}
+
+impl Progress for Recorder {
+    fn begin(&self, _: Phase) {}
+
+    fn end(&self, phase: Phase, elapsed: Duration) {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push((phase, elapsed));
+    }
+}
+
+/// Runs one step between its two reports.
+pub(crate) fn step<T>(progress: &dyn Progress, phase: Phase, work: impl FnOnce() -> T) -> T {
+    progress.begin(phase);
+    let start = Instant::now();
+    let result = work();
+    progress.end(phase, start.elapsed());
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recorder_keeps_steps_in_the_order_they_end() {
+        let recorder = Recorder::default();
+        let answer = step(&recorder, Phase::Prove, || step(&recorder, Phase::Verify, || 7));
+        assert_eq!(answer, 7);
+        let phases: Vec<_> = recorder.steps().into_iter().map(|step| step.0).collect();
+        assert_eq!(phases, [Phase::Verify, Phase::Prove]);
+        assert!(recorder.total(Phase::Prove) >= recorder.total(Phase::Verify));
+        assert_eq!(recorder.total(Phase::Witness), Duration::ZERO);
+    }
+}

@@ -1,0 +1,115 @@
+//! Proving one inference.
+
+use halo2_proofs::plonk;
+use lemma_circuits::{
+    CompiledCircuit,
+    statement::{Context, Statement, StatementError},
+    witness::WitnessError,
+};
+
+use crate::{
+    artifact::{ArtifactError, ProofBundle},
+    env::{self, EnvError},
+    keys::ProvingKeys,
+    progress::{Phase, Progress, step},
+    proof_system,
+    verify::{Expect, VerifyError, verify},
+};
+
+/// Why there is no proof.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProveError {
+    /// The environment is unusable.
+    #[error(transparent)]
+    Environment(#[from] EnvError),
+    /// The inputs are not the model's.
+    #[error(transparent)]
+    Witness(#[from] WitnessError),
+    /// The keys are of another circuit than the compiled one.
+    #[error("the keys are not of this compiled circuit; make keys for it again")]
+    OtherCircuit,
+    /// The statement cannot be encoded.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// The proof library gave up.
+    #[error("cannot prove: {0}")]
+    Library(#[source] plonk::Error),
+    /// The bundle is too large.
+    #[error(transparent)]
+    Bundle(#[from] ArtifactError),
+    /// The finished proof does not verify, so it was thrown away: a fault of this machine or of Lemma.
+    #[error("the finished proof failed its own check and was thrown away: {0}")]
+    SelfCheck(#[source] VerifyError),
+}
+
+/// A proof that has passed its own check.
+#[derive(Clone, Debug)]
+pub struct Proven {
+    /// The bytes of the `.proof` file.
+    pub bundle: Vec<u8>,
+    /// What it proves, as decoded from those bytes.
+    pub statement: Statement,
+}
+
+/// Proves that the model of `circuit` maps `inputs` (one vector of integers per model input) to its outputs.
+///
+/// The proof is verified from its own bytes, by the function its receivers use, before it is returned.
+///
+/// # Errors
+/// When the inputs do not fit the model, the keys do not fit the circuit, or the self-check fails.
+pub fn prove(
+    keys: &ProvingKeys,
+    circuit: &CompiledCircuit,
+    inputs: &[Vec<i32>],
+    context: Context,
+    progress: &dyn Progress,
+) -> Result<Proven, ProveError> {
+    env::check()?;
+    let verifier = keys.verifier();
+    let same = circuit.model_id() == verifier.model_id()
+        && circuit.shape() == verifier.shape()
+        && circuit.scheme() == verifier.scheme();
+    if !same {
+        return Err(ProveError::OtherCircuit);
+    }
+    let assignment = step(progress, Phase::Witness, || circuit.assign(inputs))?;
+    let statement = Statement {
+        circuit: keys.circuit_id(),
+        context,
+        inputs: inputs.to_vec(),
+        outputs: assignment.outputs,
+    };
+    let public_inputs = statement.public_inputs(verifier.interface())?;
+    let proof = step(progress, Phase::Prove, || {
+        proof_system::prove(keys.commitment(), keys.library_key(), assignment.circuit, &public_inputs)
+    })
+    .map_err(ProveError::Library)?;
+    let bundle = ProofBundle {
+        circuit: keys.circuit_id(),
+        scheme: verifier.scheme(),
+        insecure_srs: verifier.insecure_srs(),
+        statement: statement.encode(verifier.interface())?,
+        proof,
+    }
+    .encode()?;
+    step(progress, Phase::Verify, || release(keys, bundle, statement))
+}
+
+/// Lets a bundle out only if its bytes prove the statement.
+fn release(keys: &ProvingKeys, bundle: Vec<u8>, statement: Statement) -> Result<Proven, ProveError> {
+    let expect = Expect {
+        circuit: keys.circuit_id(),
+        context: Some(statement.context.clone()),
+        // The caller chose the setup when it made the keys.
+        allow_insecure_srs: true,
+    };
+    match verify(&bundle, keys.verifier(), &expect) {
+        Ok(decoded) if decoded == statement => Ok(Proven { bundle, statement: decoded }),
+        Ok(_) => Err(ProveError::SelfCheck(VerifyError::Invalid)),
+        Err(error) => Err(ProveError::SelfCheck(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

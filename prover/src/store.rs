@@ -1,0 +1,256 @@
+//! A directory that keeps models, keys, parameters and records, safe under concurrent processes.
+//!
+//! ```text
+//! objects/<kind>/<sha256>   bytes, named by what they are
+//! records/<kind>/<name>     small enveloped records; they refer to objects by digest
+//! locks/<name>              advisory locks: `gc`, and one per long computation
+//! tmp/                      files being written
+//! ```
+//!
+//! Nothing is ever changed in place: a file is written in `tmp`, flushed to disk, and renamed, so a reader sees
+//! all of it or nothing, also after a crash. Objects are hashed again whenever they are read. Writers hold the
+//! `gc` lock shared and garbage collection holds it alone.
+
+mod collect;
+mod error;
+mod record;
+
+use std::{
+    env,
+    ffi::OsString,
+    fs::{self, File, OpenOptions},
+    io::{self, BufReader, BufWriter, Read, Seek, Write},
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest as _, Sha256};
+use tempfile::NamedTempFile;
+
+pub use collect::{Entry, GcReport};
+pub use error::StoreError;
+pub(crate) use record::{Record, RecordKind, References};
+
+use crate::digest::Digest;
+
+/// Environment variable that names the store's directory.
+pub const HOME_VARIABLE: &str = "LEMMA_HOME";
+
+/// What an object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ObjectKind {
+    /// An ONNX file.
+    Model,
+    /// A `.vk` file.
+    VerifyingKey,
+    /// A proving key.
+    ProvingKey,
+    /// Powers of a KZG string.
+    Srs,
+    /// Commitment parameters of one size.
+    Parameters,
+}
+
+impl ObjectKind {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Model, Self::VerifyingKey, Self::ProvingKey, Self::Srs, Self::Parameters];
+
+    /// Name of the kind, also of its directory.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::VerifyingKey => "vk",
+            Self::ProvingKey => "pk",
+            Self::Srs => "srs",
+            Self::Parameters => "params",
+        }
+    }
+}
+
+/// A store directory. Cheap to clone; all methods may be called from many threads and processes.
+#[derive(Clone, Debug)]
+pub struct Store {
+    root: PathBuf,
+}
+
+/// An advisory lock, released when dropped or when the process ends.
+#[derive(Debug)]
+#[must_use = "the lock is released when this is dropped"]
+pub struct StoreLock {
+    _file: File,
+}
+
+impl Store {
+    /// `LEMMA_HOME` if set and not empty, else `lemma` in the platform's directory for application data.
+    ///
+    /// # Errors
+    /// [`StoreError::NoHome`] when the platform names no such directory.
+    pub fn default_root() -> Result<PathBuf, StoreError> {
+        let data = directories::ProjectDirs::from("", "", "lemma");
+        root_of(env::var_os(HOME_VARIABLE), data.map(|directories| directories.data_dir().to_path_buf()))
+    }
+
+    /// Opens a store, making its directories if they are missing.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] when a directory cannot be made.
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        let store = Self { root: root.to_path_buf() };
+        for kind in ObjectKind::ALL {
+            store.make_directory(&store.objects(kind))?;
+        }
+        for kind in RecordKind::ALL {
+            store.make_directory(&store.records_of(kind))?;
+        }
+        store.make_directory(&store.root.join("locks"))?;
+        store.make_directory(&store.temporary())?;
+        Ok(store)
+    }
+
+    /// The directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn make_directory(&self, path: &Path) -> Result<(), StoreError> {
+        fs::create_dir_all(path).map_err(StoreError::io("create directory", path))
+    }
+
+    fn objects(&self, kind: ObjectKind) -> PathBuf {
+        self.root.join("objects").join(kind.as_str())
+    }
+
+    fn records_of(&self, kind: RecordKind) -> PathBuf {
+        self.root.join("records").join(kind.as_str())
+    }
+
+    fn temporary(&self) -> PathBuf {
+        self.root.join("tmp")
+    }
+
+    /// Where an object is or would be.
+    pub(crate) fn object_path(&self, kind: ObjectKind, digest: Digest) -> PathBuf {
+        self.objects(kind).join(digest.to_string())
+    }
+
+    /// Waits for the exclusive lock of a long computation, so that two processes do not both do it.
+    pub(crate) fn lock(&self, name: &str) -> Result<StoreLock, StoreError> {
+        self.lock_file(name, File::lock)
+    }
+
+    /// Held while objects and the records that refer to them are written.
+    pub(crate) fn session(&self) -> Result<StoreLock, StoreError> {
+        self.lock_file("gc", File::lock_shared)
+    }
+
+    fn lock_file(&self, name: &str, lock: fn(&File) -> io::Result<()>) -> Result<StoreLock, StoreError> {
+        let path = self.root.join("locks").join(name);
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(StoreError::io("open", &path))?;
+        lock(&file).map_err(StoreError::io("lock", &path))?;
+        Ok(StoreLock { _file: file })
+    }
+
+    /// Writes a file under its final name, durably and all at once.
+    fn publish(&self, file: NamedTempFile, path: &Path) -> Result<(), StoreError> {
+        file.as_file().sync_all().map_err(StoreError::io("flush", path))?;
+        file.persist(path).map_err(|error| StoreError::io("rename", path)(error.error))?;
+        let directory = path.parent().unwrap_or(&self.root);
+        // A rename is durable once its directory is.
+        File::open(directory)
+            .and_then(|directory| directory.sync_all())
+            .map_err(StoreError::io("flush", directory))
+    }
+
+    fn new_file(&self) -> Result<NamedTempFile, StoreError> {
+        let directory = self.temporary();
+        NamedTempFile::new_in(&directory).map_err(StoreError::io("create file in", &directory))
+    }
+
+    /// Keeps bytes under their digest.
+    pub(crate) fn put(&self, kind: ObjectKind, bytes: &[u8]) -> Result<Digest, StoreError> {
+        self.put_with(kind, |out| out.write_all(bytes)).map(|(digest, _)| digest)
+    }
+
+    /// Keeps what `write` writes, hashing on the way; the digest and the length in bytes.
+    pub(crate) fn put_with(
+        &self,
+        kind: ObjectKind,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(Digest, u64), StoreError> {
+        let _session = self.session()?;
+        let mut file = self.new_file()?;
+        let path = file.path().to_path_buf();
+        let mut hashing = HashingWriter { out: file.as_file_mut(), hash: Sha256::new(), length: 0 };
+        let mut out = BufWriter::with_capacity(1 << 20, &mut hashing);
+        write(&mut out).and_then(|()| out.flush()).map_err(StoreError::io("write", &path))?;
+        drop(out);
+        let (digest, length) = (Digest(hashing.hash.finalize().into()), hashing.length);
+        self.publish(file, &self.object_path(kind, digest))?;
+        Ok((digest, length))
+    }
+
+    /// The bytes of an object of at most `limit` bytes, its digest checked.
+    pub(crate) fn get(&self, kind: ObjectKind, digest: Digest, limit: u64) -> Result<Vec<u8>, StoreError> {
+        let path = self.object_path(kind, digest);
+        let file = File::open(&path).map_err(StoreError::io("open", &path))?;
+        let got = file.metadata().map_err(StoreError::io("inspect", &path))?.len();
+        if got > limit {
+            return Err(StoreError::TooLarge { path, limit, got });
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(got).unwrap_or_default());
+        file.take(limit).read_to_end(&mut bytes).map_err(StoreError::io("read", &path))?;
+        match Digest::of(&bytes) {
+            same if same == digest => Ok(bytes),
+            got => Err(StoreError::Damaged { path, expected: digest, got }),
+        }
+    }
+
+    /// An object as a stream from its beginning and its length, after its digest has been checked in a first
+    /// pass: for objects too large to hold twice.
+    pub(crate) fn open_checked(
+        &self,
+        kind: ObjectKind,
+        digest: Digest,
+    ) -> Result<(BufReader<File>, u64), StoreError> {
+        let path = self.object_path(kind, digest);
+        let mut file = File::open(&path).map_err(StoreError::io("open", &path))?;
+        let mut hash = Sha256::new();
+        let length = io::copy(&mut file, &mut hash).map_err(StoreError::io("read", &path))?;
+        let got = Digest(hash.finalize().into());
+        if got != digest {
+            return Err(StoreError::Damaged { path, expected: digest, got });
+        }
+        file.rewind().map_err(StoreError::io("read", &path))?;
+        Ok((BufReader::with_capacity(1 << 20, file), length))
+    }
+}
+
+fn root_of(variable: Option<OsString>, data: Option<PathBuf>) -> Result<PathBuf, StoreError> {
+    variable.filter(|home| !home.is_empty()).map(PathBuf::from).or(data).ok_or(StoreError::NoHome)
+}
+
+struct HashingWriter<W> {
+    out: W,
+    hash: Sha256,
+    length: u64,
+}
+
+impl<W: Write> Write for HashingWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        self.length += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests;
