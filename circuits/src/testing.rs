@@ -24,6 +24,7 @@ pub mod replay;
 pub mod structure;
 pub mod subject;
 pub mod system;
+pub mod tables;
 pub mod tangent;
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::FromUniformBytes};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use lemma_circuits::testing::{
     commitment::{Violation, violations},
-    networks, structure,
+    networks, structure, tables,
 };
 
 #[test]
@@ -32,5 +32,14 @@ fn every_identity_is_about_cells_committed_before_its_challenges() {
             assert!(noticed.iter().any(is_it), "{}: late {role:?} column {column}", tiny.name);
             assert!(noticed.iter().all(is_it), "{}: {noticed:?}", tiny.name);
         }
+    }
+}
+
+#[test]
+fn the_tables_hold_exactly_what_may_be_looked_up() {
+    for tiny in networks::all() {
+        let (expected, reachable) = (tables::expected(&tiny.subject), tables::reachable(&tiny.subject));
+        assert_eq!(reachable, expected, "{}", tiny.name);
+        println!("{}: {} entries", tiny.name, expected.len());
     }
 }

@@ -1,85 +1,71 @@
 //! Deliberately broken circuits: the harness must notice each.
 
-use halo2_proofs::{
-    halo2curves::{bn256::Fr, ff::Field},
-    plonk::Expression,
-};
+use halo2_proofs::plonk::ConstraintSystem;
 
 use super::{
     elimination::derive,
     grid::{Cell, Grid},
     subject::Subject,
-    system::{Constraint, System},
+    system::System,
 };
 use crate::{
-    chip::{Slot, Terms},
-    circuit::lanes,
+    chip::lane::LaneChip,
+    circuit::{configure_lanes, lanes},
     plan::integer,
     witness::Witness,
 };
 
-/// The system in which no lookup reads this advice column: its slots look up 0 in its place.
-#[must_use]
-pub fn without_lookup_of(system: &System, column: usize) -> System {
-    let mut out = system.clone();
-    for constraint in &mut out.constraints {
-        if constraint.name == "lookup helper" {
-            *constraint = Constraint::new(&constraint.name, with_zero(&constraint.expression, column));
-        }
-    }
-    out
+/// A circuit in which one lookup ignores its last value and looks up 0 in its place.
+#[derive(Clone, Debug)]
+pub struct BlindLookup<'a> {
+    subject: &'a Subject,
+    lanes: Vec<LaneChip>,
+    /// The constraints.
+    pub system: System,
+    /// The advice columns of the value that is ignored.
+    pub columns: Vec<usize>,
 }
 
-/// The expression with 0 in place of an advice column.
-fn with_zero(expression: &Expression<Fr>, column: usize) -> Expression<Fr> {
-    expression.evaluate(
-        &Expression::Constant,
-        &Expression::Selector,
-        &Expression::Fixed,
-        &|query| {
-            if query.column_index() == column {
-                Expression::Constant(Fr::ZERO)
-            } else {
-                Expression::Advice(query)
+impl<'a> BlindLookup<'a> {
+    /// One circuit for each lookup of a limb or of an excess. The lookup of a threshold has no entry with a
+    /// value left out, so no witness would satisfy a circuit without it.
+    pub fn all(subject: &'a Subject) -> Vec<Self> {
+        let plan = subject.compiled.plan();
+        let honest = lanes(&plan.columns, &plan.shape);
+        let mut out = Vec::new();
+        for (lane, chip) in honest.iter().enumerate() {
+            for (slot, values) in chip.slots.iter().map(|slot| &slot.values).enumerate() {
+                let last = values.iter().rposition(|terms| !terms.0.is_empty());
+                let Some(value) = last.filter(|value| *value < 2) else { continue };
+                let mut lanes = honest.clone();
+                let blinded = std::mem::take(&mut lanes[lane].slots[slot].values[value]);
+                let mut constraints = ConstraintSystem::default();
+                configure_lanes(&mut constraints, &plan.shape, lanes.clone());
+                let columns = blinded.0.iter().map(|(column, _)| *column).collect();
+                out.push(Self { subject, lanes, system: System::of(&constraints), columns });
             }
-        },
-        &Expression::Instance,
-        &Expression::Challenge,
-        &|a| -a,
-        &|a, b| a + b,
-        &|a, b| a * b,
-        &|a, scalar| a * scalar,
-    )
-}
-
-/// The grid of an honest inference of [`without_lookup_of`]: multiplicities count the remaining lookups, and
-/// the derived cells follow from the constraints.
-///
-/// # Panics
-/// If the inputs are not integers of the model's inputs.
-pub fn grid_without_lookup_of(
-    subject: &Subject,
-    system: &System,
-    column: usize,
-    inputs: &[Vec<i32>],
-    draw: u64,
-) -> Grid {
-    let plan = subject.compiled.plan();
-    let without =
-        |terms: &Terms| Terms(terms.0.iter().filter(|(each, _)| *each != column).copied().collect());
-    let slots: Vec<Slot> = lanes(&plan.columns, &plan.shape)
-        .into_iter()
-        .flat_map(|lane| lane.slots)
-        .map(|slot| Slot { values: [0, 1, 2].map(|index| without(&slot.values[index])), ..slot })
-        .collect();
-    let mut witness = Witness::new(subject.compiled.model(), plan, inputs).expect("inputs of the model");
-    witness.count_lookups(plan, &slots);
-    let mut grid = subject.grid(inputs, draw);
-    for &multiplicity in &plan.columns.multiplicities {
-        for (row, value) in witness.columns[multiplicity].iter().enumerate() {
-            grid.set(Cell::advice(multiplicity, row), integer((*value).into()));
         }
+        out
     }
-    derive(system, &mut grid, |cell| subject.is_derived(cell));
-    grid
+
+    /// The grid of an honest inference: multiplicities count the remaining lookups, and the derived cells
+    /// follow from the constraints.
+    ///
+    /// # Panics
+    /// If the inputs are not integers of the model's inputs.
+    pub fn grid(&self, inputs: &[Vec<i32>], draw: u64) -> Grid {
+        let compiled = &self.subject.compiled;
+        let plan = compiled.plan();
+        let slots: Vec<_> = self.lanes.iter().flat_map(|lane| lane.slots.clone()).collect();
+        let mut witness = Witness::new(compiled.model(), plan, inputs).expect("inputs of the model");
+        witness.count_lookups(plan, &slots);
+        let mut grid = self.subject.grid(inputs, draw);
+        for &multiplicity in &plan.columns.multiplicities {
+            for (row, value) in witness.columns[multiplicity].iter().enumerate() {
+                grid.set(Cell::advice(multiplicity, row), integer((*value).into()));
+            }
+        }
+        derive(&self.system, &mut grid, |cell| self.subject.is_derived(cell));
+        grid
+    }
 }

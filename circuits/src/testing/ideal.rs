@@ -4,7 +4,8 @@
 //! - lookups: for every tuple that is looked up, per component, the movements of all cells that look it up sum
 //!   to 0; no multiplicity moves;
 //! - layers: for every group g of channels, `sum_b B^b (delta value_b - m_b sum_j W_bj delta x_j) = 0`;
-//! - statement: for every packed public input, `sum_j 256^j delta value_j = 2^s delta instance`.
+//! - statement: for every packed public input, `sum_j 256^j delta value_j = 2^s delta instance`;
+//! - outputs: a statement byte and the activation it repeats move alike.
 //!
 //! That a group gives one equation and not one per channel is no gap: the channels are apart by size, see
 //! `plan::packing`, which no derivative sees.
@@ -25,17 +26,27 @@ use crate::{
     chip::{Terms, lane::LaneChip},
     circuit::lanes,
     ir::Op,
-    plan::{Form as Requantization, Plan, Spot, Use, integer},
+    plan::{Form as Requantization, Plan, Spot, Step, Use, integer},
     statement::{HEADER_INSTANCES, LANES_PER_INSTANCE},
 };
 
 /// All predicted equations at a grid of an honest witness.
 pub fn forms(subject: &Subject, grid: &Grid) -> Vec<Form> {
     let plan = subject.compiled.plan();
+    let mut out = lookups(plan, &lanes(&plan.columns, &plan.shape), grid);
+    out.extend(forms_without_lookups(subject, grid));
+    out
+}
+
+/// The predicted equations that are none of the lookup argument's.
+pub fn forms_without_lookups(subject: &Subject, grid: &Grid) -> Vec<Form> {
+    let plan = subject.compiled.plan();
     let lanes = lanes(&plan.columns, &plan.shape);
-    let mut out = lookups(plan, &lanes, grid);
-    out.extend(layers(subject, &lanes));
+    let mut out = layers(subject, &lanes);
     out.extend(statement(plan, &lanes));
+    let is_hint = |cell: &Cell| subject.roles[cell.column].is_hint();
+    let copies = grid.copies.iter().filter(|pair| pair.iter().all(is_hint));
+    out.extend(copies.map(|[from, to]| vec![(*from, Fr::ONE), (*to, -Fr::ONE)]));
     out
 }
 
@@ -109,7 +120,7 @@ fn statement(plan: &Plan, lanes: &[LaneChip]) -> Vec<Form> {
                 form.extend(scaled(terms, position, power));
             }
             power *= Fr::from(256);
-            let begins = matches!(rows[position].step, crate::plan::Step::Start);
+            let begins = matches!(rows[position].step, Step::Start);
             assert!(matches!(rows[position].content, Use::Byte { .. }), "a chunk holds bytes");
             if begins {
                 break;

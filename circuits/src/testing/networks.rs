@@ -64,7 +64,7 @@ const MIXED_LAYERS: [Layer; 2] = [
 fn weights(count: usize, seed: usize) -> Vec<i16> {
     let weight = |index: usize| {
         let magnitude = 1 + (index * 7 + seed * 5) % 3;
-        let sign = if (index * index + index / 2 + seed) % 3 == 0 { -1 } else { 1 };
+        let sign = if (index * index + index / 2 + seed).is_multiple_of(3) { -1 } else { 1 };
         sign * i16::try_from(magnitude).expect("at most 3")
     };
     (0..count).map(weight).collect()
