@@ -1,0 +1,3 @@
+//! The `lemma-server` command.
+
+fn main() {}
