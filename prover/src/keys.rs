@@ -155,6 +155,11 @@ impl Keyring {
         Self { parameters: Parameters::new(store.clone()), store }
     }
 
+    /// Keys in this store, with commitment parameters that are cached elsewhere.
+    pub fn with_parameters(store: Store, parameters: Parameters) -> Self {
+        Self { store, parameters }
+    }
+
     /// The store.
     pub fn store(&self) -> &Store {
         &self.store

@@ -15,6 +15,7 @@ pub mod artifact;
 pub mod digest;
 pub mod env;
 pub mod envelope;
+pub mod inputs;
 pub mod keys;
 pub mod measure;
 pub mod params;

@@ -14,7 +14,7 @@ use super::proto::{
 use crate::ir::Elem;
 
 /// The opsets of the default domain in which every supported operator has the meaning that is implemented.
-const ONNX_OPSETS: (i64, i64) = (10, 25);
+const ONNX_OPSETS: (i64, i64) = (10, 26);
 const MICROSOFT_OPSETS: (i64, i64) = (1, 1);
 
 /// A failure and the node it lies in.

@@ -86,22 +86,11 @@ pub(super) fn add(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportError
     let (layer, clamp, bias, bias_index) = match sides {
         [Value::Linear { layer, clamp }, bias] => (layer, clamp, bias, 1),
         [bias, Value::Linear { layer, clamp }] => (layer, clamp, bias, 0),
-        [left, _] => {
-            return Err(call.wrong_form(
-                0,
-                "left addend",
-                left,
-                "the result of a MatMul to which a bias is added",
-            ));
-        }
+        [left, _] => return Err(ImportErrorKind::Addend { name: call.name(0), found: left.describe() }),
     };
     if layer.bias.is_some() || *clamp != FloatClamp::NONE {
-        return Err(ImportErrorKind::InputForm {
-            role: "addend",
-            name: call.name(1 - bias_index),
-            found: "a layer with a bias, Relu or Clip already",
-            expected: "the result of a MatMul without bias",
-        });
+        let found = "the float32 result of a layer with bias, Relu or Clip";
+        return Err(ImportErrorKind::Addend { name: call.name(1 - bias_index), found });
     }
     let bias = dequantized_bias(call, bias_index, bias, layer)?;
     let layer = Linear { bias: Some(bias), ..(**layer).clone() };
