@@ -17,6 +17,7 @@
 
 mod event;
 mod failure;
+pub(crate) mod hexadecimal;
 mod id;
 mod life;
 #[cfg(test)]

@@ -8,6 +8,8 @@ use lemma_prover::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::hexadecimal;
+
 /// Which queued jobs go first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -85,9 +87,10 @@ impl Setup {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProofWork {
     /// The circuit.
+    #[serde(with = "hexadecimal::circuit_id")]
     pub circuit: CircuitId,
     /// The caller's context, at most 32 bytes.
-    #[serde(with = "hex::serde")]
+    #[serde(with = "hexadecimal::bytes")]
     pub context: Vec<u8>,
 }
 
@@ -95,6 +98,7 @@ pub struct ProofWork {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CircuitWork {
     /// sha256 of the ONNX file.
+    #[serde(with = "hexadecimal::digest")]
     pub model: Digest,
     /// Commitment scheme and parameters.
     pub setup: Setup,
@@ -147,6 +151,7 @@ pub enum Outcome {
     /// A proof bundle, verified from its bytes.
     Proof {
         /// sha256 of the bundle; its name among the blobs.
+        #[serde(with = "hexadecimal::digest")]
         bundle: Digest,
         /// Length of the bundle in bytes.
         bytes: u64,
@@ -154,6 +159,7 @@ pub enum Outcome {
     /// A circuit with its keys in the store.
     Circuit {
         /// Its id.
+        #[serde(with = "hexadecimal::circuit_id")]
         circuit: CircuitId,
     },
 }
@@ -162,6 +168,7 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CircuitFacts {
     /// Its id.
+    #[serde(with = "hexadecimal::circuit_id")]
     pub circuit: CircuitId,
     /// sha256 of the quantized model, in hexadecimal digits.
     pub model_id: String,
@@ -186,6 +193,7 @@ pub struct CircuitFacts {
     /// Length of a proof in bytes.
     pub proof_bytes: u64,
     /// sha256 of the `.vk` file.
+    #[serde(with = "hexadecimal::digest")]
     pub vk: Digest,
     /// Length of the `.vk` file in bytes.
     pub vk_bytes: u64,
