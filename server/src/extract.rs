@@ -7,6 +7,6 @@ mod body;
 mod header;
 mod parameter;
 
-pub use body::{BodyBudget, BytesBody, JsonBody};
-pub use header::{IdempotencyKey, MAX_WAIT, Preferences, context_of};
-pub use parameter::{PathId, Query};
+pub(crate) use body::{BodyBudget, BytesBody, JsonBody};
+pub(crate) use header::{IdempotencyKey, MAX_WAIT, Preferences, context_of};
+pub(crate) use parameter::{PathId, Query};

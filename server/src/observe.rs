@@ -48,7 +48,7 @@ pub(crate) fn request_urn() -> String {
 }
 
 /// Names a request, logs it and counts it.
-pub async fn request(request: Request, next: Next) -> Response {
+pub(crate) async fn request(request: Request, next: Next) -> Response {
     let id = request_id(&request);
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = route.unwrap_or_else(|| "unknown".to_owned());

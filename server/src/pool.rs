@@ -27,7 +27,7 @@ struct TaskPanicked {
 
 /// Threads for one kind of work.
 #[derive(Clone)]
-pub struct Pool {
+pub(crate) struct Pool {
     name: &'static str,
     threads: Arc<ThreadPool>,
     places: Arc<Semaphore>,
@@ -44,7 +44,7 @@ impl Pool {
     ///
     /// # Errors
     /// When the system gives no threads.
-    pub fn new(name: &'static str, threads: usize) -> Result<Self, ThreadPoolBuildError> {
+    pub(crate) fn new(name: &'static str, threads: usize) -> Result<Self, ThreadPoolBuildError> {
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(move |index| format!("{name}-{index}"))
@@ -57,7 +57,7 @@ impl Pool {
     ///
     /// # Errors
     /// [`ProblemType::Busy`] when all places are taken, [`ProblemType::Internal`] when the task panics.
-    pub async fn run<T, F>(&self, task: F) -> Result<T, Problem>
+    pub(crate) async fn run<T, F>(&self, task: F) -> Result<T, Problem>
     where
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,

@@ -19,7 +19,7 @@ const GRAIN: u64 = 1 << 10;
 
 /// How large bodies may be, how long they may take, and how much of them may be in memory at once.
 #[derive(Clone, Debug)]
-pub struct BodyBudget {
+pub(crate) struct BodyBudget {
     memory: Arc<Semaphore>,
     json_limit: u64,
     file_limit: u64,
@@ -29,7 +29,7 @@ pub struct BodyBudget {
 impl BodyBudget {
     /// JSON bodies of at most `json_limit` bytes and files of at most `file_limit`, `memory` bytes of all of them
     /// together, each of them arriving within `timeout`. One body of either kind always fits an idle budget.
-    pub fn new(json_limit: u64, file_limit: u64, memory: u64, timeout: Duration) -> Self {
+    pub(crate) fn new(json_limit: u64, file_limit: u64, memory: u64, timeout: Duration) -> Self {
         let grains = memory.max(json_limit).max(file_limit).div_ceil(GRAIN);
         let permits = usize::try_from(grains).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         Self { memory: Arc::new(Semaphore::new(permits)), json_limit, file_limit, timeout }
@@ -97,11 +97,11 @@ fn wrong_media_type(got: &str, expected: &str) -> Problem {
 
 /// A JSON body.
 #[derive(Debug)]
-pub struct JsonBody<T> {
+pub(crate) struct JsonBody<T> {
     /// What it says.
-    pub value: T,
+    pub(crate) value: T,
     /// Its bytes, which are what an idempotency key stands for.
-    pub bytes: Bytes,
+    pub(crate) bytes: Bytes,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -138,9 +138,9 @@ fn refused_json(error: &serde_json::Error) -> Problem {
 
 /// A body of plain bytes.
 #[derive(Debug)]
-pub struct BytesBody {
+pub(crate) struct BytesBody {
     /// The bytes.
-    pub bytes: Bytes,
+    pub(crate) bytes: Bytes,
     _permit: OwnedSemaphorePermit,
 }
 

@@ -11,14 +11,14 @@ use lemma_circuits::statement::Context;
 use crate::problem::{Problem, ProblemType};
 
 /// Longest time a response is held back, whatever the caller prefers: proxies give up at 60 s.
-pub const MAX_WAIT: Duration = Duration::from_secs(60);
+pub(crate) const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// Longest idempotency key in characters.
 const MAX_KEY: usize = 255;
 
 /// `Idempotency-Key`: the caller's name for a request it may send again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IdempotencyKey(pub Option<String>);
+pub(crate) struct IdempotencyKey(pub(crate) Option<String>);
 
 impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     type Rejection = Problem;
@@ -46,9 +46,9 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 
 /// `Prefer` of RFC 7240. Preferences that are not known or make no sense are ignored, as it demands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Preferences {
+pub(crate) struct Preferences {
     /// `wait=N`: how long the caller would wait for the result itself.
-    pub wait: Option<Duration>,
+    pub(crate) wait: Option<Duration>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Preferences {
@@ -67,7 +67,7 @@ impl Preferences {
     }
 
     /// `Preference-Applied`, if the response was held back.
-    pub fn applied(self) -> Option<(HeaderName, HeaderValue)> {
+    pub(crate) fn applied(self) -> Option<(HeaderName, HeaderValue)> {
         let value = HeaderValue::try_from(format!("wait={}", self.wait?.as_secs())).ok()?;
         Some((HeaderName::from_static("preference-applied"), value))
     }
@@ -83,7 +83,7 @@ fn wait_seconds(preference: &str) -> Option<u64> {
 ///
 /// # Errors
 /// A [`Problem`] of this kind when they are no bytes, or too many.
-pub fn context_of(hexadecimal: Option<&str>, kind: ProblemType) -> Result<Option<Context>, Problem> {
+pub(crate) fn context_of(hexadecimal: Option<&str>, kind: ProblemType) -> Result<Option<Context>, Problem> {
     let decode = |digits: &str| {
         let bytes = hex::decode(digits).map_err(|error| {
             Problem::new(kind, format!("context is not bytes in hexadecimal digits: {error}"))

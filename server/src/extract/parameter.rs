@@ -12,7 +12,7 @@ use crate::problem::{Problem, ProblemType};
 
 /// The id in a path; `None` when it cannot be the id of anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PathId<T>(pub Option<T>);
+pub(crate) struct PathId<T>(pub(crate) Option<T>);
 
 impl<S, T> FromRequestParts<S> for PathId<T>
 where
@@ -32,7 +32,7 @@ where
 
 /// The query, every parameter of which must be known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Query<T>(pub T);
+pub(crate) struct Query<T>(pub(crate) T);
 
 impl<S, T> FromRequestParts<S> for Query<T>
 where

@@ -28,7 +28,7 @@ const MAX_TAG: usize = 64;
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub struct Upload {
+pub(crate) struct Upload {
     /// `name:tag` that is to point at the model from now on.
     #[param(pattern = "^[a-z0-9][a-z0-9._-]{0,63}:[a-z0-9][a-z0-9._-]{0,63}$", example = "digits:latest")]
     tag: Option<String>,

@@ -15,7 +15,7 @@ pub(super) const MAX_LIMIT: u32 = 100;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub struct Page {
+pub(crate) struct Page {
     /// Most entries, 20 if absent.
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,

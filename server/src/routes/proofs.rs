@@ -69,7 +69,7 @@ pub(super) async fn request(
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub struct Filter {
+pub(crate) struct Filter {
     /// In this state.
     #[param(inline)]
     status: Option<Status>,

@@ -22,7 +22,7 @@ use crate::{
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub struct Demand {
+pub(crate) struct Demand {
     /// The circuit it must be for. This is the caller's own knowledge, never taken from the proof.
     #[param(pattern = "^[0-9a-f]{64}$")]
     circuit: String,
