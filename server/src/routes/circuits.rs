@@ -70,7 +70,11 @@ pub(super) async fn build(
     };
     let job = submission::submit(&app, job, preferences).await?;
     let build = Build::new(&job).ok_or_else(|| submission::other_kind(&job))?;
-    Ok(links::accepted(&build.href.clone(), job.state().is_terminal(), preferences, build))
+    let location = match &build.circuit {
+        Some(circuit) => format!("/v1/circuits/{circuit}"),
+        None => build.href.clone(),
+    };
+    Ok(links::accepted(&location, job.state().is_terminal(), preferences, build))
 }
 
 /// The answer for a circuit that is there: the build that made it.
