@@ -10,8 +10,7 @@
 //!         dispatch -> worker -> child process with the prover
 //! ```
 //!
-//! Only [`wire`] and [`problem`] know the JSON, only [`records`] knows SQL, only [`routes`](app) and what it stands on
-//! know HTTP.
+//! Only [`wire`] and [`problem`] know the JSON, only [`records`] knows SQL, and nothing below [`service`] knows HTTP.
 
 pub mod blobs;
 pub mod config;

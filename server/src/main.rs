@@ -1,6 +1,9 @@
 //! The `lemma-server` command.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 use lemma_server::{
@@ -78,6 +81,9 @@ fn serve(settings: Settings) -> Result<(), String> {
 
 fn print_document() -> Result<(), String> {
     let document = openapi::document().to_pretty_json().map_err(|error| error.to_string())?;
-    println!("{document}");
-    Ok(())
+    match writeln!(io::stdout(), "{document}") {
+        // A reader that has gone away has what it wanted.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(|error| format!("standard output: {error}")),
+    }
 }

@@ -1,8 +1,10 @@
 //! The service's OpenAPI document.
 
+mod links;
+
 use utoipa::{
     OpenApi as _, ToSchema,
-    openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder, path::Operation},
+    openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder, path::Operation},
 };
 
 use crate::{
@@ -45,24 +47,36 @@ pub fn document() -> OpenApi {
     routes::document()
 }
 
-/// Adds to every operation what every operation can answer: any error is a problem.
+/// Adds what is the same everywhere: error responses are problems, any operation can answer with one, and ids lead
+/// to further operations.
 pub(crate) fn finish(mut document: OpenApi) -> OpenApi {
     for item in document.paths.paths.values_mut() {
-        let operations: [&mut Option<Operation>; 3] = [&mut item.get, &mut item.post, &mut item.delete];
-        for operation in operations.into_iter().flatten() {
-            operation.responses.responses.insert("default".to_owned(), RefOr::T(any_problem()));
+        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+            describe_problems(operation);
+            links::add(operation);
         }
     }
     document
 }
 
-fn any_problem() -> Response {
-    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-    ResponseBuilder::new().description("Any other problem").content(MEDIA_TYPE, content).build()
+fn describe_problems(operation: &mut Operation) {
+    let responses = &mut operation.responses.responses;
+    let any = ResponseBuilder::new().description("Any other problem").build();
+    responses.insert("default".to_owned(), RefOr::T(any));
+    for (status, response) in responses {
+        if let (RefOr::T(response), true) = (response, status.starts_with(['4', '5', 'd'])) {
+            let schema = Some(Ref::from_schema_name("Problem"));
+            response
+                .content
+                .insert(MEDIA_TYPE.to_owned(), RefOr::T(ContentBuilder::new().schema(schema).build()));
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use serde_json::Value;
 
     use super::*;
@@ -71,7 +85,7 @@ mod tests {
     fn every_reference_leads_somewhere() {
         let document = serde_json::to_value(document()).unwrap();
         let mut references = Vec::new();
-        collect(&document, &mut references);
+        collect(&document, "$ref", &mut references);
         assert!(references.len() > 20);
         for reference in references {
             let pointer = reference.strip_prefix('#').unwrap();
@@ -79,19 +93,36 @@ mod tests {
         }
     }
 
-    fn collect(value: &Value, references: &mut Vec<String>) {
+    fn collect(value: &Value, key: &str, found: &mut Vec<String>) {
         match value {
             Value::Object(members) => {
                 for (name, member) in members {
                     match member {
-                        Value::String(target) if name == "$ref" => references.push(target.clone()),
-                        member => collect(member, references),
+                        Value::String(text) if name == key => found.push(text.clone()),
+                        member => collect(member, key, found),
                     }
                 }
             }
-            Value::Array(members) => members.iter().for_each(|member| collect(member, references)),
+            Value::Array(members) => members.iter().for_each(|member| collect(member, key, found)),
             _ => {}
         }
+    }
+
+    #[test]
+    fn operations_have_names_of_their_own() {
+        let document = serde_json::to_value(document()).unwrap();
+        let mut names = BTreeSet::new();
+        for item in document["paths"].as_object().unwrap().values() {
+            for operation in item.as_object().unwrap().values() {
+                let name = operation["operationId"].as_str().unwrap();
+                assert!(names.insert(name.to_owned()), "{name} is not unique");
+                assert!(!operation["summary"].as_str().unwrap().is_empty(), "{name}");
+            }
+        }
+        let mut linked = Vec::new();
+        collect(&document, "operationId", &mut linked);
+        assert!(linked.iter().all(|name| names.contains(name)), "{linked:?}");
+        assert!(linked.len() > names.len(), "links repeat the names of operations");
     }
 
     #[test]

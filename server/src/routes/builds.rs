@@ -6,17 +6,17 @@ use super::submission;
 use crate::{
     extract::PathId,
     jobs::{Job, JobId, WorkKind},
-    problem::{Problem, ProblemDetails, ProblemType},
+    problem::{Problem, ProblemType},
     state::App,
     wire::Build,
 };
 
 /// One build
-#[utoipa::path(get, path = "/v1/builds/{id}", tag = "circuits",
+#[utoipa::path(get, path = "/v1/builds/{id}", operation_id = "get_build", tag = "circuits",
     params(("id" = String, Path, description = "Id of the build", pattern = "^[0-9A-HJKMNP-TV-Z]{26}$")),
     responses(
         (status = 200, description = "The build", body = Build),
-        (status = 404, description = "There is no such build", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such build"),
     )
 )]
 pub(super) async fn show(State(app): State<App>, PathId(id): PathId<JobId>) -> Result<Json<Build>, Problem> {
@@ -26,11 +26,11 @@ pub(super) async fn show(State(app): State<App>, PathId(id): PathId<JobId>) -> R
 /// Cancel a build
 ///
 /// A build that has ended stays as it is.
-#[utoipa::path(post, path = "/v1/builds/{id}/cancel", tag = "circuits",
+#[utoipa::path(post, path = "/v1/builds/{id}/cancel", operation_id = "cancel_build", tag = "circuits",
     params(("id" = String, Path, description = "Id of the build", pattern = "^[0-9A-HJKMNP-TV-Z]{26}$")),
     responses(
         (status = 200, description = "The build, which has ended", body = Build),
-        (status = 404, description = "There is no such build", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such build"),
     )
 )]
 pub(super) async fn cancel(

@@ -15,7 +15,7 @@ use crate::{
     jobs::{CircuitWork, Priority, Setup, Work},
     networks,
     openapi::File,
-    problem::{Problem, ProblemDetails, ProblemType},
+    problem::{Problem, ProblemType},
     records::{CircuitEntry, ModelRecord},
     service::NewJob,
     state::App,
@@ -26,21 +26,37 @@ use crate::{
 ///
 /// Compiles a model and makes its keys. Answers 200 when the circuit is ready, else 202 with a build to follow; with
 /// `Prefer: wait=N` the answer is held back until the build has ended, at most N seconds.
-#[utoipa::path(post, path = "/v1/circuits", tag = "circuits",
+#[utoipa::path(post, path = "/v1/circuits", operation_id = "build_circuit", tag = "circuits",
     params(
-        ("Prefer" = Option<String>, Header, description = "`wait=N`: wait for the build, at most 60 s", example = "wait=30"),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", description = "Makes repeating the request harmless"),
+        (
+            "Prefer" = Option<String>, Header, description = "`wait=N`: wait for the build, at most 60 s",
+            example = "wait=30",
+        ),
+        (
+            "Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+            pattern = "^[!-~]+$", description = "Makes repeating the request harmless",
+        ),
     ),
     request_body = BuildRequest,
     responses(
-        (status = 202, description = "The build has not ended", body = Build, headers(("Location" = String, description = "The build"))),
-        (status = 200, description = "The circuit was there, or the build has ended while the answer was held back", body = Build, headers(("Location" = String, description = "The circuit or the build"))),
-        (status = 400, description = "The body is not JSON", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such model", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 413, description = "The body or the circuit is too large", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 415, description = "The body is no JSON", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, description = "The request or the setup makes no sense, or the key was used for another request", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 429, description = "The queue is full", body = ProblemDetails, content_type = "application/problem+json"),
+        (
+            status = 202, description = "The build has not ended", body = Build,
+            headers(("Location" = String, description = "The build")),
+        ),
+        (
+            status = 200,
+            description = "The circuit was there, or the build has ended while the answer was held back",
+            body = Build, headers(("Location" = String, description = "The circuit or the build")),
+        ),
+        (status = 400, description = "The body is not JSON"),
+        (status = 404, description = "There is no such model"),
+        (status = 413, description = "The body or the circuit is too large"),
+        (status = 415, description = "The body is no JSON"),
+        (
+            status = 422,
+            description = "The request or the setup makes no sense, or the key was used for another request",
+        ),
+        (status = 429, description = "The queue is full"),
     )
 )]
 pub(super) async fn build(
@@ -123,9 +139,9 @@ fn unplannable(error: &PlanError) -> Problem {
 }
 
 /// The circuits, by id
-#[utoipa::path(get, path = "/v1/circuits", tag = "circuits", params(page::Page), responses(
+#[utoipa::path(get, path = "/v1/circuits", operation_id = "list_circuits", tag = "circuits", params(page::Page), responses(
     (status = 200, description = "A part of the list", body = CircuitList),
-    (status = 422, description = "A parameter makes no sense", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 422, description = "A parameter makes no sense"),
 ))]
 pub(super) async fn list(
     State(app): State<App>,
@@ -144,11 +160,14 @@ pub(super) async fn list(
 }
 
 /// One circuit
-#[utoipa::path(get, path = "/v1/circuits/{id}", tag = "circuits",
-    params(("id" = String, Path, description = "Id of the circuit", pattern = "^[0-9a-f]{64}$")),
+#[utoipa::path(get, path = "/v1/circuits/{id}", operation_id = "get_circuit", tag = "circuits",
+    params((
+        "id" = String, Path, description = "Id of the circuit", pattern = "^[0-9a-f]{64}$",
+        example = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+    )),
     responses(
         (status = 200, description = "The circuit", body = Circuit),
-        (status = 404, description = "There is no such circuit", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such circuit"),
     )
 )]
 pub(super) async fn show(
@@ -159,15 +178,22 @@ pub(super) async fn show(
 }
 
 /// The key that checks proofs of a circuit
-#[utoipa::path(get, path = "/v1/circuits/{id}/vk", tag = "circuits",
+#[utoipa::path(get, path = "/v1/circuits/{id}/vk", operation_id = "get_verifying_key", tag = "circuits",
     params(
-        ("id" = String, Path, description = "Id of the circuit", pattern = "^[0-9a-f]{64}$"),
+        (
+            "id" = String, Path, description = "Id of the circuit", pattern = "^[0-9a-f]{64}$",
+            example = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        ),
         ("If-None-Match" = Option<String>, Header, description = "An `ETag` the caller has"),
     ),
     responses(
-        (status = 200, description = "A `.vk` file", body = File, content_type = "application/octet-stream", headers(("ETag" = String, description = "sha256 of the file"))),
+        (
+            status = 200, description = "A `.vk` file", body = File,
+            content_type = "application/octet-stream",
+            headers(("ETag" = String, description = "sha256 of the file")),
+        ),
         (status = 304, description = "The caller has it"),
-        (status = 404, description = "There is no such circuit", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such circuit"),
     )
 )]
 pub(super) async fn verifying_key(

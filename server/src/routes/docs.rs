@@ -45,7 +45,7 @@ async fn page(file: String) -> Response {
             headers.insert(
                 header::CONTENT_SECURITY_POLICY,
                 HeaderValue::from_static(
-                    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'",
+                    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'",
                 ),
             );
             (headers, found.bytes).into_response()

@@ -15,7 +15,7 @@ use crate::{
     extract::PathId,
     jobs::{Job, JobId, JobState, Outcome},
     openapi::File,
-    problem::{Problem, ProblemDetails, ProblemType},
+    problem::{Problem, ProblemType},
     state::App,
 };
 
@@ -28,17 +28,20 @@ const KEEP: Duration = Duration::from_secs(86_400);
 /// The proof alone
 ///
 /// The bytes of the proof without its statement, as other programs embed them.
-#[utoipa::path(get, path = "/v1/proofs/{id}/proof", tag = "proofs",
+#[utoipa::path(get, path = "/v1/proofs/{id}/proof", operation_id = "get_proof_bytes", tag = "proofs",
     params(
         ("id" = String, Path, description = "Id of the proof", pattern = "^[0-9A-HJKMNP-TV-Z]{26}$"),
         ("If-None-Match" = Option<String>, Header, description = "An `ETag` the caller has"),
     ),
     responses(
-        (status = 200, description = "The proof", body = File, content_type = "application/octet-stream", headers(("ETag" = String, description = "sha256 of the proof"))),
+        (
+            status = 200, description = "The proof", body = File, content_type = "application/octet-stream",
+            headers(("ETag" = String, description = "sha256 of the proof")),
+        ),
         (status = 304, description = "The caller has it"),
-        (status = 404, description = "There is no such proof", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 409, description = "It has not ended", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 410, description = "It has ended without success", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such proof"),
+        (status = 409, description = "It has not ended"),
+        (status = 410, description = "It has ended without success"),
     )
 )]
 pub(super) async fn proof(
@@ -59,17 +62,21 @@ pub(super) async fn proof(
 /// The proof bundle
 ///
 /// Proof and statement in one file: what `lemma verify` and POST /v1/verify read.
-#[utoipa::path(get, path = "/v1/proofs/{id}/bundle", tag = "proofs",
+#[utoipa::path(get, path = "/v1/proofs/{id}/bundle", operation_id = "get_bundle", tag = "proofs",
     params(
         ("id" = String, Path, description = "Id of the proof", pattern = "^[0-9A-HJKMNP-TV-Z]{26}$"),
         ("If-None-Match" = Option<String>, Header, description = "An `ETag` the caller has"),
     ),
     responses(
-        (status = 200, description = "A `.proof` file", body = File, content_type = "application/octet-stream", headers(("ETag" = String, description = "sha256 of the file"))),
+        (
+            status = 200, description = "A `.proof` file", body = File,
+            content_type = "application/octet-stream",
+            headers(("ETag" = String, description = "sha256 of the file")),
+        ),
         (status = 304, description = "The caller has it"),
-        (status = 404, description = "There is no such proof", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 409, description = "It has not ended", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 410, description = "It has ended without success", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such proof"),
+        (status = 409, description = "It has not ended"),
+        (status = 410, description = "It has ended without success"),
     )
 )]
 pub(super) async fn bundle(

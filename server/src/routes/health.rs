@@ -9,7 +9,7 @@ use axum::{
 
 use crate::{
     metrics,
-    problem::{Problem, ProblemDetails, ProblemType},
+    problem::{Problem, ProblemType},
     state::App,
     wire::Readiness,
 };
@@ -18,7 +18,7 @@ use crate::{
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Whether the process is alive
-#[utoipa::path(get, path = "/livez", tag = "operation", responses(
+#[utoipa::path(get, path = "/livez", operation_id = "livez", tag = "operation", responses(
     (status = 200, description = "It is", body = Readiness),
 ))]
 pub(super) async fn livez() -> Json<Readiness> {
@@ -26,9 +26,9 @@ pub(super) async fn livez() -> Json<Readiness> {
 }
 
 /// Whether the service takes jobs
-#[utoipa::path(get, path = "/readyz", tag = "operation", responses(
+#[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "operation", responses(
     (status = 200, description = "It does", body = Readiness),
-    (status = 503, description = "It is shutting down, or its storage refuses", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 503, description = "It is shutting down, or its storage refuses"),
 ))]
 pub(super) async fn readyz(State(app): State<App>) -> Result<Json<Readiness>, Problem> {
     match app.service().ready().await {
@@ -42,7 +42,7 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<Json<Readiness>, Pr
 }
 
 /// Counts and times for Prometheus
-#[utoipa::path(get, path = "/metrics", tag = "operation", responses(
+#[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "operation", responses(
     (status = 200, description = "Prometheus' text format", body = String, content_type = "text/plain"),
 ))]
 pub(super) async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Problem> {

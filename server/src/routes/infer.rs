@@ -14,7 +14,7 @@ use super::{circuits, inputs, links, submission};
 use crate::{
     extract::{IdempotencyKey, JsonBody, Preferences, context_of},
     networks::Network,
-    problem::{Problem, ProblemDetails, ProblemType},
+    problem::{Problem, ProblemType},
     state::App,
     wire::{InferRequest, InferResponse, Proof, Tensor},
 };
@@ -22,19 +22,28 @@ use crate::{
 /// Infer
 ///
 /// The answer comes at once from the exact integer interpreter; a proof of it follows, unless `prove` is false.
-#[utoipa::path(post, path = "/v1/infer", tag = "proofs",
+#[utoipa::path(post, path = "/v1/infer", operation_id = "infer", tag = "proofs",
     params(
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", description = "Makes repeating the request harmless"),
+        (
+            "Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+            pattern = "^[!-~]+$", description = "Makes repeating the request harmless",
+        ),
     ),
     request_body = InferRequest,
     responses(
-        (status = 200, description = "The answer", body = InferResponse),
-        (status = 400, description = "The body is not JSON", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such circuit", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 413, description = "The body or the circuit is too large", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 415, description = "The body is no JSON", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, description = "The request or the inputs make no sense, or the key was used for another request", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 429, description = "The queue for proofs is full, or too many inferences at once", body = ProblemDetails, content_type = "application/problem+json"),
+        (
+            status = 200, description = "The answer", body = InferResponse,
+            headers(("Location" = String, description = "The proof, if one follows")),
+        ),
+        (status = 400, description = "The body is not JSON"),
+        (status = 404, description = "There is no such circuit"),
+        (status = 413, description = "The body or the circuit is too large"),
+        (status = 415, description = "The body is no JSON"),
+        (
+            status = 422,
+            description = "The request or the inputs make no sense, or the key was used for another request",
+        ),
+        (status = 429, description = "The queue for proofs is full, or too many inferences at once"),
     )
 )]
 pub(super) async fn infer(

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// What the service is, what it refuses and how full it is
-#[utoipa::path(get, path = "/v1/info", tag = "operation", responses(
+#[utoipa::path(get, path = "/v1/info", operation_id = "info", tag = "operation", responses(
     (status = 200, description = "The service", body = Info),
 ))]
 pub(super) async fn info(State(app): State<App>) -> Json<Info> {

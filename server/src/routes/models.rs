@@ -15,7 +15,7 @@ use super::{links, page};
 use crate::{
     extract::{BytesBody, Query},
     openapi::File,
-    problem::{Problem, ProblemDetails, ProblemType},
+    problem::{Problem, ProblemType},
     records::ModelRecord,
     state::App,
     wire::{Model, ModelDetails, ModelList},
@@ -37,15 +37,24 @@ pub(crate) struct Upload {
 /// Upload a model
 ///
 /// The body is an ONNX file. The same bytes are the same model, however often they are uploaded.
-#[utoipa::path(post, path = "/v1/models", tag = "models", params(Upload),
+#[utoipa::path(post, path = "/v1/models", operation_id = "upload_model", tag = "models", params(Upload),
     request_body(content = File, content_type = "application/octet-stream", description = "An ONNX file"),
     responses(
-        (status = 201, description = "It is new", body = Model, headers(("Location" = String, description = "The model"))),
-        (status = 200, description = "It was there already", body = Model, headers(("Location" = String, description = "The model"))),
-        (status = 413, description = "It is too large", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 415, description = "It is no octet stream", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, description = "It cannot be proven exactly; the problem names node, attribute and what to do", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 429, description = "Too many uploads at once", body = ProblemDetails, content_type = "application/problem+json"),
+        (
+            status = 201, description = "It is new", body = Model,
+            headers(("Location" = String, description = "The model")),
+        ),
+        (
+            status = 200, description = "It was there already", body = Model,
+            headers(("Location" = String, description = "The model")),
+        ),
+        (status = 413, description = "It is too large"),
+        (status = 415, description = "It is no octet stream"),
+        (
+            status = 422,
+            description = "It cannot be proven exactly; the problem names node, attribute and what to do",
+        ),
+        (status = 429, description = "Too many uploads at once"),
     )
 )]
 pub(super) async fn upload(
@@ -89,9 +98,9 @@ fn parse_tag(text: &str) -> Result<(&str, &str), Problem> {
 }
 
 /// The models, by id
-#[utoipa::path(get, path = "/v1/models", tag = "models", params(page::Page), responses(
+#[utoipa::path(get, path = "/v1/models", operation_id = "list_models", tag = "models", params(page::Page), responses(
     (status = 200, description = "A part of the list", body = ModelList),
-    (status = 422, description = "A parameter makes no sense", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 422, description = "A parameter makes no sense"),
 ))]
 pub(super) async fn list(
     State(app): State<App>,
@@ -109,11 +118,11 @@ pub(super) async fn list(
 }
 
 /// One model
-#[utoipa::path(get, path = "/v1/models/{id}", tag = "models",
+#[utoipa::path(get, path = "/v1/models/{id}", operation_id = "get_model", tag = "models",
     params(("id" = String, Path, description = "Id of the model, or `name:tag`", example = "digits:latest")),
     responses(
         (status = 200, description = "The model", body = Model),
-        (status = 404, description = "There is no such model", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such model"),
     )
 )]
 pub(super) async fn show(State(app): State<App>, Path(id): Path<String>) -> Result<Json<Model>, Problem> {

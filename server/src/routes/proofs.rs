@@ -8,7 +8,7 @@ use super::{circuits, inputs, links, page, submission};
 use crate::{
     extract::{IdempotencyKey, JsonBody, PathId, Preferences, Query, context_of},
     jobs::{Job, JobId, WorkKind},
-    problem::{Problem, ProblemDetails, ProblemType},
+    problem::{Problem, ProblemType},
     records::JobFilter,
     state::App,
     wire::{Proof, ProofList, ProofRequest, Status},
@@ -19,21 +19,36 @@ use crate::{
 /// Answers 202 with a proof to follow; it survives a crash of the service. With `Prefer: wait=N` the answer is held
 /// back until the proof has ended, at most N seconds, and is then 200. Repeating the request with the same
 /// `Idempotency-Key` and the same body gives the same proof.
-#[utoipa::path(post, path = "/v1/proofs", tag = "proofs",
+#[utoipa::path(post, path = "/v1/proofs", operation_id = "request_proof", tag = "proofs",
     params(
-        ("Prefer" = Option<String>, Header, description = "`wait=N`: wait for the proof, at most 60 s", example = "wait=30"),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", description = "Makes repeating the request harmless"),
+        (
+            "Prefer" = Option<String>, Header, description = "`wait=N`: wait for the proof, at most 60 s",
+            example = "wait=30",
+        ),
+        (
+            "Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+            pattern = "^[!-~]+$", description = "Makes repeating the request harmless",
+        ),
     ),
     request_body = ProofRequest,
     responses(
-        (status = 202, description = "It has not ended", body = Proof, headers(("Location" = String, description = "The proof"))),
-        (status = 200, description = "It has ended while the answer was held back", body = Proof, headers(("Location" = String, description = "The proof"))),
-        (status = 400, description = "The body is not JSON", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such circuit", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 413, description = "The body or the circuit is too large", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 415, description = "The body is no JSON", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, description = "The request or the inputs make no sense, or the key was used for another request", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 429, description = "The queue is full", body = ProblemDetails, content_type = "application/problem+json"),
+        (
+            status = 202, description = "It has not ended", body = Proof,
+            headers(("Location" = String, description = "The proof")),
+        ),
+        (
+            status = 200, description = "It has ended while the answer was held back", body = Proof,
+            headers(("Location" = String, description = "The proof")),
+        ),
+        (status = 400, description = "The body is not JSON"),
+        (status = 404, description = "There is no such circuit"),
+        (status = 413, description = "The body or the circuit is too large"),
+        (status = 415, description = "The body is no JSON"),
+        (
+            status = 422,
+            description = "The request or the inputs make no sense, or the key was used for another request",
+        ),
+        (status = 429, description = "The queue is full"),
     )
 )]
 pub(super) async fn request(
@@ -85,9 +100,9 @@ pub(crate) struct Filter {
 }
 
 /// The proofs, newest first
-#[utoipa::path(get, path = "/v1/proofs", tag = "proofs", params(Filter), responses(
+#[utoipa::path(get, path = "/v1/proofs", operation_id = "list_proofs", tag = "proofs", params(Filter), responses(
     (status = 200, description = "A part of the list", body = ProofList),
-    (status = 422, description = "A parameter makes no sense", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 422, description = "A parameter makes no sense"),
 ))]
 pub(super) async fn list(
     State(app): State<App>,
@@ -112,14 +127,17 @@ pub(super) async fn list(
 }
 
 /// One proof
-#[utoipa::path(get, path = "/v1/proofs/{id}", tag = "proofs",
+#[utoipa::path(get, path = "/v1/proofs/{id}", operation_id = "get_proof", tag = "proofs",
     params(
         ("id" = String, Path, description = "Id of the proof", pattern = "^[0-9A-HJKMNP-TV-Z]{26}$"),
-        ("Prefer" = Option<String>, Header, description = "`wait=N`: wait for its end, at most 60 s", example = "wait=30"),
+        (
+            "Prefer" = Option<String>, Header, description = "`wait=N`: wait for its end, at most 60 s",
+            example = "wait=30",
+        ),
     ),
     responses(
         (status = 200, description = "The proof", body = Proof),
-        (status = 404, description = "There is no such proof", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such proof"),
     )
 )]
 pub(super) async fn show(
@@ -135,11 +153,11 @@ pub(super) async fn show(
 /// Cancel a proof
 ///
 /// A proof that has ended stays as it is. The input is forgotten, and whoever works on it stops within two seconds.
-#[utoipa::path(post, path = "/v1/proofs/{id}/cancel", tag = "proofs",
+#[utoipa::path(post, path = "/v1/proofs/{id}/cancel", operation_id = "cancel_proof", tag = "proofs",
     params(("id" = String, Path, description = "Id of the proof", pattern = "^[0-9A-HJKMNP-TV-Z]{26}$")),
     responses(
         (status = 200, description = "The proof, which has ended", body = Proof),
-        (status = 404, description = "There is no such proof", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such proof"),
     )
 )]
 pub(super) async fn cancel(

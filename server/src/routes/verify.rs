@@ -13,7 +13,7 @@ use crate::{
     extract::{BytesBody, Query, context_of},
     metrics,
     openapi::File,
-    problem::{Problem, ProblemDetails, ProblemType},
+    problem::{Problem, ProblemType},
     state::App,
     wire::{Refusal, Statement, Tensor, VerifyResponse},
 };
@@ -24,7 +24,10 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(crate) struct Demand {
     /// The circuit it must be for. This is the caller's own knowledge, never taken from the proof.
-    #[param(pattern = "^[0-9a-f]{64}$")]
+    #[param(
+        pattern = "^[0-9a-f]{64}$",
+        example = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    )]
     circuit: String,
     /// The context it must be made in, in hexadecimal digits; any if absent.
     #[param(pattern = "^([0-9a-fA-F]{2}){0,32}$")]
@@ -35,15 +38,15 @@ pub(crate) struct Demand {
 ///
 /// The body is a `.proof` file. The answer comes at once and never waits behind proofs: 200 with `valid: true` and
 /// what the proof states, or 200 with `valid: false` and the reason.
-#[utoipa::path(post, path = "/v1/verify", tag = "proofs", params(Demand),
+#[utoipa::path(post, path = "/v1/verify", operation_id = "verify", tag = "proofs", params(Demand),
     request_body(content = File, content_type = "application/octet-stream", description = "A `.proof` file"),
     responses(
         (status = 200, description = "The verdict", body = VerifyResponse),
-        (status = 404, description = "There is no such circuit", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 415, description = "The body is no octet stream", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, description = "The request makes no sense", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 429, description = "Too many verifications at once", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such circuit"),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is no octet stream"),
+        (status = 422, description = "The request makes no sense"),
+        (status = 429, description = "Too many verifications at once"),
     )
 )]
 pub(super) async fn verify(

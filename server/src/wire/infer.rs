@@ -11,10 +11,13 @@ use super::{Priority, Proof, Tensor};
 #[serde(deny_unknown_fields)]
 pub struct InferRequest {
     /// Id of the circuit.
-    #[schema(pattern = "^[0-9a-f]{64}$")]
+    #[schema(
+        pattern = "^[0-9a-f]{64}$",
+        example = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    )]
     pub circuit: String,
     /// The inputs: nested lists of numbers by the names of the model's inputs.
-    #[schema(value_type = Object, example = json!({"pixels": [[0.0, 0.25, 1.0]]}))]
+    #[schema(value_type = Object, example = json!({"pixels": [vec![0.0; 64]]}))]
     pub inputs: Box<RawValue>,
     /// Whether a proof follows.
     #[serde(default = "yes")]

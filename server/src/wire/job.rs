@@ -131,10 +131,13 @@ impl From<&jobs::Failure> for Failure {
 #[serde(deny_unknown_fields)]
 pub struct ProofRequest {
     /// Id of the circuit.
-    #[schema(pattern = "^[0-9a-f]{64}$")]
+    #[schema(
+        pattern = "^[0-9a-f]{64}$",
+        example = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    )]
     pub circuit: String,
     /// The inputs: nested lists of numbers by the names of the model's inputs.
-    #[schema(value_type = Object, example = json!({"pixels": [[0.0, 0.25, 1.0]]}))]
+    #[schema(value_type = Object, example = json!({"pixels": [vec![0.0; 64]]}))]
     pub inputs: Box<RawValue>,
     /// Up to 32 bytes in hexadecimal digits that the proof is bound to: a nonce, an audience.
     #[serde(default)]

@@ -22,10 +22,19 @@ async fn hostile_json_is_refused() {
         answer(server.request(Method::POST, route).header("content-type", "application/json").body(body))
     };
     for route in JSON {
-        for body in ["", "{", "{\"circuit\":", "nul", "\u{0}", "{'a':1}", "[1,]", "{} {}", "\"\\ud800\"", "NaN"] {
+        for body in
+            ["", "{", "{\"circuit\":", "nul", "\u{0}", "{'a':1}", "[1,]", "{} {}", "\"\\ud800\"", "NaN"]
+        {
             post(route, body.into()).await.problem("malformed-json", 400);
         }
-        for body in ["null", "1e400", "\"x\"", "[]", r#"{"model":"a","model":"b"}"#, r#"{"circuit":"a","circuit":"b"}"#] {
+        for body in [
+            "null",
+            "1e400",
+            "\"x\"",
+            "[]",
+            r#"{"model":"a","model":"b"}"#,
+            r#"{"circuit":"a","circuit":"b"}"#,
+        ] {
             let refused = post(route, body.into()).await;
             assert!(matches!(refused.status.as_u16(), 400 | 422), "{body}: {}", refused.json);
         }
@@ -45,7 +54,9 @@ async fn hostile_json_is_refused() {
 async fn other_media_types_are_refused() {
     let server = shared();
     for route in JSON {
-        for media_type in ["text/plain", "application/x-www-form-urlencoded", "application/octet-stream", "json"] {
+        for media_type in
+            ["text/plain", "application/x-www-form-urlencoded", "application/octet-stream", "json"]
+        {
             let request = server.request(Method::POST, route).header("content-type", media_type).body("{}");
             let refused = answer(request).await;
             assert!(refused.problem("unsupported-media-type", 415).contains("application/json"));
@@ -57,7 +68,8 @@ async fn other_media_types_are_refused() {
     for route in ["/v1/models".to_owned(), format!("/v1/verify?circuit={circuit}")] {
         server.post_json(&route, &json!({})).await.problem("unsupported-media-type", 415);
     }
-    let request = server.request(Method::POST, "/v1/infer").header("content-type", "Application/JSON; charset=utf-8");
+    let request =
+        server.request(Method::POST, "/v1/infer").header("content-type", "Application/JSON; charset=utf-8");
     answer(request.body("{}")).await.problem("invalid-request", 422);
 }
 

@@ -36,7 +36,9 @@ async fn a_circuit_that_is_there_is_answered_at_once() {
     let build = server.get(again.json["href"].as_str().unwrap()).await.is(200).json;
     assert_eq!(build["circuit"], id);
     let circuit = server.get(&format!("/v1/circuits/{id}")).await.json;
-    for (predicted, found) in [("k", "k"), ("rows_used", "rows_used"), ("memory_bytes", "predicted_memory_bytes")] {
+    for (predicted, found) in
+        [("k", "k"), ("rows_used", "rows_used"), ("memory_bytes", "predicted_memory_bytes")]
+    {
         assert_eq!(build["prediction"][predicted], circuit[found], "{predicted}");
     }
     let cancelled = server.post(&format!("{}/cancel", again.json["href"].as_str().unwrap())).await.is(200);

@@ -33,7 +33,9 @@ async fn every_list_is_complete_and_without_repetition_in_parts_of_any_size() {
     server.post_bytes("/v1/models", DIGITS).await.is(200);
     let mut expected = Vec::new();
     for _ in 0..5 {
-        expected.push(server.post_json("/v1/proofs", &order).await.is(202).json["id"].as_str().unwrap().to_owned());
+        expected.push(
+            server.post_json("/v1/proofs", &order).await.is(202).json["id"].as_str().unwrap().to_owned(),
+        );
     }
     for limit in [1, 2, 5, 100] {
         let proofs = all(&server, "/v1/proofs?", "proofs", limit).await;

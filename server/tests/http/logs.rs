@@ -35,8 +35,10 @@ fn start(arguments: &[&str], data: &Path) -> Program {
 #[tokio::test]
 async fn no_value_of_an_input_is_logged_or_left_on_the_disk() {
     let data = directory("logs");
-    let mut program =
-        start(&["--listen", "127.0.0.1:0", "--log", "debug,sqlx=trace,hyper=info", "--log-format", "json"], &data);
+    let mut program = start(
+        &["--listen", "127.0.0.1:0", "--log", "debug,sqlx=trace,hyper=info", "--log-format", "json"],
+        &data,
+    );
     let mut printed = BufReader::new(program.0.stdout.take().unwrap());
     let mut logged = program.0.stderr.take().unwrap();
     let log = thread::spawn(move || {
@@ -54,7 +56,8 @@ async fn no_value_of_an_input_is_logged_or_left_on_the_disk() {
 
     let http = reqwest::Client::new();
     let url = |path: &str| format!("http://{address}{path}");
-    let upload = http.post(url("/v1/models?tag=digits:log")).header("content-type", "application/octet-stream");
+    let upload =
+        http.post(url("/v1/models?tag=digits:log")).header("content-type", "application/octet-stream");
     assert!(upload.body(DIGITS).send().await.unwrap().status().is_success());
     let build = http.post(url("/v1/circuits")).header("prefer", "wait=60");
     let build = build.json(&json!({ "model": "digits:log" })).send().await.unwrap();

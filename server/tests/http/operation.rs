@@ -49,7 +49,9 @@ async fn metrics_have_bounded_labels() {
 #[tokio::test]
 async fn unknown_paths_and_methods_are_problems() {
     let server = shared();
-    for path in ["/", "/v1", "/v1/", "/v1/nothing", "/v1/proofs/", "/v1/proofs/a/b/c", "/docs/nothing", "/%00"] {
+    for path in
+        ["/", "/v1", "/v1/", "/v1/nothing", "/v1/proofs/", "/v1/proofs/a/b/c", "/docs/nothing", "/%00"]
+    {
         server.get(path).await.problem("unknown-route", 404);
     }
     for (method, path, allowed) in [
@@ -82,7 +84,8 @@ async fn the_document_describes_the_routes_and_the_page_shows_it_offline() {
     let server = shared();
     let document = server.get("/openapi.json").await.is(200).json;
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
-    let printed = std::process::Command::new(env!("CARGO_BIN_EXE_lemma-server")).arg("openapi").output().unwrap();
+    let printed =
+        std::process::Command::new(env!("CARGO_BIN_EXE_lemma-server")).arg("openapi").output().unwrap();
     assert_eq!(serde_json::from_slice::<Value>(&printed.stdout).unwrap(), document);
     let paths = document["paths"].as_object().unwrap();
     for path in ["/v1/models", "/v1/circuits/{id}/vk", "/v1/proofs/{id}/cancel", "/v1/infer", "/metrics"] {

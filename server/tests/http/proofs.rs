@@ -50,7 +50,7 @@ async fn inputs_that_do_not_fit_are_answered_with_those_that_would() {
     for inputs in [
         json!({}),
         json!({ "pixel": [[0.0]] }),
-        json!({ "pixels": [[0.0; 63]] }),
+        json!({ "pixels": [vec![0.0; 63]] }),
         json!({ "pixels": [vec![1e39; 64]] }),
         json!({ "pixels": [vec![vec![0.0; 64]; 2]] }),
         json!({ "pixels": "zero" }),
@@ -108,7 +108,9 @@ async fn cancelling_is_idempotent_and_ends_a_proof() {
     let order = server.order().await;
     let mut ids = Vec::new();
     for _ in 0..3 {
-        ids.push(server.post_json("/v1/proofs", &order).await.is(202).json["id"].as_str().unwrap().to_owned());
+        ids.push(
+            server.post_json("/v1/proofs", &order).await.is(202).json["id"].as_str().unwrap().to_owned(),
+        );
     }
     for id in ids.iter().rev() {
         for _ in 0..2 {
@@ -136,10 +138,7 @@ async fn cancelling_is_idempotent_and_ends_a_proof() {
 #[tokio::test]
 async fn a_full_queue_says_when_to_come_back() {
     let data = directory("full");
-    let server = Server::start(
-        lemma_server::config::Settings { queue: Some(1), ..settings(&data) },
-        data,
-    );
+    let server = Server::start(lemma_server::config::Settings { queue: Some(1), ..settings(&data) }, data);
     let order = server.order().await;
     let mut answers = Vec::new();
     for _ in 0..4 {
@@ -160,7 +159,11 @@ async fn a_full_queue_says_when_to_come_back() {
     for accepted in answers.iter().filter(|answer| answer.status == 202) {
         let id = accepted.json["id"].as_str().unwrap();
         let request = server.request(Method::GET, &format!("/v1/proofs/{id}")).header("prefer", "wait=60");
-        assert_eq!(answer(request).await.is(200).json["status"], "succeeded", "an accepted job is never lost");
+        assert_eq!(
+            answer(request).await.is(200).json["status"],
+            "succeeded",
+            "an accepted job is never lost"
+        );
     }
 }
 

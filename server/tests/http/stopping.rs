@@ -25,8 +25,7 @@ async fn a_stopping_service_is_not_ready_and_takes_no_jobs() {
     let config = Config::of(settings(&data)).unwrap();
     let service = JobService::open(ServiceConfig::new(data.clone(), child())).await.unwrap();
     let shutdown = Shutdown::default();
-    let router =
-        app(App::new(service.clone(), config, metrics::start().unwrap(), shutdown.clone()).unwrap());
+    let router = app(App::new(service.clone(), config, metrics::start().unwrap(), shutdown.clone()).unwrap());
     let send = async |method: &str, path: &str, media_type: &str, body: Vec<u8>| {
         let request = Request::builder()
             .method(method)
@@ -47,7 +46,10 @@ async fn a_stopping_service_is_not_ready_and_takes_no_jobs() {
 
     shutdown.begin();
     let (status, ready) = send("GET", "/readyz", json, Vec::new()).await;
-    assert_eq!((status, &ready["type"]), (StatusCode::SERVICE_UNAVAILABLE, &"urn:lemma:problem:unavailable".into()));
+    assert_eq!(
+        (status, &ready["type"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &"urn:lemma:problem:unavailable".into())
+    );
     let held = Instant::now();
     let (status, _) = send("POST", "/v1/proofs", json, order.clone().into_bytes()).await;
     assert_eq!(status, StatusCode::ACCEPTED, "an answer that is held back is let go");

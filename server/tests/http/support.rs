@@ -72,10 +72,7 @@ impl Answer {
 
 /// The program with the hidden subcommand that proves.
 pub(crate) fn child() -> ChildCommand {
-    ChildCommand {
-        program: env!("CARGO_BIN_EXE_lemma-server").into(),
-        arguments: vec!["prove-child".into()],
-    }
+    ChildCommand { program: env!("CARGO_BIN_EXE_lemma-server").into(), arguments: vec!["prove-child".into()] }
 }
 
 /// An empty directory below the build's directory.
