@@ -79,8 +79,10 @@ impl Running {
     pub async fn run(self) {
         let (shutdown, config) = (self.app.shutdown().clone(), self.app.config().clone());
         let service = self.app.service().clone();
+        let upkeep = tokio::spawn(metrics::upkeep(self.app.metrics().clone()));
         serve(self.listener, app(self.app), config.connections, shutdown).await;
         service.shutdown(config.grace).await;
+        upkeep.abort();
         tracing::info!("stopped");
     }
 }

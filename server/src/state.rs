@@ -100,9 +100,8 @@ impl App {
         &self.0.intake
     }
 
-    /// All metrics in Prometheus' text format.
-    pub(crate) fn render_metrics(&self) -> String {
-        self.0.metrics.render()
+    pub(crate) fn metrics(&self) -> &PrometheusHandle {
+        &self.0.metrics
     }
 }
 

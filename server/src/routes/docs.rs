@@ -2,7 +2,6 @@
 
 use axum::{
     Json, Router,
-    extract::Path,
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Redirect, Response},
     routing::get,
@@ -12,7 +11,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::{Config, serve};
 
 use super::faults;
-use crate::{openapi, state::App};
+use crate::{extract::PathId, openapi, state::App};
 
 static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(openapi::document);
 
@@ -22,7 +21,10 @@ pub(super) fn routes() -> Router<App> {
         .route("/openapi.json", get(document))
         .route("/docs", get(|| async { Redirect::permanent("/docs/") }))
         .route("/docs/", get(|| page(String::new())))
-        .route("/docs/{*file}", get(|Path(file): Path<String>| page(file)))
+        .route(
+            "/docs/{*file}",
+            get(|PathId(file): PathId<String>| page(file.unwrap_or_else(|| "\u{fffd}".to_owned()))),
+        )
 }
 
 async fn document() -> Json<OpenApi> {

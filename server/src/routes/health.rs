@@ -50,5 +50,5 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<impl IntoResponse,
         metrics::jobs(state.as_str(), count);
     }
     metrics::load(&app.service().load());
-    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(PROMETHEUS))], app.render_metrics()))
+    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(PROMETHEUS))], app.metrics().render()))
 }

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
 };
@@ -13,7 +13,7 @@ use utoipa::IntoParams;
 
 use super::{links, page};
 use crate::{
-    extract::{BytesBody, Query},
+    extract::{BytesBody, PathId, Query},
     openapi::File,
     problem::{Problem, ProblemType},
     records::ModelRecord,
@@ -125,8 +125,8 @@ pub(super) async fn list(
         (status = 404, description = "There is no such model"),
     )
 )]
-pub(super) async fn show(State(app): State<App>, Path(id): Path<String>) -> Result<Json<Model>, Problem> {
-    Ok(Json(view(&app, &find(&app, &id).await?).await?))
+pub(super) async fn show(State(app): State<App>, PathId(id): PathId<String>) -> Result<Json<Model>, Problem> {
+    Ok(Json(view(&app, &find(&app, &id.unwrap_or_default()).await?).await?))
 }
 
 /// The model of an id or tag.

@@ -22,9 +22,7 @@ async fn hostile_json_is_refused() {
         answer(server.request(Method::POST, route).header("content-type", "application/json").body(body))
     };
     for route in JSON {
-        for body in
-            ["", "{", "{\"circuit\":", "nul", "\u{0}", "{'a':1}", "[1,]", "{} {}", "\"\\ud800\"", "NaN"]
-        {
+        for body in ["", "{", "nul", "\u{0}", "{'a':1}", "[1,]", "{} {}", "\"\\ud800\"", "NaN"] {
             post(route, body.into()).await.problem("malformed-json", 400);
         }
         for body in [

@@ -49,9 +49,18 @@ async fn metrics_have_bounded_labels() {
 #[tokio::test]
 async fn unknown_paths_and_methods_are_problems() {
     let server = shared();
-    for path in
-        ["/", "/v1", "/v1/", "/v1/nothing", "/v1/proofs/", "/v1/proofs/a/b/c", "/docs/nothing", "/%00"]
-    {
+    for path in [
+        "/",
+        "/v1",
+        "/v1/",
+        "/v1/nothing",
+        "/v1/proofs/",
+        "/v1/proofs/a/b/c",
+        "/docs/nothing",
+        "/docs/%ff",
+        "/%00",
+        "/%ff",
+    ] {
         server.get(path).await.problem("unknown-route", 404);
     }
     for (method, path, allowed) in [

@@ -119,7 +119,12 @@ impl Server {
             });
         });
         let address = told.recv().unwrap();
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(120)).build().unwrap();
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(120))
+            // A connection lives in the runtime of the test that opened it.
+            .pool_max_idle_per_host(0)
+            .build()
+            .unwrap();
         Self { address, data, http, shutdown, thread: Some(thread), circuit: OnceCell::new() }
     }
 
