@@ -8,8 +8,7 @@ use axum::{
     http::{HeaderMap, header},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::de::DeserializeOwned;
-use serde_json::error::Category;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::{Problem, ProblemType};
@@ -155,17 +154,21 @@ where
             return Err(wrong_media_type(media_type, "application/json"));
         }
         let Held { bytes, _permit } = budget.read(&head.headers, body, budget.json_limit).await?;
-        let value = serde_json::from_slice(&bytes).map_err(|error| refused_json(&error))?;
-        Ok(Self { value, bytes, _permit })
+        Ok(Self { value: object_of(&bytes)?, bytes, _permit })
     }
 }
 
-fn refused_json(error: &serde_json::Error) -> Problem {
-    let kind = match error.classify() {
-        Category::Data => ProblemType::InvalidRequest,
-        Category::Syntax | Category::Eof | Category::Io => ProblemType::MalformedJson,
+/// Reads an object. Lists, which would be taken for the members of an object in their order, are refused.
+fn object_of<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+    let read = match object {
+        true => serde_json::from_slice(bytes).map_err(|error| error.to_string()),
+        false => Err("the body is not an object".to_owned()),
     };
-    Problem::new(kind, error.to_string())
+    read.map_err(|why| match serde_json::from_slice::<IgnoredAny>(bytes) {
+        Ok(_) => Problem::new(ProblemType::InvalidRequest, why),
+        Err(error) => Problem::new(ProblemType::MalformedJson, error.to_string()),
+    })
 }
 
 /// A body of plain bytes.
@@ -198,5 +201,35 @@ where
             ));
         }
         Ok(Self { bytes, _permit })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Named {
+        name: String,
+    }
+
+    #[test]
+    fn only_objects_with_the_right_members_are_read() {
+        assert_eq!(object_of::<Named>(b" {\"name\": \"x\"} ").unwrap(), Named { name: "x".into() });
+        for (text, kind) in [
+            ("[\"x\"]", ProblemType::InvalidRequest),
+            ("\"x\"", ProblemType::InvalidRequest),
+            ("{}", ProblemType::InvalidRequest),
+            ("{\"name\": 1}", ProblemType::InvalidRequest),
+            ("{\"name\": 1", ProblemType::MalformedJson),
+            ("{\"name\": \"x\"} x", ProblemType::MalformedJson),
+            ("[1,]", ProblemType::MalformedJson),
+            ("", ProblemType::MalformedJson),
+        ] {
+            assert_eq!(object_of::<Named>(text.as_bytes()).unwrap_err().kind(), kind, "{text}");
+        }
     }
 }
