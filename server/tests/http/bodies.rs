@@ -28,6 +28,7 @@ async fn hostile_json_is_refused() {
         for body in [
             "null",
             "1e400",
+            "[\"digits:test\"]",
             "\"x\"",
             "[]",
             r#"{"model":"a","model":"b"}"#,
