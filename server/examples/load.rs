@@ -31,6 +31,9 @@ struct Arguments {
     /// How long, in seconds
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
+    /// Pause after each answer, in milliseconds
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=60_000))]
+    pause_ms: u64,
 }
 
 /// What one connection saw.
@@ -50,12 +53,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let body = arguments.body.as_ref().map(std::fs::read).transpose()?;
     let client = Client::builder().timeout(Duration::from_secs(60)).build()?;
-    let (start, end) = (Instant::now(), Duration::from_secs(arguments.seconds));
+    let start = Instant::now();
+    let end = start + Duration::from_secs(arguments.seconds);
+    let pause = Duration::from_millis(arguments.pause_ms);
     let tasks: Vec<_> = (0..arguments.connections)
         .map(|_| {
             let (client, url) = (client.clone(), arguments.url.clone());
             let (body, media_type) = (body.clone(), arguments.media_type.clone());
-            tokio::spawn(async move { connection(&client, &url, body, &media_type, start, end).await })
+            tokio::spawn(async move { connection(&client, &url, body, &media_type, pause, end).await })
         })
         .collect();
     let mut all = Seen::default();
@@ -76,11 +81,11 @@ async fn connection(
     url: &Url,
     body: Option<Vec<u8>>,
     media_type: &str,
-    start: Instant,
-    end: Duration,
+    pause: Duration,
+    end: Instant,
 ) -> Seen {
     let mut seen = Seen::default();
-    while start.elapsed() < end && seen.times.len() < MAX_SAMPLES {
+    while Instant::now() < end && seen.times.len() < MAX_SAMPLES {
         let method = if body.is_some() { Method::POST } else { Method::GET };
         let mut request = client.request(method, url.clone());
         if let Some(body) = &body {
@@ -93,6 +98,9 @@ async fn connection(
                 *seen.statuses.entry(status).or_default() += 1;
             }
             Err(_) => seen.failures += 1,
+        }
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
         }
     }
     seen

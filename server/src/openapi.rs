@@ -14,7 +14,7 @@ use crate::{
 
 /// The bytes of a file.
 #[derive(Debug, ToSchema)]
-#[schema(value_type = String, format = Binary)]
+#[schema(value_type = String, format = Binary, min_length = 1)]
 #[expect(dead_code, reason = "it is only described, never built")]
 pub(crate) struct File(Vec<u8>);
 

@@ -52,11 +52,7 @@ impl Answer<'_> {
 
     /// Index and value of the greatest integer, the first of equals: a classifier's decision.
     pub(crate) fn greatest(&self) -> Option<(usize, i32)> {
-        self.integers
-            .iter()
-            .copied()
-            .enumerate()
-            .reduce(|best, next| if next.1 > best.1 { next } else { best })
+        self.integers.iter().copied().enumerate().reduce(|best, next| if next.1 > best.1 { next } else { best })
     }
 
     fn json(&self) -> Value {
@@ -103,18 +99,9 @@ const SHOWN: usize = 16;
 
 impl Answer<'_> {
     fn text(&self) -> String {
-        let mut lines = format!(
-            "{} {:?}\n  integers {}",
-            self.port.name,
-            self.port.shape,
-            list(self.integers, i32::to_string)
-        );
+        let mut lines = format!("{} {:?}\n  integers {}", self.port.name, self.port.shape, list(self.integers, i32::to_string));
         if let Some(floats) = &self.floats {
-            let kind = if self.port.tail.iter().any(|operator| matches!(operator, Tail::Softmax { .. })) {
-                "softmax "
-            } else {
-                "float32 "
-            };
+            let kind = if self.port.tail.iter().any(|operator| matches!(operator, Tail::Softmax { .. })) { "softmax " } else { "float32 " };
             lines += &format!("\n  {kind} {}", list(floats, |value| format!("{value:?}")));
         }
         lines

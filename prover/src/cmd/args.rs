@@ -9,13 +9,7 @@ use lemma_prover::params::SrsId;
 ///
 /// A proof states the integers that onnxruntime computes, bit for bit, and verifies offline. Try `lemma demo`.
 #[derive(Debug, Parser)]
-#[command(
-    name = "lemma",
-    version,
-    propagate_version = true,
-    arg_required_else_help = true,
-    max_term_width = 100
-)]
+#[command(name = "lemma", version, propagate_version = true, arg_required_else_help = true, max_term_width = 100)]
 pub(crate) struct Arguments {
     /// Print one JSON object on standard output, for errors too
     #[arg(long, global = true)]

@@ -48,11 +48,7 @@ pub(crate) fn run(args: &CompileArgs, session: &Session) -> Result<Outcome, Fail
 ///
 /// # Errors
 /// [`Failure::Unusable`] when there are no parameters or the store cannot be written.
-pub(crate) fn verifier_key(
-    keyring: &Keyring,
-    compiled: &Compiled,
-    screen: &Screen,
-) -> Result<VerifierKey, Failure> {
+pub(crate) fn verifier_key(keyring: &Keyring, compiled: &Compiled, screen: &Screen) -> Result<VerifierKey, Failure> {
     keyring.verifier_for(&compiled.circuit, &compiled.onnx, compiled.setup, screen).map_err(Failure::unusable)
 }
 
@@ -83,14 +79,11 @@ pub(crate) fn circuit_fields(circuit: &CompiledCircuit) -> Vec<(&'static str, St
     let number = |value: usize| text::count(value as u64);
     vec![
         ("model", circuit.model_id().to_string()),
-        (
-            "work",
-            format!(
-                "{} multiply-accumulates, {} activations",
-                text::count(circuit.model().macs()),
-                number(circuit.model().activations())
-            ),
-        ),
+        ("work", format!(
+            "{} multiply-accumulates, {} activations",
+            text::count(circuit.model().macs()),
+            number(circuit.model().activations())
+        )),
         ("scheme", scheme_name(circuit.scheme()).to_owned()),
         ("rows", format!("{} of 2^{} = {}", number(plan.rows()), shape.k, number(1 << shape.k))),
         ("columns", format!("{} advice, {} fixed", shape.num_advice(), shape.num_fixed())),

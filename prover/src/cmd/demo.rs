@@ -128,12 +128,7 @@ fn explain_circuit(session: &Session, compiled: &Compiled) {
     ));
 }
 
-fn explain_keys(
-    session: &Session,
-    keys: &ProvingKeys,
-    screen: &Screen,
-    took: Duration,
-) -> Result<(), Failure> {
+fn explain_keys(session: &Session, keys: &ProvingKeys, screen: &Screen, took: Duration) -> Result<(), Failure> {
     let made = screen.total(Phase::ProvingKey).wall > Duration::ZERO;
     let setup = match (keys.verifier().srs(), keys.verifier().insecure_srs()) {
         (None, _) => "The ipa scheme needs no trusted setup: the parameters come from a hash function.",
@@ -142,10 +137,7 @@ fn explain_keys(
     };
     let parameters = screen.total(Phase::Parameters).wall;
     let how = match made {
-        true => format!(
-            "Made now, {} of it for the parameters, and kept for the next time",
-            text::seconds(parameters.as_secs_f64())
-        ),
+        true => format!("Made now, {} of it for the parameters, and kept for the next time", text::seconds(parameters.as_secs_f64())),
         false => "Read, because they were made before".to_owned(),
     };
     session.output.say(format!(

@@ -49,9 +49,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unusable(message) => f.write_str(message),
-            Self::Internal(message) => {
-                write!(f, "internal error: {message}; please report it with the command")
-            }
+            Self::Internal(message) => write!(f, "internal error: {message}; please report it with the command"),
         }
     }
 }

@@ -63,9 +63,7 @@ impl Output {
     /// Reports a failure and gives the process's exit code.
     pub(crate) fn refuse(self, kind: &str, message: &str, exit_code: u8) -> ExitCode {
         if self.json {
-            print(
-                &json!({ "error": { "kind": kind, "message": message, "exit_code": exit_code } }).to_string(),
-            );
+            print(&json!({ "error": { "kind": kind, "message": message, "exit_code": exit_code } }).to_string());
         } else {
             // Nobody reads a closed standard error.
             let _ = writeln!(std::io::stderr(), "error: {message}");

@@ -42,8 +42,7 @@ pub(crate) fn run(args: &ProveArgs, session: &Session) -> Result<Outcome, Failur
         ("proved in", text::seconds(screen.total(Phase::Prove).wall.as_secs_f64())),
         ("verified in", text::seconds(screen.total(Phase::Verify).wall.as_secs_f64())),
     ];
-    let text =
-        format!("{}\n{}{}", answer::text(&answers), text::fields(&fields), insecure_note(keys.verifier()));
+    let text = format!("{}\n{}{}", answer::text(&answers), text::fields(&fields), insecure_note(keys.verifier()));
     let mut json = circuit_json(&compiled.circuit);
     json.extend(measured_json(&compiled, &keys, &proven, &screen));
     json.insert("outputs".into(), answer::json(&answers));
@@ -56,11 +55,7 @@ pub(crate) fn run(args: &ProveArgs, session: &Session) -> Result<Outcome, Failur
 /// # Errors
 /// [`Failure::Unusable`] when there are no parameters, the store cannot be written, or the circuit is not the wanted
 /// one.
-pub(crate) fn proving_keys(
-    session: &Session,
-    compiled: &Compiled,
-    screen: &Screen,
-) -> Result<ProvingKeys, Failure> {
+pub(crate) fn proving_keys(session: &Session, compiled: &Compiled, screen: &Screen) -> Result<ProvingKeys, Failure> {
     let Compiled { circuit, onnx, setup, wanted, .. } = compiled;
     let keys = session.keyring()?.proving_keys(circuit, onnx, *setup, screen).map_err(Failure::unusable)?;
     match wanted {
@@ -74,12 +69,7 @@ pub(crate) fn proving_keys(
 }
 
 /// Sizes and times of a proof.
-fn measured_json(
-    compiled: &Compiled,
-    keys: &ProvingKeys,
-    proven: &Proven,
-    screen: &Screen,
-) -> Map<String, Value> {
+fn measured_json(compiled: &Compiled, keys: &ProvingKeys, proven: &Proven, screen: &Screen) -> Map<String, Value> {
     let wall = |phase| screen.total(phase).wall.as_secs_f64();
     let cpu = |phase| screen.total(phase).cpu.as_secs_f64();
     let json = json!({
@@ -120,9 +110,7 @@ pub(crate) fn parse_context(text: Option<&str>) -> Result<Context, Failure> {
 /// A fault of the inputs or the environment is the user's to mend, the rest is not.
 pub(crate) fn failure(error: ProveError) -> Failure {
     match error {
-        ProveError::Environment(_) | ProveError::Witness(_) | ProveError::Bundle(_) => {
-            Failure::unusable(error)
-        }
+        ProveError::Environment(_) | ProveError::Witness(_) | ProveError::Bundle(_) => Failure::unusable(error),
         _ => Failure::internal(error),
     }
 }

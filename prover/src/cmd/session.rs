@@ -91,8 +91,7 @@ impl Session {
                 self.store()?.root().display()
             ))),
             several => {
-                let ids: Vec<String> =
-                    several.iter().take(8).map(|record| record.circuit.to_string()).collect();
+                let ids: Vec<String> = several.iter().take(8).map(|record| record.circuit.to_string()).collect();
                 Err(Failure::Unusable(format!(
                     "{} circuits have an id that begins with '{prefix}'; write more of it: {}",
                     several.len(),
@@ -150,9 +149,15 @@ impl Session {
 /// [`Failure::Unusable`] when no exact circuit exists.
 pub(crate) fn compile_model(onnx: OnnxModel, setup: SetupChoice) -> Result<Compiled, Failure> {
     let watch = Stopwatch::start();
-    let circuit = compile(onnx.model, setup.scheme())
-        .map_err(|error| Failure::Unusable(format!("{}: {error}", onnx.name)))?;
-    Ok(Compiled { onnx: onnx.bytes, circuit, setup, wanted: None, elapsed: onnx.elapsed + watch.read().wall })
+    let circuit =
+        compile(onnx.model, setup.scheme()).map_err(|error| Failure::Unusable(format!("{}: {error}", onnx.name)))?;
+    Ok(Compiled {
+        onnx: onnx.bytes,
+        circuit,
+        setup,
+        wanted: None,
+        elapsed: onnx.elapsed + watch.read().wall,
+    })
 }
 
 /// The setup these arguments choose.

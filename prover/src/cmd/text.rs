@@ -45,8 +45,7 @@ pub(crate) fn columns(rows: &[Vec<String>]) -> String {
 
 fn aligned(rows: &[Vec<String>], to_the_right: impl Fn(usize) -> bool) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width =
-        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
     let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
     let cell = |(column, (cell, &width)): (usize, (&String, &usize))| {
         if to_the_right(column) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
@@ -104,10 +103,7 @@ mod tests {
 
     #[test]
     fn wraps_between_words() {
-        assert_eq!(
-            wrap("one two three incomprehensibilities", 8),
-            ["one two", "three", "incomprehensibilities"]
-        );
+        assert_eq!(wrap("one two three incomprehensibilities", 8), ["one two", "three", "incomprehensibilities"]);
         assert!(wrap("", 8).is_empty());
     }
 }

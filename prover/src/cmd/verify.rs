@@ -95,13 +95,11 @@ fn invalid(error: &VerifyError, key: &VerifierKey, times: Map<String, Value>) ->
 ///
 /// # Errors
 /// [`Failure::Unusable`] when the interface of a key file makes no sense.
-pub(crate) fn show(
-    statement: &Statement,
-    interface: &Interface,
-) -> Result<(String, Map<String, Value>), Failure> {
+pub(crate) fn show(statement: &Statement, interface: &Interface) -> Result<(String, Map<String, Value>), Failure> {
     let inputs = answer::answers(&interface.inputs, &statement.inputs)?;
     let outputs = answer::answers(&interface.outputs, &statement.outputs)?;
-    let fields = [("circuit", statement.circuit.to_string()), ("context", context_text(&statement.context))];
+    let fields =
+        [("circuit", statement.circuit.to_string()), ("context", context_text(&statement.context))];
     let text = format!(
         "{}\ninput  {}\noutput {}",
         text::fields(&fields),

@@ -12,11 +12,7 @@ use super::{InputError, MAX_JSON_NUMBERS, MAX_RANK, describe_inputs, integers};
 
 const EZKL_KEY: &str = "input_data";
 
-pub(super) fn read(
-    bytes: &[u8],
-    interface: &Interface,
-    row: Option<usize>,
-) -> Result<Vec<Vec<i32>>, InputError> {
+pub(super) fn read(bytes: &[u8], interface: &Interface, row: Option<usize>) -> Result<Vec<Vec<i32>>, InputError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let document = Document { interface, remaining: MAX_JSON_NUMBERS };
     let parsed = document.deserialize(&mut reader).and_then(|parsed| reader.end().map(|()| parsed));
@@ -43,11 +39,7 @@ pub(super) fn read(
 }
 
 /// EZKL flattens every input to one list, in graph order.
-fn by_position(
-    interface: &Interface,
-    lists: Vec<Nested>,
-    row: Option<usize>,
-) -> Result<Vec<Vec<i32>>, InputError> {
+fn by_position(interface: &Interface, lists: Vec<Nested>, row: Option<usize>) -> Result<Vec<Vec<i32>>, InputError> {
     if lists.len() != interface.inputs.len() {
         let (expected, got) = (interface.inputs.len(), lists.len());
         return Err(InputError::Count { what: "lists".to_owned(), expected, got });
@@ -102,8 +94,7 @@ impl<'de> Visitor<'de> for Document<'_> {
         let mut parsed = Parsed::default();
         while let Some(name) = map.next_key::<String>()? {
             let repeated = if ezkl && name == EZKL_KEY {
-                let lists =
-                    ListOfArrays { inputs: self.interface.inputs.len(), remaining: &mut self.remaining };
+                let lists = ListOfArrays { inputs: self.interface.inputs.len(), remaining: &mut self.remaining };
                 parsed.by_position.replace(map.next_value_seed(lists)?).is_some()
             } else if wanted(&name) {
                 let nested = map.next_value_seed(ArraySeed { remaining: &mut self.remaining })?;
@@ -149,10 +140,7 @@ impl<'de> Visitor<'de> for ListOfArrays<'_> {
         let mut arrays = Vec::new();
         while let Some(array) = seq.next_element_seed(ArraySeed { remaining: self.remaining })? {
             if arrays.len() == self.inputs {
-                return Err(A::Error::custom(format!(
-                    "input_data has more lists than the model's {}",
-                    self.inputs
-                )));
+                return Err(A::Error::custom(format!("input_data has more lists than the model's {}", self.inputs)));
             }
             arrays.push(array);
         }
@@ -205,9 +193,7 @@ struct Level<'a> {
 
 impl Level<'_> {
     fn number<E: Error>(self, number: JsonNumber) -> Result<(), E> {
-        if *self.nested.depth.get_or_insert(self.depth) != self.depth
-            || self.nested.lengths.len() > self.depth
-        {
+        if *self.nested.depth.get_or_insert(self.depth) != self.depth || self.nested.lengths.len() > self.depth {
             return Err(E::custom("lists and numbers are mixed at one depth"));
         }
         *self.remaining = self

@@ -81,10 +81,7 @@ fn selects_a_row_and_never_guesses_one() {
     let empty = npz(&[("i", array("|u1", "(0, 2, 3)", &[]))]);
     assert!(matches!(read(&empty, &interface(false), None), Err(InputError::RowOutOfRange { rows: 0, .. })));
     let one = npz(&[("i", array("|u1", "(2, 3)", &rows[..6]))]);
-    assert!(matches!(
-        read(&one, &interface(false), Some(3)),
-        Err(InputError::RowOutOfRange { rows: 1, row: 3, .. })
-    ));
+    assert!(matches!(read(&one, &interface(false), Some(3)), Err(InputError::RowOutOfRange { rows: 1, row: 3, .. })));
 }
 
 #[test]
@@ -205,8 +202,7 @@ fn a_zip_bomb_costs_one_byte_more_than_its_header_promises() {
 #[test]
 fn refuses_an_archive_with_too_many_members() {
     let members: Vec<(String, Vec<u8>)> = (0..1100).map(|index| (index.to_string(), Vec::new())).collect();
-    let members: Vec<(&str, Vec<u8>)> =
-        members.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
+    let members: Vec<(&str, Vec<u8>)> = members.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
     assert!(matches!(
         read(&npz(&members), &interface(false), None),
         Err(InputError::TooManyMembers { got: 1100, .. })
@@ -227,11 +223,7 @@ fn refuses_an_oversized_file_before_reading_it() {
 #[test]
 fn written_arrays_read_back() {
     let written = npz_bytes(&[
-        NamedArray {
-            name: "i".into(),
-            shape: vec![1, 2, 3],
-            values: Values::I8(vec![-128, -1, 0, 1, 2, 127]),
-        },
+        NamedArray { name: "i".into(), shape: vec![1, 2, 3], values: Values::I8(vec![-128, -1, 0, 1, 2, 127]) },
         NamedArray { name: "f".into(), shape: vec![1, 2], values: Values::F32(vec![0.5, 1.0]) },
         NamedArray { name: "u".into(), shape: vec![], values: Values::U8(vec![255]) },
     ])

@@ -88,12 +88,7 @@ struct Proofs {
     last: Proven,
 }
 
-fn prove_repeatedly(
-    name: &str,
-    keys: &ProvingKeys,
-    compiled: &Compiled,
-    runs: u16,
-) -> Result<Proofs, Failure> {
+fn prove_repeatedly(name: &str, keys: &ProvingKeys, compiled: &Compiled, runs: u16) -> Result<Proofs, Failure> {
     let inputs = random_inputs(compiled.circuit.interface());
     let once = |run: u16| {
         let step = Step::start(format!("{name}: proof {run} of {runs}"), None);
@@ -151,11 +146,7 @@ fn key_json(keys: &ProvingKeys, screen: &Screen) -> Map<String, Value> {
 }
 
 /// Time of a verification with the key loaded, and of one that reads the key first.
-fn verify_repeatedly(
-    keys: &ProvingKeys,
-    keyring: &Keyring,
-    proven: &Proven,
-) -> Result<Map<String, Value>, Failure> {
+fn verify_repeatedly(keys: &ProvingKeys, keyring: &Keyring, proven: &Proven) -> Result<Map<String, Value>, Failure> {
     let expect = Expect {
         circuit: keys.circuit_id(),
         context: Some(Context::default()),
@@ -187,7 +178,6 @@ fn phases(keygen: &Screen, proofs: &Proofs) -> Value {
     });
     let proven = [Phase::Witness, Phase::Prove, Phase::Verify]
         .map(|phase| (phase, proofs.wall(phase), proofs.cpu(phase)));
-    let step =
-        |(phase, wall, cpu): (Phase, f64, f64)| json!({ "phase": phase.as_str(), "s": wall, "cpu_s": cpu });
+    let step = |(phase, wall, cpu): (Phase, f64, f64)| json!({ "phase": phase.as_str(), "s": wall, "cpu_s": cpu });
     made.into_iter().chain(proven).map(step).collect::<Vec<_>>().into()
 }
