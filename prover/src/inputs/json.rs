@@ -136,7 +136,7 @@ impl<'de> DeserializeSeed<'de> for ListOfArrays<'_> {
     type Value = Vec<Nested>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_seq(self)
+        deserializer.deserialize_any(self)
     }
 }
 

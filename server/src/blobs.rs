@@ -1,0 +1,263 @@
+//! Bytes the service keeps, named by their sha256.
+//!
+//! A blob is written under a temporary name, flushed, renamed, and its directory flushed; so it is there entirely
+//! or not at all, also after a crash. Every read hashes again: bytes that changed on the disk are an error.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, File},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use lemma_prover::digest::Digest;
+use tempfile::NamedTempFile;
+
+use crate::crash_points;
+
+/// What a blob is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BlobKind {
+    /// An ONNX file.
+    Model,
+    /// A proof bundle.
+    Bundle,
+}
+
+impl BlobKind {
+    const ALL: [Self; 2] = [Self::Model, Self::Bundle];
+
+    /// Name of the kind's directory.
+    const fn directory(self) -> &'static str {
+        match self {
+            Self::Model => "models",
+            Self::Bundle => "bundles",
+        }
+    }
+
+    /// Most bytes of one blob.
+    pub const fn limit(self) -> u64 {
+        match self {
+            Self::Model => 64 << 20,
+            Self::Bundle => 64 << 20,
+        }
+    }
+}
+
+/// Why a blob cannot be kept or had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BlobError {
+    /// The operating system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file or directory.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// The blob is not there.
+    #[error("{} is missing", path.display())]
+    Missing {
+        /// Where it would be.
+        path: PathBuf,
+    },
+    /// More bytes than the kind may have.
+    #[error("{} has {got} bytes, the limit is {limit}", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Most bytes.
+        limit: u64,
+        /// Bytes found.
+        got: u64,
+    },
+    /// The bytes are not the ones that were kept.
+    #[error("{} is damaged: its sha256 is {got}, expected {expected}; restore it from a backup", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The digest it is named by.
+        expected: Digest,
+        /// The digest of its bytes.
+        got: Digest,
+    },
+}
+
+impl BlobError {
+    fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { action, path, source }
+    }
+
+    /// Whether it can go away by itself: the system refused, as with a full disk.
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Io { .. })
+    }
+}
+
+/// A directory of blobs. Cheap to clone; its functions block.
+#[derive(Clone, Debug)]
+pub struct Blobs {
+    root: PathBuf,
+}
+
+impl Blobs {
+    /// Opens a directory, making it if it is missing, and removes what a crash left half-written.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn open(root: &Path) -> Result<Self, BlobError> {
+        let blobs = Self { root: root.to_path_buf() };
+        let temporary = blobs.temporary();
+        if temporary.exists() {
+            fs::remove_dir_all(&temporary).map_err(BlobError::io("empty", &temporary))?;
+        }
+        let directories = BlobKind::ALL.map(|kind| blobs.directory(kind));
+        for directory in directories.iter().chain([&temporary]) {
+            fs::create_dir_all(directory).map_err(BlobError::io("create directory", directory))?;
+        }
+        Ok(blobs)
+    }
+
+    fn directory(&self, kind: BlobKind) -> PathBuf {
+        self.root.join(kind.directory())
+    }
+
+    fn temporary(&self) -> PathBuf {
+        self.root.join("tmp")
+    }
+
+    /// Where a blob is or would be.
+    pub fn path(&self, kind: BlobKind, digest: Digest) -> PathBuf {
+        self.directory(kind).join(digest.to_string())
+    }
+
+    /// Keeps bytes, durably when it returns.
+    ///
+    /// # Errors
+    /// When there are too many of them or the system refuses.
+    pub fn put(&self, kind: BlobKind, bytes: &[u8]) -> Result<Digest, BlobError> {
+        let digest = Digest::of(bytes);
+        let path = self.path(kind, digest);
+        let (limit, got) = (kind.limit(), bytes.len() as u64);
+        if got > limit {
+            return Err(BlobError::TooLarge { path, limit, got });
+        }
+        let temporary = self.temporary();
+        let mut file =
+            NamedTempFile::new_in(&temporary).map_err(BlobError::io("create file in", &temporary))?;
+        file.write_all(bytes)
+            .and_then(|()| file.as_file().sync_all())
+            .map_err(BlobError::io("write", file.path()))?;
+        crash_points::reach("blob-written");
+        file.persist(&path).map_err(|error| BlobError::io("rename", &path)(error.error))?;
+        crash_points::reach("blob-renamed");
+        let directory = self.directory(kind);
+        File::open(&directory)
+            .and_then(|directory| directory.sync_all())
+            .map_err(BlobError::io("flush", &directory))?;
+        Ok(digest)
+    }
+
+    /// The bytes of a blob, its digest checked.
+    ///
+    /// # Errors
+    /// When it is missing or damaged, or the system refuses.
+    pub fn get(&self, kind: BlobKind, digest: Digest) -> Result<Vec<u8>, BlobError> {
+        let path = self.path(kind, digest);
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(BlobError::Missing { path }),
+            opened => opened.map_err(BlobError::io("open", &path))?,
+        };
+        let (limit, got) = (kind.limit(), file.metadata().map_err(BlobError::io("inspect", &path))?.len());
+        if got > limit {
+            return Err(BlobError::TooLarge { path, limit, got });
+        }
+        let mut bytes = Vec::new();
+        file.take(limit).read_to_end(&mut bytes).map_err(BlobError::io("read", &path))?;
+        match Digest::of(&bytes) {
+            same if same == digest => Ok(bytes),
+            got => Err(BlobError::Damaged { path, expected: digest, got }),
+        }
+    }
+
+    /// Forgets a blob; one that is not there is no error.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn remove(&self, kind: BlobKind, digest: Digest) -> Result<(), BlobError> {
+        let path = self.path(kind, digest);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(BlobError::io("remove", &path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Forgets all blobs of a kind but these; how many it forgot. For the start of the service, when nobody else
+    /// writes: a crash between a blob and the row that names it leaves one.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn keep_only(&self, kind: BlobKind, kept: &BTreeSet<Digest>) -> Result<usize, BlobError> {
+        let directory = self.directory(kind);
+        let mut forgotten = 0;
+        for entry in fs::read_dir(&directory).map_err(BlobError::io("list", &directory))? {
+            let name = entry.map_err(BlobError::io("list", &directory))?.file_name();
+            let digest = name.to_str().and_then(|name| name.parse().ok());
+            if let Some(digest) = digest.filter(|digest| !kept.contains(digest)) {
+                self.remove(kind, digest)?;
+                forgotten += 1;
+            }
+        }
+        Ok(forgotten)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_was_put_and_refuses_a_flipped_bit() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let blobs = Blobs::open(directory.path()).expect("opens");
+        let digest = blobs.put(BlobKind::Bundle, b"proof").expect("puts");
+        assert_eq!(blobs.get(BlobKind::Bundle, digest).expect("gets"), b"proof");
+        assert!(matches!(blobs.get(BlobKind::Model, digest), Err(BlobError::Missing { .. })));
+        fs::write(blobs.path(BlobKind::Bundle, digest), b"prooF").expect("writes");
+        assert!(matches!(
+            blobs.get(BlobKind::Bundle, digest),
+            Err(BlobError::Damaged { expected, got, .. }) if expected == digest && got == Digest::of(b"prooF")
+        ));
+    }
+
+    #[test]
+    fn refuses_more_than_the_limit() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let blobs = Blobs::open(directory.path()).expect("opens");
+        let digest = blobs.put(BlobKind::Bundle, b"proof").expect("puts");
+        let file = File::options().write(true).open(blobs.path(BlobKind::Bundle, digest)).expect("opens");
+        file.set_len(BlobKind::Bundle.limit() + 1).expect("grows");
+        assert!(matches!(blobs.get(BlobKind::Bundle, digest), Err(BlobError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn forgets_what_nothing_names_and_half_written_files() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let blobs = Blobs::open(directory.path()).expect("opens");
+        let kept = blobs.put(BlobKind::Bundle, b"kept").expect("puts");
+        let orphan = blobs.put(BlobKind::Bundle, b"orphan").expect("puts");
+        fs::write(directory.path().join("tmp/half"), b"ha").expect("writes");
+        let blobs = Blobs::open(directory.path()).expect("opens again");
+        assert_eq!(blobs.keep_only(BlobKind::Bundle, &[kept].into()).expect("sweeps"), 1);
+        assert!(blobs.get(BlobKind::Bundle, kept).is_ok());
+        assert!(matches!(blobs.get(BlobKind::Bundle, orphan), Err(BlobError::Missing { .. })));
+        assert_eq!(fs::read_dir(directory.path().join("tmp")).expect("lists").count(), 0);
+    }
+}

@@ -1,0 +1,131 @@
+//! What the service remembers, in SQLite.
+//!
+//! Whatever is acknowledged to a caller is written with `synchronous=FULL`: it is on the disk before the
+//! acknowledgement leaves. Starts and progress are written with `synchronous=NORMAL`, which a crash of the process
+//! does not lose either. Every change of a job is one transaction that loads its life, applies an event to it,
+//! and updates the row only where state and attempt are still what was loaded.
+
+mod circuits;
+mod listing;
+mod models;
+mod progress;
+mod row;
+mod submit;
+mod transition;
+
+use std::{path::Path, time::Duration};
+
+use sqlx::{
+    Sqlite, SqlitePool, Transaction,
+    migrate::MigrateError,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+pub use circuits::CircuitEntry;
+pub use listing::{JobFilter, JobPage};
+pub use models::ModelRecord;
+pub use submit::{Idempotency, JobRow, Stored};
+pub use transition::{Applied, Dispatchable, Results};
+
+/// Longest wait for another writer.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Connections for reading.
+const READERS: u32 = 4;
+
+/// Why the records could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordsError {
+    /// The database refused.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The database has a schema this program does not know.
+    #[error("database schema: {0}; run the version of lemma-server that wrote it, or move the file away")]
+    Schema(#[from] MigrateError),
+    /// A row holds something this program did not write.
+    #[error("the row of {what} is damaged in column {column}; restore the database from a backup")]
+    Damaged {
+        /// Whose row.
+        what: String,
+        /// Which column.
+        column: &'static str,
+    },
+    /// A tag for a model that is not there.
+    #[error("model {model} is not known; upload it first")]
+    UnknownModel {
+        /// The digest asked for.
+        model: lemma_prover::digest::Digest,
+    },
+}
+
+/// The records of one service. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Records {
+    durable: SqlitePool,
+    relaxed: SqlitePool,
+    readers: SqlitePool,
+}
+
+type Write = Transaction<'static, Sqlite>;
+
+impl Records {
+    /// Opens the database file, making or upgrading it as necessary.
+    ///
+    /// # Errors
+    /// When the file is no database of this service or cannot be written.
+    pub async fn open(path: &Path) -> Result<Self, RecordsError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .busy_timeout(BUSY_TIMEOUT)
+            .foreign_keys(true)
+            // Inputs are overwritten when they are deleted.
+            .pragma("secure_delete", "ON");
+        let writer = |synchronous| {
+            let options = options.clone().synchronous(synchronous);
+            SqlitePoolOptions::new().max_connections(1).connect_with(options)
+        };
+        let durable = writer(SqliteSynchronous::Full).await?;
+        sqlx::migrate!("./migrations").run(&durable).await?;
+        let relaxed = writer(SqliteSynchronous::Normal).await?;
+        let readers =
+            SqlitePoolOptions::new().max_connections(READERS).connect_with(options.read_only(true)).await?;
+        Ok(Self { durable, relaxed, readers })
+    }
+
+    /// Whether the database takes writes.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn check_writable(&self) -> Result<(), RecordsError> {
+        let write = self.begin(Durability::Relaxed).await?;
+        Ok(write.rollback().await?)
+    }
+
+    /// Waits for everything that was begun and closes the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.relaxed.close().await;
+        self.durable.close().await;
+    }
+
+    /// A transaction that has the write lock from its beginning, so what it reads stays true until its end.
+    async fn begin(&self, durability: Durability) -> Result<Write, RecordsError> {
+        let pool = match durability {
+            Durability::Durable => &self.durable,
+            Durability::Relaxed => &self.relaxed,
+        };
+        Ok(pool.begin_with("BEGIN IMMEDIATE").await?)
+    }
+}
+
+/// Whether a commit waits for the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Durability {
+    /// It does: what it says survives a power failure.
+    Durable,
+    /// It does not: what it says survives the process.
+    Relaxed,
+}

@@ -1,0 +1,380 @@
+//! Jobs as the HTTP side sees them: accepted, watched, cancelled, finished.
+
+mod config;
+mod models;
+mod reconcile;
+mod submit;
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, File, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use lemma_prover::{
+    keys::Keyring,
+    store::{Store, StoreError},
+};
+use tokio::{
+    sync::{broadcast, watch},
+    task::JoinHandle,
+    time::Instant,
+};
+use tracing::{info, warn};
+
+pub use config::ServiceConfig;
+pub use models::PutModelError;
+pub use submit::{NewJob, SubmitError, Submitted};
+
+use crate::{
+    blobs::{BlobError, BlobKind, Blobs},
+    crash_points,
+    dispatch::{Dispatcher, InProcess, Limits, Load, available_memory},
+    jobs::{Clock, Event, Job, JobEvent, JobId, Outcome, SystemClock},
+    records::{Applied, Records, RecordsError, Results},
+    worker::{AttemptLane, LaneParts, Verifiers},
+};
+
+/// Events that a slow listener may be behind before it misses some.
+const EVENT_BACKLOG: usize = 1024;
+
+/// Part of the available memory that jobs may have by default, in percent.
+const MEMORY_PERCENT: u64 = 80;
+
+/// Memory assumed where the system does not tell, in bytes.
+const MEMORY_UNKNOWN: u64 = 4 << 30;
+
+/// Part of the memory budget that keys of idle circuits may have.
+const RESIDENT_PART: u64 = 8;
+
+/// Longest time between two looks at a job that is waited for.
+const WAIT_POLL: Duration = Duration::from_secs(1);
+
+/// Why the service cannot begin.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The data directory cannot be used.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file or directory.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// Another service uses the data directory.
+    #[error("{} is used by another lemma-server; stop it or choose another directory", path.display())]
+    InUse {
+        /// The data directory.
+        path: PathBuf,
+    },
+    /// The prover's store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The blobs cannot be opened.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
+    /// The records cannot be opened.
+    #[error(transparent)]
+    Records(#[from] RecordsError),
+}
+
+/// Why a bundle cannot be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BundleError {
+    /// The job has no bundle: it is no proof job or has not succeeded.
+    #[error("job {job} has no proof")]
+    None {
+        /// The job.
+        job: JobId,
+    },
+    /// The bundle was there and is missing or damaged now, or cannot be read.
+    #[error("the proof of job {job} cannot be read: {source}")]
+    Blob {
+        /// The job.
+        job: JobId,
+        /// What is wrong.
+        #[source]
+        source: BlobError,
+    },
+}
+
+/// The part of a server that knows nothing of HTTP. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct JobService {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    records: Records,
+    blobs: Blobs,
+    keyring: Arc<Keyring>,
+    verifiers: Arc<Verifiers>,
+    dispatcher: Arc<dyn Dispatcher>,
+    events: broadcast::Sender<JobEvent>,
+    clock: Arc<dyn Clock>,
+    stopping: watch::Sender<bool>,
+    caretaker: Mutex<Option<JoinHandle<()>>>,
+    /// Held as long as the service uses its data directory.
+    _lock: File,
+}
+
+impl JobService {
+    /// Opens the data directory, brings its jobs back to life and starts the lanes. Must be called inside a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    /// When the data directory cannot be used, or another service uses it.
+    pub async fn open(config: ServiceConfig) -> Result<Self, OpenError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let lock = lock_directory(&config.data_dir)?;
+        let records = Records::open(&config.data_dir.join("records.sqlite")).await?;
+        let blobs = Blobs::open(&config.data_dir.join("blobs"))?;
+        let keyring = Arc::new(Keyring::new(Store::open(&config.store_dir)?));
+        let verifiers = Arc::new(Verifiers::new(keyring.clone()));
+        let (events, _) = broadcast::channel(EVENT_BACKLOG);
+        let limits = limits(&config);
+        let parts = LaneParts {
+            records: records.clone(),
+            blobs: blobs.clone(),
+            verifiers: verifiers.clone(),
+            events: events.clone(),
+            clock: clock.clone(),
+            runtime: tokio::runtime::Handle::current(),
+            command: config.child.clone(),
+            store: config.store_dir.clone(),
+            threads: config.worker_threads,
+            keep_bytes: limits.resident,
+        };
+        let bundles: BTreeSet<_> = records.bundles().await?.into_iter().collect();
+        let orphans = blobs.keep_only(BlobKind::Bundle, &bundles)?;
+        let recovered = records.recover(clock.now()).await?;
+        crash_points::reach("after-recover");
+        info!(queued = recovered.len(), orphans, "jobs of the last run");
+        let dispatcher: Arc<dyn Dispatcher> = Arc::new(
+            InProcess::start(limits, |_| Box::new(AttemptLane::new(parts.clone())))
+                .map_err(io_error("start threads for", &config.data_dir))?,
+        );
+        for dispatchable in &recovered {
+            dispatcher.dispatch(submit::ticket(dispatchable), None).await;
+        }
+        let (stopping, _) = watch::channel(false);
+        let caretaker = Mutex::new(None);
+        let inner = Inner {
+            records,
+            blobs,
+            keyring,
+            verifiers,
+            dispatcher,
+            events,
+            clock,
+            stopping,
+            caretaker,
+            _lock: lock,
+        };
+        let service = Self { inner: Arc::new(inner) };
+        let caretaker = reconcile::start(&service);
+        *service.inner.caretaker.lock().unwrap_or_else(PoisonError::into_inner) = Some(caretaker);
+        Ok(service)
+    }
+
+    /// Ends a job that has not ended; `None` if there is no such job. A job that has ended comes back as it is. The
+    /// answer is durable, and its worker process stops within two seconds.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn cancel(&self, job: JobId) -> Result<Option<Job>, RecordsError> {
+        let inner = self.inner.clone();
+        // A caller that goes away must not leave half of it undone.
+        let cancel = async move {
+            let now = inner.clock.now();
+            let applied = inner.records.apply(job, &Event::Cancel, Results::default(), now).await?;
+            crash_points::reach("after-cancel");
+            match applied {
+                Applied::Changed(job, event) => {
+                    inner.dispatcher.cancel(job.id).await;
+                    let _ = inner.events.send(event);
+                    Ok(Some(*job))
+                }
+                Applied::Refused(job, _) => Ok(Some(*job)),
+                Applied::Unknown => Ok(None),
+            }
+        };
+        joined(tokio::spawn(cancel)).await
+    }
+
+    /// One job; `None` if there is no such job.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn job(&self, job: JobId) -> Result<Option<Job>, RecordsError> {
+        self.inner.records.job(job).await
+    }
+
+    /// The job as soon as it has ended, or as it is after this time.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn wait(&self, id: JobId, time: Duration) -> Result<Option<Job>, RecordsError> {
+        let deadline = Instant::now() + time;
+        // Listening begins before looking, so that nothing falls between.
+        let mut events = self.subscribe();
+        let mut stopping = self.inner.stopping.subscribe();
+        loop {
+            let job = self.job(id).await?;
+            let over = job.as_ref().is_none_or(|job| job.state().is_terminal());
+            if over || Instant::now() >= deadline || *stopping.borrow() {
+                return Ok(job);
+            }
+            let look = deadline.min(Instant::now() + WAIT_POLL);
+            let ended = async {
+                loop {
+                    match events.recv().await {
+                        Ok(event) if event.job == id && event.kind.is_terminal() => break,
+                        Ok(_) => {}
+                        Err(_) => break tokio::time::sleep_until(look).await,
+                    }
+                }
+            };
+            tokio::select! {
+                () = ended => {}
+                () = tokio::time::sleep_until(look) => {}
+                _ = stopping.changed() => {}
+            }
+        }
+    }
+
+    /// The proof bundle of a job, its digest checked.
+    ///
+    /// # Errors
+    /// When the job has none, or its bytes are not what they were.
+    pub async fn bundle(&self, job: &Job) -> Result<Vec<u8>, BundleError> {
+        let id = job.id;
+        let Some(Outcome::Proof { bundle, .. }) = job.outcome else {
+            return Err(BundleError::None { job: id });
+        };
+        let blobs = self.inner.blobs.clone();
+        blocking(move || blobs.get(BlobKind::Bundle, bundle))
+            .await
+            .map_err(|source| BundleError::Blob { job: id, source })
+    }
+
+    /// Everything that happens to jobs from here on.
+    pub fn subscribe(&self) -> broadcast::Receiver<JobEvent> {
+        self.inner.events.subscribe()
+    }
+
+    /// The queue in numbers.
+    pub fn load(&self) -> Load {
+        self.inner.dispatcher.load()
+    }
+
+    /// Whether jobs can be taken: the database takes writes and nothing shuts down.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn ready(&self) -> Result<bool, RecordsError> {
+        self.inner.records.check_writable().await?;
+        Ok(!*self.inner.stopping.borrow())
+    }
+
+    /// Takes no more jobs, lets running ones finish for this long, gives the rest back to the queue, and closes the
+    /// database. The next start goes on with what is queued.
+    pub async fn shutdown(&self, grace: Duration) {
+        if self.inner.stopping.send_replace(true) {
+            return;
+        }
+        let caretaker = self.inner.caretaker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(caretaker) = caretaker
+            && caretaker.await.is_err()
+        {
+            warn!("the caretaker of the queue had ended");
+        }
+        self.inner.dispatcher.shutdown(grace).await;
+        self.inner.records.close().await;
+    }
+
+    /// The records.
+    pub fn records(&self) -> &Records {
+        &self.inner.records
+    }
+
+    /// The blobs.
+    pub fn blobs(&self) -> &Blobs {
+        &self.inner.blobs
+    }
+
+    /// The keys.
+    pub fn keyring(&self) -> &Arc<Keyring> {
+        &self.inner.keyring
+    }
+
+    /// The verifying keys in memory.
+    pub fn verifiers(&self) -> &Arc<Verifiers> {
+        &self.inner.verifiers
+    }
+
+    /// The time.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.inner.clock
+    }
+}
+
+fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OpenError {
+    let path = path.to_path_buf();
+    move |source| OpenError::Io { action, path, source }
+}
+
+/// Makes the data directory and takes it for this process; the system gives it back when the process ends.
+fn lock_directory(directory: &Path) -> Result<File, OpenError> {
+    fs::create_dir_all(directory).map_err(io_error("create directory", directory))?;
+    let path = directory.join("lock");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(io_error("open", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: directory.to_path_buf() }),
+        Err(TryLockError::Error(source)) => Err(io_error("lock", &path)(source)),
+    }
+}
+
+fn limits(config: &ServiceConfig) -> Limits {
+    let memory = config
+        .memory_budget
+        .unwrap_or_else(|| available_memory().map_or(MEMORY_UNKNOWN, |bytes| bytes / 100 * MEMORY_PERCENT));
+    Limits {
+        capacity: config.queue_capacity,
+        parallel: config.max_parallel,
+        memory,
+        resident: memory / RESIDENT_PART,
+    }
+}
+
+/// The result of a task; its panic goes on in the caller.
+async fn joined<T>(task: JoinHandle<T>) -> T {
+    match task.await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // Tasks here are never aborted; only a runtime that is being dropped ends one.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
+/// Runs work that blocks.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    joined(tokio::task::spawn_blocking(work)).await
+}

@@ -1,0 +1,40 @@
+//! What the service is told at its start.
+
+use std::{path::PathBuf, thread};
+
+use crate::worker::ChildCommand;
+
+/// Settings of a [`super::JobService`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceConfig {
+    /// Directory of the records and the blobs.
+    pub data_dir: PathBuf,
+    /// Directory of the prover's store.
+    pub store_dir: PathBuf,
+    /// How worker processes are started.
+    pub child: ChildCommand,
+    /// Most jobs that may wait.
+    pub queue_capacity: usize,
+    /// Most jobs that run at once, if their memory allows.
+    pub max_parallel: usize,
+    /// Bytes for all jobs together; four fifths of what the system has available if absent.
+    pub memory_budget: Option<u64>,
+    /// Threads per worker process.
+    pub worker_threads: usize,
+}
+
+impl ServiceConfig {
+    /// One proof at a time, on all cores but one if there are more than two.
+    pub fn new(data_dir: PathBuf, child: ChildCommand) -> Self {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            store_dir: data_dir.join("store"),
+            data_dir,
+            child,
+            queue_capacity: 64,
+            max_parallel: 1,
+            memory_budget: None,
+            worker_threads: if cores > 2 { cores - 1 } else { cores },
+        }
+    }
+}

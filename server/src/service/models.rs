@@ -1,0 +1,49 @@
+//! Uploaded models.
+
+use lemma_prover::digest::Digest;
+
+use super::{JobService, blocking};
+use crate::{
+    blobs::{BlobError, BlobKind},
+    records::{ModelRecord, RecordsError},
+};
+
+/// Why a model is not kept.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PutModelError {
+    /// Its bytes cannot be kept.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    /// Its record cannot be kept.
+    #[error(transparent)]
+    Records(#[from] RecordsError),
+}
+
+impl JobService {
+    /// Keeps an ONNX file with what was found out about it; its record, and whether it is new.
+    ///
+    /// # Errors
+    /// When the file is too large or the system refuses.
+    pub async fn put_model(
+        &self,
+        onnx: Vec<u8>,
+        details: serde_json::Value,
+    ) -> Result<(ModelRecord, bool), PutModelError> {
+        let (blobs, bytes) = (self.inner.blobs.clone(), onnx.len() as u64);
+        // The bytes first: a record without bytes would be a promise that cannot be kept.
+        let model = blocking(move || blobs.put(BlobKind::Model, &onnx)).await?;
+        let created = self.inner.clock.now();
+        let record = ModelRecord { model, bytes, created, details };
+        Ok(self.inner.records.insert_model(record).await?)
+    }
+
+    /// The bytes of a model, their digest checked.
+    ///
+    /// # Errors
+    /// When they are missing or damaged, or the system refuses.
+    pub async fn model_bytes(&self, model: Digest) -> Result<Vec<u8>, BlobError> {
+        let blobs = self.inner.blobs.clone();
+        blocking(move || blobs.get(BlobKind::Model, model)).await
+    }
+}

@@ -1,0 +1,18 @@
+//! Workers: each attempt at a job is made in a child process of this program.
+//!
+//! The child keeps proving keys between attempts, has a memory limit, a process group of its own, and dies with
+//! its parent. What it writes back is only believed after this process has verified it through the public path.
+//! A private input reaches the child through its standard input and nothing else: no argument, no environment
+//! variable, no file, no log.
+
+mod child;
+mod failures;
+mod lane;
+mod process;
+mod protocol;
+mod verifiers;
+
+pub use child::{ChildArgs, child_main};
+pub use lane::{AttemptLane, LaneParts};
+pub use process::ChildCommand;
+pub use verifiers::Verifiers;

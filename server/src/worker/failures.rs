@@ -1,0 +1,89 @@
+//! Errors of the libraries as failures of jobs.
+
+use lemma_circuits::{import::ImportError, plan::PlanError, witness::WitnessError};
+use lemma_prover::{
+    keys::KeysError, params::ParamsError, prove::ProveError, store::StoreError, verify::VerifierKeyError,
+};
+
+use crate::jobs::{Failure, FailureClass};
+
+/// A failure outside any step.
+pub(super) fn failure(class: FailureClass, reason: impl ToString, retryable: bool) -> Failure {
+    Failure { class, phase: None, reason: reason.to_string(), retryable }
+}
+
+pub(super) fn of_import(error: &ImportError) -> Failure {
+    failure(FailureClass::Model, error, false)
+}
+
+pub(super) fn of_plan(error: &PlanError) -> Failure {
+    failure(FailureClass::Model, error, false)
+}
+
+pub(super) fn of_keys(error: &KeysError) -> Failure {
+    let retryable = match error {
+        KeysError::Store(error) => is_system(error),
+        KeysError::Parameters(error) => is_system_params(error),
+        KeysError::VerifierKey(VerifierKeyError::Parameters(error)) => is_system_params(error),
+        _ => false,
+    };
+    failure(FailureClass::Keys, error, retryable)
+}
+
+fn is_system_params(error: &ParamsError) -> bool {
+    matches!(error, ParamsError::Store(error) if is_system(error))
+}
+
+/// Whether the operating system refused, as with a full disk: that can pass.
+fn is_system(error: &StoreError) -> bool {
+    matches!(error, StoreError::Io { .. })
+}
+
+pub(super) fn of_prove(error: &ProveError) -> Failure {
+    match error {
+        ProveError::Witness(error) => failure(FailureClass::Input, without_value(error), false),
+        ProveError::OtherCircuit => failure(FailureClass::Keys, error, false),
+        ProveError::SelfCheck(_) => failure(FailureClass::SelfCheck, error, true),
+        ProveError::Statement(_) => {
+            failure(FailureClass::Input, "the inputs are not values of the circuit's public tensors", false)
+        }
+        _ => failure(FailureClass::Prover, error, false),
+    }
+}
+
+/// The error's text with positions and limits, but without the value found: reasons are stored and logged.
+fn without_value(error: &WitnessError) -> String {
+    match error {
+        WitnessError::InputRange { name, index, lo, hi, .. } => {
+            format!("input '{name}', element {index} is not in {lo}..={hi}")
+        }
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_do_not_repeat_input_values() {
+        let error =
+            WitnessError::InputRange { name: "x".into(), index: 3, value: 87_654_321, lo: 0, hi: 255 };
+        let failure = of_prove(&ProveError::Witness(error));
+        assert_eq!(failure.reason, "input 'x', element 3 is not in 0..=255");
+        assert!(!failure.retryable);
+    }
+
+    #[test]
+    fn only_the_system_refusing_is_worth_another_attempt() {
+        let io = || StoreError::Io {
+            action: "write",
+            path: "objects".into(),
+            source: std::io::ErrorKind::StorageFull.into(),
+        };
+        assert!(of_keys(&KeysError::Store(io())).retryable);
+        assert!(of_keys(&KeysError::Parameters(ParamsError::Store(io()))).retryable);
+        assert!(!of_keys(&KeysError::Store(StoreError::NoHome)).retryable);
+        assert!(!of_keys(&KeysError::Parameters(ParamsError::NoSrs { k: 9 })).retryable);
+    }
+}

@@ -1,0 +1,423 @@
+//! One attempt after the other, each in the lane's worker process.
+
+use std::{
+    sync::{Arc, mpsc::RecvTimeoutError},
+    time::{Duration, Instant},
+};
+
+use lemma_circuits::statement::Context;
+use lemma_prover::{digest::Digest, verify::Expect, verify::verify};
+use tokio::{runtime::Handle, sync::broadcast};
+use tracing::{Span, error, field, info, info_span, warn};
+
+use super::{
+    Verifiers,
+    failures::failure,
+    process::{ChildSettings, Worker},
+    protocol::{Report, Request},
+};
+use crate::{
+    blobs::{BlobError, BlobKind, Blobs},
+    crash_points,
+    dispatch::{After, Lane, Stop, StopSignal, Ticket},
+    jobs::{Clock, Event, Failure, FailureClass, Job, JobEvent, JobState, PhaseTiming, ProofWork, Work},
+    records::{Applied, Records, RecordsError, Results},
+};
+
+/// How often a waiting lane looks whether it must stop.
+const POLL: Duration = Duration::from_millis(25);
+
+/// Least time between two recorded steps of a job.
+const PHASE_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Pause before the second attempt; four times as long before each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// Longest pause between two tries of a failing database.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Tries of a failing database once the service shuts down; the next start finds the job again.
+const TRIES_AT_SHUTDOWN: u32 = 3;
+
+/// Memory of a worker process besides its columns: program, threads, allocator.
+const MEMORY_BASE: u64 = 512 << 20;
+
+/// What a lane works with.
+#[derive(Clone, Debug)]
+pub struct LaneParts {
+    /// The records.
+    pub records: Records,
+    /// The blobs.
+    pub blobs: Blobs,
+    /// Keys that results are checked with.
+    pub verifiers: Arc<Verifiers>,
+    /// Where changes of jobs are told.
+    pub events: broadcast::Sender<JobEvent>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Runtime of the records.
+    pub runtime: Handle,
+    /// How worker processes are started.
+    pub command: super::ChildCommand,
+    /// Directory of the prover's store.
+    pub store: std::path::PathBuf,
+    /// Threads per worker process.
+    pub threads: usize,
+    /// Bytes of proving keys a worker process keeps for circuits other than the one in use.
+    pub keep_bytes: u64,
+}
+
+/// A lane that makes attempts in a worker process.
+#[derive(Debug)]
+pub struct AttemptLane {
+    parts: LaneParts,
+    settings: ChildSettings,
+    worker: Option<Worker>,
+    resident: u64,
+}
+
+/// How an attempt ended.
+enum Attempted {
+    Succeeded(Results),
+    Failed(Failure, Vec<PhaseTiming>),
+    Stopped(Stop),
+    /// The records say that the job has ended meanwhile.
+    Over,
+}
+
+impl From<Failure> for Attempted {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure, Vec::new())
+    }
+}
+
+impl AttemptLane {
+    /// A lane without a worker process; it starts one when it needs one.
+    pub fn new(parts: LaneParts) -> Self {
+        let settings = ChildSettings {
+            command: parts.command.clone(),
+            store: parts.store.clone(),
+            threads: parts.threads,
+            keep_bytes: parts.keep_bytes,
+        };
+        Self { parts, settings, worker: None, resident: 0 }
+    }
+
+    /// Applies an event, however long the database refuses; `None` when it must be given up at a shutdown.
+    fn apply(&self, ticket: &Ticket, event: &Event, results: &Results, stop: &StopSignal) -> Option<Applied> {
+        let LaneParts { records, runtime, clock, events, .. } = &self.parts;
+        let mut pause = POLL;
+        let mut tries = 0;
+        loop {
+            let applied = runtime.block_on(records.apply(ticket.job, event, results.clone(), clock.now()));
+            match applied {
+                Ok(applied) => {
+                    if let Applied::Changed(_, event) = &applied {
+                        // Nobody has to be listening.
+                        let _ = events.send(event.clone());
+                    }
+                    return Some(applied);
+                }
+                Err(error @ RecordsError::Damaged { .. }) => {
+                    error!(%error, "the job is left as it is");
+                    return None;
+                }
+                Err(error) => warn!(%error, "the records refuse a change; trying again"),
+            }
+            tries += 1;
+            if stop.get() == Some(Stop::Shutdown) && tries >= TRIES_AT_SHUTDOWN {
+                return None;
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Makes the attempt of a job that has been started.
+    fn attempt(&mut self, job: &Job, ticket: &Ticket, stop: &StopSignal) -> Attempted {
+        let deadline = Instant::now() + job.life.prove_timeout;
+        let (request, payload) = match self.request(job, ticket) {
+            Ok(Some(request)) => request,
+            Ok(None) => return Attempted::Over,
+            Err(failure) => return failure.into(),
+        };
+        let worker = match self.worker.take().map_or_else(|| Worker::start(&self.settings), Ok) {
+            Ok(worker) => worker,
+            Err(error) => {
+                let reason = format!("cannot start a worker process: {error}");
+                return failure(FailureClass::Crash, reason, true).into();
+            }
+        };
+        Span::current().record("worker", worker.id());
+        worker.request(request, payload);
+        let mut watch = Watch { parts: &self.parts, ticket, timings: Vec::new(), phase: None, told: None };
+        let (end, worker) = watch.until_end(worker, stop, deadline);
+        let timings = watch.timings;
+        self.resident = 0;
+        if let (Some(worker), Some((_, _, resident))) = (worker, end.as_ref().ok()) {
+            self.worker = Some(worker);
+            self.resident = *resident;
+        }
+        match end {
+            Ok((Report::Failed { failure, .. }, ..)) => Attempted::Failed(failure, timings),
+            Ok((report, payload, _)) => match self.check(job, report, &payload) {
+                Ok(results) => Attempted::Succeeded(Results { timings, ..results }),
+                Err(failure) => Attempted::Failed(failure, timings),
+            },
+            Err(Ended::Stopped(stop)) => Attempted::Stopped(stop),
+            Err(Ended::Failed(failure)) => Attempted::Failed(failure, timings),
+        }
+    }
+
+    /// What the worker process is asked for; `None` when the job's input is gone because it has ended.
+    fn request(&self, job: &Job, ticket: &Ticket) -> Result<Option<(Request, Vec<u8>)>, Failure> {
+        let memory_limit =
+            ticket.memory.saturating_mul(2).saturating_add(MEMORY_BASE + self.parts.keep_bytes);
+        let storage = |reason: String, retryable| failure(FailureClass::Storage, reason, retryable);
+        match &job.work {
+            Work::Proof(ProofWork { circuit, context }) => {
+                let input = self.parts.runtime.block_on(self.parts.records.input(job.id));
+                let input = input.map_err(|error| match error {
+                    RecordsError::Damaged { .. } => storage(error.to_string(), false),
+                    error => storage(error.to_string(), true),
+                })?;
+                Ok(input.map(|inputs| {
+                    let (circuit, context) = (*circuit, context.clone());
+                    (Request::Prove { circuit, context, inputs, memory_limit }, Vec::new())
+                }))
+            }
+            Work::Circuit(work) => {
+                let onnx = self.parts.blobs.get(BlobKind::Model, work.model);
+                let onnx = onnx.map_err(|error| storage(error.to_string(), error.is_transient()))?;
+                Ok(Some((Request::MakeKeys { setup: work.setup.clone(), memory_limit }, onnx)))
+            }
+        }
+    }
+
+    /// Believes a report only after checking it, and keeps what it brought.
+    fn check(&self, job: &Job, report: Report, payload: &[u8]) -> Result<Results, Failure> {
+        match (report, &job.work) {
+            (Report::Proven { .. }, Work::Proof(work)) => {
+                self.verify(job, work, payload)?;
+                crash_points::reach("result-verified");
+                let bundle = self.parts.blobs.put(BlobKind::Bundle, payload).map_err(|error| kept(&error))?;
+                Ok(Results { bundle: Some((bundle, payload.len() as u64)), ..Results::default() })
+            }
+            (Report::KeysMade { facts, .. }, Work::Circuit(_)) => {
+                let key = self.parts.verifiers.get(facts.circuit);
+                let key = key.map_err(|error| failure(FailureClass::SelfCheck, error, true))?;
+                let same = key
+                    .file()
+                    .encode()
+                    .is_ok_and(|vk| Digest::of(&vk) == facts.vk && vk.len() as u64 == facts.vk_bytes);
+                if !same {
+                    let reason = "the stored verifying key is not the one the worker reported";
+                    return Err(failure(FailureClass::SelfCheck, reason, true));
+                }
+                Ok(Results { circuit: Some(*facts), ..Results::default() })
+            }
+            _ => Err(failure(FailureClass::SelfCheck, "the worker answered another request", true)),
+        }
+    }
+
+    /// Verifies a bundle as its receivers do, and that it proves what was asked for.
+    fn verify(&self, job: &Job, work: &ProofWork, bundle: &[u8]) -> Result<(), Failure> {
+        let wrong = |reason: String| failure(FailureClass::SelfCheck, reason, true);
+        let context =
+            Context::new(work.context.clone()).map_err(|error| failure(FailureClass::Input, error, false))?;
+        let key = self
+            .parts
+            .verifiers
+            .get(work.circuit)
+            .map_err(|error| failure(FailureClass::Keys, error, true))?;
+        let expect = Expect {
+            circuit: work.circuit,
+            context: Some(context),
+            // Whoever made the circuit chose its setup, and its record says so.
+            allow_insecure_srs: true,
+        };
+        let statement = verify(bundle, &key, &expect)
+            .map_err(|error| wrong(format!("the finished proof does not verify: {error}")))?;
+        let input = self.parts.runtime.block_on(self.parts.records.input(job.id));
+        match input {
+            Ok(Some(input)) if input != statement.inputs => {
+                Err(wrong("the finished proof is about another input".into()))
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(failure(FailureClass::Storage, error, true)),
+        }
+    }
+
+    /// Records how an attempt ended; the next ticket if there is another attempt.
+    fn conclude(&self, ticket: &Ticket, attempted: Attempted, stop: &StopSignal) -> After {
+        let attempt = ticket.attempt;
+        let (event, results) = match attempted {
+            Attempted::Over | Attempted::Stopped(Stop::Cancelled) => return After::Done,
+            Attempted::Stopped(Stop::Shutdown) => (Event::Release { attempt }, Results::default()),
+            Attempted::Succeeded(results) => (Event::Succeed { attempt }, results),
+            Attempted::Failed(failure, timings) => {
+                info!(class = failure.class.as_str(), reason = %failure.reason, "attempt failed");
+                (Event::Fail { attempt, failure }, Results { timings, ..Results::default() })
+            }
+        };
+        crash_points::reach("before-publish");
+        let applied = self.apply(ticket, &event, &results, stop);
+        crash_points::reach("after-publish");
+        match applied {
+            Some(Applied::Changed(job, _)) => {
+                info!(state = job.state().as_str(), "attempt is over");
+                next_ticket(&job, ticket)
+            }
+            Some(Applied::Refused(_, refusal)) => {
+                info!(%refusal, "the result comes too late and is thrown away");
+                self.forget(&results);
+                After::Done
+            }
+            Some(Applied::Unknown) | None => After::Done,
+        }
+    }
+
+    /// Removes the bundle of an attempt that did not count; each proof is unlike any other, so nothing else names it.
+    fn forget(&self, results: &Results) {
+        if let Some((bundle, _)) = results.bundle
+            && let Err(error) = self.parts.blobs.remove(BlobKind::Bundle, bundle)
+        {
+            warn!(%error, "an unused bundle stays until the next start");
+        }
+    }
+}
+
+fn kept(error: &BlobError) -> Failure {
+    failure(FailureClass::Storage, error, error.is_transient())
+}
+
+/// The ticket of the next attempt of a job that was requeued.
+fn next_ticket(job: &Job, ticket: &Ticket) -> After {
+    if job.state() != JobState::Queued {
+        return After::Done;
+    }
+    let pause = FIRST_PAUSE * 4u32.saturating_pow(job.life.failed_attempts.saturating_sub(1));
+    After::Again(Ticket { attempt: job.life.attempt, ..ticket.clone() }, pause)
+}
+
+impl Lane for AttemptLane {
+    fn run(&mut self, ticket: &Ticket, stop: &StopSignal) -> After {
+        let span = info_span!("attempt", job = %ticket.job, attempt = ticket.attempt, worker = field::Empty);
+        let _entered = span.enter();
+        let start = Event::Start { attempt: ticket.attempt };
+        let job = match self.apply(ticket, &start, &Results::default(), stop) {
+            Some(Applied::Changed(job, _)) if job.state() == JobState::Running => job,
+            // Cancelled, expired, or another attempt is on its way.
+            _ => return After::Done,
+        };
+        crash_points::reach("after-start");
+        let attempted = self.attempt(&job, ticket, stop);
+        self.conclude(ticket, attempted, stop)
+    }
+
+    fn resident_bytes(&self) -> u64 {
+        self.resident
+    }
+
+    fn retire(&mut self) {
+        self.resident = 0;
+        if let Some(worker) = self.worker.take() {
+            worker.kill();
+        }
+    }
+}
+
+/// How the wait for a worker process ended without a report.
+enum Ended {
+    Stopped(Stop),
+    Failed(Failure),
+}
+
+/// Follows one attempt in the worker process.
+struct Watch<'a> {
+    parts: &'a LaneParts,
+    ticket: &'a Ticket,
+    timings: Vec<PhaseTiming>,
+    /// The step the process is in, until it has been recorded.
+    phase: Option<String>,
+    /// When a step was recorded last.
+    told: Option<Instant>,
+}
+
+impl Watch<'_> {
+    /// Waits for the final report. A process that did not come to it is gone afterwards.
+    #[expect(clippy::type_complexity, reason = "the report with its payload and the resident bytes it tells")]
+    fn until_end(
+        &mut self,
+        worker: Worker,
+        stop: &StopSignal,
+        deadline: Instant,
+    ) -> (Result<(Report, Vec<u8>, u64), Ended>, Option<Worker>) {
+        let mut last_phase = None;
+        loop {
+            // A report that is there counts, whatever the clock says.
+            match worker.report(POLL) {
+                Ok((Report::Began { phase }, _)) => {
+                    last_phase = Some(phase.clone());
+                    self.phase = Some(phase);
+                }
+                Ok((Report::Ended { phase, milliseconds }, _)) => {
+                    self.timings.push(PhaseTiming { phase, milliseconds });
+                }
+                Ok((report, payload)) => {
+                    let resident = match &report {
+                        Report::Proven { resident_bytes }
+                        | Report::KeysMade { resident_bytes, .. }
+                        | Report::Failed { resident_bytes, .. } => *resident_bytes,
+                        Report::Began { .. } | Report::Ended { .. } => 0,
+                    };
+                    return (Ok((report, payload, resident)), Some(worker));
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    let failure = Failure { phase: last_phase, ..worker.autopsy() };
+                    return (Err(Ended::Failed(failure)), None);
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    if Instant::now() >= deadline {
+                        worker.kill();
+                        return (Err(Ended::Failed(timed_out(last_phase))), None);
+                    }
+                }
+            }
+            if let Some(stop) = stop.get() {
+                worker.kill();
+                return (Err(Ended::Stopped(stop)), None);
+            }
+            self.tell();
+        }
+    }
+
+    /// Records the step, not too often.
+    fn tell(&mut self) {
+        if self.told.is_some_and(|told| told.elapsed() < PHASE_INTERVAL) {
+            return;
+        }
+        let Some(phase) = self.phase.take() else { return };
+        let LaneParts { records, runtime, clock, events, .. } = self.parts;
+        let noted =
+            runtime.block_on(records.note_phase(self.ticket.job, self.ticket.attempt, &phase, clock.now()));
+        match noted {
+            Ok(Some(event)) => {
+                let _ = events.send(event);
+            }
+            Ok(None) => {}
+            Err(error) => warn!(%error, "a step is not recorded"),
+        }
+        self.told = Some(Instant::now());
+    }
+}
+
+fn timed_out(phase: Option<String>) -> Failure {
+    Failure {
+        class: FailureClass::ProveTimeout,
+        phase,
+        reason: "the attempt took longer than the prove timeout; ask for more time or prove a smaller model"
+            .into(),
+        retryable: false,
+    }
+}

@@ -1,0 +1,179 @@
+//! What parent and child say to each other.
+//!
+//! ```text
+//! offset  size  field
+//!      0     4  length h of the header, little-endian
+//!      4     4  length p of the payload
+//!      8     h  header, JSON
+//!    8+h     p  payload: an ONNX file or a proof bundle
+//! ```
+
+use std::{
+    fmt,
+    io::{self, Read, Write},
+};
+
+use lemma_circuits::statement::CircuitId;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::jobs::{CircuitFacts, Failure, Setup};
+
+/// Most bytes of a header; an input integer takes at most 5.
+const MAX_HEADER: u32 = 256 << 20;
+
+/// Most bytes of a payload.
+const MAX_PAYLOAD: u32 = 128 << 20;
+
+/// What the parent asks for.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "snake_case")]
+pub(super) enum Request {
+    /// Prove one inference.
+    Prove {
+        #[serde(with = "crate::jobs::hexadecimal::circuit_id")]
+        circuit: CircuitId,
+        #[serde(with = "crate::jobs::hexadecimal::bytes")]
+        context: Vec<u8>,
+        inputs: Vec<Vec<i32>>,
+        /// Bytes of private memory the child may have.
+        memory_limit: u64,
+    },
+    /// Make the keys of the model in the payload.
+    MakeKeys {
+        setup: Setup,
+        /// Bytes of private memory the child may have.
+        memory_limit: u64,
+    },
+}
+
+/// Inputs are not shown.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Prove { .. } => "Prove",
+            Self::MakeKeys { .. } => "MakeKeys",
+        })
+    }
+}
+
+/// What the child tells.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "report", rename_all = "snake_case")]
+pub(super) enum Report {
+    /// A step began.
+    Began { phase: String },
+    /// The step that began last ended.
+    Ended { phase: String, milliseconds: u64 },
+    /// The proof bundle is the payload.
+    Proven { resident_bytes: u64 },
+    /// The keys are in the store.
+    KeysMade { facts: Box<CircuitFacts>, resident_bytes: u64 },
+    /// It cannot be done.
+    Failed { failure: Failure, resident_bytes: u64 },
+}
+
+/// Writes one message.
+pub(super) fn write_message<T: Serialize>(
+    out: &mut impl Write,
+    header: &T,
+    payload: &[u8],
+) -> io::Result<()> {
+    let header = serde_json::to_vec(header)?;
+    out.write_all(&length(header.len(), MAX_HEADER)?.to_le_bytes())?;
+    out.write_all(&length(payload.len(), MAX_PAYLOAD)?.to_le_bytes())?;
+    out.write_all(&header)?;
+    out.write_all(payload)?;
+    out.flush()
+}
+
+fn length(bytes: usize, limit: u32) -> io::Result<u32> {
+    u32::try_from(bytes)
+        .ok()
+        .filter(|length| *length <= limit)
+        .ok_or_else(|| invalid(format!("a part of {bytes} bytes, the limit is {limit}")))
+}
+
+fn invalid(reason: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, reason)
+}
+
+/// Reads one message; `None` at the end of the stream.
+pub(super) fn read_message<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<Option<(T, Vec<u8>)>> {
+    let Some(header) = read_length(from, MAX_HEADER)? else { return Ok(None) };
+    let payload = read_length(from, MAX_PAYLOAD)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+    let header = read_bytes(from, header)?;
+    let payload = read_bytes(from, payload)?;
+    let header = serde_json::from_slice(&header)
+        // The text of the error could repeat a part of the message.
+        .map_err(|error| invalid(format!("malformed header at column {}", error.column())))?;
+    Ok(Some((header, payload)))
+}
+
+fn read_length(from: &mut impl Read, limit: u32) -> io::Result<Option<u32>> {
+    let mut bytes = [0; 4];
+    match from.read_exact(&mut bytes) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        read => read?,
+    }
+    let length = u32::from_le_bytes(bytes);
+    if length > limit {
+        return Err(invalid(format!("a part of {length} bytes, the limit is {limit}")));
+    }
+    Ok(Some(length))
+}
+
+fn read_bytes(from: &mut impl Read, length: u32) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(length.into()).read_to_end(&mut bytes)?;
+    if u32::try_from(bytes.len()) == Ok(length) {
+        Ok(bytes)
+    } else {
+        Err(io::ErrorKind::UnexpectedEof.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let report = Report::Proven { resident_bytes: 7 };
+        write_message(&mut bytes, &report, b"bundle").expect("writes");
+        bytes
+    }
+
+    #[test]
+    fn messages_come_back_as_they_went() {
+        let bytes = [message(), message()].concat();
+        let mut stream = &bytes[..];
+        for _ in 0..2 {
+            let (report, payload): (Report, _) =
+                read_message(&mut stream).expect("reads").expect("a message");
+            assert!(matches!(report, Report::Proven { resident_bytes: 7 }));
+            assert_eq!(payload, b"bundle");
+        }
+        assert!(read_message::<Report>(&mut stream).expect("reads").is_none());
+    }
+
+    #[test]
+    fn truncated_and_oversized_messages_are_errors() {
+        let bytes = message();
+        for end in 4..bytes.len() {
+            assert!(read_message::<Report>(&mut &bytes[..end]).is_err(), "{end} bytes");
+        }
+        let oversized = [&(MAX_HEADER + 1).to_le_bytes()[..], &bytes[4..]].concat();
+        assert!(read_message::<Report>(&mut &oversized[..]).is_err());
+    }
+
+    #[test]
+    fn debug_text_of_a_request_has_no_input() {
+        let request = Request::Prove {
+            circuit: CircuitId([0; 32]),
+            context: Vec::new(),
+            inputs: vec![vec![87_654_321]],
+            memory_limit: 0,
+        };
+        assert_eq!(format!("{request:?}"), "Prove");
+    }
+}
