@@ -91,5 +91,5 @@ fn no_arguments(error: &clap::Error, as_json: bool) -> ExitCode {
     if asked_for {
         return output.finish(Ok(Outcome::done("", json!({ "text": text }))));
     }
-    output.refuse("unusable", text.trim().trim_start_matches("error: "), 2)
+    output.finish(Err(Failure::unusable(text.trim().trim_start_matches("error: "))))
 }

@@ -15,6 +15,7 @@ mod error;
 mod json;
 mod npy;
 mod npz;
+mod shown;
 mod write;
 
 use lemma_circuits::edge::quantize_input;

@@ -298,8 +298,11 @@ impl Keyring {
         if let Some(PlanRecord { circuit }) = self.store.record(&plan)?
             && let Some(record) = self.store.record::<CircuitRecord>(&circuit.to_string())?
         {
-            let verifier = self.load_verifier(&record, progress)?;
-            return Ok((record, verifier));
+            match self.load_verifier(&record, progress) {
+                // The key can be made again.
+                Err(KeysError::Store(error)) if error.is_not_found() || error.is_damage() => {}
+                loaded => return Ok((record, loaded?)),
+            }
         }
         let commitment = self.commitment(setup, circuit.k(), progress)?;
         let key = step(progress, Phase::VerifyingKey, || {

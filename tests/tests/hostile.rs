@@ -1,6 +1,8 @@
 //! Hostile files are refused with an error that says what is wrong and where, in bounded memory.
 
 use lemma_circuits::import::import;
+use lemma_circuits::statement::Interface;
+use lemma_prover::inputs;
 use lemma_tests::{Entry, fixtures, manifest};
 
 /// Far below what the files claim: they ask for up to 2^102 elements, or unpack to 48 MiB behind small headers.
@@ -56,6 +58,22 @@ fn models_are_refused_by_name() {
             let message = import(&read(&entry.path), &entry.path).err().map(|error| error.to_string());
             let names_file = message.as_ref().is_none_or(|message| message.starts_with(&entry.path));
             complaint(&entry, message).or((!names_file).then(|| format!("{}: file not named", entry.path)))
+        })
+        .collect();
+    assert_none(complaints);
+    assert_memory_was_bounded();
+}
+
+#[test]
+fn inputs_are_refused_by_name() {
+    let complaints = hostile("hostile/inputs/")
+        .into_iter()
+        .filter_map(|entry| {
+            let model =
+                entry.model.as_deref().unwrap_or_else(|| panic!("{}: no model in the manifest", entry.path));
+            let model = import(&read(model), model).unwrap_or_else(|error| panic!("{error}"));
+            let refusal = inputs::read(&read(&entry.path), &Interface::of(&model), None).err();
+            complaint(&entry, refusal.map(|error| error.to_string()))
         })
         .collect();
     assert_none(complaints);

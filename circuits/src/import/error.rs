@@ -479,14 +479,17 @@ pub enum ImportErrorKind {
         /// Upper bound.
         max: f32,
     },
-    /// A multiplier that float32 cannot hold.
+    /// A multiplier that float32 cannot hold with full precision.
     #[error(
-        "output channel {channel}: the requantization multiplier is {multiplier}; it has to be finite and positive: \
-         quantize the model again with other calibration data"
+        "output channel {channel}: the accumulator has scale {accumulator_scale:e} and the requantization multiplier is \
+         {multiplier:e}; both have to be positive, finite and not subnormal: quantize the model again with other \
+         calibration data"
     )]
     Multiplier {
         /// Output channel.
         channel: usize,
+        /// `fl(sx * sw)`.
+        accumulator_scale: f32,
         /// `fl(fl(sx * sw) / sy)`.
         multiplier: f32,
     },

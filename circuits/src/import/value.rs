@@ -36,6 +36,8 @@ pub(super) struct Weights {
     pub(super) inputs: usize,
     pub(super) outputs: usize,
     pub(super) elem: Elem,
+    /// Shape in the file, for messages.
+    pub(super) shape: Vec<usize>,
     /// Zero point subtracted, row-major `[outputs][inputs]`.
     pub(super) centered: Vec<i16>,
     /// One, or one per output.

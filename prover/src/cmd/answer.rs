@@ -1,12 +1,13 @@
 //! Model outputs: the proven integers, and what the ONNX graph makes of them outside the circuit.
 
 use lemma_circuits::edge::{SoftmaxKernel, apply_tail};
-use lemma_circuits::ir::{Elem, Tail};
+use lemma_circuits::ir::{Elem, Quantization, Tail};
 use lemma_circuits::statement::Port;
 use lemma_prover::inputs::{NamedArray, Values, elem_name, json_nested};
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
 use super::failure::Failure;
+use super::output;
 
 /// One tensor of a run or a statement.
 #[derive(Clone, Debug)]
@@ -52,15 +53,23 @@ impl Answer<'_> {
 
     /// Index and value of the greatest integer, the first of equals: a classifier's decision.
     pub(crate) fn greatest(&self) -> Option<(usize, i32)> {
-        self.integers.iter().copied().enumerate().reduce(|best, next| if next.1 > best.1 { next } else { best })
+        self.integers
+            .iter()
+            .copied()
+            .enumerate()
+            .reduce(|best, next| if next.1 > best.1 { next } else { best })
     }
 
     fn json(&self) -> Value {
-        let mut object = Map::new();
-        object.insert("name".into(), self.port.name.clone().into());
-        object.insert("type".into(), elem_name(self.port.elem).into());
-        object.insert("shape".into(), self.port.shape.clone().into());
-        object.insert("integers".into(), json_nested(&self.port.shape, &self.integer_values()));
+        let mut object = output::fields([
+            ("name", self.port.name.clone().into()),
+            ("type", elem_name(self.port.elem).into()),
+            ("shape", self.port.shape.clone().into()),
+            ("integers", json_nested(&self.port.shape, &self.integer_values())),
+        ]);
+        if let Some(Quantization { scale, zero_point }) = self.port.quantize {
+            object.insert("quantize".into(), json!({ "scale": scale, "zero_point": zero_point }));
+        }
         if let Some(floats) = &self.floats {
             object.insert("floats".into(), json_nested(&self.port.shape, &Values::F32(floats.clone())));
         }
@@ -99,10 +108,16 @@ const SHOWN: usize = 16;
 
 impl Answer<'_> {
     fn text(&self) -> String {
-        let mut lines = format!("{} {:?}\n  integers {}", self.port.name, self.port.shape, list(self.integers, i32::to_string));
+        let mut lines = format!(
+            "{} {:?}\n  integers {}",
+            self.port.name,
+            self.port.shape,
+            list(self.integers, i32::to_string)
+        );
         if let Some(floats) = &self.floats {
-            let kind = if self.port.tail.iter().any(|operator| matches!(operator, Tail::Softmax { .. })) { "softmax " } else { "float32 " };
-            lines += &format!("\n  {kind} {}", list(floats, |value| format!("{value:?}")));
+            let softmax = self.port.tail.iter().any(|operator| matches!(operator, Tail::Softmax { .. }));
+            let kind = if softmax { "softmax" } else { "float32" };
+            lines += &format!("\n  {kind}  {}", list(floats, |value| format!("{value:?}")));
         }
         lines
     }

@@ -9,7 +9,13 @@ use lemma_prover::params::SrsId;
 ///
 /// A proof states the integers that onnxruntime computes, bit for bit, and verifies offline. Try `lemma demo`.
 #[derive(Debug, Parser)]
-#[command(name = "lemma", version, propagate_version = true, arg_required_else_help = true, max_term_width = 100)]
+#[command(
+    name = "lemma",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
 pub(crate) struct Arguments {
     /// Print one JSON object on standard output, for errors too
     #[arg(long, global = true)]
@@ -85,7 +91,8 @@ pub(crate) struct InputArgs {
 /// `lemma run`
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// ONNX file, or the id of a circuit in the store
+    /// ONNX file, or the id of a circuit in the store (its beginning is enough)
+    #[arg(value_name = "MODEL|CIRCUIT")]
     pub(crate) model: String,
     #[command(flatten)]
     pub(crate) input: InputArgs,
@@ -97,11 +104,12 @@ pub(crate) struct RunArgs {
 /// `lemma compile`
 #[derive(Debug, Args)]
 pub(crate) struct CompileArgs {
-    /// ONNX file
+    /// ONNX file, or the id of a circuit in the store (its beginning is enough)
+    #[arg(value_name = "MODEL|CIRCUIT")]
     pub(crate) model: String,
-    /// Commitment scheme
-    #[arg(long, value_enum, default_value_t = SchemeName::Ipa)]
-    pub(crate) scheme: SchemeName,
+    /// Commitment scheme; a circuit id already fixes it [default: ipa]
+    #[arg(long, value_enum)]
+    pub(crate) scheme: Option<SchemeName>,
     #[command(flatten)]
     pub(crate) setup: SetupArgs,
 }

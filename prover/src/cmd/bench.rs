@@ -68,7 +68,12 @@ fn models(args: &BenchArgs, directory: &Path) -> Result<(Vec<PathBuf>, Vec<PathB
 }
 
 /// Measures one model in a process of its own.
-fn measure_apart(model: &Path, scheme: SchemeName, args: &BenchArgs, session: &Session) -> Result<Value, Failure> {
+fn measure_apart(
+    model: &Path,
+    scheme: SchemeName,
+    args: &BenchArgs,
+    session: &Session,
+) -> Result<Value, Failure> {
     let program = std::env::current_exe().map_err(Failure::internal)?;
     let mut command = Command::new(program);
     command.args(["--json", "bench", "--in-this-process", "--scheme", scheme_name(scheme.scheme())]);
@@ -79,10 +84,12 @@ fn measure_apart(model: &Path, scheme: SchemeName, args: &BenchArgs, session: &S
     if let Some(srs) = args.setup.srs.filter(|_| scheme == SchemeName::Kzg) {
         command.arg("--srs").arg(srs.to_string());
     }
-    let child = command.arg("--").arg(model).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    let child =
+        command.arg("--").arg(model).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     let finished = child.spawn().and_then(|child| child.wait_with_output()).map_err(Failure::internal)?;
-    let answer: Value = serde_json::from_slice(&finished.stdout)
-        .map_err(|_| Failure::Internal(format!("measuring {} ended with {}", model.display(), finished.status)))?;
+    let answer: Value = serde_json::from_slice(&finished.stdout).map_err(|_| {
+        Failure::Internal(format!("measuring {} ended with {}", model.display(), finished.status))
+    })?;
     let message = answer["error"]["message"].as_str().map(str::to_owned);
     match (message, finished.status.code()) {
         (None, Some(0)) => Ok(answer),

@@ -7,26 +7,27 @@ use lemma_prover::artifact::ProofBundle;
 use lemma_prover::keys::Keyring;
 use lemma_prover::progress::Phase;
 use lemma_prover::verify::VerifierKey;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::args::CompileArgs;
 use super::failure::Failure;
 use super::msm;
-use super::output::Outcome;
+use super::output::{self, Outcome};
 use super::progress::Screen;
 use super::session::{Compiled, Session, scheme_name};
 use super::text;
 
 /// Runs the command.
 pub(crate) fn run(args: &CompileArgs, session: &Session) -> Result<Outcome, Failure> {
-    let compiled = session.compile(&args.model, Some(args.scheme), &args.setup)?;
+    let compiled = session.compile(&args.model, args.scheme, &args.setup)?;
     let prediction = Prediction::of(&compiled.circuit, msm::unit_seconds(1)?);
     // What it will cost is said before anything is built.
-    session.output.say(text::fields(&circuit_fields(&compiled.circuit)));
-    session.output.say(text::fields(&prediction.fields()));
+    let known: Vec<_> = circuit_fields(&compiled.circuit).into_iter().chain(prediction.fields()).collect();
+    session.output.say(text::fields(&known));
 
     let screen = Screen::default();
     let key = verifier_key(session.keyring()?, &compiled, &screen)?;
+    compiled.check_id(key.circuit_id())?;
     let keygen = screen.total(Phase::VerifyingKey);
     let fields = [
         ("circuit  ", key.circuit_id().to_string()),
@@ -34,13 +35,15 @@ pub(crate) fn run(args: &CompileArgs, session: &Session) -> Result<Outcome, Fail
         ("key", format!("{}, in {}", text::bytes(key.file_len() as u64), session.store()?.root().display())),
     ];
     let mut json = circuit_json(&compiled.circuit);
-    json.insert("circuit".into(), key.circuit_id().to_string().into());
     json.extend(prediction.json());
-    json.insert("compile_s".into(), compiled.elapsed.as_secs_f64().into());
-    json.insert("keygen_s".into(), keygen.wall.as_secs_f64().into());
-    json.insert("vk_bytes".into(), key.file_len().into());
-    json.insert("proof_bytes".into(), proof_file_bytes(&key).into());
-    json.insert("insecure_srs".into(), key.insecure_srs().into());
+    json.extend(output::fields([
+        ("circuit", key.circuit_id().to_string().into()),
+        ("compile_s", compiled.elapsed.as_secs_f64().into()),
+        ("keygen_s", keygen.wall.as_secs_f64().into()),
+        ("vk_bytes", key.file_len().into()),
+        ("proof_bytes", proof_file_bytes(&key).into()),
+        ("insecure_srs", key.insecure_srs().into()),
+    ]));
     Ok(Outcome::done(text::fields(&fields) + insecure_note(&key), json.into()))
 }
 
@@ -48,8 +51,12 @@ pub(crate) fn run(args: &CompileArgs, session: &Session) -> Result<Outcome, Fail
 ///
 /// # Errors
 /// [`Failure::Unusable`] when there are no parameters or the store cannot be written.
-pub(crate) fn verifier_key(keyring: &Keyring, compiled: &Compiled, screen: &Screen) -> Result<VerifierKey, Failure> {
-    keyring.verifier_for(&compiled.circuit, &compiled.onnx, compiled.setup, screen).map_err(Failure::unusable)
+pub(crate) fn verifier_key(
+    keyring: &Keyring,
+    compiled: &Compiled,
+    screen: &Screen,
+) -> Result<VerifierKey, Failure> {
+    Ok(keyring.verifier_for(&compiled.circuit, &compiled.onnx, compiled.setup, screen)?)
 }
 
 /// Length of a `.proof` file of this circuit.
@@ -79,11 +86,14 @@ pub(crate) fn circuit_fields(circuit: &CompiledCircuit) -> Vec<(&'static str, St
     let number = |value: usize| text::count(value as u64);
     vec![
         ("model", circuit.model_id().to_string()),
-        ("work", format!(
-            "{} multiply-accumulates, {} activations",
-            text::count(circuit.model().macs()),
-            number(circuit.model().activations())
-        )),
+        (
+            "work",
+            format!(
+                "{} multiply-accumulates, {} activations",
+                text::count(circuit.model().macs()),
+                number(circuit.model().activations())
+            ),
+        ),
         ("scheme", scheme_name(circuit.scheme()).to_owned()),
         ("rows", format!("{} of 2^{} = {}", number(plan.rows()), shape.k, number(1 << shape.k))),
         ("columns", format!("{} advice, {} fixed", shape.num_advice(), shape.num_fixed())),
@@ -94,21 +104,17 @@ pub(crate) fn circuit_fields(circuit: &CompiledCircuit) -> Vec<(&'static str, St
 /// The same for programs.
 pub(crate) fn circuit_json(circuit: &CompiledCircuit) -> Map<String, Value> {
     let (shape, plan) = (circuit.shape(), circuit.plan());
-    let json = json!({
-        "model": circuit.model_id().to_string(),
-        "scheme": scheme_name(circuit.scheme()),
-        "k": shape.k,
-        "advice_columns": shape.num_advice(),
-        "fixed_columns": shape.num_fixed(),
-        "rows_used": plan.rows(),
-        "lookups": shape.lookup_slots(),
-        "macs": circuit.model().macs(),
-        "activations": circuit.model().activations(),
-    });
-    match json {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
-    }
+    output::fields([
+        ("model", circuit.model_id().to_string().into()),
+        ("scheme", scheme_name(circuit.scheme()).into()),
+        ("k", shape.k.into()),
+        ("advice_columns", shape.num_advice().into()),
+        ("fixed_columns", shape.num_fixed().into()),
+        ("rows_used", plan.rows().into()),
+        ("lookups", shape.lookup_slots().into()),
+        ("macs", circuit.model().macs().into()),
+        ("activations", circuit.model().activations().into()),
+    ])
 }
 
 /// The planner's cost, scaled by this machine's speed.
@@ -144,15 +150,11 @@ impl Prediction {
 
     /// Predicted seconds, units and bytes.
     pub(crate) fn json(self) -> Map<String, Value> {
-        let json = json!({
-            "predicted_prove_s": self.wall().as_secs_f64(),
-            "predicted_prove_cpu_s": self.cpu_seconds,
-            "predicted_units": self.units,
-            "predicted_memory_bytes": self.memory_bytes,
-        });
-        match json {
-            Value::Object(fields) => fields,
-            _ => Map::new(),
-        }
+        output::fields([
+            ("predicted_prove_s", self.wall().as_secs_f64().into()),
+            ("predicted_prove_cpu_s", self.cpu_seconds.into()),
+            ("predicted_units", self.units.into()),
+            ("predicted_memory_bytes", self.memory_bytes.into()),
+        ])
     }
 }

@@ -10,7 +10,6 @@ use lemma_prover::measure::Stopwatch;
 use lemma_prover::progress::Phase;
 use lemma_prover::prove::prove;
 use lemma_prover::verify::{Expect, verify};
-use serde_json::{Value, json};
 
 use super::answer::{self, Answer};
 use super::args::DemoArgs;
@@ -18,10 +17,10 @@ use super::bundled::{DIGIT_JSON, DIGIT_WIDTH, DIGITS_NAME, DIGITS_ONNX};
 use super::compile::{circuit_json, insecure_note};
 use super::failure::Failure;
 use super::model::OnnxModel;
-use super::output::Outcome;
+use super::output::{self, Outcome};
 use super::picture;
 use super::progress::Screen;
-use super::prove::{failure, proving_keys};
+use super::prove::proving_keys;
 use super::run::infer;
 use super::session::{Compiled, Session, compile_model, setup_choice};
 use super::text;
@@ -47,7 +46,7 @@ pub(crate) fn run(args: &DemoArgs, session: &Session) -> Result<Outcome, Failure
     let keys = proving_keys(session, &compiled, &screen)?;
     explain_keys(session, &keys, &screen, watch.read().wall)?;
 
-    let proven = prove(&keys, &compiled.circuit, &inputs, Context::default(), &screen).map_err(failure)?;
+    let proven = prove(&keys, &compiled.circuit, &inputs, Context::default(), &screen)?;
     let prove_time = screen.total(Phase::Prove).wall;
     explain_proof(session, &proven.bundle, prove_time, digit);
 
@@ -59,19 +58,16 @@ pub(crate) fn run(args: &DemoArgs, session: &Session) -> Result<Outcome, Failure
     explain_refusal(session, &refusal, digit, forged.digit, &keys);
 
     let mut json = circuit_json(&compiled.circuit);
-    let found: Value = json!({
-        "circuit": keys.circuit_id().to_string(),
-        "digit": digit,
-        "outputs": answer::json(&answer::answers(&interface.outputs, &outputs)?),
-        "proof_bytes": proven.bundle.len(),
-        "prove_s": prove_time.as_secs_f64(),
-        "verify_s": verify_time.as_secs_f64(),
-        "valid": true,
-        "forgery_refused": refusal,
-    });
-    if let Value::Object(found) = found {
-        json.extend(found);
-    }
+    json.extend(output::fields([
+        ("circuit", keys.circuit_id().to_string().into()),
+        ("digit", digit.into()),
+        ("outputs", answer::json(&answer::answers(&interface.outputs, &outputs)?)),
+        ("proof_bytes", proven.bundle.len().into()),
+        ("prove_s", prove_time.as_secs_f64().into()),
+        ("verify_s", verify_time.as_secs_f64().into()),
+        ("valid", true.into()),
+        ("forgery_refused", refusal.into()),
+    ]));
     Ok(Outcome::done(closing(), json.into()))
 }
 
@@ -128,7 +124,12 @@ fn explain_circuit(session: &Session, compiled: &Compiled) {
     ));
 }
 
-fn explain_keys(session: &Session, keys: &ProvingKeys, screen: &Screen, took: Duration) -> Result<(), Failure> {
+fn explain_keys(
+    session: &Session,
+    keys: &ProvingKeys,
+    screen: &Screen,
+    took: Duration,
+) -> Result<(), Failure> {
     let made = screen.total(Phase::ProvingKey).wall > Duration::ZERO;
     let setup = match (keys.verifier().srs(), keys.verifier().insecure_srs()) {
         (None, _) => "The ipa scheme needs no trusted setup: the parameters come from a hash function.",
@@ -137,7 +138,10 @@ fn explain_keys(session: &Session, keys: &ProvingKeys, screen: &Screen, took: Du
     };
     let parameters = screen.total(Phase::Parameters).wall;
     let how = match made {
-        true => format!("Made now, {} of it for the parameters, and kept for the next time", text::seconds(parameters.as_secs_f64())),
+        true => format!(
+            "Made now, {} of it for the parameters, and kept for the next time",
+            text::seconds(parameters.as_secs_f64())
+        ),
         false => "Read, because they were made before".to_owned(),
     };
     session.output.say(format!(

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
+use lemma_prover::keys::KeysError;
+use lemma_prover::prove::ProveError;
+
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -49,7 +52,31 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unusable(message) => f.write_str(message),
-            Self::Internal(message) => write!(f, "internal error: {message}; please report it with the command"),
+            Self::Internal(message) => {
+                write!(f, "internal error: {message}; please report it with the command")
+            }
+        }
+    }
+}
+
+impl From<KeysError> for Failure {
+    /// A circuit that the proof library refuses is ours to mend, the rest the user's.
+    fn from(error: KeysError) -> Self {
+        match error {
+            KeysError::Library(_) => Self::internal(error),
+            _ => Self::unusable(error),
+        }
+    }
+}
+
+impl From<ProveError> for Failure {
+    /// A fault of the inputs or the environment is the user's to mend, the rest is not.
+    fn from(error: ProveError) -> Self {
+        match error {
+            ProveError::Environment(_) | ProveError::Witness(_) | ProveError::Bundle(_) => {
+                Self::unusable(error)
+            }
+            _ => Self::internal(error),
         }
     }
 }
@@ -79,4 +106,22 @@ pub(crate) fn record_panics() -> PanicMessage {
         }
     }));
     message
+}
+
+#[cfg(test)]
+mod tests {
+    use lemma_prover::verify::VerifyError;
+
+    use super::*;
+
+    #[test]
+    fn faults_of_the_program_exit_with_3_and_all_others_with_2() {
+        let own = ProveError::SelfCheck(VerifyError::Invalid);
+        assert_eq!(Failure::from(own).exit_code(), 3);
+        assert_eq!(Failure::internal("x").exit_code(), 3);
+        assert!(Failure::internal("x").to_string().contains("please report"));
+        let environment = lemma_prover::env::EnvError::MaxDegree { got: "x".into() };
+        assert_eq!(Failure::from(ProveError::Environment(environment.clone())).exit_code(), 2);
+        assert_eq!(Failure::from(KeysError::Environment(environment)).exit_code(), 2);
+    }
 }

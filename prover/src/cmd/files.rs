@@ -29,7 +29,9 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         return std::fs::write(path, bytes).map_err(unwritable);
     }
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".lemma-").tempfile_in(directory).map_err(unwritable)?;
+    // The error's own text names the temporary file, which nobody asked for.
+    let nameless = |error: std::io::Error| unwritable(error.kind().into());
+    let mut file = tempfile::Builder::new().prefix(".lemma-").tempfile_in(directory).map_err(nameless)?;
     file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(unwritable)?;
     file.persist(path).map_err(|error| unwritable(error.error))?;
     Ok(())

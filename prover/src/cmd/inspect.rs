@@ -36,7 +36,8 @@ fn proof(path: &Path, bytes: &[u8], session: &Session) -> Result<Outcome, Failur
     let bundle = ProofBundle::decode(bytes).map_err(|error| Failure::file(path, error))?;
     let statement = known_interface(bundle.circuit, session)
         .map(|interface| {
-            let statement = Statement::decode(&bundle.statement, &interface).map_err(|error| Failure::file(path, error))?;
+            let statement = Statement::decode(&bundle.statement, &interface)
+                .map_err(|error| Failure::file(path, error))?;
             show(&statement, &interface)
         })
         .transpose()?;
@@ -44,13 +45,19 @@ fn proof(path: &Path, bytes: &[u8], session: &Session) -> Result<Outcome, Failur
         ("proof", format!("{}, NOT VERIFIED: `lemma verify` does", text::bytes(bytes.len() as u64))),
         ("circuit", bundle.circuit.to_string()),
         ("scheme", scheme_name(bundle.scheme).to_owned()),
-        ("parameters", if bundle.insecure_srs { "INSECURE, made on one machine" } else { "not marked insecure" }.to_owned()),
+        (
+            "parameters",
+            if bundle.insecure_srs { "INSECURE, made on one machine" } else { "not marked insecure" }
+                .to_owned(),
+        ),
         ("statement", format!("{} bytes", text::count(bundle.statement.len() as u64))),
         ("argument", format!("{} bytes", text::count(bundle.proof.len() as u64))),
     ];
     let (claims, claims_json) = match statement {
         Some((text, json)) => (format!("it claims\n{text}"), Value::from(json)),
-        None => ("its circuit is not in the store, so its statement cannot be read here".to_owned(), Value::Null),
+        None => {
+            ("its circuit is not in the store, so its statement cannot be read here".to_owned(), Value::Null)
+        }
     };
     let json = json!({
         "kind": "proof",
@@ -83,7 +90,11 @@ fn verifying_key(path: &Path, bytes: &[u8]) -> Result<Outcome, Failure> {
         ("circuit", key.circuit_id().to_string()),
         ("model", key.model_id().to_string()),
         ("scheme", scheme.to_owned()),
-        ("parameters", if key.setup().insecure() { "INSECURE, made on one machine" } else { "not marked insecure" }.to_owned()),
+        (
+            "parameters",
+            if key.setup().insecure() { "INSECURE, made on one machine" } else { "not marked insecure" }
+                .to_owned(),
+        ),
         ("rows", format!("2^{} = {}", shape.k, text::count(1 << shape.k))),
         ("columns", format!("{} advice, {} fixed", shape.num_advice(), shape.num_fixed())),
         ("inputs", ports(&key.interface().inputs)),
@@ -116,11 +127,14 @@ fn onnx(path: &Path, bytes: Vec<u8>) -> Result<Outcome, Failure> {
         ("model", model.id().to_string()),
         ("inputs", ports(&interface.inputs)),
         ("outputs", ports(&interface.outputs)),
-        ("work", format!(
-            "{} multiply-accumulates, {} activations",
-            text::count(model.macs()),
-            text::count(model.activations() as u64)
-        )),
+        (
+            "work",
+            format!(
+                "{} multiply-accumulates, {} activations",
+                text::count(model.macs()),
+                text::count(model.activations() as u64)
+            ),
+        ),
         ("nodes", format!("{} after quantizers, activations and shapes are merged", model.nodes.len())),
     ];
     let header = ["  node", "operator", "input", "output"].map(str::to_owned).to_vec();

@@ -46,7 +46,8 @@ fn operands() -> (Vec<Fr>, Vec<G1Affine>) {
     let mut random = ChaCha8Rng::seed_from_u64(0);
     let scalars = (0..POINTS).map(|_| Fr::random(&mut random)).collect();
     let (first, step) = (G1::random(&mut random), G1::random(&mut random));
-    let progression: Vec<G1> = std::iter::successors(Some(first), |point| Some(point + step)).take(POINTS).collect();
+    let progression: Vec<G1> =
+        std::iter::successors(Some(first), |point| Some(point + step)).take(POINTS).collect();
     let mut points = vec![G1Affine::default(); POINTS];
     G1::batch_normalize(&progression, &mut points);
     (scalars, points)
@@ -68,6 +69,8 @@ mod tests {
         let (scalars, points) = operands();
         assert_eq!((scalars.len(), points.len()), (POINTS, POINTS));
         assert_ne!(points[0], points[1]);
-        assert!(points.iter().all(|point| bool::from(halo2_proofs::halo2curves::CurveAffine::is_on_curve(point))));
+        assert!(
+            points.iter().all(|point| bool::from(halo2_proofs::halo2curves::CurveAffine::is_on_curve(point)))
+        );
     }
 }

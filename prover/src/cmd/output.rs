@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::failure::Failure;
 
@@ -25,6 +25,18 @@ impl Outcome {
     }
 }
 
+impl Failure {
+    /// The failure as every command's JSON reports it.
+    fn json(&self) -> Value {
+        json!({ "error": { "kind": self.kind(), "message": self.to_string(), "exit_code": self.exit_code() } })
+    }
+}
+
+/// The fields of a JSON object, to be extended.
+pub(crate) fn fields<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
 /// Where results go.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
@@ -39,50 +51,46 @@ impl Output {
     /// Prints a line of a person's text while the command goes on; nothing with `--json`.
     pub(crate) fn say(self, text: impl AsRef<str>) {
         if !self.json {
-            print(text.as_ref());
+            // The result decides whether a closed output matters.
+            let _ = print(text.as_ref());
         }
     }
 
     /// Prints the result and gives the process's exit code.
+    ///
+    /// A reader that has gone away (`lemma ops | head -1`) has what it wanted and changes nothing.
     pub(crate) fn finish(self, outcome: Result<Outcome, Failure>) -> ExitCode {
-        match outcome {
-            Ok(outcome) if self.json => {
-                print(&outcome.json.to_string());
-                ExitCode::from(u8::from(!outcome.valid))
+        let exit_code = match &outcome {
+            Ok(outcome) => u8::from(!outcome.valid),
+            Err(failure) => failure.exit_code(),
+        };
+        let printed = match &outcome {
+            Ok(outcome) if self.json => print(&outcome.json.to_string()),
+            Err(failure) if self.json => print(&failure.json().to_string()),
+            Ok(outcome) if outcome.text.is_empty() => Ok(()),
+            Ok(outcome) => print(&outcome.text),
+            Err(failure) => {
+                complain(failure);
+                Ok(())
             }
-            Ok(outcome) => {
-                if !outcome.text.is_empty() {
-                    print(&outcome.text);
-                }
-                ExitCode::from(u8::from(!outcome.valid))
+        };
+        match printed {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                complain(&Failure::Unusable(format!("standard output: {error}")));
+                ExitCode::from(exit_code.max(2))
             }
-            Err(failure) => self.refuse(failure.kind(), &failure.to_string(), failure.exit_code()),
+            _ => ExitCode::from(exit_code),
         }
-    }
-
-    /// Reports a failure and gives the process's exit code.
-    pub(crate) fn refuse(self, kind: &str, message: &str, exit_code: u8) -> ExitCode {
-        if self.json {
-            print(&json!({ "error": { "kind": kind, "message": message, "exit_code": exit_code } }).to_string());
-        } else {
-            // Nobody reads a closed standard error.
-            let _ = writeln!(std::io::stderr(), "error: {message}");
-        }
-        ExitCode::from(exit_code)
     }
 }
 
-/// Writes one line. A reader that has gone away (`lemma ops | head -1`) ends the process quietly: what it
-/// wanted has been delivered.
-fn print(line: &str) {
+fn complain(failure: &Failure) {
+    // Nobody reads a closed standard error.
+    let _ = writeln!(std::io::stderr(), "error: {failure}");
+}
+
+fn print(line: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    let written = writeln!(out, "{line}").and_then(|()| out.flush());
-    match written {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
-        Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: standard output: {error}");
-            std::process::exit(2);
-        }
-        Ok(()) => {}
-    }
+    writeln!(out, "{line}")?;
+    out.flush()
 }

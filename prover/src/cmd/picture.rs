@@ -10,7 +10,12 @@ pub(crate) fn draw(pixels: &[f32], width: usize) -> String {
         let shades: String = row.iter().flat_map(|pixel| [shade(*pixel); 2]).collect();
         format!("|{shades}|")
     });
-    std::iter::once(frame.clone()).chain(rows).chain([frame]).map(|row| format!("    {row}")).collect::<Vec<_>>().join("\n")
+    std::iter::once(frame.clone())
+        .chain(rows)
+        .chain([frame])
+        .map(|row| format!("    {row}"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn shade(brightness: f32) -> char {

@@ -44,7 +44,8 @@ fn style(predicted: Option<Duration>) -> Result<ProgressStyle, indicatif::style:
     let Some(predicted) = predicted else {
         return ProgressStyle::with_template("{spinner} {msg} [{elapsed_precise}]");
     };
-    let style = ProgressStyle::with_template("{spinner} {msg} {share} [{elapsed_precise}, about {predicted}]")?;
+    let style =
+        ProgressStyle::with_template("{spinner} {msg} {share} [{elapsed_precise}, about {predicted}]")?;
     let share = move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
         let share = (state.elapsed().as_secs_f64() / predicted.as_secs_f64().max(0.001)).min(0.97);
         let filled = (share * BAR_CELLS as f64) as usize;

@@ -6,15 +6,15 @@ use lemma_circuits::statement::{Context, MAX_CONTEXT};
 use lemma_prover::keys::ProvingKeys;
 use lemma_prover::measure;
 use lemma_prover::progress::Phase;
-use lemma_prover::prove::{ProveError, Proven, prove};
-use serde_json::{Map, Value, json};
+use lemma_prover::prove::{Proven, prove};
+use serde_json::{Map, Value};
 
 use super::answer;
 use super::args::ProveArgs;
 use super::compile::{Prediction, circuit_json, insecure_note};
 use super::failure::Failure;
 use super::files;
-use super::output::Outcome;
+use super::output::{self, Outcome};
 use super::progress::Screen;
 use super::run::read_inputs;
 use super::session::{Compiled, Session};
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &ProveArgs, session: &Session) -> Result<Outcome, Failur
 
     let screen = Screen::predicting(Prediction::of(&compiled.circuit, REFERENCE_UNIT_S).wall());
     let keys = proving_keys(session, &compiled, &screen)?;
-    let proven = prove(&keys, &compiled.circuit, &inputs, context, &screen).map_err(failure)?;
+    let proven = prove(&keys, &compiled.circuit, &inputs, context, &screen)?;
     files::write(&path, &proven.bundle)?;
 
     let answers = answer::answers(&compiled.circuit.interface().outputs, &proven.statement.outputs)?;
@@ -42,7 +42,8 @@ pub(crate) fn run(args: &ProveArgs, session: &Session) -> Result<Outcome, Failur
         ("proved in", text::seconds(screen.total(Phase::Prove).wall.as_secs_f64())),
         ("verified in", text::seconds(screen.total(Phase::Verify).wall.as_secs_f64())),
     ];
-    let text = format!("{}\n{}{}", answer::text(&answers), text::fields(&fields), insecure_note(keys.verifier()));
+    let text =
+        format!("{}\n{}{}", answer::text(&answers), text::fields(&fields), insecure_note(keys.verifier()));
     let mut json = circuit_json(&compiled.circuit);
     json.extend(measured_json(&compiled, &keys, &proven, &screen));
     json.insert("outputs".into(), answer::json(&answers));
@@ -55,45 +56,44 @@ pub(crate) fn run(args: &ProveArgs, session: &Session) -> Result<Outcome, Failur
 /// # Errors
 /// [`Failure::Unusable`] when there are no parameters, the store cannot be written, or the circuit is not the wanted
 /// one.
-pub(crate) fn proving_keys(session: &Session, compiled: &Compiled, screen: &Screen) -> Result<ProvingKeys, Failure> {
-    let Compiled { circuit, onnx, setup, wanted, .. } = compiled;
-    let keys = session.keyring()?.proving_keys(circuit, onnx, *setup, screen).map_err(Failure::unusable)?;
-    match wanted {
-        Some(wanted) if *wanted != keys.circuit_id() => Err(Failure::Unusable(format!(
-            "circuit {wanted} was made by another version of Lemma, this one makes {} of its model; prove with that \
-             version, or name the ONNX file",
-            keys.circuit_id()
-        ))),
-        _ => Ok(keys),
-    }
+pub(crate) fn proving_keys(
+    session: &Session,
+    compiled: &Compiled,
+    screen: &Screen,
+) -> Result<ProvingKeys, Failure> {
+    let keyring = session.keyring()?;
+    let keys = keyring.proving_keys(&compiled.circuit, &compiled.onnx, compiled.setup, screen)?;
+    compiled.check_id(keys.circuit_id())?;
+    Ok(keys)
 }
 
 /// Sizes and times of a proof.
-fn measured_json(compiled: &Compiled, keys: &ProvingKeys, proven: &Proven, screen: &Screen) -> Map<String, Value> {
+fn measured_json(
+    compiled: &Compiled,
+    keys: &ProvingKeys,
+    proven: &Proven,
+    screen: &Screen,
+) -> Map<String, Value> {
     let wall = |phase| screen.total(phase).wall.as_secs_f64();
     let cpu = |phase| screen.total(phase).cpu.as_secs_f64();
-    let json = json!({
-        "circuit": keys.circuit_id().to_string(),
-        "insecure_srs": keys.verifier().insecure_srs(),
-        "context": hex::encode(proven.statement.context.bytes()),
-        "compile_s": compiled.elapsed.as_secs_f64(),
-        "parameters_s": wall(Phase::Parameters),
-        "keygen_s": wall(Phase::VerifyingKey) + wall(Phase::ProvingKey),
-        "keygen_cpu_s": cpu(Phase::VerifyingKey) + cpu(Phase::ProvingKey),
-        "load_keys_s": wall(Phase::LoadKeys),
-        "witness_s": wall(Phase::Witness),
-        "prove_s": wall(Phase::Prove),
-        "prove_cpu_s": cpu(Phase::Prove),
-        "verify_s": wall(Phase::Verify),
-        "proof_bytes": proven.bundle.len(),
-        "vk_bytes": keys.verifier().file_len(),
-        "pk_bytes": keys.pk_bytes(),
-        "peak_rss_bytes": measure::peak_rss_bytes(),
-    });
-    match json {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
-    }
+    output::fields([
+        ("circuit", keys.circuit_id().to_string().into()),
+        ("insecure_srs", keys.verifier().insecure_srs().into()),
+        ("context", hex::encode(proven.statement.context.bytes()).into()),
+        ("compile_s", compiled.elapsed.as_secs_f64().into()),
+        ("parameters_s", wall(Phase::Parameters).into()),
+        ("keygen_s", (wall(Phase::VerifyingKey) + wall(Phase::ProvingKey)).into()),
+        ("keygen_cpu_s", (cpu(Phase::VerifyingKey) + cpu(Phase::ProvingKey)).into()),
+        ("load_keys_s", wall(Phase::LoadKeys).into()),
+        ("witness_s", wall(Phase::Witness).into()),
+        ("prove_s", wall(Phase::Prove).into()),
+        ("prove_cpu_s", cpu(Phase::Prove).into()),
+        ("verify_s", wall(Phase::Verify).into()),
+        ("proof_bytes", proven.bundle.len().into()),
+        ("vk_bytes", keys.verifier().file_len().into()),
+        ("pk_bytes", keys.pk_bytes().into()),
+        ("peak_rss_bytes", measure::peak_rss_bytes().into()),
+    ])
 }
 
 /// The bytes of a `--context` argument; none without one.
@@ -105,14 +105,6 @@ pub(crate) fn parse_context(text: Option<&str>) -> Result<Context, Failure> {
         Failure::Unusable(format!("--context: {error}; give up to {MAX_CONTEXT} bytes as hexadecimal digits"))
     })?;
     Context::new(bytes).map_err(|error| Failure::Unusable(format!("--context: {error}")))
-}
-
-/// A fault of the inputs or the environment is the user's to mend, the rest is not.
-pub(crate) fn failure(error: ProveError) -> Failure {
-    match error {
-        ProveError::Environment(_) | ProveError::Witness(_) | ProveError::Bundle(_) => Failure::unusable(error),
-        _ => Failure::internal(error),
-    }
 }
 
 fn default_path(input: &Path) -> PathBuf {

@@ -8,12 +8,12 @@ use lemma_circuits::statement::Interface;
 use lemma_prover::inputs::{self, npz_bytes};
 use serde_json::json;
 
-use super::session::Session;
 use super::answer::{self, Answer};
 use super::args::{InputArgs, RunArgs};
 use super::failure::Failure;
 use super::files;
 use super::output::Outcome;
+use super::session::Session;
 
 /// Runs the command.
 pub(crate) fn run(args: &RunArgs, session: &Session) -> Result<Outcome, Failure> {
@@ -45,7 +45,12 @@ fn write(path: &Path, answers: &[Answer<'_>]) -> Result<(), Failure> {
     let bytes = match path.extension().and_then(|extension| extension.to_str()) {
         Some("npz") => npz_bytes(&answer::arrays(answers)).map_err(|error| Failure::file(path, error))?,
         Some("json") => format!("{}\n", json!({ "outputs": answer::json(answers) })).into_bytes(),
-        _ => return Err(Failure::file(path, "outputs are written as .npz or .json; end the name with one of them")),
+        _ => {
+            return Err(Failure::file(
+                path,
+                "outputs are written as .npz or .json; end the name with one of them",
+            ));
+        }
     };
     files::write(path, &bytes)
 }

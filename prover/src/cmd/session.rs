@@ -41,6 +41,22 @@ pub(crate) struct Compiled {
     pub(crate) elapsed: Duration,
 }
 
+impl Compiled {
+    /// Whether the circuit is the one the caller named, if one was named.
+    ///
+    /// # Errors
+    /// [`Failure::Unusable`] when this version of Lemma lays the model out differently.
+    pub(crate) fn check_id(&self, made: CircuitId) -> Result<(), Failure> {
+        match self.wanted {
+            Some(wanted) if wanted != made => Err(Failure::Unusable(format!(
+                "circuit {wanted} was made by another version of Lemma, this one makes {made} of its model; use that \
+                 version, or name the ONNX file"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Session {
     /// A session on the store in `root`, else on the default one; it is opened on first use.
     pub(crate) fn new(root: Option<PathBuf>, output: Output) -> Self {
@@ -91,7 +107,8 @@ impl Session {
                 self.store()?.root().display()
             ))),
             several => {
-                let ids: Vec<String> = several.iter().take(8).map(|record| record.circuit.to_string()).collect();
+                let ids: Vec<String> =
+                    several.iter().take(8).map(|record| record.circuit.to_string()).collect();
                 Err(Failure::Unusable(format!(
                     "{} circuits have an id that begins with '{prefix}'; write more of it: {}",
                     several.len(),
@@ -149,15 +166,9 @@ impl Session {
 /// [`Failure::Unusable`] when no exact circuit exists.
 pub(crate) fn compile_model(onnx: OnnxModel, setup: SetupChoice) -> Result<Compiled, Failure> {
     let watch = Stopwatch::start();
-    let circuit =
-        compile(onnx.model, setup.scheme()).map_err(|error| Failure::Unusable(format!("{}: {error}", onnx.name)))?;
-    Ok(Compiled {
-        onnx: onnx.bytes,
-        circuit,
-        setup,
-        wanted: None,
-        elapsed: onnx.elapsed + watch.read().wall,
-    })
+    let circuit = compile(onnx.model, setup.scheme())
+        .map_err(|error| Failure::Unusable(format!("{}: {error}", onnx.name)))?;
+    Ok(Compiled { onnx: onnx.bytes, circuit, setup, wanted: None, elapsed: onnx.elapsed + watch.read().wall })
 }
 
 /// The setup these arguments choose.

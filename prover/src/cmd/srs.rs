@@ -37,7 +37,8 @@ pub(crate) fn run(command: &SrsCommand, session: &Session) -> Result<Outcome, Fa
 
 fn list(records: &[SrsRecord]) -> String {
     if records.is_empty() {
-        return "no ceremony parameters; `lemma srs import FILE` adds some. The ipa scheme needs none".to_owned();
+        return "no ceremony parameters; `lemma srs import FILE` adds some. The ipa scheme needs none"
+            .to_owned();
     }
     let header = ["ceremony", "powers", "trust", "from"].map(str::to_owned).to_vec();
     let row = |record: &SrsRecord| {

@@ -1,8 +1,9 @@
 //! Quantities and tables as a person reads them.
 
-/// Seconds with a fitting unit: `3.2 ms`, `1.25 s`, `2 min 5 s`.
+/// Seconds with a fitting unit: `70 us`, `3.2 ms`, `1.25 s`, `2 min 5 s`.
 pub(crate) fn seconds(seconds: f64) -> String {
     match seconds {
+        s if s < 0.0001 => format!("{:.0} us", s * 1e6),
         s if s < 0.0995 => format!("{:.1} ms", s * 1e3),
         s if s < 0.9995 => format!("{:.0} ms", s * 1e3),
         s if s < 99.5 => format!("{s:.2} s"),
@@ -45,7 +46,8 @@ pub(crate) fn columns(rows: &[Vec<String>]) -> String {
 
 fn aligned(rows: &[Vec<String>], to_the_right: impl Fn(usize) -> bool) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let width =
+        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
     let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
     let cell = |(column, (cell, &width)): (usize, (&String, &usize))| {
         if to_the_right(column) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
@@ -84,6 +86,7 @@ mod tests {
 
     #[test]
     fn quantities_have_fitting_units() {
+        assert_eq!(seconds(0.00007), "70 us");
         assert_eq!(seconds(0.00321), "3.2 ms");
         assert_eq!(seconds(0.25), "250 ms");
         assert_eq!(seconds(1.254), "1.25 s");
@@ -103,7 +106,10 @@ mod tests {
 
     #[test]
     fn wraps_between_words() {
-        assert_eq!(wrap("one two three incomprehensibilities", 8), ["one two", "three", "incomprehensibilities"]);
+        assert_eq!(
+            wrap("one two three incomprehensibilities", 8),
+            ["one two", "three", "incomprehensibilities"]
+        );
         assert!(wrap("", 8).is_empty());
     }
 }

@@ -12,7 +12,7 @@ use super::args::VerifyArgs;
 use super::compile::insecure_note;
 use super::failure::Failure;
 use super::files;
-use super::output::Outcome;
+use super::output::{self, Outcome};
 use super::progress::Screen;
 use super::prove::parse_context;
 use super::session::{Session, scheme_name};
@@ -35,10 +35,10 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<Outcome, Failu
     };
     let watch = Stopwatch::start();
     let verdict = verify(&bundle, &key, &expect);
-    let times = Map::from_iter([
-        ("parameters_s".to_owned(), parameters.as_secs_f64().into()),
-        ("load_s".to_owned(), loading.as_secs_f64().into()),
-        ("verify_s".to_owned(), watch.read().wall.as_secs_f64().into()),
+    let times = output::fields([
+        ("parameters_s", parameters.as_secs_f64().into()),
+        ("load_s", loading.as_secs_f64().into()),
+        ("verify_s", watch.read().wall.as_secs_f64().into()),
     ]);
     match verdict {
         Ok(statement) => valid(&statement, &key, times),
@@ -62,7 +62,7 @@ fn trusted_key(args: &VerifyArgs, session: &Session, screen: &Screen) -> Result<
         }
         (None, Some(id)) => {
             let record = session.circuit(id)?;
-            session.keyring()?.verifier(record.circuit, screen).map_err(Failure::unusable)
+            Ok(session.keyring()?.verifier(record.circuit, screen)?)
         }
         (None, None) => Err(Failure::unusable("name what you trust: --circuit ID or --vk FILE")),
     }
@@ -70,11 +70,13 @@ fn trusted_key(args: &VerifyArgs, session: &Session, screen: &Screen) -> Result<
 
 fn valid(statement: &Statement, key: &VerifierKey, times: Map<String, Value>) -> Result<Outcome, Failure> {
     let (text, mut json) = show(statement, key.interface())?;
-    json.insert("valid".into(), true.into());
-    json.insert("model".into(), key.model_id().to_string().into());
-    json.insert("scheme".into(), scheme_name(key.scheme()).into());
-    json.insert("insecure_srs".into(), key.insecure_srs().into());
     json.extend(times);
+    json.extend(output::fields([
+        ("valid", true.into()),
+        ("model", key.model_id().to_string().into()),
+        ("scheme", scheme_name(key.scheme()).into()),
+        ("insecure_srs", key.insecure_srs().into()),
+    ]));
     Ok(Outcome::done(format!("VALID\n{text}{}", insecure_note(key)), json.into()))
 }
 
@@ -85,9 +87,11 @@ fn invalid(error: &VerifyError, key: &VerifierKey, times: Map<String, Value>) ->
     };
     let reason = format!("{error}{hint}");
     let mut json = times;
-    json.insert("valid".into(), false.into());
-    json.insert("circuit".into(), key.circuit_id().to_string().into());
-    json.insert("reason".into(), reason.clone().into());
+    json.extend(output::fields([
+        ("valid", false.into()),
+        ("circuit", key.circuit_id().to_string().into()),
+        ("reason", reason.clone().into()),
+    ]));
     Outcome { text: format!("INVALID: {reason}"), json: json.into(), valid: false }
 }
 
@@ -95,22 +99,24 @@ fn invalid(error: &VerifyError, key: &VerifierKey, times: Map<String, Value>) ->
 ///
 /// # Errors
 /// [`Failure::Unusable`] when the interface of a key file makes no sense.
-pub(crate) fn show(statement: &Statement, interface: &Interface) -> Result<(String, Map<String, Value>), Failure> {
+pub(crate) fn show(
+    statement: &Statement,
+    interface: &Interface,
+) -> Result<(String, Map<String, Value>), Failure> {
     let inputs = answer::answers(&interface.inputs, &statement.inputs)?;
     let outputs = answer::answers(&interface.outputs, &statement.outputs)?;
-    let fields =
-        [("circuit", statement.circuit.to_string()), ("context", context_text(&statement.context))];
+    let fields = [("circuit", statement.circuit.to_string()), ("context", context_text(&statement.context))];
     let text = format!(
         "{}\ninput  {}\noutput {}",
         text::fields(&fields),
         answer::text(&inputs),
         answer::text(&outputs)
     );
-    let json = Map::from_iter([
-        ("circuit".to_owned(), statement.circuit.to_string().into()),
-        ("context".to_owned(), hex::encode(statement.context.bytes()).into()),
-        ("inputs".to_owned(), answer::json(&inputs)),
-        ("outputs".to_owned(), answer::json(&outputs)),
+    let json = output::fields([
+        ("circuit", statement.circuit.to_string().into()),
+        ("context", hex::encode(statement.context.bytes()).into()),
+        ("inputs", answer::json(&inputs)),
+        ("outputs", answer::json(&outputs)),
     ]);
     Ok((text, json))
 }

@@ -23,7 +23,12 @@ pub(crate) fn run(args: &VkArgs, session: &Session) -> Result<Outcome, Failure> 
         )));
     }
     files::write(&args.output, &bytes)?;
-    let text = format!("{}, {}, key of circuit {}", args.output.display(), text::bytes(bytes.len() as u64), record.circuit);
+    let text = format!(
+        "{}, {}, key of circuit {}",
+        args.output.display(),
+        text::bytes(bytes.len() as u64),
+        record.circuit
+    );
     let json = json!({
         "circuit": record.circuit.to_string(),
         "vk": args.output.display().to_string(),

@@ -69,8 +69,11 @@ impl Array {
             if accepted && value.is_finite() {
                 return Ok(value);
             }
-            let expected =
-                if value.is_finite() { "exactly a float32 value; convert with .astype(numpy.float32)" } else { "a finite float32" };
+            let expected = if value.is_finite() {
+                "exactly a float32 value; convert with .astype(numpy.float32)"
+            } else {
+                "a finite float32"
+            };
             Err(InputError::Value { name: name.to_owned(), index, value: text, expected })
         };
         match self.elements {
@@ -87,9 +90,11 @@ impl Array {
                 .enumerate()
                 .map(|(index, v)| check(index, *v as f32, v.to_string(), f64::from(*v as f32) == *v))
                 .collect(),
-            Elements::Json(values) => {
-                values.iter().enumerate().map(|(index, v)| check(index, v.float(), v.to_string(), true)).collect()
-            }
+            Elements::Json(values) => values
+                .iter()
+                .enumerate()
+                .map(|(index, v)| check(index, v.float(), v.to_string(), true))
+                .collect(),
         }
     }
 }

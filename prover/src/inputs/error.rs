@@ -60,7 +60,9 @@ pub enum InputError {
         reason: String,
     },
     /// An element type that cannot become the input's type without a decision that only the user can make.
-    #[error("array '{name}' has dtype {got}, the model wants {expected}; convert it with .astype(numpy.{expected})")]
+    #[error(
+        "array '{name}' has dtype {got}, the model wants {expected}; convert it with .astype(numpy.{expected})"
+    )]
     ElementType {
         /// The array.
         name: String,
@@ -138,7 +140,9 @@ pub enum InputError {
         source: lemma_circuits::edge::EdgeError,
     },
     /// The JSON text is malformed, or not of an accepted form.
-    #[error("the JSON input is not {{\"name\": nested lists}} or {{\"input_data\": [...]}} with {expected}: {source}")]
+    #[error(
+        "the JSON input is not {{\"name\": nested lists}} or {{\"input_data\": [...]}} with {expected}: {source}"
+    )]
     Json {
         /// The model's inputs.
         expected: String,

@@ -4,15 +4,21 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use lemma_circuits::statement::{Interface, Port};
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor,
+};
 
 use super::array::{Array, Elements, JsonNumber, RowOf, find_row};
-use super::npz::list_names;
+use super::shown::list_names;
 use super::{InputError, MAX_JSON_NUMBERS, MAX_RANK, describe_inputs, integers};
 
 const EZKL_KEY: &str = "input_data";
 
-pub(super) fn read(bytes: &[u8], interface: &Interface, row: Option<usize>) -> Result<Vec<Vec<i32>>, InputError> {
+pub(super) fn read(
+    bytes: &[u8],
+    interface: &Interface,
+    row: Option<usize>,
+) -> Result<Vec<Vec<i32>>, InputError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let document = Document { interface, remaining: MAX_JSON_NUMBERS };
     let parsed = document.deserialize(&mut reader).and_then(|parsed| reader.end().map(|()| parsed));
@@ -39,7 +45,11 @@ pub(super) fn read(bytes: &[u8], interface: &Interface, row: Option<usize>) -> R
 }
 
 /// EZKL flattens every input to one list, in graph order.
-fn by_position(interface: &Interface, lists: Vec<Nested>, row: Option<usize>) -> Result<Vec<Vec<i32>>, InputError> {
+fn by_position(
+    interface: &Interface,
+    lists: Vec<Nested>,
+    row: Option<usize>,
+) -> Result<Vec<Vec<i32>>, InputError> {
     if lists.len() != interface.inputs.len() {
         let (expected, got) = (interface.inputs.len(), lists.len());
         return Err(InputError::Count { what: "lists".to_owned(), expected, got });
@@ -94,7 +104,8 @@ impl<'de> Visitor<'de> for Document<'_> {
         let mut parsed = Parsed::default();
         while let Some(name) = map.next_key::<String>()? {
             let repeated = if ezkl && name == EZKL_KEY {
-                let lists = ListOfArrays { inputs: self.interface.inputs.len(), remaining: &mut self.remaining };
+                let lists =
+                    ListOfArrays { inputs: self.interface.inputs.len(), remaining: &mut self.remaining };
                 parsed.by_position.replace(map.next_value_seed(lists)?).is_some()
             } else if wanted(&name) {
                 let nested = map.next_value_seed(ArraySeed { remaining: &mut self.remaining })?;
@@ -125,7 +136,7 @@ impl<'de> DeserializeSeed<'de> for ListOfArrays<'_> {
     type Value = Vec<Nested>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_seq(self)
+        deserializer.deserialize_any(self)
     }
 }
 
@@ -136,11 +147,19 @@ impl<'de> Visitor<'de> for ListOfArrays<'_> {
         f.write_str("a list with one list of numbers per model input")
     }
 
+    /// Without the text, which can be long.
+    fn visit_str<E: Error>(self, _: &str) -> Result<Self::Value, E> {
+        Err(E::invalid_type(Unexpected::Other("string"), &self))
+    }
+
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let mut arrays = Vec::new();
         while let Some(array) = seq.next_element_seed(ArraySeed { remaining: self.remaining })? {
             if arrays.len() == self.inputs {
-                return Err(A::Error::custom(format!("input_data has more lists than the model's {}", self.inputs)));
+                return Err(A::Error::custom(format!(
+                    "input_data has more lists than the model's {}",
+                    self.inputs
+                )));
             }
             arrays.push(array);
         }
@@ -193,7 +212,9 @@ struct Level<'a> {
 
 impl Level<'_> {
     fn number<E: Error>(self, number: JsonNumber) -> Result<(), E> {
-        if *self.nested.depth.get_or_insert(self.depth) != self.depth || self.nested.lengths.len() > self.depth {
+        if *self.nested.depth.get_or_insert(self.depth) != self.depth
+            || self.nested.lengths.len() > self.depth
+        {
             return Err(E::custom("lists and numbers are mixed at one depth"));
         }
         *self.remaining = self
@@ -231,6 +252,11 @@ impl<'de> Visitor<'de> for Level<'_> {
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
         self.number(JsonNumber::Real(value))
+    }
+
+    /// Without the text, which can be long.
+    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
+        Err(E::invalid_type(Unexpected::Other("string"), &self))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {

@@ -1,6 +1,7 @@
 //! The `.npy` format: a header with dtype, order and shape, then the elements.
 
 use super::array::{Array, Elements, RowOf};
+use super::shown::shown;
 use super::{InputError, MAX_ARRAY_BYTES, MAX_RANK};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
@@ -34,11 +35,13 @@ enum Kind {
 impl Header {
     /// Reads the header from the start of a member.
     pub(super) fn read(name: &str, member: &mut impl std::io::Read) -> Result<Self, InputError> {
-        let malformed =
-            |reason: &str| InputError::Npy { name: name.to_owned(), reason: reason.to_owned() };
+        let malformed = |reason: &str| InputError::Npy { name: name.to_owned(), reason: reason.to_owned() };
         let mut take = |len: usize| {
             let mut bytes = vec![0; len];
-            member.read_exact(&mut bytes).map(|()| bytes).map_err(|error| malformed(&format!("its header: {error}")))
+            member
+                .read_exact(&mut bytes)
+                .map(|()| bytes)
+                .map_err(|error| malformed(&format!("its header: {error}")))
         };
         if take(MAGIC.len())? != MAGIC {
             return Err(malformed("it is not in numpy's .npy format"));
@@ -48,16 +51,19 @@ impl Header {
             [2 | 3, _] => 4,
             _ => return Err(malformed("its .npy version is not 1, 2 or 3")),
         };
-        let length = take(length_bytes)?.iter().rev().fold(0, |length, byte| length << 8 | usize::from(*byte));
+        let length =
+            take(length_bytes)?.iter().rev().fold(0, |length, byte| length << 8 | usize::from(*byte));
         if length > MAX_HEADER_BYTES {
-            return Err(malformed(&format!("its header has {length} bytes, the limit is {MAX_HEADER_BYTES}")));
+            return Err(malformed(&format!(
+                "its header has {length} bytes, the limit is {MAX_HEADER_BYTES}"
+            )));
         }
         let text = String::from_utf8(take(length)?).map_err(|_| malformed("its header is not text"))?;
         let fields = Fields::parse(&text).ok_or_else(|| malformed("its header is not numpy's dictionary"))?;
         let dtype = Dtype::parse(fields.descr).ok_or_else(|| InputError::ElementType {
             name: name.to_owned(),
             expected: "float32",
-            got: fields.descr.to_owned(),
+            got: shown(fields.descr),
         });
         Self::checked(name, dtype?, fields.fortran_order, fields.shape)
     }
@@ -265,7 +271,8 @@ mod tests {
     #[test]
     fn decodes_every_integer_width_sign_and_order() {
         let decode = |descr: &str, data: &[u8]| {
-            let header = header(&format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (1,)}}")).unwrap();
+            let header =
+                header(&format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (1,)}}")).unwrap();
             header.decode(data, RowOf { start: 0, len: 1 }).elements
         };
         assert_eq!(decode("|i1", &[0xff]), Elements::Integers(vec![-1]));

@@ -8,6 +8,7 @@ use zip::result::ZipError;
 
 use super::array::{Array, find_row};
 use super::npy::Header;
+use super::shown::{list_names, shown};
 use super::{InputError, describe_inputs, integers};
 
 /// Most members of an archive.
@@ -16,7 +17,11 @@ const MAX_MEMBERS: u64 = 1024;
 /// Archives that hold inputs and outputs together, as the fixtures do, tell them apart by prefixes.
 const INPUT_PREFIX: &str = "input.";
 
-pub(super) fn read(bytes: &[u8], interface: &Interface, row: Option<usize>) -> Result<Vec<Vec<i32>>, InputError> {
+pub(super) fn read(
+    bytes: &[u8],
+    interface: &Interface,
+    row: Option<usize>,
+) -> Result<Vec<Vec<i32>>, InputError> {
     let listed = members_listed(bytes);
     if listed > MAX_MEMBERS {
         return Err(InputError::TooManyMembers { limit: MAX_MEMBERS, got: listed });
@@ -40,13 +45,14 @@ fn read_array(
         archive.file_names().map(|member| member.strip_suffix(".npy").unwrap_or(member).to_owned()).collect();
     found.sort();
     let candidates = [format!("{name}.npy"), format!("{INPUT_PREFIX}{name}.npy")];
-    let index = candidates.iter().find_map(|candidate| archive.index_for_name(candidate)).ok_or_else(|| {
-        InputError::MissingArray {
-            name: name.clone(),
-            expected: describe_inputs(interface),
-            found: list_names(&found),
-        }
-    })?;
+    let index =
+        candidates.iter().find_map(|candidate| archive.index_for_name(candidate)).ok_or_else(|| {
+            InputError::MissingArray {
+                name: name.clone(),
+                expected: describe_inputs(interface),
+                found: list_names(&found),
+            }
+        })?;
     let mut member = archive.by_index(index).map_err(damaged)?;
     let header = Header::read(name, &mut member)?;
     let row = find_row(name, &header.shape, &input.shape, row)?;
@@ -60,19 +66,12 @@ fn read_array(
         .map_err(|error| malformed(format!("its elements: {error}")))?;
     if read != header.data_bytes {
         let got = if read > header.data_bytes { "more".to_owned() } else { read.to_string() };
-        return Err(malformed(format!("its header promises {} bytes of elements, it has {got}", header.data_bytes)));
+        return Err(malformed(format!(
+            "its header promises {} bytes of elements, it has {got}",
+            header.data_bytes
+        )));
     }
     Ok(header.decode(&data, row))
-}
-
-/// At most 20 names, so that an archive cannot fill the screen.
-pub(super) fn list_names(names: &[String]) -> String {
-    let shown = names.iter().take(20).map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
-    match names.len() {
-        0 => "nothing".to_owned(),
-        1..=20 => shown,
-        more => format!("{shown} and {} more", more - 20),
-    }
 }
 
 /// An upper bound of the members the archive's directory lists, found without trusting its counts: the zip
@@ -90,5 +89,5 @@ fn members_listed(bytes: &[u8]) -> u64 {
 }
 
 fn damaged(error: ZipError) -> InputError {
-    InputError::Archive { reason: error.to_string() }
+    InputError::Archive { reason: shown(&error.to_string()) }
 }

@@ -81,7 +81,10 @@ fn selects_a_row_and_never_guesses_one() {
     let empty = npz(&[("i", array("|u1", "(0, 2, 3)", &[]))]);
     assert!(matches!(read(&empty, &interface(false), None), Err(InputError::RowOutOfRange { rows: 0, .. })));
     let one = npz(&[("i", array("|u1", "(2, 3)", &rows[..6]))]);
-    assert!(matches!(read(&one, &interface(false), Some(3)), Err(InputError::RowOutOfRange { rows: 1, row: 3, .. })));
+    assert!(matches!(
+        read(&one, &interface(false), Some(3)),
+        Err(InputError::RowOutOfRange { rows: 1, row: 3, .. })
+    ));
 }
 
 #[test]
@@ -162,6 +165,11 @@ fn refuses_malformed_json() {
         let error = read(json.as_bytes(), &interface(false), None).unwrap_err();
         assert!(matches!(error, InputError::Json { .. }), "{}: {error}", &json[..json.len().min(40)]);
     }
+    for text in [r#"{"i": "TEXT"}"#, r#"{"i": ["TEXT"]}"#, r#"{"input_data": "TEXT"}"#, r#"{"TEXT": 1}"#] {
+        let json = text.replace("TEXT", &"x".repeat(1 << 20));
+        let message = read(json.as_bytes(), &interface(false), None).unwrap_err().to_string();
+        assert!(message.len() < 1000, "{} characters", message.len());
+    }
     let twice = br#"{"i": [[0,0,0],[0,0,0]], "i": [[1,0,0],[0,0,0]]}"#;
     assert!(matches!(read(twice, &interface(false), None), Err(InputError::DuplicateArray { .. })));
     assert!(matches!(read(b"", &interface(false), None), Err(InputError::UnknownFormat { .. })));
@@ -202,7 +210,8 @@ fn a_zip_bomb_costs_one_byte_more_than_its_header_promises() {
 #[test]
 fn refuses_an_archive_with_too_many_members() {
     let members: Vec<(String, Vec<u8>)> = (0..1100).map(|index| (index.to_string(), Vec::new())).collect();
-    let members: Vec<(&str, Vec<u8>)> = members.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
+    let members: Vec<(&str, Vec<u8>)> =
+        members.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
     assert!(matches!(
         read(&npz(&members), &interface(false), None),
         Err(InputError::TooManyMembers { got: 1100, .. })
@@ -223,7 +232,11 @@ fn refuses_an_oversized_file_before_reading_it() {
 #[test]
 fn written_arrays_read_back() {
     let written = npz_bytes(&[
-        NamedArray { name: "i".into(), shape: vec![1, 2, 3], values: Values::I8(vec![-128, -1, 0, 1, 2, 127]) },
+        NamedArray {
+            name: "i".into(),
+            shape: vec![1, 2, 3],
+            values: Values::I8(vec![-128, -1, 0, 1, 2, 127]),
+        },
         NamedArray { name: "f".into(), shape: vec![1, 2], values: Values::F32(vec![0.5, 1.0]) },
         NamedArray { name: "u".into(), shape: vec![], values: Values::U8(vec![255]) },
     ])

@@ -148,6 +148,7 @@ fn q_weights(call: &Call<'_>, transposed: bool, builder: &mut Builder) -> Result
     let constant = call.constant(3, "weights")?;
     let scale = call.constant(4, "weight scale")?;
     let zero_point = call.constant(5, "weight zero point")?;
+    let form = WeightForm::new(constant, transposed)?;
     if constant.data.data_type() != zero_point.data.data_type() {
         return Err(ImportErrorKind::ElementType {
             role: "weight zero point",
@@ -155,7 +156,6 @@ fn q_weights(call: &Call<'_>, transposed: bool, builder: &mut Builder) -> Result
             expected: constant.type_name(),
         });
     }
-    let form = WeightForm::new(constant, transposed)?;
     for parameter in [scale, zero_point] {
         if !broadcasts_to_row(&parameter.shape, form.outputs) {
             return Err(ImportErrorKind::Shape {
@@ -260,7 +260,7 @@ impl WeightForm {
             });
             centered.extend(row);
         }
-        Ok(Weights { inputs, outputs, elem, centered, scales })
+        Ok(Weights { inputs, outputs, elem, shape: constant.shape.clone(), centered, scales })
     }
 }
 
@@ -305,7 +305,7 @@ fn mat_mul_shape(input: &[usize], weights: &Weights) -> Result<Vec<usize>, Impor
         _ => Err(ImportErrorKind::Shape {
             role: "input of the layer",
             got: input.to_vec(),
-            expected: format!("[1, {}] to fit the weights", weights.inputs),
+            expected: format!("[1, {}], to fit the weights of shape {:?}", weights.inputs, weights.shape),
         }),
     }
 }
@@ -315,7 +315,7 @@ fn gemm_shape(input: &[usize], weights: &Weights) -> Result<Vec<usize>, ImportEr
         return Err(ImportErrorKind::Shape {
             role: "input of the layer",
             got: input.to_vec(),
-            expected: format!("[1, {}]", weights.inputs),
+            expected: format!("[1, {}], to fit the weights of shape {:?}", weights.inputs, weights.shape),
         });
     }
     mat_mul_shape(input, weights)

@@ -145,6 +145,7 @@ fn outputs_have_to_be_integers_or_their_float_view() {
         let model = float_edges("").node(op, &[name], &["out"]).output("out");
         assert_refused!(model, ImportErrorKind::OutputForm { output, .. } if output == "out");
     }
+    assert_refused!(q_gemm().output("x"), ImportErrorKind::OutputForm { output, .. } if output == "x");
     let integers = float_edges("").output("y").output("x").import().unwrap();
     assert_eq!(integers.outputs.iter().map(|output| output.tail.len()).collect::<Vec<_>>(), [1, 0, 0]);
 }

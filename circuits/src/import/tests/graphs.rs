@@ -1,7 +1,7 @@
 //! Names, order, inputs and operators of a graph.
 
 use super::super::ImportErrorKind;
-use super::super::proto::{NodeProto, TypeProto, attribute_type, data_type};
+use super::super::proto::{NodeProto, OperatorSetIdProto, TypeProto, attribute_type, data_type};
 use super::assert_refused;
 use super::models::{ModelBuilder, attribute, int8s, int32s, q_gemm, q_linear_mat_mul, qdq_relu, value_info};
 
@@ -197,7 +197,7 @@ fn models_without_quantized_operators_are_refused() {
 }
 
 #[test]
-fn opsets_are_checked_where_they_are_used() {
+fn opsets_of_known_domains_are_in_range() {
     let with = |index: usize, version: i64| {
         let mut model = q_linear_mat_mul();
         model.proto.opset_import[index].version = version;
@@ -209,13 +209,16 @@ fn opsets_are_checked_where_they_are_used() {
     for version in [9, 27, i64::MIN, 0] {
         assert_refused!(with(0, version), ImportErrorKind::Opset { min: 10, max: 26, .. });
     }
-    assert_eq!(with(1, 77).import(), q_linear_mat_mul().import());
+    assert_refused!(with(1, 77), ImportErrorKind::Opset { domain, version: 77, min: 1, max: 1 } if domain == "com.microsoft");
+    let mut other = q_linear_mat_mul();
+    other.proto.opset_import[1] = OperatorSetIdProto { domain: "ai.onnx.ml".to_owned(), version: 77 };
+    assert_eq!(other.import(), q_linear_mat_mul().import());
     let mut missing = q_gemm();
     missing.proto.opset_import.truncate(1);
     assert_refused!(missing, ImportErrorKind::MissingOpset { domain } if domain == "com.microsoft");
     let mut twice = q_gemm();
-    twice.proto.opset_import[1].domain = "ai.onnx".to_owned();
-    assert_refused!(twice, ImportErrorKind::ConflictingOpset { first: 17, second: 1, .. });
+    twice.proto.opset_import[1] = OperatorSetIdProto { domain: "ai.onnx".to_owned(), version: 13 };
+    assert_refused!(twice, ImportErrorKind::ConflictingOpset { first: 17, second: 13, .. });
 }
 
 #[test]

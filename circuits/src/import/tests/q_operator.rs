@@ -146,7 +146,12 @@ fn multipliers_have_to_be_finite_and_positive() {
             &[output],
         ))
     };
-    assert_refused!(with(1e-45, 1.0), ImportErrorKind::Multiplier { channel: 0, multiplier: 0.0 });
+    assert_refused!(with(1e-45, 1.0), ImportErrorKind::Multiplier { channel: 0, multiplier: 0.0, .. });
+    assert_refused!(with(1.0, 3e38), ImportErrorKind::Multiplier { multiplier, .. } if multiplier.is_subnormal());
+    assert_refused!(
+        with(1e-38, 1e-3),
+        ImportErrorKind::Multiplier { accumulator_scale, .. } if accumulator_scale.is_subnormal()
+    );
     assert_refused!(
         with(1e38, 1e-30),
         ImportErrorKind::Multiplier { multiplier, .. } if multiplier.is_infinite()
@@ -200,7 +205,7 @@ fn shapes_have_to_fit() {
     );
     assert_refused!(
         q_gemm().replace(int32s("w", &[3, 2], &[0; 6])),
-        ImportErrorKind::ElementType { role: "weight zero point", .. }
+        ImportErrorKind::ElementType { role: "weight tensor", .. }
     );
 }
 

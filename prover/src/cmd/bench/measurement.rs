@@ -19,9 +19,8 @@ use crate::cmd::compile::{Prediction, circuit_json};
 use crate::cmd::failure::Failure;
 use crate::cmd::model::OnnxModel;
 use crate::cmd::msm::{self, median};
-use crate::cmd::output::Outcome;
+use crate::cmd::output::{self, Outcome};
 use crate::cmd::progress::{Screen, Step};
-use crate::cmd::prove::failure;
 use crate::cmd::session::{Compiled, Session, compile_model, setup_choice};
 
 const UNIT_REPEATS: usize = 5;
@@ -41,9 +40,7 @@ pub(crate) fn run(args: &BenchArgs, session: &Session) -> Result<Outcome, Failur
     let store = Store::open(directory.path()).map_err(Failure::unusable)?;
     let keyring = Keyring::with_parameters(store, session.verifier_parameters());
     let screen = Screen::default();
-    let keys = keyring
-        .proving_keys(&compiled.circuit, &compiled.onnx, compiled.setup, &screen)
-        .map_err(Failure::unusable)?;
+    let keys = keyring.proving_keys(&compiled.circuit, &compiled.onnx, compiled.setup, &screen)?;
 
     let proofs = prove_repeatedly(&name, &keys, &compiled, args.runs)?;
     let peak_rss = measure::peak_rss_bytes();
@@ -53,17 +50,19 @@ pub(crate) fn run(args: &BenchArgs, session: &Session) -> Result<Outcome, Failur
     step.finish();
 
     let mut json = circuit_json(&compiled.circuit);
-    json.insert("name".into(), name.into());
-    json.insert("circuit".into(), keys.circuit_id().to_string().into());
-    json.insert("compile_s".into(), compiled.elapsed.as_secs_f64().into());
-    json.insert("peak_rss_bytes".into(), peak_rss.into());
-    json.insert("msm_unit_s".into(), unit.into());
-    json.insert("prove_units".into(), (proofs.cpu(Phase::Prove) / unit).into());
+    json.extend(output::fields([
+        ("name", name.into()),
+        ("circuit", keys.circuit_id().to_string().into()),
+        ("compile_s", compiled.elapsed.as_secs_f64().into()),
+        ("peak_rss_bytes", peak_rss.into()),
+        ("msm_unit_s", unit.into()),
+        ("prove_units", (proofs.cpu(Phase::Prove) / unit).into()),
+        ("phases", phases(&screen, &proofs)),
+    ]));
     json.extend(Prediction::of(&compiled.circuit, unit).json());
     json.extend(key_json(&keys, &screen));
     json.extend(proofs.json(&compiled)?);
     json.extend(verification);
-    json.insert("phases".into(), phases(&screen, &proofs));
     Ok(Outcome::done("", json.into()))
 }
 
@@ -88,12 +87,17 @@ struct Proofs {
     last: Proven,
 }
 
-fn prove_repeatedly(name: &str, keys: &ProvingKeys, compiled: &Compiled, runs: u16) -> Result<Proofs, Failure> {
+fn prove_repeatedly(
+    name: &str,
+    keys: &ProvingKeys,
+    compiled: &Compiled,
+    runs: u16,
+) -> Result<Proofs, Failure> {
     let inputs = random_inputs(compiled.circuit.interface());
     let once = |run: u16| {
         let step = Step::start(format!("{name}: proof {run} of {runs}"), None);
         let screen = Screen::default();
-        let proven = prove(keys, &compiled.circuit, &inputs, Context::default(), &screen).map_err(failure)?;
+        let proven = prove(keys, &compiled.circuit, &inputs, Context::default(), &screen)?;
         step.finish();
         Ok::<_, Failure>((screen, proven))
     };
@@ -122,12 +126,12 @@ impl Proofs {
 
     fn json(&self, compiled: &Compiled) -> Result<Map<String, Value>, Failure> {
         let outputs = answer::answers(&compiled.circuit.interface().outputs, &self.last.statement.outputs)?;
-        Ok(Map::from_iter([
-            ("witness_s".to_owned(), self.wall(Phase::Witness).into()),
-            ("prove_s".to_owned(), self.wall(Phase::Prove).into()),
-            ("prove_cpu_s".to_owned(), self.cpu(Phase::Prove).into()),
-            ("proof_bytes".to_owned(), self.last.bundle.len().into()),
-            ("outputs".to_owned(), answer::json(&outputs)),
+        Ok(output::fields([
+            ("witness_s", self.wall(Phase::Witness).into()),
+            ("prove_s", self.wall(Phase::Prove).into()),
+            ("prove_cpu_s", self.cpu(Phase::Prove).into()),
+            ("proof_bytes", self.last.bundle.len().into()),
+            ("outputs", answer::json(&outputs)),
         ]))
     }
 }
@@ -135,18 +139,22 @@ impl Proofs {
 /// Sizes of the keys, and the time it took to make them.
 fn key_json(keys: &ProvingKeys, screen: &Screen) -> Map<String, Value> {
     let both = [Phase::VerifyingKey, Phase::ProvingKey].map(|phase| screen.total(phase));
-    Map::from_iter([
-        ("keygen_s".to_owned(), both.iter().map(|step| step.wall.as_secs_f64()).sum::<f64>().into()),
-        ("keygen_cpu_s".to_owned(), both.iter().map(|step| step.cpu.as_secs_f64()).sum::<f64>().into()),
-        ("parameters_s".to_owned(), screen.total(Phase::Parameters).wall.as_secs_f64().into()),
-        ("vk_bytes".to_owned(), keys.verifier().file_len().into()),
-        ("pk_bytes".to_owned(), keys.pk_bytes().into()),
-        ("insecure_srs".to_owned(), keys.verifier().insecure_srs().into()),
+    output::fields([
+        ("keygen_s", both.iter().map(|step| step.wall.as_secs_f64()).sum::<f64>().into()),
+        ("keygen_cpu_s", both.iter().map(|step| step.cpu.as_secs_f64()).sum::<f64>().into()),
+        ("parameters_s", screen.total(Phase::Parameters).wall.as_secs_f64().into()),
+        ("vk_bytes", keys.verifier().file_len().into()),
+        ("pk_bytes", keys.pk_bytes().into()),
+        ("insecure_srs", keys.verifier().insecure_srs().into()),
     ])
 }
 
 /// Time of a verification with the key loaded, and of one that reads the key first.
-fn verify_repeatedly(keys: &ProvingKeys, keyring: &Keyring, proven: &Proven) -> Result<Map<String, Value>, Failure> {
+fn verify_repeatedly(
+    keys: &ProvingKeys,
+    keyring: &Keyring,
+    proven: &Proven,
+) -> Result<Map<String, Value>, Failure> {
     let expect = Expect {
         circuit: keys.circuit_id(),
         context: Some(Context::default()),
@@ -164,9 +172,9 @@ fn verify_repeatedly(keys: &ProvingKeys, keyring: &Keyring, proven: &Proven) -> 
         verify(&proven.bundle, &key, &expect).map_err(Failure::internal)?;
         loading.push(watch.read().wall.as_secs_f64());
     }
-    Ok(Map::from_iter([
-        ("verify_s".to_owned(), median(loaded).into()),
-        ("verify_with_loading_s".to_owned(), median(loading).into()),
+    Ok(output::fields([
+        ("verify_s", median(loaded).into()),
+        ("verify_with_loading_s", median(loading).into()),
     ]))
 }
 
@@ -178,6 +186,7 @@ fn phases(keygen: &Screen, proofs: &Proofs) -> Value {
     });
     let proven = [Phase::Witness, Phase::Prove, Phase::Verify]
         .map(|phase| (phase, proofs.wall(phase), proofs.cpu(phase)));
-    let step = |(phase, wall, cpu): (Phase, f64, f64)| json!({ "phase": phase.as_str(), "s": wall, "cpu_s": cpu });
+    let step =
+        |(phase, wall, cpu): (Phase, f64, f64)| json!({ "phase": phase.as_str(), "s": wall, "cpu_s": cpu });
     made.into_iter().chain(proven).map(step).collect::<Vec<_>>().into()
 }
