@@ -22,11 +22,12 @@ async fn hostile_json_is_refused() {
         answer(server.request(Method::POST, route).header("content-type", "application/json").body(body))
     };
     for route in JSON {
-        for body in ["", "{", "nul", "\u{0}", "{'a':1}", "[1,]", "{} {}", "\"\\ud800\"", "NaN"] {
+        for body in ["", "{", "nul", "\u{0}", "{'a':1}", "[1,]", "{} {}", "NaN"] {
             post(route, body.into()).await.problem("malformed-json", 400);
         }
         for body in [
             "null",
+            "\"\\ud800\"",
             "1e400",
             "[\"digits:test\"]",
             "\"x\"",
@@ -78,7 +79,7 @@ fn small(name: &str) -> Server {
         json_mib: Some(1),
         file_mib: Some(1),
         body_memory_mib: Some(1),
-        body_timeout_seconds: Some(1),
+        body_timeout_seconds: Some(4),
         ..settings(&data)
     };
     Server::start(limits, data)
@@ -115,21 +116,16 @@ async fn slow_bodies_time_out_and_their_memory_comes_back() {
                 content-length: 1048576\r\n\r\nslow";
     let start = Instant::now();
     slow.write_all(head.as_bytes()).unwrap();
-    // The slow body has reserved all memory for bodies.
-    let deadline = Instant::now() + Duration::from_millis(900);
-    let busy = loop {
-        let answer = server.post_bytes("/v1/models", "x").await;
-        if answer.status == 429 || Instant::now() > deadline {
-            break answer;
-        }
-    };
+    // By then the slow body has reserved all memory for bodies.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let busy = server.post_bytes("/v1/models", "x").await;
     busy.problem("busy", 429);
     assert_eq!(busy.header("retry-after"), "1");
     let mut text = String::new();
     slow.read_to_string(&mut text).unwrap();
     assert!(text.starts_with("HTTP/1.1 408"), "{text}");
     assert!(text.contains("urn:lemma:problem:body-timeout"), "{text}");
-    assert!(start.elapsed() < Duration::from_secs(5));
+    assert!(start.elapsed() < Duration::from_secs(8));
     server.post_bytes("/v1/models", "x").await.problem("invalid-model", 422);
 }
 
