@@ -141,7 +141,9 @@ impl AttemptLane {
             Ok(None) => return Attempted::Over,
             Err(failure) => return failure.into(),
         };
-        let worker = match self.worker.take().map_or_else(|| Worker::start(&self.settings), Ok) {
+        // A process that died while it was idle is nobody's failed attempt.
+        let idle = self.worker.take().and_then(|mut worker| worker.alive().then_some(worker));
+        let worker = match idle.map_or_else(|| Worker::start(&self.settings), Ok) {
             Ok(worker) => worker,
             Err(error) => {
                 let reason = format!("cannot start a worker process: {error}");

@@ -110,6 +110,11 @@ impl Worker {
         self.child.id()
     }
 
+    /// Whether the process still runs.
+    pub(super) fn alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// Sends a request without waiting for the process to read it; one that is gone is noticed by
     /// [`Worker::report`].
     pub(super) fn request(&self, request: Request, payload: Vec<u8>) {

@@ -1,0 +1,194 @@
+//! A job service on a directory of its own, with the digits network.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use lemma_circuits::statement::{CircuitId, Context};
+use lemma_prover::verify::{Expect, verify};
+use lemma_server::{
+    jobs::{CircuitWork, Job, JobId, JobState, Outcome, Priority, ProofWork, Setup, Work},
+    records::Idempotency,
+    service::{JobService, NewJob, ServiceConfig, Submitted},
+    worker::ChildCommand,
+};
+use lemma_tests::Fixture;
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A network that takes and gives 8-bit integers.
+const MODEL: &str = "digits/s8s8_integer_io.qop.onnx";
+
+/// The longest a test waits for anything.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The network with its stored inferences.
+pub(crate) fn digits() -> Fixture {
+    Fixture::load(MODEL)
+}
+
+/// Where one service keeps its data; keys are shared by all tests and runs, since making them is not what is tested.
+pub(crate) struct Place {
+    pub(crate) directory: tempfile::TempDir,
+    worker: PathBuf,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary directory");
+        // A name of its own, by which the service's worker processes are found.
+        let worker = directory.path().join("worker");
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_lemma-server"), &worker).expect("links");
+        Self { directory, worker }
+    }
+
+    pub(crate) fn config(&self) -> ServiceConfig {
+        config(self.directory.path())
+    }
+
+    pub(crate) async fn open(&self) -> JobService {
+        JobService::open(self.config()).await.expect("the service opens")
+    }
+
+    /// The service's worker processes.
+    pub(crate) fn workers(&self) -> Vec<Pid> {
+        processes_of(&self.worker)
+    }
+
+    /// The worker process as soon as there is one.
+    pub(crate) async fn worker(&self) -> Pid {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let [pid] = self.workers()[..] {
+                return pid;
+            }
+            assert!(Instant::now() < deadline, "no worker process");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+/// The settings of a service whose directory was made by [`Place::new`].
+pub(crate) fn config(directory: &Path) -> ServiceConfig {
+    let child = ChildCommand { program: directory.join("worker"), arguments: vec!["prove-child".into()] };
+    let store_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("store");
+    ServiceConfig { store_dir, ..ServiceConfig::new(directory.to_path_buf(), child) }
+}
+
+/// Processes whose program was started under this name.
+pub(crate) fn processes_of(program: &Path) -> Vec<Pid> {
+    let wanted = program.as_os_str().as_encoded_bytes();
+    let entries = fs::read_dir("/proc").expect("lists processes");
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
+        .filter(|pid| {
+            fs::read(format!("/proc/{pid}/cmdline"))
+                .is_ok_and(|line| line.split(|byte| *byte == 0).next() == Some(wanted))
+        })
+        .filter_map(Pid::from_raw)
+        .collect()
+}
+
+pub(crate) fn send(pid: Pid, signal: Signal) {
+    // It may have ended by itself.
+    let _ = kill_process(pid, signal);
+}
+
+/// Whether a process is there and is not a zombie.
+pub(crate) fn lives(pid: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
+
+/// Uploads the model and makes its keys.
+pub(crate) async fn circuit(service: &JobService) -> CircuitId {
+    let (model, _) = service.put_model(digits().model, serde_json::json!({})).await.expect("keeps the model");
+    let job = service
+        .submit(NewJob {
+            work: Work::Circuit(CircuitWork { model: model.model, setup: Setup::KzgInsecureLocal }),
+            inputs: None,
+            predicted_memory: Some(100 << 20),
+            ..proof(CircuitId([0; 32]), 0)
+        })
+        .await
+        .expect("takes the job")
+        .into_job();
+    let job = ended(service, job.id).await;
+    match job.outcome {
+        Some(Outcome::Circuit { circuit }) => circuit,
+        _ => panic!("no circuit: {job:?}"),
+    }
+}
+
+/// A proof of one stored inference.
+pub(crate) fn proof(circuit: CircuitId, row: usize) -> NewJob {
+    NewJob {
+        owner: String::new(),
+        work: Work::Proof(ProofWork { circuit, context: context(row) }),
+        inputs: Some(inputs(row)),
+        predicted_memory: None,
+        priority: Priority::Normal,
+        queue_timeout: Duration::from_secs(600),
+        prove_timeout: Duration::from_secs(600),
+        meta: None,
+        idempotency: None,
+    }
+}
+
+pub(crate) fn with_key(job: NewJob, key: &str, request: &str) -> NewJob {
+    let request = lemma_prover::digest::Digest::of(request.as_bytes());
+    NewJob { idempotency: Some(Idempotency { key: key.into(), request }), ..job }
+}
+
+fn context(row: usize) -> Vec<u8> {
+    format!("row {row}").into_bytes()
+}
+
+fn inputs(row: usize) -> Vec<Vec<i32>> {
+    digits().inputs.values().map(|array| array.row(row).integers()).collect()
+}
+
+pub(crate) async fn submit(service: &JobService, job: NewJob) -> Job {
+    match service.submit(job).await.expect("takes the job") {
+        Submitted::New(job) | Submitted::Replayed(job) => job,
+    }
+}
+
+/// The job when it has ended.
+pub(crate) async fn ended(service: &JobService, job: JobId) -> Job {
+    let job = service.wait(job, PATIENCE).await.expect("reads").expect("the job is there");
+    assert!(job.state().is_terminal(), "it takes too long: {job:?}");
+    job
+}
+
+/// The job when it is in this state.
+pub(crate) async fn until(service: &JobService, id: JobId, state: JobState) -> Job {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let job = service.job(id).await.expect("reads").expect("the job is there");
+        if job.state() == state {
+            return job;
+        }
+        assert!(!job.state().is_terminal() && Instant::now() < deadline, "no {state:?}: {job:?}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// Demands that a job has succeeded with a proof of this stored inference.
+pub(crate) async fn check_proof(service: &JobService, job: &Job, row: usize) {
+    assert_eq!(job.state(), JobState::Succeeded, "{job:?}");
+    let bundle = service.bundle(job).await.expect("has a bundle");
+    let Work::Proof(work) = &job.work else { panic!("no proof job: {job:?}") };
+    let key = service.verifiers().get(work.circuit).expect("has the key");
+    let expect = Expect {
+        circuit: work.circuit,
+        context: Some(Context::new(context(row)).expect("a short context")),
+        allow_insecure_srs: true,
+    };
+    let statement = verify(&bundle, &key, &expect).expect("verifies");
+    assert_eq!(statement.inputs, inputs(row));
+    let outputs: Vec<_> = digits().integers.values().map(|array| array.row(row).integers()).collect();
+    assert_eq!(statement.outputs, outputs);
+    assert!(service.records().input(job.id).await.expect("reads").is_none(), "the input must be gone");
+}

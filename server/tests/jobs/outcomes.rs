@@ -1,0 +1,341 @@
+//! The job service with real worker processes: results, cancellation, crashes of workers, limits, restarts.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    time::{Duration, Instant},
+};
+
+use crate::digits::{Place, check_proof, circuit, ended, lives, proof, send, submit, until, with_key};
+use lemma_server::{
+    blobs::{BlobError, BlobKind},
+    dispatch::Refused,
+    jobs::{EventKind, FailureClass, JobState, Outcome, Priority},
+    records::JobFilter,
+    service::{BundleError, JobService, NewJob, OpenError, ServiceConfig, SubmitError, Submitted},
+};
+use rustix::process::Signal;
+
+type Test = tokio::task::JoinHandle<()>;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proofs_are_made_verified_and_remembered() {
+    let place = Place::new();
+    let service = place.open().await;
+    let circuit = circuit(&service).await;
+    let entry = service.records().circuit(circuit).await.expect("reads").expect("the circuit is there");
+    assert_eq!((entry.facts.circuit, entry.facts.scheme.as_str()), (circuit, "kzg"));
+    assert!(entry.facts.insecure_srs && entry.facts.pk_bytes > 0 && entry.facts.proof_bytes > 0);
+    assert_eq!(
+        service.records().circuit_of(entry.model, &entry.setup).await.expect("reads"),
+        Some(entry.clone())
+    );
+    let mut jobs = Vec::new();
+    for row in 0..3 {
+        jobs.push(submit(&service, proof(circuit, row)).await.id);
+    }
+    for (row, id) in jobs.iter().enumerate() {
+        let job = ended(&service, *id).await;
+        check_proof(&service, &job, row).await;
+        assert_eq!((job.life.attempt, job.life.failed_attempts), (1, 0));
+        assert!(job.timings.iter().any(|timing| timing.phase == "prove"), "{:?}", job.timings);
+        let events = service.records().events(*id, 0, 100).await.expect("reads");
+        let sequence: Vec<_> = events.iter().map(|event| event.sequence).collect();
+        assert_eq!(sequence, (1..=events.len() as u64).collect::<Vec<_>>());
+        assert_eq!(events[0].kind, EventKind::Queued);
+        assert_eq!(events.iter().filter(|event| event.kind.is_terminal()).count(), 1);
+        assert_eq!(events.last().map(|event| &event.kind), Some(&EventKind::Succeeded));
+    }
+    assert_eq!(place.workers().len(), 1, "one process made all of them");
+    service.shutdown(Duration::from_secs(10)).await;
+    assert!(place.workers().is_empty());
+    let service = place.open().await;
+    let job = service.job(jobs[0]).await.expect("reads").expect("the job is there");
+    check_proof(&service, &job, 0).await;
+    service.shutdown(Duration::ZERO).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_submits_with_one_key_are_one_job() {
+    let place = Place::new();
+    let service = place.open().await;
+    let circuit = circuit(&service).await;
+    let submits: Vec<_> = (0..50)
+        .map(|_| {
+            let (service, job) = (service.clone(), with_key(proof(circuit, 0), "key", "body"));
+            tokio::spawn(async move { service.submit(job).await.expect("takes the job") })
+        })
+        .collect();
+    let (mut ids, mut new) = (BTreeSet::new(), 0);
+    for submit in submits {
+        let submitted = submit.await.expect("ends");
+        new += usize::from(matches!(submitted, Submitted::New(_)));
+        ids.insert(submitted.into_job().id);
+    }
+    assert_eq!((ids.len(), new), (1, 1));
+    let other = service.submit(with_key(proof(circuit, 1), "key", "other body")).await;
+    assert!(
+        matches!(&other, Err(SubmitError::IdempotencyConflict { job, .. }) if ids.contains(job)),
+        "{other:?}"
+    );
+    let elsewhere = NewJob { owner: "somebody".into(), ..with_key(proof(circuit, 1), "key", "other body") };
+    assert!(matches!(service.submit(elsewhere).await, Ok(Submitted::New(_))), "keys belong to owners");
+    let job = ended(&service, *ids.first().expect("one job")).await;
+    check_proof(&service, &job, 0).await;
+    let again = service.submit(with_key(proof(circuit, 0), "key", "body")).await.expect("replays");
+    assert_eq!(again, Submitted::Replayed(job));
+    service.shutdown(Duration::from_secs(10)).await;
+}
+
+/// A running job whose worker process is stopped, so that it stays running.
+async fn stuck(
+    place: &Place,
+    service: &JobService,
+    job: NewJob,
+) -> (lemma_server::jobs::JobId, rustix::process::Pid) {
+    let worker = place.worker().await;
+    send(worker, Signal::STOP);
+    let id = submit(service, job).await.id;
+    until(service, id, JobState::Running).await;
+    (id, worker)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancel_works_in_each_state() {
+    let place = Place::new();
+    let service = place.open().await;
+    let circuit = circuit(&service).await;
+    let (running, worker) = stuck(&place, &service, proof(circuit, 0)).await;
+    let queued = submit(&service, proof(circuit, 1)).await.id;
+    for id in [queued, running] {
+        let job = service.cancel(id).await.expect("writes").expect("the job is there");
+        assert_eq!(job.state(), JobState::Cancelled);
+        assert!(service.records().input(id).await.expect("reads").is_none());
+    }
+    let cancelled = Instant::now();
+    while lives(worker) {
+        assert!(cancelled.elapsed() < Duration::from_secs(2), "the worker process goes on");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let next = ended(&service, submit(&service, proof(circuit, 2)).await.id).await;
+    check_proof(&service, &next, 2).await;
+    let same = service.cancel(next.id).await.expect("reads").expect("the job is there");
+    assert_eq!(same, next, "a job that has ended stays as it is");
+    let unknown = lemma_server::jobs::JobId::from_parts(1, 1);
+    assert_eq!(service.cancel(unknown).await.expect("reads"), None);
+    for id in [queued, running] {
+        assert_eq!(ended(&service, id).await.state(), JobState::Cancelled);
+    }
+    service.shutdown(Duration::from_secs(10)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_worker_costs_one_attempt_and_three_poison_the_job() {
+    let place = Place::new();
+    let service = place.open().await;
+    let circuit = circuit(&service).await;
+    let (once, worker) = stuck(&place, &service, proof(circuit, 0)).await;
+    send(worker, Signal::KILL);
+    let job = ended(&service, once).await;
+    check_proof(&service, &job, 0).await;
+    assert_eq!((job.life.attempt, job.life.failed_attempts), (2, 1));
+
+    let (poison, mut worker) = stuck(&place, &service, proof(circuit, 1)).await;
+    let other = submit(&service, proof(circuit, 2)).await.id;
+    for attempt in 1..=3 {
+        send(worker, Signal::KILL);
+        if attempt == 3 {
+            break;
+        }
+        // The next worker process is stopped before it can finish.
+        loop {
+            let job = service.job(poison).await.expect("reads").expect("the job is there");
+            let found = place.workers().into_iter().find(|pid| *pid != worker && lives(*pid));
+            if let (true, Some(next)) =
+                (job.life.attempt > attempt && job.state() == JobState::Running, found)
+            {
+                send(next, Signal::STOP);
+                worker = next;
+                break;
+            }
+            assert!(!job.state().is_terminal(), "{job:?}");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    let job = ended(&service, poison).await;
+    let failure = job.life.failure.clone().expect("a reason");
+    assert_eq!((job.state(), failure.class), (JobState::Failed, FailureClass::Poisoned), "{job:?}");
+    assert_eq!((job.life.attempt, job.life.failed_attempts), (3, 3));
+    check_proof(&service, &ended(&service, other).await, 2).await;
+    service.shutdown(Duration::from_secs(10)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_queue_refuses_and_loses_nothing() {
+    let place = Place::new();
+    let config = ServiceConfig { queue_capacity: 2, ..place.config() };
+    let service = JobService::open(config).await.expect("opens");
+    let circuit = circuit(&service).await;
+    let (running, worker) = stuck(&place, &service, proof(circuit, 0)).await;
+    let mut taken = vec![running];
+    for row in 1..3 {
+        taken.push(submit(&service, with_key(proof(circuit, row), &format!("key {row}"), "body")).await.id);
+    }
+    match service.submit(proof(circuit, 3)).await {
+        Err(SubmitError::Refused(Refused::Full { queued: 2, capacity: 2, retry_after })) => {
+            assert!(retry_after >= Duration::from_secs(1));
+        }
+        other => panic!("{other:?}"),
+    }
+    let replayed = service.submit(with_key(proof(circuit, 1), "key 1", "body")).await.expect("replays");
+    assert_eq!(replayed.into_job().id, taken[1], "a repeated request is answered by a full queue too");
+    assert_eq!((service.load().queued, service.load().running), (2, 1));
+    send(worker, Signal::CONT);
+    for (row, id) in taken.into_iter().enumerate() {
+        check_proof(&service, &ended(&service, id).await, row).await;
+    }
+    service.shutdown(Duration::from_secs(10)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_too_long_expires_and_proving_too_long_fails() {
+    let place = Place::new();
+    let service = place.open().await;
+    let circuit = circuit(&service).await;
+    let short = NewJob { prove_timeout: Duration::from_secs(2), ..proof(circuit, 0) };
+    let (running, worker) = stuck(&place, &service, short).await;
+    let waiting = NewJob { queue_timeout: Duration::from_millis(100), ..proof(circuit, 1) };
+    let waiting = ended(&service, submit(&service, waiting).await.id).await;
+    assert_eq!(waiting.state(), JobState::Expired);
+    assert_eq!(service.load().queued, 0, "an expired job leaves the queue");
+    let job = ended(&service, running).await;
+    let failure = job.life.failure.expect("a reason");
+    assert_eq!((failure.class, failure.retryable), (FailureClass::ProveTimeout, false));
+    assert_eq!(job.life.failed_attempts, 1);
+    assert!(!lives(worker), "the worker process goes on");
+    service.shutdown(Duration::from_secs(10)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flipped_bit_is_noticed() {
+    let place = Place::new();
+    let service = place.open().await;
+    let circuit = circuit(&service).await;
+    let job = ended(&service, submit(&service, proof(circuit, 0)).await.id).await;
+    let Some(Outcome::Proof { bundle, .. }) = job.outcome else { panic!("no bundle: {job:?}") };
+    let path = service.blobs().path(BlobKind::Bundle, bundle);
+    let mut bytes = fs::read(&path).expect("reads");
+    bytes[100] ^= 1;
+    fs::write(&path, &bytes).expect("writes");
+    assert!(matches!(
+        service.bundle(&job).await,
+        Err(BundleError::Blob { source: BlobError::Damaged { .. }, .. })
+    ));
+    // A damaged model fails the job that needs it, by name.
+    let entry = service.records().circuit(circuit).await.expect("reads").expect("the circuit is there");
+    let path = service.blobs().path(BlobKind::Model, entry.model);
+    let mut bytes = fs::read(&path).expect("reads");
+    bytes[100] ^= 1;
+    fs::write(&path, &bytes).expect("writes");
+    let setup = lemma_server::jobs::Setup::Ipa;
+    let work = lemma_server::jobs::CircuitWork { model: entry.model, setup };
+    let job = NewJob { work: lemma_server::jobs::Work::Circuit(work), inputs: None, ..proof(circuit, 0) };
+    let job = ended(&service, submit(&service, job).await.id).await;
+    let failure = job.life.failure.expect("a reason");
+    assert_eq!((failure.class, failure.retryable), (FailureClass::Storage, false), "{failure:?}");
+    service.shutdown(Duration::from_secs(10)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failures_are_typed_and_do_not_repeat_the_input() {
+    let place = Place::new();
+    let service = place.open().await;
+    let circuit = circuit(&service).await;
+    let bad = NewJob { inputs: Some(vec![vec![87_654_321; 64]]), ..proof(circuit, 0) };
+    let job = ended(&service, submit(&service, bad).await.id).await;
+    let failure = job.life.failure.expect("a reason");
+    assert_eq!((failure.class, failure.retryable), (FailureClass::Input, false));
+    assert!(!failure.reason.contains("87654321"), "{}", failure.reason);
+    let unknown = lemma_circuits::statement::CircuitId([7; 32]);
+    assert!(matches!(service.submit(proof(unknown, 0)).await, Err(SubmitError::UnknownCircuit { .. })));
+    let none = NewJob { inputs: None, ..proof(circuit, 0) };
+    assert!(matches!(service.submit(none).await, Err(SubmitError::NoInput)));
+    // The process that refused the input goes on.
+    check_proof(&service, &ended(&service, submit(&service, proof(circuit, 4)).await.id).await, 4).await;
+    service.shutdown(Duration::from_secs(10)).await;
+    // No trace of the input remains in the data directory.
+    for entry in fs::read_dir(place.directory.path()).expect("lists") {
+        let path = entry.expect("lists").path();
+        if path.is_file() && path.file_name().is_some_and(|name| name != "worker") {
+            let bytes = fs::read(&path).expect("reads");
+            let found = bytes.windows(8).any(|window| window == b"87654321");
+            assert!(!found, "{} has an input value", path.display());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shutdown_gives_back_and_the_next_start_goes_on() {
+    let place = Place::new();
+    let service = place.open().await;
+    let circuit = circuit(&service).await;
+    let (running, worker) = stuck(&place, &service, proof(circuit, 0)).await;
+    let queued = submit(&service, NewJob { priority: Priority::High, ..proof(circuit, 1) }).await.id;
+    assert!(matches!(JobService::open(place.config()).await, Err(OpenError::InUse { .. })));
+    let waiter: Test = {
+        let service = service.clone();
+        tokio::spawn(async move {
+            let job = service.wait(queued, Duration::from_secs(600)).await.expect("reads");
+            assert!(job.is_some_and(|job| job.state() == JobState::Queued), "waiting ends with the service");
+        })
+    };
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let start = Instant::now();
+    service.shutdown(Duration::from_millis(200)).await;
+    assert!(start.elapsed() < Duration::from_secs(5));
+    assert!(!lives(worker));
+    waiter.await.expect("the waiter is answered");
+    assert!(matches!(
+        service.submit(proof(circuit, 2)).await,
+        Err(SubmitError::Refused(Refused::ShuttingDown) | SubmitError::Records(_))
+    ));
+    drop(service);
+    let service = place.open().await;
+    let first = ended(&service, running).await;
+    check_proof(&service, &first, 0).await;
+    assert_eq!((first.life.attempt, first.life.failed_attempts), (2, 0), "a shutdown costs no attempt");
+    check_proof(&service, &ended(&service, queued).await, 1).await;
+    service.shutdown(Duration::from_secs(10)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn listings_are_filtered_and_paged() {
+    let place = Place::new();
+    let service = place.open().await;
+    let circuit = circuit(&service).await;
+    let mut ids = Vec::new();
+    for row in 0..5 {
+        ids.push(submit(&service, proof(circuit, row)).await.id);
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    for id in &ids {
+        ended(&service, *id).await;
+    }
+    let filter = JobFilter { circuit: Some(circuit), ..JobFilter::default() };
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = service.records().list(&filter, after, 2).await.expect("reads");
+        seen.extend(page.jobs.iter().map(|job| job.id));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    ids.reverse();
+    assert_eq!(seen, ids);
+    let none = JobFilter { states: vec![JobState::Failed, JobState::Queued], ..JobFilter::default() };
+    assert!(service.records().list(&none, None, 10).await.expect("reads").jobs.is_empty());
+    let counts = service.records().counts().await.expect("reads");
+    assert_eq!((counts[&JobState::Succeeded], counts[&JobState::Failed]), (6, 0));
+    service.shutdown(Duration::from_secs(10)).await;
+}
