@@ -160,12 +160,13 @@ where
 
 /// Reads an object. Lists, which would be taken for the members of an object in their order, are refused.
 fn object_of<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-    let read = match object {
-        true => serde_json::from_slice(bytes).map_err(|error| error.to_string()),
+    let text = str::from_utf8(bytes)
+        .map_err(|error| Problem::new(ProblemType::MalformedJson, format!("the body: {error}")))?;
+    let read = match text.trim_ascii_start().starts_with('{') {
+        true => serde_json::from_str(text).map_err(|error| error.to_string()),
         false => Err("the body is not an object".to_owned()),
     };
-    read.map_err(|why| match serde_json::from_slice::<IgnoredAny>(bytes) {
+    read.map_err(|why| match serde_json::from_str::<IgnoredAny>(text) {
         Ok(_) => Problem::new(ProblemType::InvalidRequest, why),
         Err(error) => Problem::new(ProblemType::MalformedJson, error.to_string()),
     })
@@ -231,5 +232,7 @@ mod tests {
         ] {
             assert_eq!(object_of::<Named>(text.as_bytes()).unwrap_err().kind(), kind, "{text}");
         }
+        let not_utf8 = object_of::<Named>(b"{\"name\": \"\xff\"}").unwrap_err();
+        assert_eq!(not_utf8.kind(), ProblemType::MalformedJson);
     }
 }
