@@ -124,7 +124,7 @@ struct Inner {
     stopping: watch::Sender<bool>,
     caretaker: Mutex<Option<JoinHandle<()>>>,
     /// Held as long as the service uses its data directory.
-    _lock: File,
+    lock: Mutex<Option<File>>,
 }
 
 impl JobService {
@@ -178,7 +178,7 @@ impl JobService {
             clock,
             stopping,
             caretaker,
-            _lock: lock,
+            lock: Mutex::new(Some(lock)),
         };
         let service = Self { inner: Arc::new(inner) };
         let caretaker = reconcile::start(&service);
@@ -287,7 +287,7 @@ impl JobService {
     }
 
     /// Takes no more jobs, lets running ones finish for this long, gives the rest back to the queue, and closes the
-    /// database. The next start goes on with what is queued.
+    /// database and the data directory. The next start goes on with what is queued.
     pub async fn shutdown(&self, grace: Duration) {
         if self.inner.stopping.send_replace(true) {
             return;
@@ -300,6 +300,7 @@ impl JobService {
         }
         self.inner.dispatcher.shutdown(grace).await;
         self.inner.records.close().await;
+        drop(self.inner.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     /// The records.
