@@ -79,6 +79,13 @@ impl StoreError {
 
     /// Whether the error says that a file's bytes are not what they should be.
     pub(crate) fn is_damage(&self) -> bool {
-        matches!(self, Self::Damaged { .. } | Self::TooLarge { .. })
+        match self {
+            Self::Damaged { .. }
+            | Self::TooLarge { .. }
+            | Self::RecordEnvelope { .. }
+            | Self::RecordBody { .. } => true,
+            Self::Io { source, .. } => source.kind() == io::ErrorKind::IsADirectory,
+            Self::NoHome => false,
+        }
     }
 }
