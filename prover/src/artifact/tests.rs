@@ -195,7 +195,8 @@ fn key_files_with_impossible_tensors_are_refused() {
         let port = Port { shape: vec![1], ..parts.interface.inputs[0].clone() };
         parts.interface.inputs = vec![port; interface::MAX_PORTS];
     });
-    let many_tensors = matches!(many, Err(ArtifactError::Ports { got, .. }) if got == interface::MAX_PORTS + 1);
+    let many_tensors =
+        matches!(many, Err(ArtifactError::Ports { got, .. }) if got == interface::MAX_PORTS + 1);
     assert!(many_tensors || matches!(many, Err(ArtifactError::PublicInputs { .. })));
 }
 
@@ -241,9 +242,8 @@ fn key_files_that_the_library_would_take_are_refused() {
         // One more tensor, of as many public inputs as are missing.
         let missing = (1usize << parts.shape.k) - parts.interface.instances();
         let port = Port { shape: vec![1], ..parts.interface.inputs[0].clone() };
-        let length = (1..).find(|length| {
-            Port { shape: vec![*length], ..port.clone() }.instances() == missing
-        });
+        let length =
+            (1..).find(|length| Port { shape: vec![*length], ..port.clone() }.instances() == missing);
         parts.interface.inputs.push(Port { shape: vec![length.unwrap()], ..port });
     });
     assert!(matches!(many, ArtifactError::PublicInputs { .. }));
