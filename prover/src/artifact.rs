@@ -17,6 +17,7 @@
 )]
 
 mod bundle;
+mod interface;
 mod key;
 
 use lemma_circuits::plan::ShapeError;
@@ -64,6 +65,22 @@ pub enum ArtifactError {
         limit: usize,
         /// By the interface.
         got: usize,
+    },
+    /// More public tensors than any circuit has.
+    #[error("verifying key has {got} public tensors, more than the limit of {limit}")]
+    Ports {
+        /// Most of them.
+        limit: usize,
+        /// Found.
+        got: usize,
+    },
+    /// A public tensor that no model has.
+    #[error("verifying key: public tensor {index}: {reason}")]
+    Port {
+        /// Its place among inputs, then outputs.
+        index: usize,
+        /// What is wrong.
+        reason: &'static str,
     },
     /// A commitment that is no canonically encoded point.
     #[error("verifying key: commitment {index} of the {columns} columns is not a canonically encoded point")]

@@ -24,6 +24,7 @@ use lemma_circuits::statement::{Interface, Port};
 
 use array::Array;
 pub use error::InputError;
+pub use shown::shown;
 pub use write::{NamedArray, Values, json_nested, npz_bytes};
 
 /// Largest accepted input file, in bytes.
@@ -64,7 +65,7 @@ pub fn describe_inputs(interface: &Interface) -> String {
 }
 
 fn describe_input(port: &Port) -> String {
-    format!("{}: {}", port.name, type_and_shape(given_type(port), &port.shape))
+    format!("{}: {}", shown(&port.name), type_and_shape(given_type(port), &port.shape))
 }
 
 /// The element type a caller supplies for this input: `float32` when the model quantizes it, else the

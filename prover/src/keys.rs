@@ -245,7 +245,10 @@ impl Keyring {
     /// # Errors
     /// When it is not there.
     pub fn circuit(&self, circuit: CircuitId) -> Result<CircuitRecord, KeysError> {
-        self.store.record(&circuit.to_string())?.ok_or(KeysError::UnknownCircuit { circuit })
+        let record: CircuitRecord =
+            self.store.record(&circuit.to_string())?.ok_or(KeysError::UnknownCircuit { circuit })?;
+        let (expected, got) = (circuit, record.circuit);
+        if expected == got { Ok(record) } else { Err(KeysError::WrongKey { expected, got }) }
     }
 
     /// The ONNX file of a circuit in the store.
@@ -295,14 +298,8 @@ impl Keyring {
         progress: &dyn Progress,
     ) -> Result<(CircuitRecord, VerifierKey), KeysError> {
         let plan = plan_name(circuit, setup);
-        if let Some(PlanRecord { circuit }) = self.store.record(&plan)?
-            && let Some(record) = self.store.record::<CircuitRecord>(&circuit.to_string())?
-        {
-            match self.load_verifier(&record, progress) {
-                // The key can be made again.
-                Err(KeysError::Store(error)) if error.is_not_found() || error.is_damage() => {}
-                loaded => return Ok((record, loaded?)),
-            }
+        if let Some(found) = self.recorded_verifier(circuit, setup, &plan, progress)? {
+            return Ok(found);
         }
         let commitment = self.commitment(setup, circuit.k(), progress)?;
         let key = step(progress, Phase::VerifyingKey, || {
@@ -327,6 +324,39 @@ impl Keyring {
         self.store.put_record(&plan, &PlanRecord { circuit: record.circuit })?;
         let verifier = VerifierKey::of_file(file, bytes.len(), &self.parameters, progress)?;
         Ok((record, verifier))
+    }
+
+    /// What the plan's record leads to; `None` when there is none, it is damaged, or it leads to a key of anything
+    /// but this circuit: the key can be made again.
+    fn recorded_verifier(
+        &self,
+        circuit: &CompiledCircuit,
+        setup: &Setup,
+        plan: &str,
+        progress: &dyn Progress,
+    ) -> Result<Option<(CircuitRecord, VerifierKey)>, KeysError> {
+        let Some(PlanRecord { circuit: id }) = undamaged(self.store.record(plan))?.flatten() else {
+            return Ok(None);
+        };
+        let Some(record) = undamaged(self.store.record::<CircuitRecord>(&id.to_string()))?.flatten() else {
+            return Ok(None);
+        };
+        let verifier = match self.load_verifier(&record, progress) {
+            Err(KeysError::Store(error)) if error.is_not_found() || error.is_damage() => return Ok(None),
+            Err(KeysError::WrongKey { .. } | KeysError::VerifierKey(VerifierKeyError::File(_))) => {
+                return Ok(None);
+            }
+            loaded => loaded?,
+        };
+        let same = verifier.circuit_id() == id
+            && verifier.model_id() == circuit.model_id()
+            && verifier.shape() == circuit.shape()
+            && verifier.interface() == circuit.interface()
+            && verifier.file().setup() == setup
+            && record.model == circuit.model_id()
+            && record.k == circuit.k()
+            && record.setup == *setup;
+        Ok(same.then_some((record, verifier)))
     }
 
     fn load_verifier(
@@ -384,6 +414,14 @@ impl Keyring {
             .put_with(ObjectKind::ProvingKey, |mut out| key.write(&mut out, SerdeFormat::RawBytes))?;
         self.store.put_record(&record.circuit.to_string(), &CircuitRecord { pk: Some(digest), ..record })?;
         Ok((key, length))
+    }
+}
+
+/// `None` instead of an error about damage.
+fn undamaged<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match read {
+        Err(error) if error.is_damage() => Ok(None),
+        read => read.map(Some),
     }
 }
 

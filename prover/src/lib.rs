@@ -12,6 +12,7 @@
 //! hashes to; nothing is ever read from the bundle that could choose a key, a digest or a parameter.
 
 pub mod artifact;
+pub mod atomic_file;
 pub mod digest;
 pub mod env;
 pub mod envelope;

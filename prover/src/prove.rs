@@ -69,6 +69,7 @@ pub fn prove(
     let verifier = keys.verifier();
     let same = circuit.model_id() == verifier.model_id()
         && circuit.shape() == verifier.shape()
+        && circuit.interface() == verifier.interface()
         && circuit.scheme() == verifier.scheme();
     if !same {
         return Err(ProveError::OtherCircuit);

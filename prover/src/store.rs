@@ -26,11 +26,11 @@ use std::{
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
-pub use collect::{Entry, GcReport};
+pub use collect::{DamagedRecord, Entry, GcReport};
 pub use error::StoreError;
 pub(crate) use record::{Record, RecordKind, References};
 
-use crate::digest::Digest;
+use crate::{atomic_file, digest::Digest};
 
 /// Environment variable that names the store's directory.
 pub const HOME_VARIABLE: &str = "LEMMA_HOME";
@@ -76,7 +76,8 @@ pub struct Store {
 #[derive(Debug)]
 #[must_use = "the lock is released when this is dropped"]
 pub struct StoreLock {
-    _file: File,
+    /// None in a store that may only be read.
+    _file: Option<File>,
 }
 
 impl Store {
@@ -112,7 +113,7 @@ impl Store {
     }
 
     fn make_directory(&self, path: &Path) -> Result<(), StoreError> {
-        fs::create_dir_all(path).map_err(StoreError::io("create directory", path))
+        fs::create_dir_all(path).map_err(self.unwritable("create directory", path))
     }
 
     fn objects(&self, kind: ObjectKind) -> PathBuf {
@@ -132,9 +133,13 @@ impl Store {
         self.objects(kind).join(digest.to_string())
     }
 
-    /// Waits for the exclusive lock of a long computation, so that two processes do not both do it.
+    /// Waits for the exclusive lock of a long computation, so that two processes do not both do it. In a store that
+    /// may not be written nobody computes anything to keep, and reading needs no lock.
     pub(crate) fn lock(&self, name: &str) -> Result<StoreLock, StoreError> {
-        self.lock_file(name, File::lock)
+        match self.lock_file(name, File::lock) {
+            Err(StoreError::NotWritable { .. }) => Ok(StoreLock { _file: None }),
+            locked => locked,
+        }
     }
 
     /// Held while objects and the records that refer to them are written.
@@ -149,15 +154,26 @@ impl Store {
             .truncate(false)
             .write(true)
             .open(&path)
-            .map_err(StoreError::io("open", &path))?;
+            .map_err(self.unwritable("open", &path))?;
         lock(&file).map_err(StoreError::io("lock", &path))?;
-        Ok(StoreLock { _file: file })
+        Ok(StoreLock { _file: Some(file) })
+    }
+
+    /// An adapter for `map_err` where something is to be written.
+    fn unwritable(&self, action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+        let (root, path) = (self.root.clone(), path.to_path_buf());
+        move |source| match source.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                StoreError::NotWritable { root, source }
+            }
+            _ => StoreError::Io { action, path, source },
+        }
     }
 
     /// Writes a file under its final name, durably and all at once.
     fn publish(&self, file: NamedTempFile, path: &Path) -> Result<(), StoreError> {
         file.as_file().sync_all().map_err(StoreError::io("flush", path))?;
-        file.persist(path).map_err(|error| StoreError::io("rename", path)(error.error))?;
+        file.persist(path).map_err(|error| self.unwritable("rename", path)(error.error))?;
         let directory = path.parent().unwrap_or(&self.root);
         // A rename is durable once its directory is.
         File::open(directory)
@@ -167,7 +183,7 @@ impl Store {
 
     fn new_file(&self) -> Result<NamedTempFile, StoreError> {
         let directory = self.temporary();
-        NamedTempFile::new_in(&directory).map_err(StoreError::io("create file in", &directory))
+        atomic_file::create_in(&directory).map_err(self.unwritable("create file in", &directory))
     }
 
     /// Keeps bytes under their digest.

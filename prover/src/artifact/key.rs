@@ -21,7 +21,7 @@ use lemma_circuits::{
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::ArtifactError;
+use super::{ArtifactError, interface};
 use crate::{
     digest::Digest,
     envelope::{self, Kind},
@@ -149,7 +149,7 @@ impl VerifyingKeyFile {
         Ok(file)
     }
 
-    /// Caps and column counts, before any library call that trusts them.
+    /// Caps, column counts and public tensors, before any library call that trusts them.
     fn check(&self) -> Result<(), ArtifactError> {
         self.shape.validate()?;
         let count = |columns, expected: u32, got: usize| match usize::try_from(expected) {
@@ -162,7 +162,10 @@ impl VerifyingKeyFile {
         count("permutation", self.shape.num_permutation(), self.permutation.len())?;
         // Every row can hold one public input; the exact number of usable rows is checked with the circuit.
         let (limit, got) = (1usize << self.shape.k.min(30), self.interface.instances());
-        if got > limit { Err(ArtifactError::PublicInputs { limit, got }) } else { Ok(()) }
+        if got > limit {
+            return Err(ArtifactError::PublicInputs { limit, got });
+        }
+        interface::check(&self.interface)
     }
 
     /// The circuit the key is of.

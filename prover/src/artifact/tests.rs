@@ -1,5 +1,6 @@
 use halo2_proofs::halo2curves::{bn256::G1Affine, group::GroupEncoding};
 use lemma_circuits::{
+    ir::{Quantization, Tail},
     plan::Scheme,
     statement::{CircuitId, Port},
 };
@@ -161,6 +162,44 @@ fn key_files_whose_parts_do_not_fit_are_refused() {
     }
 }
 
+#[test]
+fn key_files_with_impossible_tensors_are_refused() {
+    let with = |edit: fn(&mut Port)| edited(KZG, |parts| edit(&mut parts.interface.inputs[0]));
+    let scale = |scale| Quantization { scale, zero_point: 0 };
+    assert!(with(|port| port.quantize = Some(Quantization { scale: 0.5, zero_point: -128 })).is_ok());
+    assert!(with(|port| port.name = "n".repeat(interface::MAX_NAME_BYTES)).is_ok());
+    let impossible: [fn(&mut Port); 10] = [
+        |port| port.name = "n".repeat(interface::MAX_NAME_BYTES + 1),
+        |port| port.name = "x\u{1b}[2J".into(),
+        |port| port.name = "x\u{9b}2J".into(),
+        // A reader that nests by recursion would overflow its stack.
+        |port| port.shape = vec![1; 1_000_001],
+        |port| port.shape = vec![1; 7],
+        |port| port.shape = vec![3, 0],
+        |port| port.tail = vec![Tail::Softmax { len: 1 }; 9],
+        |port| port.tail = vec![Tail::Softmax { len: 2 }],
+        |port| port.tail = vec![Tail::Softmax { len: 0 }],
+        |port| port.quantize = Some(Quantization { scale: 0.5, zero_point: 128 }),
+    ];
+    for (case, edit) in impossible.into_iter().enumerate() {
+        assert!(matches!(with(edit), Err(ArtifactError::Port { index: 0, .. })), "case {case}");
+    }
+    for wrong in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+        let input = edited(KZG, |parts| parts.interface.inputs[0].quantize = Some(scale(wrong)));
+        assert!(matches!(input, Err(ArtifactError::Port { index: 0, .. })), "{wrong}");
+        let tail = vec![Tail::Dequantize(scale(wrong))];
+        let output = edited(KZG, |parts| parts.interface.outputs[0].tail = tail);
+        assert!(matches!(output, Err(ArtifactError::Port { index: 1, .. })), "{wrong}");
+    }
+    let many = edited(KZG, |parts| {
+        let port = Port { shape: vec![1], ..parts.interface.inputs[0].clone() };
+        parts.interface.inputs = vec![port; interface::MAX_PORTS];
+    });
+    let many_tensors =
+        matches!(many, Err(ArtifactError::Ports { got, .. }) if got == interface::MAX_PORTS + 1);
+    assert!(many_tensors || matches!(many, Err(ArtifactError::PublicInputs { .. })));
+}
+
 /// The encoding of a coordinate that no point has.
 fn no_point() -> [u8; 32] {
     let has_point = |x: &[u8; 32]| {
@@ -200,9 +239,12 @@ fn key_files_that_the_library_would_take_are_refused() {
     assert!(matches!(infinity, ArtifactError::Setup(SrsFileError::TrivialSecret)));
     // More public inputs than usable rows, but not more than rows.
     let many = key(KZG, |parts| {
-        let ports = (1usize << parts.shape.k) - 6;
+        // One more tensor, of as many public inputs as are missing.
+        let missing = (1usize << parts.shape.k) - parts.interface.instances();
         let port = Port { shape: vec![1], ..parts.interface.inputs[0].clone() };
-        parts.interface.inputs = vec![port; ports];
+        let length =
+            (1..).find(|length| Port { shape: vec![*length], ..port.clone() }.instances() == missing);
+        parts.interface.inputs.push(Port { shape: vec![length.unwrap()], ..port });
     });
     assert!(matches!(many, ArtifactError::PublicInputs { .. }));
 }

@@ -91,7 +91,7 @@ pub(crate) struct InputArgs {
 /// `lemma run`
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// ONNX file, or the id of a circuit in the store (its beginning is enough)
+    /// ONNX file, or the id of a circuit in the store (its first 8 digits are enough)
     #[arg(value_name = "MODEL|CIRCUIT")]
     pub(crate) model: String,
     #[command(flatten)]
@@ -104,7 +104,7 @@ pub(crate) struct RunArgs {
 /// `lemma compile`
 #[derive(Debug, Args)]
 pub(crate) struct CompileArgs {
-    /// ONNX file, or the id of a circuit in the store (its beginning is enough)
+    /// ONNX file, or the id of a circuit in the store (its first 8 digits are enough)
     #[arg(value_name = "MODEL|CIRCUIT")]
     pub(crate) model: String,
     /// Commitment scheme; a circuit id already fixes it [default: ipa]
@@ -117,7 +117,7 @@ pub(crate) struct CompileArgs {
 /// `lemma prove`
 #[derive(Debug, Args)]
 pub(crate) struct ProveArgs {
-    /// ONNX file, or the id of a circuit in the store (its beginning is enough)
+    /// ONNX file, or the id of a circuit in the store (its first 8 digits are enough)
     #[arg(value_name = "MODEL|CIRCUIT")]
     pub(crate) model: String,
     #[command(flatten)]
@@ -141,7 +141,7 @@ pub(crate) struct ProveArgs {
 pub(crate) struct VerifyArgs {
     /// Proof file
     pub(crate) proof: PathBuf,
-    /// Id of the circuit you trust; its key comes from the store. `lemma compile MODEL` derives it
+    /// Whole id of the circuit you trust; its key comes from the store. `lemma compile MODEL` derives it
     #[arg(long, value_name = "ID", group = "trusted")]
     pub(crate) circuit: Option<String>,
     /// Verifying key you trust, written by `lemma vk`
@@ -158,7 +158,7 @@ pub(crate) struct VerifyArgs {
 /// `lemma vk`
 #[derive(Debug, Args)]
 pub(crate) struct VkArgs {
-    /// Id of a circuit in the store (its beginning is enough)
+    /// Id of a circuit in the store (its first 8 digits are enough)
     pub(crate) circuit: String,
     /// Where to write the verifying key
     #[arg(short, long, value_name = "FILE")]

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 
+use lemma_prover::atomic_file;
+
 use super::failure::Failure;
 
 /// Reads a whole file of at most `limit` bytes.
@@ -31,7 +33,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // The error's own text names the temporary file, which nobody asked for.
     let nameless = |error: std::io::Error| unwritable(error.kind().into());
-    let mut file = tempfile::Builder::new().prefix(".lemma-").tempfile_in(directory).map_err(nameless)?;
+    let mut file = atomic_file::create_in(directory).map_err(nameless)?;
     file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(unwritable)?;
     file.persist(path).map_err(|error| unwritable(error.error))?;
     Ok(())

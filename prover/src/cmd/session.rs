@@ -7,7 +7,8 @@ use std::time::Duration;
 use lemma_circuits::plan::Scheme;
 use lemma_circuits::statement::CircuitId;
 use lemma_circuits::{CompiledCircuit, compile};
-use lemma_prover::keys::{CircuitRecord, Keyring, SetupChoice};
+use lemma_prover::inputs::shown;
+use lemma_prover::keys::{CircuitRecord, Keyring, KeysError, SetupChoice};
 use lemma_prover::measure::Stopwatch;
 use lemma_prover::params::{Parameters, SrsChoice};
 use lemma_prover::store::Store;
@@ -91,21 +92,42 @@ impl Session {
         self.store().map_or_else(|_| Parameters::in_memory(), |store| Parameters::new(store.clone()))
     }
 
-    /// The circuit whose id begins with `prefix`.
+    /// The circuit with this id, of which all digits must be given: trust rests on it.
+    ///
+    /// # Errors
+    /// [`Failure::Unusable`] when the id is not complete or not in the store.
+    pub(crate) fn trusted_circuit(&self, id: &str) -> Result<CircuitRecord, Failure> {
+        let Some(id) = complete_id(id) else {
+            return Err(Failure::Unusable(format!(
+                "--circuit has {} characters, expected the {ID_DIGITS} hexadecimal digits of the whole id, which is \
+                 what you trust; `lemma compile MODEL` derives it",
+                id.chars().count()
+            )));
+        };
+        self.circuit_of_id(id)
+    }
+
+    /// The circuit whose id begins with `prefix`, at least 8 digits.
     ///
     /// # Errors
     /// [`Failure::Unusable`] when there is none, or more than one.
     pub(crate) fn circuit(&self, prefix: &str) -> Result<CircuitRecord, Failure> {
+        if let Some(id) = complete_id(prefix) {
+            return self.circuit_of_id(id);
+        }
+        if prefix.len() < MIN_PREFIX_DIGITS {
+            return Err(Failure::Unusable(format!(
+                "'{}' is too short for a circuit id and no file; write at least {MIN_PREFIX_DIGITS} of the id's \
+                 {ID_DIGITS} digits, `lemma store list` shows all ids",
+                shown(prefix)
+            )));
+        }
         let known = self.keyring()?.circuits().map_err(Failure::unusable)?;
         let prefix = prefix.to_ascii_lowercase();
         let named = |record: &&CircuitRecord| record.circuit.to_string().starts_with(&prefix);
         match known.iter().filter(named).collect::<Vec<_>>().as_slice() {
             [record] => Ok(**record),
-            [] => Err(Failure::Unusable(format!(
-                "no circuit in the store {} has an id that begins with '{prefix}'; `lemma compile MODEL` makes one, \
-                 `lemma store list` shows all",
-                self.store()?.root().display()
-            ))),
+            [] => Err(self.no_circuit(&prefix)?),
             several => {
                 let ids: Vec<String> =
                     several.iter().take(8).map(|record| record.circuit.to_string()).collect();
@@ -116,6 +138,23 @@ impl Session {
                 )))
             }
         }
+    }
+
+    /// Reads that circuit's record alone, so that no other one matters.
+    fn circuit_of_id(&self, id: CircuitId) -> Result<CircuitRecord, Failure> {
+        match self.keyring()?.circuit(id) {
+            Err(KeysError::UnknownCircuit { .. }) => Err(self.no_circuit(&id.to_string())?),
+            found => Ok(found?),
+        }
+    }
+
+    fn no_circuit(&self, prefix: &str) -> Result<Failure, Failure> {
+        Ok(Failure::Unusable(format!(
+            "no circuit in the store {} has an id that begins with '{}'; `lemma compile MODEL` makes one, \
+             `lemma store list` shows all",
+            self.store()?.root().display(),
+            shown(prefix)
+        )))
     }
 
     /// The model a MODEL argument names.
@@ -158,6 +197,18 @@ impl Session {
             }
         }
     }
+}
+
+/// Hexadecimal digits of a circuit id.
+const ID_DIGITS: usize = 64;
+
+/// Fewest digits that stand for a circuit id.
+const MIN_PREFIX_DIGITS: usize = 8;
+
+fn complete_id(text: &str) -> Option<CircuitId> {
+    let mut id = [0; ID_DIGITS / 2];
+    hex::decode_to_slice(text, &mut id).ok()?;
+    Some(CircuitId(id))
 }
 
 /// Compiles an imported model.

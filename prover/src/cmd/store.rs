@@ -1,7 +1,7 @@
 //! `lemma store`: what the store holds, and removing what nothing needs.
 
 use lemma_prover::keys::CircuitRecord;
-use lemma_prover::store::Entry;
+use lemma_prover::store::{DamagedRecord, Entry};
 use serde_json::{Value, json};
 
 use super::args::StoreCommand;
@@ -18,21 +18,48 @@ pub(crate) fn run(command: &StoreCommand, session: &Session) -> Result<Outcome, 
         StoreCommand::List => {
             let circuits = session.keyring()?.circuits().map_err(Failure::unusable)?;
             let objects = store.list().map_err(Failure::unusable)?;
+            let damaged = store.damaged_records().map_err(Failure::unusable)?;
             let json = json!({
                 "store": path,
                 "circuits": circuits.iter().map(circuit_json).collect::<Vec<_>>(),
                 "objects": objects.iter().map(object_json).collect::<Vec<_>>(),
+                "damaged": damaged_json(&damaged),
             });
-            let text = format!("{path}\n\n{}\n\n{}", list_circuits(&circuits), list(&objects));
+            let text = format!(
+                "{path}\n\n{}\n\n{}{}",
+                list_circuits(&circuits),
+                list(&objects),
+                list_damaged(&damaged, "DAMAGED: `lemma store gc` removes it")
+            );
             Ok(Outcome::done(text, json))
         }
         StoreCommand::Gc => {
             let report = store.gc().map_err(Failure::unusable)?;
-            let text = format!("removed {} files, {}", report.files, text::bytes(report.bytes));
-            let json = json!({ "store": path, "files": report.files, "bytes": report.bytes });
+            let text = format!(
+                "removed {} files, {}{}",
+                report.files,
+                text::bytes(report.bytes),
+                list_damaged(&report.damaged, "removed, it was damaged")
+            );
+            let json = json!({
+                "store": path,
+                "files": report.files,
+                "bytes": report.bytes,
+                "damaged": damaged_json(&report.damaged),
+            });
             Ok(Outcome::done(text, json))
         }
     }
+}
+
+fn list_damaged(records: &[DamagedRecord], state: &str) -> String {
+    let line = |record: &DamagedRecord| format!("\n{:?}  {state}", record.path);
+    records.iter().map(line).collect()
+}
+
+fn damaged_json(records: &[DamagedRecord]) -> Vec<Value> {
+    let describe = |record: &DamagedRecord| json!({ "path": record.path.display().to_string(), "reason": record.reason });
+    records.iter().map(describe).collect()
 }
 
 fn list_circuits(circuits: &[CircuitRecord]) -> String {

@@ -61,7 +61,7 @@ fn trusted_key(args: &VerifyArgs, session: &Session, screen: &Screen) -> Result<
                 .map_err(|error| Failure::file(path, error))
         }
         (None, Some(id)) => {
-            let record = session.circuit(id)?;
+            let record = session.trusted_circuit(id)?;
             Ok(session.keyring()?.verifier(record.circuit, screen)?)
         }
         (None, None) => Err(Failure::unusable("name what you trust: --circuit ID or --vk FILE")),

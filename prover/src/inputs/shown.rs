@@ -4,7 +4,7 @@ const MAX_CHARACTERS: usize = 64;
 const MAX_NAMES: usize = 20;
 
 /// The text with control characters escaped, cut to 64 characters.
-pub(super) fn shown(text: &str) -> String {
+pub fn shown(text: &str) -> String {
     let mut start = String::new();
     for character in text.chars().take(MAX_CHARACTERS) {
         match character {

@@ -169,6 +169,33 @@ fn keys_of_another_circuit_are_not_taken_for_these() {
 }
 
 #[test]
+fn a_plan_that_leads_to_another_circuit_is_made_again() {
+    let (_directory, store) = fixture::store();
+    let keyring = Keyring::new(store.clone());
+    let circuits = [circuit(3, KZG), circuit(4, KZG)];
+    let verifiers =
+        circuits.each_ref().map(|circuit| keyring.verifier_for(circuit, ONNX, KZG, &Silent).unwrap());
+    let ids = verifiers.each_ref().map(VerifierKey::circuit_id);
+    let records = ids.map(|id| keyring.circuit(id).unwrap());
+    let plan = plan_name(&circuits[0], verifiers[0].file().setup());
+    let id = ids[0].to_string();
+    let damage: [&dyn Fn(); 4] = [
+        &|| store.put_record(&plan, &PlanRecord { circuit: ids[1] }).unwrap(),
+        &|| store.put_record(&id, &records[1]).unwrap(),
+        &|| store.put_record(&id, &CircuitRecord { vk: records[1].vk, ..records[0] }).unwrap(),
+        &|| fs::write(store.root().join("records/circuit").join(&id), b"damage").unwrap(),
+    ];
+    for damage in damage {
+        damage();
+        let keys = keyring.proving_keys(&circuits[0], ONNX, KZG, &Silent).unwrap();
+        assert_eq!(keys.circuit_id(), ids[0]);
+        proves(&keys, &circuits[0]);
+        // No proving key was put into the other circuit's record.
+        assert_eq!(keyring.circuit(ids[1]).unwrap().pk, None);
+    }
+}
+
+#[test]
 fn what_cannot_be_had_is_named() {
     let (_directory, store) = fixture::store();
     let keyring = Keyring::new(store);

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     digest::Digest,
     progress::{Phase, Progress, step},
-    store::{ObjectKind, Record, RecordKind, References, Store},
+    store::{ObjectKind, Record, RecordKind, References, Store, StoreError},
 };
 
 /// Parameters of one size in the store.
@@ -63,8 +63,11 @@ fn stored_or_derived_ipa(store: &Store, k: u32, pinned: Digest) -> Result<Vec<u8
     match store.get(ObjectKind::Parameters, pinned, ipa::file_len(k)) {
         Err(error) if error.is_not_found() || error.is_damage() => {
             let bytes = derive_ipa(k, Some(pinned))?;
-            keep(store, &name, &bytes)?;
-            Ok(bytes)
+            match keep(store, &name, &bytes) {
+                // Who may not write derives them again next time.
+                Ok(()) | Err(ParamsError::Store(StoreError::NotWritable { .. })) => Ok(bytes),
+                Err(error) => Err(error),
+            }
         }
         stored => Ok(stored?),
     }
@@ -225,7 +228,11 @@ impl Parameters {
 
 /// Both bases of size `2^k` from the store; `None` when they are not there or damaged.
 fn cached_bases(store: &Store, name: &str, k: u32) -> Result<Option<Bases>, ParamsError> {
-    let Some(cached) = store.record::<CachedParameters>(name)? else { return Ok(None) };
+    let cached = match store.record::<CachedParameters>(name) {
+        Err(error) if error.is_damage() => None,
+        cached => cached?,
+    };
+    let Some(cached) = cached else { return Ok(None) };
     match store.get(ObjectKind::Parameters, cached.object, (2 * G1_LEN as u64) << k) {
         Ok(bytes) => {
             let mut powers = points(k, &bytes, 2 << k)?;

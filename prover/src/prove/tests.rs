@@ -71,6 +71,12 @@ fn refuses_what_it_cannot_prove() {
     assert!(matches!(refused(&example.circuit, &[vec![0, 0, 128]]), ProveError::Witness(_)));
     assert!(matches!(refused(&circuit(4, IPA), &inputs()), ProveError::OtherCircuit));
     assert!(matches!(refused(&circuit(3, KZG), &inputs()), ProveError::OtherCircuit));
+    // The public tensors alone differ.
+    let mut renamed = crate::fixture::model(3);
+    renamed.outputs[0].name = "z".into();
+    let renamed = lemma_circuits::compile(renamed, example.circuit.scheme()).unwrap();
+    assert_eq!(renamed.shape(), example.circuit.shape());
+    assert!(matches!(refused(&renamed, &inputs()), ProveError::OtherCircuit));
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use std::{
     fs::{self, DirEntry, File},
-    path::Path,
+    io,
+    path::{Path, PathBuf},
 };
 
 use super::{ObjectKind, Store, StoreError};
@@ -21,21 +22,40 @@ pub struct Entry {
     pub referenced: bool,
 }
 
+/// A file among the records that cannot be read as one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DamagedRecord {
+    /// The file or directory.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
 /// What garbage collection removed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GcReport {
     /// Number of files.
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Those of them that were damaged records.
+    pub damaged: Vec<DamagedRecord>,
 }
 
 impl GcReport {
-    fn remove(&mut self, path: &Path, bytes: u64) -> Result<(), StoreError> {
-        fs::remove_file(path).map_err(StoreError::io("delete", path))?;
-        self.files += 1;
-        self.bytes += bytes;
-        Ok(())
+    /// Whether it is gone. A directory somebody filled is left to its owner.
+    fn remove(&mut self, path: &Path, bytes: u64) -> Result<bool, StoreError> {
+        let is_directory = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
+        let removed = if is_directory { fs::remove_dir(path) } else { fs::remove_file(path) };
+        match removed {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),
+            removed => {
+                removed.map_err(StoreError::io("delete", path))?;
+                self.files += 1;
+                self.bytes += if is_directory { 0 } else { bytes };
+                Ok(true)
+            }
+        }
     }
 }
 
@@ -43,9 +63,9 @@ impl Store {
     /// All objects, by kind and digest.
     ///
     /// # Errors
-    /// When a directory or a record cannot be read.
+    /// When a directory cannot be read.
     pub fn list(&self) -> Result<Vec<Entry>, StoreError> {
-        let referenced = self.referenced()?;
+        let (referenced, _) = self.referenced()?;
         let mut entries = Vec::new();
         for kind in ObjectKind::ALL {
             for file in files(&self.objects(kind))? {
@@ -59,13 +79,28 @@ impl Store {
         Ok(entries)
     }
 
-    /// Removes objects no record needs and leftovers of interrupted writes; waits for running writers.
+    /// The files among the records that cannot be read, by kind and name.
     ///
     /// # Errors
-    /// When a record cannot be read (then nothing is removed) or a file cannot be deleted.
+    /// When a directory cannot be read.
+    pub fn damaged_records(&self) -> Result<Vec<DamagedRecord>, StoreError> {
+        Ok(self.referenced()?.1)
+    }
+
+    /// Removes damaged records, objects no other record needs and leftovers of interrupted writes; waits for running
+    /// writers. What a damaged record named is made again when it is needed.
+    ///
+    /// # Errors
+    /// When a directory cannot be read or a file cannot be deleted.
     pub fn gc(&self) -> Result<GcReport, StoreError> {
         let _alone = self.lock_file("gc", File::lock)?;
         let mut report = GcReport::default();
+        for record in self.damaged_records()? {
+            let bytes = fs::symlink_metadata(&record.path).map_or(0, |metadata| metadata.len());
+            if report.remove(&record.path, bytes)? {
+                report.damaged.push(record);
+            }
+        }
         for entry in self.list()?.into_iter().filter(|entry| !entry.referenced) {
             report.remove(&self.object_path(entry.kind, entry.digest), entry.bytes)?;
         }

@@ -25,6 +25,15 @@ pub enum StoreError {
         #[source]
         source: io::Error,
     },
+    /// Something has to be written into a store that may only be read.
+    #[error("the store {} is not writable ({source}); choose another with --store or LEMMA_HOME", root.display())]
+    NotWritable {
+        /// The store's directory.
+        root: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: io::Error,
+    },
     /// A file is longer than anything the store writes there.
     #[error("{} has {got} bytes, more than the limit of {limit}; delete it and run the command again", path.display())]
     TooLarge {
@@ -79,6 +88,13 @@ impl StoreError {
 
     /// Whether the error says that a file's bytes are not what they should be.
     pub(crate) fn is_damage(&self) -> bool {
-        matches!(self, Self::Damaged { .. } | Self::TooLarge { .. })
+        match self {
+            Self::Damaged { .. }
+            | Self::TooLarge { .. }
+            | Self::RecordEnvelope { .. }
+            | Self::RecordBody { .. } => true,
+            Self::Io { source, .. } => source.kind() == io::ErrorKind::IsADirectory,
+            Self::NoHome | Self::NotWritable { .. } => false,
+        }
     }
 }

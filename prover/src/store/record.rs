@@ -21,7 +21,7 @@ use std::{
 use bincode::Options;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{ObjectKind, Store, StoreError};
+use super::{DamagedRecord, ObjectKind, Store, StoreError};
 use crate::{
     digest::Digest,
     envelope::{self, Kind},
@@ -144,33 +144,38 @@ impl Store {
         Ok(names)
     }
 
-    /// All records of a kind, by name.
+    /// All undamaged records of a kind, by name. [`Store::damaged_records`] tells the others.
     pub(crate) fn all_records<T: Record>(&self) -> Result<Vec<T>, StoreError> {
         let names = self.record_names(T::KIND)?;
-        names.iter().filter_map(|name| self.record(name).transpose()).collect()
+        Ok(names.iter().filter_map(|name| self.record(name).ok().flatten()).collect())
     }
 
-    /// The objects all records need, whatever they tell.
-    pub(super) fn referenced(&self) -> Result<References, StoreError> {
-        let mut all = References::new();
+    /// The objects all readable records need, whatever they tell, and the records that cannot be read.
+    pub(super) fn referenced(&self) -> Result<(References, Vec<DamagedRecord>), StoreError> {
+        let (mut all, mut damaged) = (References::new(), Vec::new());
         for kind in RecordKind::ALL {
             for name in self.record_names(kind)? {
                 let path = self.record_path(kind, &name);
-                let body = self.record_body(&path)?;
-                let found: ReferencesOnly = format()
-                    .allow_trailing_bytes()
-                    .deserialize(&body)
-                    .map_err(|_| StoreError::RecordBody { path: path.clone() })?;
-                for (code, digest) in found.references {
-                    let kind = ObjectKind::ALL
-                        .into_iter()
-                        .find(|kind| padded(kind.as_str()) == code)
-                        .ok_or_else(|| StoreError::RecordBody { path: path.clone() })?;
-                    all.push((kind, digest));
+                match self.references_of(&path) {
+                    Ok(found) => all.extend(found),
+                    // Replaced or collected by another process.
+                    Err(error) if error.is_not_found() => {}
+                    Err(error) => damaged.push(DamagedRecord { path, reason: error.to_string() }),
                 }
             }
         }
         all.sort();
-        Ok(all)
+        Ok((all, damaged))
+    }
+
+    fn references_of(&self, path: &PathBuf) -> Result<References, StoreError> {
+        let malformed = || StoreError::RecordBody { path: path.clone() };
+        let found: ReferencesOnly =
+            format().allow_trailing_bytes().deserialize(&self.record_body(path)?).map_err(|_| malformed())?;
+        let reference = |(code, digest): ([u8; 8], Digest)| {
+            let kind = ObjectKind::ALL.into_iter().find(|kind| padded(kind.as_str()) == code);
+            kind.map(|kind| (kind, digest)).ok_or_else(malformed)
+        };
+        found.references.into_iter().map(reference).collect()
     }
 }

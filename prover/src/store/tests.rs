@@ -90,10 +90,72 @@ fn records_round_trip_and_damage_is_named() {
     let good = fs::read(&path).unwrap();
     fs::write(&path, &good[..good.len() - 1]).unwrap();
     assert!(matches!(store.record::<Note>("n"), Err(StoreError::RecordEnvelope { .. })));
-    assert!(matches!(store.gc(), Err(StoreError::RecordEnvelope { .. })));
     let body = crate::envelope::encode(crate::envelope::Kind::StoreRecord, b"nonsense").unwrap();
     fs::write(&path, body).unwrap();
     assert!(matches!(store.record::<Note>("n"), Err(StoreError::RecordBody { .. })));
+}
+
+#[test]
+fn damaged_records_block_nothing_and_are_collected() {
+    let (_directory, store) = store();
+    let object = store.put(KIND, b"kept").unwrap();
+    let note = Note { text: "intact".into(), object };
+    store.put_record("intact", &note).unwrap();
+    let records = store.records_of(Note::KIND);
+    fs::write(records.join("damaged"), b"damage").unwrap();
+    fs::write(records.join(".DS_Store"), b"stray").unwrap();
+    fs::create_dir(records.join("directory")).unwrap();
+    fs::create_dir(store.temporary().join("directory")).unwrap();
+    fs::create_dir_all(store.temporary().join("filled/directory")).unwrap();
+
+    assert_eq!(store.record("intact").unwrap(), Some(note.clone()));
+    assert_eq!(store.all_records::<Note>().unwrap(), [note.clone()]);
+    assert!(store.record::<Note>("damaged").unwrap_err().is_damage());
+    assert!(store.record::<Note>("directory").unwrap_err().is_damage());
+    assert_eq!(store.list().unwrap().len(), 1);
+    let damaged = store.damaged_records().unwrap();
+    let names: Vec<_> = damaged.iter().map(|record| record.path.file_name().unwrap()).collect();
+    assert_eq!(names, [".DS_Store", "damaged", "directory"]);
+
+    let report = store.gc().unwrap();
+    assert_eq!((report.damaged, report.files, report.bytes), (damaged, 4, 11));
+    assert_eq!(store.damaged_records().unwrap(), []);
+    assert_eq!(store.record("intact").unwrap(), Some(note));
+    assert_eq!(store.get(KIND, object, 9).unwrap(), b"kept");
+    assert_eq!(store.gc().unwrap(), GcReport::default());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_store_that_may_only_be_read_is_read() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let (_directory, store) = store();
+    let object = store.put(KIND, b"bytes").unwrap();
+    let note = Note { text: "kept".into(), object };
+    store.put_record("n", &note).unwrap();
+    let directories =
+        ["locks", "tmp", "objects/model", "records/circuit"].map(|name| store.root().join(name));
+    let set = |mode| {
+        for directory in &directories {
+            fs::set_permissions(directory, fs::Permissions::from_mode(mode)).unwrap();
+            for file in fs::read_dir(directory).unwrap() {
+                fs::set_permissions(file.unwrap().path(), fs::Permissions::from_mode(mode)).unwrap();
+            }
+        }
+    };
+    set(0o555);
+    // Nothing keeps a superuser from writing.
+    if fs::write(store.root().join("locks/probe"), b"").is_err() {
+        let store = Store::open(store.root()).unwrap();
+        assert!(store.lock("computation").is_ok());
+        assert_eq!(store.record("n").unwrap(), Some(note));
+        assert_eq!(store.get(KIND, object, 5).unwrap(), b"bytes");
+        let error = store.put(KIND, b"more").unwrap_err();
+        assert!(matches!(error, StoreError::NotWritable { .. }), "{error}");
+        assert!(error.to_string().ends_with("choose another with --store or LEMMA_HOME"), "{error}");
+    }
+    set(0o755);
 }
 
 #[test]
@@ -106,7 +168,7 @@ fn garbage_collection_keeps_what_records_need() {
     let referenced: Vec<_> =
         store.list().unwrap().into_iter().map(|entry| (entry.digest, entry.referenced)).collect();
     assert!(referenced.contains(&(kept, true)) && referenced.contains(&(lost, false)));
-    assert_eq!(store.gc().unwrap(), GcReport { files: 2, bytes: 12 });
+    assert_eq!(store.gc().unwrap(), GcReport { files: 2, bytes: 12, damaged: vec![] });
     assert_eq!(store.list().unwrap().len(), 1);
     assert_eq!(store.get(KIND, kept, 9).unwrap(), b"kept");
     assert_eq!(store.gc().unwrap(), GcReport::default());

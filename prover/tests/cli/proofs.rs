@@ -94,11 +94,10 @@ fn prove_reports_its_figures_and_outputs() {
 }
 
 #[test]
-fn a_proof_verifies_by_id_by_prefix_and_by_key() {
+fn a_proof_verifies_by_id_and_by_key() {
     let Proof { circuit, bundle, vk, json } = ipa();
     for arguments in [
         arguments!["verify", bundle, "--circuit", circuit],
-        arguments!["verify", bundle, "--circuit", circuit[..12]],
         arguments!["verify", bundle, "--circuit", circuit.to_uppercase()],
         arguments!["verify", bundle, "--vk", vk],
     ] {
@@ -113,6 +112,23 @@ fn a_proof_verifies_by_id_by_prefix_and_by_key() {
         assert_eq!(person.code, Some(0));
         assert!(person.stdout.starts_with("VALID\n") && person.stdout.contains(circuit), "{person:?}");
     }
+}
+
+#[test]
+fn trust_needs_the_whole_id_and_other_uses_8_digits() {
+    let Proof { circuit, bundle, .. } = ipa();
+    for short in ["", "a", &circuit[..12], &circuit[..63], &"g".repeat(64)] {
+        let message = refusal(arguments!["verify", bundle, "--circuit", short], 2);
+        assert!(message.contains("64 hexadecimal digits") && message.contains("lemma compile"), "{message}");
+    }
+    for short in ["", &circuit[..7]] {
+        let vk = directory().join("short.vk");
+        let message = refusal(arguments!["vk", short, "-o", vk], 2);
+        assert!(message.contains("at least 8"), "{message}");
+    }
+    let message = refusal(arguments!["compile", circuit[..7]], 2);
+    assert!(message.contains("at least 8"), "{message}");
+    assert_eq!(lemma(arguments!["compile", circuit[..8]]).code, Some(0));
 }
 
 #[test]

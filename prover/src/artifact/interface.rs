@@ -1,0 +1,85 @@
+//! Bounds of the public tensors a verifying key names.
+//!
+//! A key file may come from anybody, and everything shown about a proof is laid out by its tensors: their names,
+//! shapes and trailing operators.
+
+use lemma_circuits::{
+    ir::{Elem, Quantization, Tail},
+    statement::{Interface, Port},
+};
+
+use super::ArtifactError;
+
+/// Most inputs and outputs together.
+pub(super) const MAX_PORTS: usize = 1024;
+/// Most dimensions of a tensor.
+const MAX_RANK: usize = 6;
+/// Longest name, in bytes.
+pub(super) const MAX_NAME_BYTES: usize = 1024;
+/// Most operators behind an output.
+const MAX_TAIL: usize = 8;
+/// Most elements of all tensors together.
+const MAX_ELEMENTS: usize = 1 << 24;
+
+/// Refuses public tensors that no model has.
+pub(super) fn check(interface: &Interface) -> Result<(), ArtifactError> {
+    let got = interface.inputs.len().saturating_add(interface.outputs.len());
+    if got > MAX_PORTS {
+        return Err(ArtifactError::Ports { limit: MAX_PORTS, got });
+    }
+    let mut elements = 0usize;
+    for (index, port) in interface.ports().enumerate() {
+        let wrong = |reason| ArtifactError::Port { index, reason };
+        let len = check_port(port).map_err(wrong)?;
+        elements = elements
+            .checked_add(len)
+            .filter(|sum| *sum <= MAX_ELEMENTS)
+            .ok_or(wrong("with it, the public tensors have more than 2^24 elements"))?;
+    }
+    Ok(())
+}
+
+/// The number of elements of a possible tensor, or why it is none.
+fn check_port(port: &Port) -> Result<usize, &'static str> {
+    if port.name.len() > MAX_NAME_BYTES {
+        return Err("its name has more than 1024 bytes");
+    }
+    if port.name.chars().any(char::is_control) {
+        return Err("its name has control characters");
+    }
+    if port.shape.len() > MAX_RANK {
+        return Err("it has more than 6 dimensions");
+    }
+    let len = port
+        .shape
+        .iter()
+        .try_fold(1usize, |len, dimension| len.checked_mul(*dimension))
+        .filter(|len| (1..=MAX_ELEMENTS).contains(len))
+        .ok_or("it has no elements or more than 2^24")?;
+    if port.tail.len() > MAX_TAIL {
+        return Err("more than 8 operators follow it");
+    }
+    if !port.quantize.is_none_or(|quantization| is_quantization(quantization, port.elem)) {
+        return Err("its scale or zero point is out of range");
+    }
+    for operator in &port.tail {
+        match operator {
+            Tail::Dequantize(quantization) if !is_quantization(*quantization, port.elem) => {
+                return Err("a scale or zero point behind it is out of range");
+            }
+            Tail::Softmax { len: normalized } if len.checked_rem(*normalized) != Some(0) => {
+                return Err("the length of its Softmax does not divide its elements");
+            }
+            _ => {}
+        }
+    }
+    Ok(len)
+}
+
+fn is_quantization(Quantization { scale, zero_point }: Quantization, elem: Elem) -> bool {
+    let range = match elem {
+        Elem::I8 => -128..=127,
+        Elem::U8 => 0..=255,
+    };
+    scale.is_finite() && scale > 0.0 && range.contains(&zero_point)
+}
