@@ -12,11 +12,12 @@ mod progress;
 mod row;
 mod submit;
 mod transition;
+mod write;
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use sqlx::{
-    Sqlite, SqlitePool, Transaction,
+    SqlitePool,
     migrate::MigrateError,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -26,6 +27,7 @@ pub use listing::{JobFilter, JobPage};
 pub use models::ModelRecord;
 pub use submit::{Idempotency, JobRow, Stored};
 pub use transition::{Applied, Dispatchable, Results};
+use write::{Durability, Write};
 
 /// Longest wait for another writer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -65,9 +67,9 @@ pub struct Records {
     durable: SqlitePool,
     relaxed: SqlitePool,
     readers: SqlitePool,
+    /// Who writes next: SQLite itself would let writers of one process find out by polling.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
-
-type Write = Transaction<'static, Sqlite>;
 
 impl Records {
     /// Opens the database file, making or upgrading it as necessary.
@@ -92,7 +94,7 @@ impl Records {
         let relaxed = writer(SqliteSynchronous::Normal).await?;
         let readers =
             SqlitePoolOptions::new().max_connections(READERS).connect_with(options.read_only(true)).await?;
-        Ok(Self { durable, relaxed, readers })
+        Ok(Self { durable, relaxed, readers, turn: Arc::default() })
     }
 
     /// Whether the database takes writes.
@@ -101,7 +103,7 @@ impl Records {
     /// When it does not.
     pub async fn check_writable(&self) -> Result<(), RecordsError> {
         let write = self.begin(Durability::Relaxed).await?;
-        Ok(write.rollback().await?)
+        write.rollback().await
     }
 
     /// Waits for everything that was begun and closes the file.
@@ -110,22 +112,7 @@ impl Records {
         self.relaxed.close().await;
         self.durable.close().await;
     }
-
-    /// A transaction that has the write lock from its beginning, so what it reads stays true until its end.
-    async fn begin(&self, durability: Durability) -> Result<Write, RecordsError> {
-        let pool = match durability {
-            Durability::Durable => &self.durable,
-            Durability::Relaxed => &self.relaxed,
-        };
-        Ok(pool.begin_with("BEGIN IMMEDIATE").await?)
-    }
 }
 
-/// Whether a commit waits for the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Durability {
-    /// It does: what it says survives a power failure.
-    Durable,
-    /// It does not: what it says survives the process.
-    Relaxed,
-}
+#[cfg(test)]
+mod tests;

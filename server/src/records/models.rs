@@ -110,7 +110,7 @@ impl Records {
         .bind(now.0)
         .execute(&mut *write)
         .await?;
-        Ok(write.commit().await?)
+        write.commit().await
     }
 
     /// The model a tag points at.

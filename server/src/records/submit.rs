@@ -65,7 +65,7 @@ impl Records {
     pub async fn submit(&self, row: JobRow, now: Timestamp) -> Result<Stored, RecordsError> {
         let mut write = self.begin(Durability::Durable).await?;
         if let Some(idempotency) = &row.idempotency
-            && let Some(found) = replayed(&mut write, &row.owner, idempotency).await?
+            && let Some(found) = find_replay(&mut write, &row.owner, idempotency).await?
         {
             write.rollback().await?;
             return Ok(found);
@@ -121,14 +121,6 @@ impl Records {
         }
         serde_json::from_str(&input).map(Some).map_err(|_| damaged())
     }
-}
-
-async fn replayed(
-    write: &mut Write,
-    owner: &str,
-    idempotency: &Idempotency,
-) -> Result<Option<Stored>, RecordsError> {
-    find_replay(write, owner, idempotency).await
 }
 
 async fn find_replay(

@@ -15,10 +15,10 @@ use crate::{
 const EXPIRE_EVERY: Duration = Duration::from_millis(500);
 
 /// Looks of the first kind between two comparisons of records and dispatcher.
-const COMPARE_EVERY: u32 = 20;
+const COMPARE_EVERY: u32 = 10;
 
 /// How long a job must be in its state before its absence from the dispatcher means anything.
-const SETTLED: Duration = Duration::from_secs(5);
+const SETTLED: Duration = Duration::from_secs(3);
 
 /// Runs until the service stops.
 pub(super) fn start(service: &JobService) -> JoinHandle<()> {

@@ -10,8 +10,8 @@ use crate::digits::{Place, check_proof, circuit, ended, lives, proof, send, subm
 use lemma_server::{
     blobs::{BlobError, BlobKind},
     dispatch::Refused,
-    jobs::{EventKind, FailureClass, JobState, Outcome, Priority},
-    records::JobFilter,
+    jobs::{EventKind, FailureClass, JobId, JobState, Outcome, Priority},
+    records::{JobFilter, JobRow},
     service::{BundleError, JobService, NewJob, OpenError, ServiceConfig, SubmitError, Submitted},
 };
 use rustix::process::Signal;
@@ -39,6 +39,8 @@ async fn proofs_are_made_verified_and_remembered() {
         check_proof(&service, &job, row).await;
         assert_eq!((job.life.attempt, job.life.failed_attempts), (1, 0));
         assert!(job.timings.iter().any(|timing| timing.phase == "prove"), "{:?}", job.timings);
+        let loads = job.timings.iter().any(|timing| timing.phase == "load keys");
+        assert!(!loads, "the process that made the keys keeps them: {:?}", job.timings);
         let events = service.records().events(*id, 0, 100).await.expect("reads");
         let sequence: Vec<_> = events.iter().map(|event| event.sequence).collect();
         assert_eq!(sequence, (1..=events.len() as u64).collect::<Vec<_>>());
@@ -88,11 +90,7 @@ async fn fifty_submits_with_one_key_are_one_job() {
 }
 
 /// A running job whose worker process is stopped, so that it stays running.
-async fn stuck(
-    place: &Place,
-    service: &JobService,
-    job: NewJob,
-) -> (lemma_server::jobs::JobId, rustix::process::Pid) {
+async fn stuck(place: &Place, service: &JobService, job: NewJob) -> (JobId, rustix::process::Pid) {
     let worker = place.worker().await;
     send(worker, Signal::STOP);
     let id = submit(service, job).await.id;
@@ -121,7 +119,7 @@ async fn cancel_works_in_each_state() {
     check_proof(&service, &next, 2).await;
     let same = service.cancel(next.id).await.expect("reads").expect("the job is there");
     assert_eq!(same, next, "a job that has ended stays as it is");
-    let unknown = lemma_server::jobs::JobId::from_parts(1, 1);
+    let unknown = JobId::from_parts(1, 1);
     assert_eq!(service.cancel(unknown).await.expect("reads"), None);
     for id in [queued, running] {
         assert_eq!(ended(&service, id).await.state(), JobState::Cancelled);
@@ -337,5 +335,29 @@ async fn listings_are_filtered_and_paged() {
     assert!(service.records().list(&none, None, 10).await.expect("reads").jobs.is_empty());
     let counts = service.records().counts().await.expect("reads");
     assert_eq!((counts[&JobState::Succeeded], counts[&JobState::Failed]), (6, 0));
+    service.shutdown(Duration::from_secs(10)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_nobody_holds_is_found() {
+    let place = Place::new();
+    let service = place.open().await;
+    let circuit = circuit(&service).await;
+    let new = proof(circuit, 0);
+    // Recorded without telling the dispatcher, as after a commit whose answer was lost.
+    let row = JobRow {
+        id: JobId::from_parts(1, 1),
+        owner: new.owner,
+        work: new.work,
+        inputs: new.inputs,
+        predicted_memory: 1 << 20,
+        priority: new.priority,
+        queue_timeout: new.queue_timeout,
+        prove_timeout: new.prove_timeout,
+        meta: None,
+        idempotency: None,
+    };
+    service.records().submit(row, service.clock().now()).await.expect("records");
+    check_proof(&service, &ended(&service, JobId::from_parts(1, 1)).await, 0).await;
     service.shutdown(Duration::from_secs(10)).await;
 }

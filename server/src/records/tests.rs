@@ -1,0 +1,279 @@
+//! Tests of the records on a database of their own.
+
+use super::*;
+use lemma_circuits::statement::CircuitId;
+use lemma_prover::digest::Digest;
+
+use crate::jobs::{
+    CircuitFacts, CircuitWork, Event, EventKind, Failure, FailureClass, JobId, JobState, Outcome, Priority,
+    ProofWork, Refusal, Setup, Timestamp, Work,
+};
+
+const NOW: Timestamp = Timestamp(1_000_000);
+
+async fn records() -> (tempfile::TempDir, Records) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let records = Records::open(&directory.path().join("records.sqlite")).await.expect("opens");
+    (directory, records)
+}
+
+fn row(number: u128) -> JobRow {
+    JobRow {
+        id: JobId::from_parts(1, number),
+        owner: String::new(),
+        work: Work::Proof(ProofWork { circuit: CircuitId([7; 32]), context: vec![1, 2] }),
+        inputs: Some(vec![vec![1, -2, 3]]),
+        predicted_memory: 5,
+        priority: Priority::Normal,
+        queue_timeout: Duration::from_secs(10),
+        prove_timeout: Duration::from_secs(60),
+        meta: Some(serde_json::json!({"of": "the caller"})),
+        idempotency: None,
+    }
+}
+
+async fn submit(records: &Records, row: JobRow) -> JobId {
+    match records.submit(row, NOW).await.expect("records") {
+        Stored::New(job, event) => {
+            assert_eq!((event.sequence, event.kind), (1, EventKind::Queued));
+            assert_eq!(records.job(job.id).await.expect("reads"), Some(job.clone()));
+            job.id
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn apply(records: &Records, id: JobId, event: Event) -> Applied {
+    let bundle = matches!(event, Event::Succeed { .. }).then_some((Digest([9; 32]), 3));
+    let results = Results { bundle, ..Results::default() };
+    records.apply(id, &event, results, NOW).await.expect("records")
+}
+
+async fn spoil(records: &Records, sql: &'static str) {
+    sqlx::query(sql).execute(&records.durable).await.expect("writes");
+}
+
+#[tokio::test]
+async fn what_is_acknowledged_waits_for_the_disk() {
+    let (_directory, records) = records().await;
+    for (pool, expected) in [(&records.durable, 2), (&records.relaxed, 1)] {
+        let (level,): (i64,) = sqlx::query_as("PRAGMA synchronous").fetch_one(pool).await.expect("reads");
+        assert_eq!(level, expected);
+        let (mode,): (String,) = sqlx::query_as("PRAGMA journal_mode").fetch_one(pool).await.expect("reads");
+        assert_eq!(mode, "wal");
+        let (on,): (i64,) = sqlx::query_as("PRAGMA secure_delete").fetch_one(pool).await.expect("reads");
+        assert_eq!(on, 1);
+    }
+}
+
+#[tokio::test]
+async fn of_two_workers_only_the_current_one_changes_the_job() {
+    let (_directory, records) = records().await;
+    let id = submit(&records, row(1)).await;
+    apply(&records, id, Event::Start { attempt: 1 }).await;
+    let recovered = records.recover(NOW).await.expect("recovers");
+    assert_eq!(recovered.len(), 1);
+    assert_eq!((recovered[0].job.life.attempt, recovered[0].predicted_memory), (2, 5));
+    apply(&records, id, Event::Start { attempt: 2 }).await;
+    let before = records.job(id).await.expect("reads").expect("is there");
+    let failure =
+        Failure { class: FailureClass::Crash, phase: None, reason: "late".into(), retryable: false };
+    for stale in [Event::Succeed { attempt: 1 }, Event::Fail { attempt: 1, failure }] {
+        let refused = apply(&records, id, stale).await;
+        assert_eq!(
+            refused,
+            Applied::Refused(Box::new(before.clone()), Refusal::Fenced { expected: 2, got: 1 })
+        );
+    }
+    let Applied::Changed(job, _) = apply(&records, id, Event::Succeed { attempt: 2 }).await else {
+        panic!("the current worker is refused")
+    };
+    assert_eq!(job.outcome, Some(Outcome::Proof { bundle: Digest([9; 32]), bytes: 3 }));
+    assert_eq!(records.job(id).await.expect("reads"), Some(*job));
+    assert_eq!(records.bundles().await.expect("reads"), [Digest([9; 32])]);
+    assert!(matches!(
+        apply(&records, id, Event::Succeed { attempt: 2 }).await,
+        Applied::Refused(_, Refusal::Ended { state: JobState::Succeeded })
+    ));
+    assert_eq!(apply(&records, JobId::from_parts(5, 5), Event::Cancel).await, Applied::Unknown);
+}
+
+#[tokio::test]
+async fn the_input_is_there_until_the_job_has_ended() {
+    let (_directory, records) = records().await;
+    let id = submit(&records, row(1)).await;
+    assert_eq!(records.input(id).await.expect("reads"), Some(vec![vec![1, -2, 3]]));
+    apply(&records, id, Event::Cancel).await;
+    assert_eq!(records.input(id).await.expect("reads"), None);
+    let id = submit(&records, row(2)).await;
+    spoil(&records, "UPDATE job_inputs SET input = '[[1,-2,4]]'").await;
+    assert!(matches!(records.input(id).await, Err(RecordsError::Damaged { column: "input", .. })));
+}
+
+#[tokio::test]
+async fn recovery_keeps_order_and_stops_at_the_limit() {
+    let (_directory, records) = records().await;
+    for (number, priority) in [(1, Priority::Low), (2, Priority::Normal), (3, Priority::High)] {
+        submit(&records, JobRow { priority, ..row(number) }).await;
+    }
+    let order = async || {
+        let queued = records.recover(NOW).await.expect("recovers");
+        queued.into_iter().map(|queued| queued.job.id).collect::<Vec<_>>()
+    };
+    assert_eq!(order().await, [3, 2, 1].map(|number| JobId::from_parts(1, number)));
+    for attempt in 1..=3 {
+        apply(&records, JobId::from_parts(1, 2), Event::Start { attempt }).await;
+        let left = order().await.len();
+        assert_eq!(left, if attempt == 3 { 2 } else { 3 });
+    }
+    let job = records.job(JobId::from_parts(1, 2)).await.expect("reads").expect("is there");
+    assert_eq!(job.life.failure.map(|failure| failure.class), Some(FailureClass::Poisoned));
+}
+
+#[tokio::test]
+async fn only_what_waited_too_long_expires() {
+    let (_directory, records) = records().await;
+    let short = submit(&records, row(1)).await;
+    let long = submit(&records, JobRow { queue_timeout: Duration::from_secs(99), ..row(2) }).await;
+    let running = submit(&records, row(3)).await;
+    apply(&records, running, Event::Start { attempt: 1 }).await;
+    assert!(records.expire_due(NOW).await.expect("records").is_empty());
+    let expired = records.expire_due(NOW.after(Duration::from_secs(10))).await.expect("records");
+    assert_eq!(expired.iter().map(|(job, _)| job.id).collect::<Vec<_>>(), [short]);
+    assert_eq!(records.unfinished().await.expect("reads"), [long, running]);
+    let counts = records.counts().await.expect("reads");
+    assert_eq!(counts[&JobState::Expired], 1);
+    assert_eq!(counts.len(), JobState::ALL.len());
+}
+
+#[tokio::test]
+async fn steps_are_noted_for_the_current_attempt_only() {
+    let (_directory, records) = records().await;
+    let id = submit(&records, row(1)).await;
+    assert_eq!(records.note_phase(id, 1, "prove", NOW).await.expect("records"), None);
+    apply(&records, id, Event::Start { attempt: 1 }).await;
+    assert_eq!(records.note_phase(id, 2, "prove", NOW).await.expect("records"), None);
+    let event = records.note_phase(id, 1, "prove", NOW).await.expect("records").expect("noted");
+    assert_eq!((event.sequence, event.kind), (3, EventKind::Phase { phase: "prove".into() }));
+    let job = records.job(id).await.expect("reads").expect("is there");
+    assert_eq!(job.phase.as_deref(), Some("prove"));
+    let events = records.events(id, 1, 1).await.expect("reads");
+    assert_eq!(events.iter().map(|event| event.sequence).collect::<Vec<_>>(), [2]);
+}
+
+#[tokio::test]
+async fn tags_move_and_models_stay() {
+    let (_directory, records) = records().await;
+    let model = |byte, details| ModelRecord {
+        model: Digest([byte; 32]),
+        bytes: 10,
+        created: NOW,
+        details: serde_json::json!(details),
+    };
+    for byte in [1, 2] {
+        assert!(records.insert_model(model(byte, "first")).await.expect("records").1);
+    }
+    let (present, new) = records.insert_model(model(1, "second")).await.expect("records");
+    assert_eq!((present, new), (model(1, "first"), false));
+    let unknown = Digest([3; 32]);
+    assert!(matches!(
+        records.set_tag("digits", "latest", unknown, NOW).await,
+        Err(RecordsError::UnknownModel { model }) if model == unknown
+    ));
+    for byte in [1, 2] {
+        let target = Digest([byte; 32]);
+        records.set_tag("digits", "latest", target, NOW).await.expect("records");
+        assert_eq!(records.tagged("digits", "latest").await.expect("reads"), Some(target));
+    }
+    assert!(records.tags_of(Digest([1; 32])).await.expect("reads").is_empty());
+    assert_eq!(
+        records.tags_of(Digest([2; 32])).await.expect("reads"),
+        [("digits".to_owned(), "latest".to_owned())]
+    );
+    let rest = records.models(Some(Digest([1; 32])), 10).await.expect("reads");
+    assert_eq!(rest, [model(2, "first")]);
+}
+
+#[tokio::test]
+async fn two_files_that_become_one_circuit_both_lead_to_it() {
+    let (_directory, records) = records().await;
+    let circuit = CircuitId([7; 32]);
+    let facts = CircuitFacts {
+        circuit,
+        model_id: String::new(),
+        scheme: "ipa".into(),
+        insecure_srs: false,
+        k: 9,
+        rows_used: 1,
+        advice_columns: 1,
+        fixed_columns: 1,
+        lookups: 1,
+        predicted_prove_ms: 1,
+        predicted_memory_bytes: 1,
+        proof_bytes: 1,
+        vk: Digest([8; 32]),
+        vk_bytes: 1,
+        pk_bytes: 1,
+        keygen_ms: 1,
+    };
+    for byte in [1, 2] {
+        let model = Digest([byte; 32]);
+        let record = ModelRecord { model, bytes: 1, created: NOW, details: serde_json::Value::Null };
+        records.insert_model(record).await.expect("records");
+        let work = Work::Circuit(CircuitWork { model, setup: Setup::Ipa });
+        let id = submit(&records, JobRow { work, inputs: None, ..row(byte.into()) }).await;
+        apply(&records, id, Event::Start { attempt: 1 }).await;
+        let results = Results { circuit: Some(facts.clone()), ..Results::default() };
+        let applied = records.apply(id, &Event::Succeed { attempt: 1 }, results, NOW).await;
+        let Ok(Applied::Changed(job, _)) = applied else { panic!("{applied:?}") };
+        assert_eq!(job.outcome, Some(Outcome::Circuit { circuit }));
+        let entry = records.circuit_of(model, &Setup::Ipa).await.expect("reads").expect("is there");
+        assert_eq!((entry.facts, entry.model), (facts.clone(), Digest([1; 32])));
+        assert_eq!(records.circuit_of(model, &Setup::KzgInsecureLocal).await.expect("reads"), None);
+    }
+    assert_eq!(records.circuits(None, 10).await.expect("reads").len(), 1);
+}
+
+#[tokio::test]
+async fn damaged_rows_are_named() {
+    for (sql, expected) in [
+        ("UPDATE jobs SET work = '{}'", "work"),
+        ("UPDATE jobs SET priority = 7", "priority"),
+        ("UPDATE jobs SET state = 'asleep'", "state"),
+        ("UPDATE jobs SET attempt = -1", "attempt"),
+        ("UPDATE jobs SET timings = 'none'", "timings"),
+    ] {
+        let (_directory, records) = records().await;
+        let id = submit(&records, row(1)).await;
+        spoil(&records, sql).await;
+        for error in [
+            records.job(id).await.expect_err("damaged"),
+            records.apply(id, &Event::Cancel, Results::default(), NOW).await.expect_err("damaged"),
+        ] {
+            let RecordsError::Damaged { what, column } = error else { panic!("{error}") };
+            assert_eq!((what, column), (format!("job {id}"), expected));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused() {
+    let (directory, records) = records().await;
+    spoil(
+        &records,
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+         VALUES (9999, 'from the future', TRUE, x'00', 0)",
+    )
+    .await;
+    records.close().await;
+    let again = Records::open(&directory.path().join("records.sqlite")).await;
+    assert!(matches!(again, Err(RecordsError::Schema(_))), "{again:?}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("records.sqlite");
+    std::fs::write(&path, vec![7; 8192]).expect("writes");
+    assert!(matches!(Records::open(&path).await, Err(RecordsError::Database(_) | RecordsError::Schema(_))));
+}
