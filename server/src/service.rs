@@ -50,6 +50,12 @@ const MEMORY_UNKNOWN: u64 = 4 << 30;
 /// Part of the memory budget that keys of idle circuits may have.
 const RESIDENT_PART: u64 = 8;
 
+/// How long the lock of the data directory is waited for.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Pause between two tries.
+const LOCK_POLL: Duration = Duration::from_millis(20);
+
 /// Longest time between two looks at a job that is waited for.
 const WAIT_POLL: Duration = Duration::from_secs(1);
 
@@ -135,7 +141,7 @@ impl JobService {
     /// When the data directory cannot be used, or another service uses it.
     pub async fn open(config: ServiceConfig) -> Result<Self, OpenError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let lock = lock_directory(&config.data_dir)?;
+        let lock = lock_directory(&config.data_dir).await?;
         let records = Records::open(&config.data_dir.join("records.sqlite")).await?;
         let blobs = Blobs::open(&config.data_dir.join("blobs"))?;
         let keyring = Arc::new(Keyring::new(Store::open(&config.store_dir)?));
@@ -335,7 +341,10 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Open
 }
 
 /// Makes the data directory and takes it for this process; the system gives it back when the process ends.
-fn lock_directory(directory: &Path) -> Result<File, OpenError> {
+///
+/// A process that has just been forked holds it too until it becomes its program, even after the one that took it has
+/// ended; so a lock that is held is tried again for a moment.
+async fn lock_directory(directory: &Path) -> Result<File, OpenError> {
     fs::create_dir_all(directory).map_err(io_error("create directory", directory))?;
     let path = directory.join("lock");
     let file = File::options()
@@ -344,10 +353,18 @@ fn lock_directory(directory: &Path) -> Result<File, OpenError> {
         .write(true)
         .open(&path)
         .map_err(io_error("open", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: directory.to_path_buf() }),
-        Err(TryLockError::Error(source)) => Err(io_error("lock", &path)(source)),
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                tokio::time::sleep(LOCK_POLL).await;
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(OpenError::InUse { path: directory.to_path_buf() });
+            }
+            Err(TryLockError::Error(source)) => return Err(io_error("lock", &path)(source)),
+        }
     }
 }
 
