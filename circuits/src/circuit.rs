@@ -61,6 +61,7 @@ impl LemmaCircuit {
 
     /// Replaces single advice cells, by column and row, in the pass that assigns them: what later phases
     /// derive from them follows. For soundness tests.
+    #[cfg(feature = "testing")]
     #[must_use]
     pub fn with_overrides(mut self, overrides: BTreeMap<(usize, usize), Fr>) -> Self {
         self.overrides = overrides;
@@ -95,10 +96,35 @@ impl LemmaCircuit {
     }
 }
 
-fn lanes(columns: &Columns, shape: &Shape) -> Vec<LaneChip> {
+/// The chips of the lanes, linear lanes first.
+pub(crate) fn lanes(columns: &Columns, shape: &Shape) -> Vec<LaneChip> {
     let linear = columns.linear.iter().map(|lane| linear_lane(lane, shape));
     let threshold = columns.threshold.iter().map(|lane| threshold_lane(lane, shape));
     linear.chain(threshold).collect()
+}
+
+/// The columns and gates of a shape with these lanes.
+pub(crate) fn configure_lanes(
+    meta: &mut ConstraintSystem<Fr>,
+    shape: &Shape,
+    lanes: Vec<LaneChip>,
+) -> CircuitConfig {
+    // Whatever MAX_DEGREE says, the quotient domain is that of degree 5.
+    meta.set_minimum_degree(MAX_GATE_DEGREE);
+    let columns = Columns::of(shape);
+    let handles = handles(meta, &columns);
+    let slots = lanes.iter().flat_map(|lane| lane.slots.clone()).collect();
+    let lookup = LookupChip::configure(meta, &handles, &columns, slots);
+    lanes.iter().for_each(|lane| lane.configure(meta, &handles, &columns));
+    contraction::configure(meta, &handles, &columns);
+    statement::configure(meta, &handles, &columns, shape);
+    let lane_count = lanes.len();
+    for lane in 0..lane_count {
+        meta.enable_equality(handles.advice[columns.activation(lane)]);
+        meta.enable_equality(handles.advice[columns.evaluation(lane)]);
+    }
+    meta.enable_equality(handles.advice[columns.operand]);
+    CircuitConfig { handles, chips: Chips { columns, lanes, lookup } }
 }
 
 impl Circuit<Fr> for LemmaCircuit {
@@ -124,23 +150,8 @@ impl Circuit<Fr> for LemmaCircuit {
         if let Err(error) = shape.validate() {
             panic!("{error}");
         }
-        // Whatever MAX_DEGREE says, the quotient domain is that of degree 5.
-        meta.set_minimum_degree(MAX_GATE_DEGREE);
-        let columns = Columns::of(&shape);
-        let handles = handles(meta, &columns);
-        let lanes = lanes(&columns, &shape);
-        let slots = lanes.iter().flat_map(|lane| lane.slots.clone()).collect();
-        let lookup = LookupChip::configure(meta, &handles, &columns, slots);
-        lanes.iter().for_each(|lane| lane.configure(meta, &handles, &columns));
-        contraction::configure(meta, &handles, &columns);
-        statement::configure(meta, &handles, &columns, &shape);
-        let lane_count = lanes.len();
-        for lane in 0..lane_count {
-            meta.enable_equality(handles.advice[columns.activation(lane)]);
-            meta.enable_equality(handles.advice[columns.evaluation(lane)]);
-        }
-        meta.enable_equality(handles.advice[columns.operand]);
-        CircuitConfig { handles, chips: Chips { columns, lanes, lookup } }
+        let lanes = lanes(&Columns::of(&shape), &shape);
+        configure_lanes(meta, &shape, lanes)
     }
 
     fn synthesize(&self, config: CircuitConfig, mut layouter: impl Layouter<Fr>) -> Result<(), Error> {

@@ -38,16 +38,37 @@ pub struct Assignment {
 /// [`PlanError`] when the model cannot be proven exactly or is too large.
 pub fn compile(model: Model, scheme: Scheme) -> Result<CompiledCircuit, PlanError> {
     let plan = Plan::of(&model, scheme)?;
-    Ok(CompiledCircuit {
-        model_id: model.id(),
-        interface: Interface::of(&model),
-        model: Arc::new(model),
-        plan: Arc::new(plan),
-        scheme,
-    })
+    Ok(CompiledCircuit::with_plan(model, plan, scheme))
+}
+
+/// The circuit of a model in a shape a test chose.
+///
+/// # Errors
+/// [`PlanError`] when the model cannot be proven exactly or does not fit the shape.
+///
+/// # Panics
+/// If the shape is not valid or its tables do not fit.
+#[cfg(feature = "testing")]
+pub fn compile_with_shape(
+    model: Model,
+    scheme: Scheme,
+    shape: &crate::plan::ForcedShape,
+) -> Result<CompiledCircuit, PlanError> {
+    let plan = Plan::with_forced_shape(&model, scheme, shape)?;
+    Ok(CompiledCircuit::with_plan(model, plan, scheme))
 }
 
 impl CompiledCircuit {
+    fn with_plan(model: Model, plan: Plan, scheme: Scheme) -> Self {
+        Self {
+            model_id: model.id(),
+            interface: Interface::of(&model),
+            model: Arc::new(model),
+            plan: Arc::new(plan),
+            scheme,
+        }
+    }
+
     /// The model.
     pub fn model(&self) -> &Model {
         &self.model

@@ -7,9 +7,11 @@
 
 mod bounds;
 mod canonical;
+mod consistency;
 
 pub use bounds::{AccumulatorRange, BoundsError};
 pub use canonical::ModelId;
+pub use consistency::InconsistentModel;
 
 /// The 8-bit element type of an activation tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

@@ -13,8 +13,14 @@ pub mod ir;
 pub mod plan;
 pub mod reference;
 pub mod requantize;
+#[cfg(test)]
+mod soundness;
 pub mod statement;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod witness;
 
 pub use chip::{MAX_GATE_DEGREE, Role};
+#[cfg(feature = "testing")]
+pub use compiled::compile_with_shape;
 pub use compiled::{Assignment, CompiledCircuit, compile};

@@ -7,6 +7,8 @@ mod columns;
 mod contraction;
 mod cost;
 mod fixed;
+#[cfg(feature = "testing")]
+mod forced;
 mod forms;
 mod packing;
 mod place;
@@ -16,16 +18,24 @@ mod tables;
 
 use halo2_proofs::halo2curves::bn256::Fr;
 
-use crate::ir::{BoundsError, Model};
+use crate::ir::{BoundsError, InconsistentModel, Model};
 
 pub use cost::{Cost, MSM_MICROSECONDS};
+#[cfg(feature = "testing")]
+pub use forced::ForcedShape;
 pub use place::{LaneKind, Spot};
 pub use shape::{MAX_K, MAX_SHIFT, MIN_K, Scheme, Shape, ShapeError};
 
 pub(crate) use columns::{Columns, LinearColumns, ThresholdColumns};
 pub(crate) use contraction::{Contraction, Operand, integer};
+#[cfg(test)]
+pub(crate) use forms::{ClampClass, Step as Interval};
 pub(crate) use forms::{Form, Forms};
+#[cfg(feature = "testing")]
+pub(crate) use place::Step;
 pub(crate) use place::{Lane, Placement, Use};
+#[cfg(test)]
+pub(crate) use tables::{BYTE, PAD, check_classes, clamp_tag, entries, entry_count, second_tag, step_tag};
 pub(crate) use tables::{Entry, SECOND_TAG_FACTOR, range_tag};
 
 /// Why a model has no circuit.
@@ -35,6 +45,20 @@ pub enum PlanError {
     /// The integer function is not onnxruntime's.
     #[error(transparent)]
     Bounds(#[from] BoundsError),
+    /// The model is no network; the importer makes none of these.
+    #[error(transparent)]
+    Inconsistent(#[from] InconsistentModel),
+    /// Every class of channels has a tag of its own in the lookup table.
+    #[error(
+        "the model's channels need {got} different requantization tables, at most {limit} are possible; use per-tensor \
+         scales or split it"
+    )]
+    TooManyClasses {
+        /// Classes of the model.
+        got: usize,
+        /// Tags.
+        limit: usize,
+    },
     /// No shape within the limits holds the model.
     #[error(
         "the model has {activations} activations and {macs} multiply-accumulates, too many for a circuit of \
@@ -71,10 +95,24 @@ impl Plan {
     /// # Errors
     /// [`PlanError`] when the model cannot be proven exactly or is too large.
     pub fn of(model: &Model, scheme: Scheme) -> Result<Self, PlanError> {
+        model.check_consistency()?;
         let forms = Forms::of(model)?;
+        tables::check_classes(&forms)?;
         let too_large = || PlanError::TooLarge { activations: model.activations(), macs: model.macs() };
-        let (shape, placement) = search::cheapest(model, &forms, scheme).ok_or_else(too_large)?;
+        let (shape, placement) = search::cheapest(model, &forms, scheme, |_| true).ok_or_else(too_large)?;
         Ok(Self::with_shape(model, forms, shape, placement, scheme))
+    }
+
+    /// The cheapest plan among the shapes `admitted`, to test the ones the search would not choose.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[cfg(test)]
+    pub(crate) fn among(model: &Model, scheme: Scheme, admitted: impl Fn(&Shape) -> bool) -> Self {
+        let forms = Forms::of(model).expect("the accumulators are int32");
+        let (shape, placement) =
+            search::cheapest(model, &forms, scheme, admitted).expect("a shape is admitted");
+        Self::with_shape(model, forms, shape, placement, scheme)
     }
 
     fn with_shape(model: &Model, forms: Forms, shape: Shape, placement: Placement, scheme: Scheme) -> Self {

@@ -68,6 +68,30 @@ impl Witness {
     /// # Errors
     /// When the inputs are not integers of the model's inputs.
     pub fn new(model: &Model, plan: &Plan, inputs: &[Vec<i32>]) -> Result<Self, WitnessError> {
+        Self::run(model, plan, inputs, |_, _, _| {})
+    }
+
+    /// [`Witness::new`] with a hook that lies: it is called before the first node with `None` and after each
+    /// node with its index, and may change the cells and the tensors' integers that later nodes read.
+    ///
+    /// # Errors
+    /// As [`Witness::new`].
+    #[cfg(test)]
+    pub(crate) fn with_lie(
+        model: &Model,
+        plan: &Plan,
+        inputs: &[Vec<i32>],
+        lie: impl FnMut(Option<usize>, &mut [Vec<i64>], &mut [Vec<i32>]),
+    ) -> Result<Self, WitnessError> {
+        Self::run(model, plan, inputs, lie)
+    }
+
+    fn run(
+        model: &Model,
+        plan: &Plan,
+        inputs: &[Vec<i32>],
+        mut after: impl FnMut(Option<usize>, &mut [Vec<i64>], &mut [Vec<i32>]),
+    ) -> Result<Self, WitnessError> {
         check(model, inputs)?;
         let hint_columns = plan.columns.phases.iter().filter(|phase| **phase == 0).count();
         let mut builder = Builder {
@@ -79,8 +103,10 @@ impl Witness {
         for (input, values) in model.inputs.iter().zip(inputs) {
             builder.tensors[input.tensor.0].clone_from(values);
         }
+        after(None, &mut builder.columns, &mut builder.tensors);
         for index in 0..model.nodes.len() {
             builder.node(index);
+            after(Some(index), &mut builder.columns, &mut builder.tensors);
         }
         builder.statement_bytes();
         let outputs = model.outputs.iter().map(|output| builder.tensors[output.tensor.0].clone()).collect();
@@ -112,7 +138,7 @@ impl Witness {
 }
 
 /// The tuple a slot looks up in a row; `None` if a lie leaves 64 bits.
-fn lookup(plan: &Plan, columns: &[Vec<i64>], slot: &Slot, row: usize) -> Option<Entry> {
+pub(crate) fn lookup(plan: &Plan, columns: &[Vec<i64>], slot: &Slot, row: usize) -> Option<Entry> {
     let value = |index: usize| i64::try_from(slot.values[index].value(columns, row)).ok();
     let tag = plan.tag(slot.tag, row) * slot.factor;
     Some([tag, value(0)?, value(1)?, value(2)?])
@@ -251,7 +277,7 @@ fn narrow(value: i128) -> i64 {
 
 impl Plan {
     /// What a tag column holds in a row: a small non-negative integer.
-    fn tag(&self, column: usize, row: usize) -> i64 {
+    pub(crate) fn tag(&self, column: usize, row: usize) -> i64 {
         let repr = self.fixed[column][row].to_repr();
         let (low, _) = repr.split_first_chunk::<8>().expect("a field element has 32 bytes");
         i64::from_le_bytes(*low)

@@ -19,7 +19,7 @@
 mod bundle;
 mod key;
 
-use lemma_circuits::plan::{Scheme, ShapeError};
+use lemma_circuits::plan::ShapeError;
 
 pub use bundle::ProofBundle;
 pub use key::{Setup, VerifyingKeyFile, Visibilities, Visibility};
@@ -76,14 +76,6 @@ pub enum ArtifactError {
     /// The KZG string's point is unusable.
     #[error("verifying key: {0}")]
     Setup(#[source] SrsFileError),
-    /// The key asks for another scheme than it is made for.
-    #[error("the circuit is planned for {planned:?}, but the setup is for {setup:?}")]
-    Scheme {
-        /// Scheme of the plan.
-        planned: Scheme,
-        /// Scheme of the setup.
-        setup: Scheme,
-    },
 }
 
 #[cfg(test)]

@@ -155,6 +155,11 @@ impl Keyring {
         Self { parameters: Parameters::new(store.clone()), store }
     }
 
+    /// Keys in this store, with commitment parameters that are cached elsewhere.
+    pub fn with_parameters(store: Store, parameters: Parameters) -> Self {
+        Self { store, parameters }
+    }
+
     /// The store.
     pub fn store(&self) -> &Store {
         &self.store
@@ -293,8 +298,11 @@ impl Keyring {
         if let Some(PlanRecord { circuit }) = self.store.record(&plan)?
             && let Some(record) = self.store.record::<CircuitRecord>(&circuit.to_string())?
         {
-            let verifier = self.load_verifier(&record, progress)?;
-            return Ok((record, verifier));
+            match self.load_verifier(&record, progress) {
+                // The key can be made again.
+                Err(KeysError::Store(error)) if error.is_not_found() || error.is_damage() => {}
+                loaded => return Ok((record, loaded?)),
+            }
         }
         let commitment = self.commitment(setup, circuit.k(), progress)?;
         let key = step(progress, Phase::VerifyingKey, || {

@@ -15,6 +15,9 @@ pub mod artifact;
 pub mod digest;
 pub mod env;
 pub mod envelope;
+#[cfg(test)]
+mod fixture;
+pub mod inputs;
 pub mod keys;
 pub mod measure;
 pub mod params;

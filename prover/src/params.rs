@@ -148,6 +148,11 @@ impl KzgSetup {
         Self { s_g2: bytes, insecure }
     }
 
+    #[cfg(test)]
+    pub(crate) fn of_bytes(s_g2: [[u8; 32]; 4]) -> Self {
+        Self { s_g2, insecure: true }
+    }
+
     /// The secret's image, checked to be in the right group and not trivial.
     ///
     /// # Errors

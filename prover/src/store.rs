@@ -17,6 +17,7 @@ mod record;
 
 use std::{
     env,
+    ffi::OsString,
     fs::{self, File, OpenOptions},
     io::{self, BufReader, BufWriter, Read, Seek, Write},
     path::{Path, PathBuf},
@@ -84,12 +85,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoHome`] when the platform names no such directory.
     pub fn default_root() -> Result<PathBuf, StoreError> {
-        if let Some(home) = env::var_os(HOME_VARIABLE).filter(|home| !home.is_empty()) {
-            return Ok(home.into());
-        }
-        directories::ProjectDirs::from("", "", "lemma")
-            .map(|directories| directories.data_dir().to_path_buf())
-            .ok_or(StoreError::NoHome)
+        let data = directories::ProjectDirs::from("", "", "lemma");
+        root_of(env::var_os(HOME_VARIABLE), data.map(|directories| directories.data_dir().to_path_buf()))
     }
 
     /// Opens a store, making its directories if they are missing.
@@ -230,6 +227,10 @@ impl Store {
         file.rewind().map_err(StoreError::io("read", &path))?;
         Ok((BufReader::with_capacity(1 << 20, file), length))
     }
+}
+
+fn root_of(variable: Option<OsString>, data: Option<PathBuf>) -> Result<PathBuf, StoreError> {
+    variable.filter(|home| !home.is_empty()).map(PathBuf::from).or(data).ok_or(StoreError::NoHome)
 }
 
 struct HashingWriter<W> {

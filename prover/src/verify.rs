@@ -121,8 +121,10 @@ pub enum VerifyError {
         /// The context of the statement.
         got: Context,
     },
-    /// A part of the proof is no canonically encoded point or scalar.
-    #[error("the proof's bytes from {offset} on are not a canonically encoded point or scalar")]
+    /// A part of the proof is no canonically encoded point or scalar, or the identity.
+    #[error(
+        "the proof's bytes from {offset} on are not a canonically encoded scalar or point, or are the identity"
+    )]
     Encoding {
         /// Where in the proof.
         offset: usize,

@@ -1,24 +1,89 @@
 //! The `lemma-server` command.
 
-use clap::{Parser, Subcommand};
-use lemma_server::worker::{ChildArgs, child_main};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
-#[derive(Parser)]
-#[command(version, about)]
+use clap::{Parser, Subcommand};
+use lemma_server::{
+    config::{Config, Settings},
+    demo::{self, DemoArgs},
+    openapi,
+    run::Running,
+    shutdown::Shutdown,
+    start_logging,
+    worker::{ChildArgs, ChildCommand, child_main},
+};
+
+/// Proofs of neural-network inferences over HTTP.
+#[derive(Debug, Parser)]
+#[command(name = "lemma-server", version, arg_required_else_help = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Subcommand)]
+#[derive(Debug, Subcommand)]
 enum Command {
-    /// A worker process; started by the service only.
-    #[command(name = "prove-child", hide = true)]
+    /// Run the service
+    Serve(Box<Settings>),
+    /// Run the service on a free port and prove and verify an inference through it, step by step
+    Demo(DemoArgs),
+    /// Print the OpenAPI document
+    Openapi,
+    /// Prove for the service that started this process
+    #[command(hide = true)]
     ProveChild(ChildArgs),
 }
 
-fn main() {
-    match Arguments::parse().command {
-        Command::ProveChild(arguments) => std::process::exit(child_main(arguments)),
+/// Exit code for unusable arguments, files or addresses.
+const UNUSABLE: u8 = 2;
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::ProveChild(arguments) => {
+            return ExitCode::from(u8::try_from(child_main(arguments)).unwrap_or(u8::MAX));
+        }
+        Command::Serve(settings) => serve(*settings),
+        Command::Demo(arguments) => runtime()
+            .and_then(|runtime| runtime.block_on(demo::run(&arguments)).map_err(|error| error.to_string())),
+        Command::Openapi => print_document(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::from(UNUSABLE)
+        }
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, String> {
+    let build = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    build.map_err(|error| format!("cannot start threads: {error}"))
+}
+
+fn serve(settings: Settings) -> Result<(), String> {
+    let config = Config::load(settings).map_err(|error| error.to_string())?;
+    start_logging(config.log_format, &config.log).map_err(|error| format!("log filter: {error}"))?;
+    let child = ChildCommand::this_program().map_err(|error| format!("cannot find this program: {error}"))?;
+    runtime()?.block_on(async {
+        let shutdown = Shutdown::default();
+        shutdown.on_signals().map_err(|error| format!("cannot listen to signals: {error}"))?;
+        let running = Running::open(config, child, shutdown).await.map_err(|error| error.to_string())?;
+        println!("listening on http://{}, data in {}", running.address(), running.data().display());
+        println!("there is no authentication: whoever reaches this address can use the service");
+        running.run().await;
+        Ok(())
+    })
+}
+
+fn print_document() -> Result<(), String> {
+    let document = openapi::document().to_pretty_json().map_err(|error| error.to_string())?;
+    match writeln!(io::stdout(), "{document}") {
+        // A reader that has gone away has what it wanted.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(|error| format!("standard output: {error}")),
     }
 }

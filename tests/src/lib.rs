@@ -9,6 +9,7 @@ pub use array::{Array, Values, read_npz};
 pub use manifest::{Entry, manifest};
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// The root of the repository.
@@ -34,8 +35,13 @@ pub fn mlperf_tiny() -> Option<PathBuf> {
     if directory.is_dir() {
         return Some(directory);
     }
-    eprintln!("SKIPPED: no MLPerf Tiny models at {} (set LEMMA_SHARED)", directory.display());
+    announce_skipped(&format!("no MLPerf Tiny models at {} (set LEMMA_SHARED)", directory.display()));
     None
+}
+
+/// Says on standard error what a test leaves out, past the capture of the test harness.
+fn announce_skipped(what: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {what}");
 }
 
 /// A model with inputs and what onnxruntime answered for them.
@@ -85,7 +91,7 @@ impl Fixture {
             let stem = name.trim_end_matches(".qop").trim_end_matches(".qdq");
             return Some(Self::read(&path, &format!("generated/{stem}.io.npz")));
         }
-        eprintln!("SKIPPED: no fixtures/{path} (run fixtures/generate --on-demand)");
+        announce_skipped(&format!("no fixtures/{path} (run fixtures/generate --on-demand)"));
         None
     }
 

@@ -69,7 +69,7 @@ fn parse(attribute: AttributeProto) -> Result<AttributeValue, ImportErrorKind> {
         attribute_type::FLOATS => AttributeValue::Floats(attribute.floats),
         attribute_type::INTS => AttributeValue::Ints(attribute.ints),
         attribute_type::TENSOR => match attribute.t {
-            Some(tensor) => AttributeValue::Tensor(Constant::from_proto(tensor, &attribute.name)?),
+            Some(tensor) => AttributeValue::Tensor(Constant::from_proto(*tensor, &attribute.name)?),
             None => AttributeValue::Other,
         },
         _ => AttributeValue::Other,

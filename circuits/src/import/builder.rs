@@ -266,10 +266,11 @@ fn multipliers(
         .map(|channel| {
             let scale = one_or_indexed(accumulator_scales, channel).copied().unwrap_or(f32::NAN);
             let multiplier = scale / output_scale;
-            if multiplier.is_finite() && multiplier > 0.0 {
+            // Whether a subnormal number keeps its value depends on the processor's mode.
+            if scale.is_normal() && multiplier.is_normal() && multiplier > 0.0 {
                 Ok(multiplier)
             } else {
-                Err(ImportErrorKind::Multiplier { channel, multiplier })
+                Err(ImportErrorKind::Multiplier { channel, accumulator_scale: scale, multiplier })
             }
         })
         .collect()

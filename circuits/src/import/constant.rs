@@ -130,12 +130,8 @@ impl Constant {
             .map(|&dim| usize::try_from(dim).map_err(|_| dim))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|dim| ImportErrorKind::TensorDimension { tensor: name.to_owned(), dim })?;
-        // An empty list of axes or clip bounds is a tensor without elements, so 0 is allowed here alone.
-        let len = if shape.contains(&0) && shape.len() <= limits::RANK {
-            0
-        } else {
-            limits::elements(&format!("tensor '{name}'"), &shape)?
-        };
+        // An empty list of axes is the one tensor without elements that has a use.
+        let len = if shape == [0] { 0 } else { limits::elements(&format!("tensor '{name}'"), &shape)? };
         Ok(Self::new(shape, Elements { tensor, name, len }.read()?))
     }
 }

@@ -5,8 +5,11 @@ use std::fmt;
 use crate::ir::{BoundsError, Elem};
 
 /// A refused file: which file, which node, why and what to do.
+///
+/// Its text quotes names of the file; control characters in them are escaped and the text has at most
+/// [`ImportError::TEXT_LIMIT`] characters.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{file}: {}{kind}", .node.as_ref().map(|node| format!("{node}: ")).unwrap_or_default())]
+#[error("{}", self.text())]
 pub struct ImportError {
     /// The file name that the caller gave.
     pub file: String,
@@ -14,6 +17,22 @@ pub struct ImportError {
     pub node: Option<NodeLabel>,
     /// The reason.
     pub kind: Box<ImportErrorKind>,
+}
+
+impl ImportError {
+    /// Most characters of the message.
+    pub const TEXT_LIMIT: usize = 4096;
+
+    fn text(&self) -> String {
+        let node = self.node.as_ref().map(|node| format!("{node}: ")).unwrap_or_default();
+        let text = format!("{}: {node}{}", self.file, self.kind);
+        let escaped = text.chars().flat_map(|character| {
+            let escape = character.is_control().then(|| character.escape_default());
+            let plain = escape.is_none().then_some(character);
+            escape.into_iter().flatten().chain(plain)
+        });
+        escaped.take(Self::TEXT_LIMIT).collect()
+    }
 }
 
 /// How messages name a node.
@@ -317,6 +336,18 @@ pub enum ImportErrorKind {
         /// What is supported.
         expected: &'static str,
     },
+    /// An addition of two quantized tensors.
+    #[error(
+        "the addend '{name}' is {found}; only the int32 bias of a MatMul is supported: run \
+         onnxruntime.quantization.shape_inference.quant_pre_process before quantizing, which merges MatMul and Add \
+         into Gemm"
+    )]
+    Addend {
+        /// The value.
+        name: String,
+        /// What it is.
+        found: &'static str,
+    },
     /// A float result that onnxruntime would compute in float32.
     #[error(
         "the float result '{name}' has {uses} uses, so onnxruntime does not fuse it with one quantizer; put a \
@@ -448,14 +479,17 @@ pub enum ImportErrorKind {
         /// Upper bound.
         max: f32,
     },
-    /// A multiplier that float32 cannot hold.
+    /// A multiplier that float32 cannot hold with full precision.
     #[error(
-        "output channel {channel}: the requantization multiplier is {multiplier}; it has to be finite and positive: \
-         quantize the model again with other calibration data"
+        "output channel {channel}: the accumulator has scale {accumulator_scale:e} and the requantization multiplier is \
+         {multiplier:e}; both have to be positive, finite and not subnormal: quantize the model again with other \
+         calibration data"
     )]
     Multiplier {
         /// Output channel.
         channel: usize,
+        /// `fl(sx * sw)`.
+        accumulator_scale: f32,
         /// `fl(fl(sx * sw) / sy)`.
         multiplier: f32,
     },

@@ -14,7 +14,7 @@ use super::proto::{
 use crate::ir::Elem;
 
 /// The opsets of the default domain in which every supported operator has the meaning that is implemented.
-const ONNX_OPSETS: (i64, i64) = (10, 25);
+const ONNX_OPSETS: (i64, i64) = (10, 26);
 const MICROSOFT_OPSETS: (i64, i64) = (1, 1);
 
 /// A failure and the node it lies in.
@@ -54,6 +54,15 @@ impl Domain {
             "" | "ai.onnx" => Self::Onnx,
             "com.microsoft" => Self::Microsoft,
             other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// Smallest and largest supported version; other domains have no supported operators.
+    fn opsets(&self) -> Option<(i64, i64)> {
+        match self {
+            Self::Onnx => Some(ONNX_OPSETS),
+            Self::Microsoft => Some(MICROSOFT_OPSETS),
+            Self::Other(_) => None,
         }
     }
 
@@ -130,6 +139,10 @@ impl Graph {
         let inputs = define_inputs(&mut names, &initializers, &input)?;
         let node_outputs = define_node_outputs(&mut names, &node)?;
         let outputs = resolve_outputs(&names, &output)?;
+        if let Some(input) = inputs.iter().find(|input| outputs.contains(&input.value)) {
+            let output = names.list.get(input.value).cloned().unwrap_or_default();
+            return Err(ImportErrorKind::OutputForm { output, found: "a graph input" }.into());
+        }
         let wiring = resolve_wiring(&names, &node, node_outputs)?;
 
         let order = order::live_topological(&wiring, &outputs, names.list.len())
@@ -206,7 +219,13 @@ fn node_label(node: &NodeProto, index: usize) -> NodeLabel {
 fn opsets(imports: &[OperatorSetIdProto]) -> Result<BTreeMap<String, i64>, ImportErrorKind> {
     let mut versions = BTreeMap::new();
     for import in imports {
-        let domain = Domain::parse(&import.domain).name().to_owned();
+        let parsed = Domain::parse(&import.domain);
+        let domain = parsed.name().to_owned();
+        if let Some((min, max)) = parsed.opsets()
+            && (import.version < min || max < import.version)
+        {
+            return Err(ImportErrorKind::Opset { domain, version: import.version, min, max });
+        }
         if let Some(&first) = versions.get(&domain)
             && first != import.version
         {
@@ -218,19 +237,12 @@ fn opsets(imports: &[OperatorSetIdProto]) -> Result<BTreeMap<String, i64>, Impor
 }
 
 fn opset_of(domain: &Domain, opsets: &BTreeMap<String, i64>) -> Result<i64, ImportErrorKind> {
-    let (min, max) = match domain {
-        Domain::Onnx => ONNX_OPSETS,
-        Domain::Microsoft => MICROSOFT_OPSETS,
+    if let Domain::Other(_) = domain {
         // Refused as an unsupported operator, whatever the version.
-        Domain::Other(_) => return Ok(0),
-    };
-    let version = *opsets
-        .get(domain.name())
-        .ok_or_else(|| ImportErrorKind::MissingOpset { domain: domain.name().to_owned() })?;
-    if version < min || max < version {
-        return Err(ImportErrorKind::Opset { domain: domain.name().to_owned(), version, min, max });
+        return Ok(0);
     }
-    Ok(version)
+    let version = opsets.get(domain.name()).copied();
+    version.ok_or_else(|| ImportErrorKind::MissingOpset { domain: domain.name().to_owned() })
 }
 
 /// Initializers are the first values: the value index is the index in the result.

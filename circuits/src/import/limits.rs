@@ -7,17 +7,17 @@ pub(super) const FILE_BYTES: usize = 64 << 20;
 /// Most operators in a graph.
 pub(super) const NODES: usize = 16_384;
 /// Most initializers in a graph, and most tensors in attributes.
-pub(super) const TENSORS: usize = 65_536;
+pub(super) const TENSORS: usize = 32_768;
 /// Most graph inputs and most graph outputs, initializers that old files list as inputs included.
-pub(super) const GRAPH_VALUES: usize = 65_536;
+pub(super) const GRAPH_VALUES: usize = 32_768;
 /// Most inputs and outputs of all nodes together.
-pub(super) const NODE_VALUES: usize = 262_144;
+pub(super) const NODE_VALUES: usize = 131_072;
 /// Most attributes of all nodes together.
-pub(super) const ATTRIBUTES: usize = 131_072;
+pub(super) const ATTRIBUTES: usize = 65_536;
 /// Most opset imports.
 pub(super) const OPSET_IMPORTS: usize = 256;
 /// Most dimensions of all shapes together.
-pub(super) const DIMENSIONS: usize = 524_288;
+pub(super) const DIMENSIONS: usize = 131_072;
 /// Most elements of all int64 lists (attributes and typed tensor data) together: shapes and axes, never weights.
 pub(super) const INT64_ELEMENTS: usize = 1 << 20;
 /// Most opaque entries (external data, model-local functions, subgraphs), all of which are refused later by name.

@@ -145,6 +145,10 @@ fn unsupported(node: &Node) -> ImportErrorKind {
             ": it computes in float32 with quantized weights; quantize activations too with \
              onnxruntime.quantization.quantize_static"
         }
+        "QLinearAdd" => {
+            ": if it adds a bias, run onnxruntime.quantization.shape_inference.quant_pre_process before quantizing, \
+             which merges MatMul and Add into Gemm"
+        }
         "QLinearSoftmax" => {
             ": end the model at the logits, the reader of the proof can apply Softmax to them"
         }

@@ -60,8 +60,8 @@ pub(super) struct AttributeProto {
     pub(super) f: f32,
     #[prost(int64, tag = "3")]
     pub(super) i: i64,
-    #[prost(message, optional, tag = "5")]
-    pub(super) t: Option<TensorProto>,
+    #[prost(message, optional, boxed, tag = "5")]
+    pub(super) t: Option<Box<TensorProto>>,
     /// A subgraph, undecoded.
     #[prost(bytes = "vec", optional, tag = "6")]
     pub(super) g: Option<Vec<u8>>,

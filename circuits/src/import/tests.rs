@@ -1,1 +1,22 @@
 //! Tests of the importer on models built in memory.
+
+mod container;
+mod edges;
+mod folding;
+mod graphs;
+mod hostile;
+mod models;
+mod q_operator;
+mod qdq;
+mod shapes;
+
+/// Asserts that importing a model fails with an error kind of a pattern, and gives the error back.
+macro_rules! assert_refused {
+    ($model:expr, $pattern:pat $(if $guard:expr)?) => {{
+        let error = $model.import().expect_err("the model was imported");
+        assert!(matches!(&*error.kind, $pattern $(if $guard)?), "{error:?}");
+        assert!(error.to_string().starts_with("test.onnx: "), "{error}");
+        error
+    }};
+}
+use assert_refused;

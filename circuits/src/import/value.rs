@@ -4,8 +4,6 @@ use std::rc::Rc;
 
 use super::affine::{AxisQuantization, FloatClamp};
 use super::constant::Constant;
-use super::error::ImportErrorKind;
-use super::limits;
 use crate::ir::{Elem, Quantization, Tail, TensorId};
 
 /// An 8-bit activation.
@@ -38,6 +36,8 @@ pub(super) struct Weights {
     pub(super) inputs: usize,
     pub(super) outputs: usize,
     pub(super) elem: Elem,
+    /// Shape in the file, for messages.
+    pub(super) shape: Vec<usize>,
     /// Zero point subtracted, row-major `[outputs][inputs]`.
     pub(super) centered: Vec<i16>,
     /// One, or one per output.
@@ -113,14 +113,8 @@ impl Value {
         }
     }
 
-    /// The same elements in another shape.
-    pub(super) fn reshaped(&self, shape: Vec<usize>) -> Result<Self, ImportErrorKind> {
-        if shape == self.shape() {
-            return Ok(self.clone());
-        }
-        if !shape.contains(&0) {
-            limits::elements("the result", &shape)?;
-        }
+    /// The same elements in another shape of as many elements, `None` for what only quantizers may follow.
+    pub(super) fn reshaped(&self, shape: Vec<usize>) -> Option<Self> {
         let mut value = self.clone();
         match &mut value {
             Self::Constant(constant) => constant.shape = shape,
@@ -128,15 +122,8 @@ impl Value {
             Self::Quantized(activation)
             | Self::Dequantized(Dequantized { activation, .. })
             | Self::Tail { activation, .. } => activation.shape = shape,
-            Self::DequantizedConstant(_) | Self::Linear { .. } => {
-                return Err(ImportErrorKind::InputForm {
-                    role: "reshaped tensor",
-                    name: String::new(),
-                    found: self.describe(),
-                    expected: "a quantized tensor",
-                });
-            }
+            Self::DequantizedConstant(_) | Self::Linear { .. } => return None,
         }
-        Ok(value)
+        Some(value)
     }
 }

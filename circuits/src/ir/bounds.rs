@@ -17,8 +17,8 @@ pub struct AccumulatorRange {
 pub enum BoundsError {
     /// onnxruntime accumulates in int32; beyond it, its answer wraps.
     #[error(
-        "node '{node}', output channel {channel}: the accumulator reaches {lo}..={hi}, beyond int32, where \
-         onnxruntime's arithmetic wraps; use smaller weights or fewer inputs"
+        "node '{node}', output channel {channel}: the accumulator reaches {lo}..={hi}, beyond int32 \
+         (-2147483648..=2147483647), where onnxruntime's arithmetic wraps; use smaller weights or fewer inputs"
     )]
     AccumulatorOverflow {
         /// Name of the node.

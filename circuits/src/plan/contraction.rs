@@ -133,7 +133,10 @@ struct Builder {
 }
 
 impl Builder {
+    /// # Panics
+    /// If there is no group: the operand would replace that of the slice before.
     fn slice(&mut self, groups: &[Fr], operand: Operand) {
+        assert!(!groups.is_empty(), "a layer has at least one output");
         let rows = groups.chunks(self.columns).rev().enumerate();
         for (index, row) in rows {
             self.contraction.weights.extend(row);

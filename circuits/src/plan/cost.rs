@@ -36,8 +36,8 @@ const EVALUATE_FIXED: u64 = 28_000;
 /// openings.
 const KZG_FIXED_COMMITMENTS: u64 = 7;
 
-/// IPA opens by folding the generators, about this many multi-scalar multiplications.
-const IPA_FIXED_COMMITMENTS: u64 = 12;
+/// IPA opens by folding the generators in k rounds, together about this many multi-scalar multiplications.
+const IPA_FIXED_COMMITMENTS: u64 = 25;
 
 /// CPU microseconds of one full-size 2^16 multi-scalar multiplication on the reference machine.
 pub const MSM_MICROSECONDS: u64 = COMMIT_FULL[16 - MIN_K as usize];

@@ -22,12 +22,18 @@ pub(crate) fn usable_rows(k: u32) -> usize {
     (1 << k) - RESERVED_ROWS
 }
 
-/// The cheapest shape and its placement; `None` when none within the limits holds the model.
-pub(crate) fn cheapest(model: &Model, forms: &Forms, scheme: Scheme) -> Option<(Shape, Placement)> {
+/// The cheapest shape among those `admitted`, and its placement; `None` when none within the limits holds the
+/// model.
+pub(crate) fn cheapest(
+    model: &Model,
+    forms: &Forms,
+    scheme: Scheme,
+    admitted: impl Fn(&Shape) -> bool,
+) -> Option<(Shape, Placement)> {
     let needs = Needs::of(model, forms);
     let mut best: Option<(Cost, Shape, Placement)> = None;
     for k in MIN_K..=MAX_K {
-        for shape in needs.shapes(forms, k) {
+        for shape in needs.shapes(forms, k).into_iter().filter(&admitted) {
             let promising =
                 |shape: &Shape| best.as_ref().is_none_or(|(cost, ..)| Cost::of(shape, scheme) < *cost);
             if !promising(&shape) {
@@ -40,6 +46,13 @@ pub(crate) fn cheapest(model: &Model, forms: &Forms, scheme: Scheme) -> Option<(
         }
     }
     best.map(|(_, shape, placement)| (shape, placement))
+}
+
+/// Bits of the widest threshold interval, at least 1.
+pub(crate) fn distance_bits(forms: &Forms) -> u32 {
+    let widths = forms.steps.iter().flat_map(|class| class.intervals()).map(|step| step.width);
+    let widest = widths.max().unwrap_or(0).unsigned_abs();
+    (u64::BITS - widest.leading_zeros()).max(1)
 }
 
 /// What a model needs, independent of the shape.
@@ -56,14 +69,12 @@ impl Needs {
     fn of(model: &Model, forms: &Forms) -> Self {
         let channels = || forms.nodes.iter().flat_map(|node| &node.channels);
         let linear_channels = channels().filter(|form| matches!(form, Form::Linear(_))).count();
-        let widths = forms.steps.iter().flat_map(|class| class.intervals()).map(|step| step.width);
-        let widest = widths.max().unwrap_or(0).unsigned_abs();
         Self {
             bytes: Interface::of(model).ports().map(|port| port.len()).sum(),
             linear_channels,
             threshold_channels: channels().count() - linear_channels,
             shift: forms.shift,
-            distance_bits: (u64::BITS - widest.leading_zeros()).max(1),
+            distance_bits: distance_bits(forms),
         }
     }
 

@@ -11,6 +11,7 @@
 //! | [`PAD`] | `(row, set, 0)` | nobody: fills the table so that no entry occurs twice and every multiplicity is unique |
 
 use super::{
+    PlanError,
     forms::{ClampClass, Forms},
     shape::Shape,
 };
@@ -23,13 +24,17 @@ pub(crate) const BYTE: i64 = 1;
 
 const FIRST_CLAMP: i64 = 2;
 const FIRST_RANGE: i64 = 1 << 16;
-const PAD: i64 = 1 << 17;
+/// Tag of the filler entries.
+pub(crate) const PAD: i64 = 1 << 17;
 
 /// A split excess looks up its high part under the tag times this factor, so that one fixed column serves
 /// both lookups and tag 0 stays 0.
 pub(crate) const SECOND_TAG_FACTOR: i64 = 1 << 20;
 
 /// Tag of a clamp class.
+///
+/// # Panics
+/// If the tag belongs to another table, which [`check_classes`] excludes.
 pub(crate) fn clamp_tag(class: usize) -> i64 {
     FIRST_CLAMP + index(class)
 }
@@ -44,14 +49,26 @@ pub(crate) fn range_tag(width: u32) -> i64 {
     FIRST_RANGE + i64::from(width)
 }
 
-fn second_tag(tag: i64) -> i64 {
+/// Tag of the high part of a split excess.
+pub(crate) fn second_tag(tag: i64) -> i64 {
     tag * SECOND_TAG_FACTOR
 }
 
+/// Classes that have tags: those between the bytes' and the ranges'.
+const MAX_CLASSES: usize = (FIRST_RANGE - FIRST_CLAMP) as usize;
+
 fn index(class: usize) -> i64 {
-    let tag = i64::try_from(class).expect("a class index is small");
-    assert!(tag + FIRST_CLAMP < FIRST_RANGE, "{class} table classes exceed the tag space");
-    tag
+    assert!(class < MAX_CLASSES, "class {class} of {MAX_CLASSES} would take the tag of another table");
+    class as i64
+}
+
+/// Whether every class has a tag of its own.
+///
+/// # Errors
+/// [`PlanError::TooManyClasses`].
+pub(crate) fn check_classes(forms: &Forms) -> Result<(), PlanError> {
+    let got = forms.clamps.len() + forms.steps.len();
+    if got <= MAX_CLASSES { Ok(()) } else { Err(PlanError::TooManyClasses { got, limit: MAX_CLASSES }) }
 }
 
 /// All entries a circuit of this shape needs, each once, `(0, 0, 0, 0)` first.

@@ -12,7 +12,7 @@ use halo2_proofs::{
 
 use super::{
     KzgSetup, MAX_K, MIN_K, ParamsError, SrsChoice, SrsId, SrsRecord, group_fft, ipa,
-    kzg::{self, G1_LEN, InsecureString, read_points, write_points},
+    kzg::{self, Bases, G1_LEN, InsecureString, read_points, write_points},
     list_srs,
 };
 use crate::{
@@ -35,12 +35,15 @@ impl Record for CachedParameters {
     }
 }
 
+/// KZG parameters by string and size.
+type BySrs = BTreeMap<(SrsId, u32), Arc<ParamsKZG<Bn256>>>;
+
 /// Parameters by scheme and size, from memory, the store, or their derivation.
 #[derive(Debug)]
 pub struct Parameters {
     store: Option<Store>,
     ipa: Mutex<BTreeMap<u32, Arc<ParamsIPA<G1Affine>>>>,
-    kzg: Mutex<BTreeMap<(SrsId, u32), Arc<ParamsKZG<Bn256>>>>,
+    kzg: Mutex<BySrs>,
 }
 
 /// A panic while holding the lock leaves the map as it was.
@@ -73,8 +76,12 @@ fn keep(store: &Store, name: &str, bytes: &[u8]) -> Result<(), ParamsError> {
     Ok(store.put_record(name, &CachedParameters { object })?)
 }
 
-fn check_size(k: u32) -> Result<(), ParamsError> {
-    let range = MIN_K..=MAX_K;
+/// Deriving transparent parameters takes time and memory by the row, also for whoever only verifies: minutes and
+/// 300 MiB at this size.
+const MAX_IPA_K: u32 = 20;
+
+fn check_size(k: u32, largest: u32) -> Result<(), ParamsError> {
+    let range = MIN_K..=largest;
     if range.contains(&k) { Ok(()) } else { Err(ParamsError::Size { k, range }) }
 }
 
@@ -98,7 +105,7 @@ impl Parameters {
     /// # Errors
     /// When the size is outside the limits or the store fails.
     pub fn ipa(&self, k: u32, progress: &dyn Progress) -> Result<Arc<ParamsIPA<G1Affine>>, ParamsError> {
-        check_size(k)?;
+        check_size(k, MAX_IPA_K)?;
         let mut memory = locked(&self.ipa);
         if let Some(params) = memory.get(&k) {
             return Ok(params.clone());
@@ -122,7 +129,7 @@ impl Parameters {
     /// # Errors
     /// When there is none, more than one, or the named one is too short.
     pub fn choose_srs(&self, choice: SrsChoice, k: u32) -> Result<SrsRecord, ParamsError> {
-        check_size(k)?;
+        check_size(k, MAX_K)?;
         match choice {
             SrsChoice::InsecureLocal => self.insecure_srs(k),
             SrsChoice::Ceremony(Some(id)) => {
@@ -183,7 +190,7 @@ impl Parameters {
         k: u32,
         progress: &dyn Progress,
     ) -> Result<Arc<ParamsKZG<Bn256>>, ParamsError> {
-        check_size(k)?;
+        check_size(k, MAX_K)?;
         let mut memory = locked(&self.kzg);
         if let Some(params) = memory.get(&(id, k)) {
             return Ok(params.clone());
@@ -201,33 +208,29 @@ impl Parameters {
         let s_g2 = record.setup.secret_image().map_err(|_| ParamsError::unusable_second_group(k))?;
         let name = kzg_name(id, k);
         let _alone = store.lock(&format!("params-{name}"))?;
-        let (g1, lagrange) = match cached_bases(store, &name, k)? {
+        let bases = match cached_bases(store, &name, k)? {
             Some(bases) => bases,
             None => {
                 let bytes = store.get(ObjectKind::Srs, record.powers, (G1_LEN as u64) << record.k)?;
-                let g1 = points(k, bytes.get(..G1_LEN << k).unwrap_or(&bytes), 1 << k)?;
+                let powers = points(k, bytes.get(..G1_LEN << k).unwrap_or(&bytes), 1 << k)?;
                 drop(bytes);
-                let lagrange = group_fft::lagrange_basis(g1.iter().map(Into::into).collect(), k);
-                keep(store, &name, &[write_points(&g1), write_points(&lagrange)].concat())?;
-                (g1, lagrange)
+                let lagrange = group_fft::lagrange_basis(powers.iter().map(Into::into).collect(), k);
+                keep(store, &name, &[write_points(&powers), write_points(&lagrange)].concat())?;
+                Bases { powers, lagrange }
             }
         };
-        kzg::prover_params(k, g1, lagrange, &s_g2).ok_or_else(|| ParamsError::unusable_second_group(k))
+        kzg::prover_params(k, bases, &s_g2).ok_or_else(|| ParamsError::unusable_second_group(k))
     }
 }
 
 /// Both bases of size `2^k` from the store; `None` when they are not there or damaged.
-fn cached_bases(
-    store: &Store,
-    name: &str,
-    k: u32,
-) -> Result<Option<(Vec<G1Affine>, Vec<G1Affine>)>, ParamsError> {
+fn cached_bases(store: &Store, name: &str, k: u32) -> Result<Option<Bases>, ParamsError> {
     let Some(cached) = store.record::<CachedParameters>(name)? else { return Ok(None) };
     match store.get(ObjectKind::Parameters, cached.object, (2 * G1_LEN as u64) << k) {
         Ok(bytes) => {
-            let mut g1 = points(k, &bytes, 2 << k)?;
-            let lagrange = g1.split_off(1 << k);
-            Ok(Some((g1, lagrange)))
+            let mut powers = points(k, &bytes, 2 << k)?;
+            let lagrange = powers.split_off(1 << k);
+            Ok(Some(Bases { powers, lagrange }))
         }
         Err(error) if error.is_not_found() || error.is_damage() => Ok(None),
         Err(error) => Err(error.into()),

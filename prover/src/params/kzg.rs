@@ -143,19 +143,22 @@ fn without_powers(s_g2: &G2Affine) -> Option<ParamsKZG<Bn256>> {
     ParamsKZG::read_custom(&mut bytes.as_slice(), SerdeFormat::RawBytes).ok()
 }
 
-/// Parameters of size `2^k` for the prover, from both bases.
-pub(super) fn prover_params(
-    k: u32,
-    g1: Vec<G1Affine>,
-    lagrange: Vec<G1Affine>,
-    s_g2: &G2Affine,
-) -> Option<ParamsKZG<Bn256>> {
-    Some(without_powers(s_g2)?.from_parts(k, g1, Some(lagrange), G2Affine::generator(), *s_g2))
+/// A string of one size in both bases.
+pub(super) struct Bases {
+    pub(super) powers: Vec<G1Affine>,
+    pub(super) lagrange: Vec<G1Affine>,
+}
+
+/// Parameters of size `2^k` for the prover.
+pub(super) fn prover_params(k: u32, bases: Bases, s_g2: &G2Affine) -> Option<ParamsKZG<Bn256>> {
+    let Bases { powers, lagrange } = bases;
+    Some(without_powers(s_g2)?.from_parts(k, powers, Some(lagrange), G2Affine::generator(), *s_g2))
 }
 
 /// All the verifier needs: the size, both generators and `sH`; no string.
 pub(crate) fn verifier_params(k: u32, s_g2: &G2Affine) -> Option<ParamsKZG<Bn256>> {
-    prover_params(k, vec![G1Affine::generator()], Vec::new(), s_g2)
+    let bases = Bases { powers: vec![G1Affine::generator()], lagrange: Vec::new() };
+    prover_params(k, bases, s_g2)
 }
 
 /// A fresh string whose secret this process draws and forgets: worth nothing against whoever runs it.

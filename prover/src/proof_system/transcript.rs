@@ -1,7 +1,8 @@
-//! A transcript reader that knows how much it read and refuses second encodings of a point.
+//! A transcript reader that knows how much it read, and refuses second encodings of a point and the identity.
 //!
 //! The library's decoder looks at the top bit of a compressed point, the mark of the identity, only if the rest is
-//! zero: a proof with that bit set would be a second proof of the same statement made without the witness.
+//! zero: a proof with that bit set would be a second proof of the same statement made without the witness. No
+//! honest proof holds the identity, because every commitment in it is to a random or randomized polynomial.
 
 #![cfg_attr(
     not(test),
@@ -20,7 +21,7 @@ use std::io;
 use halo2_proofs::{
     halo2curves::{
         bn256::{Fr, G1Affine},
-        group::GroupEncoding,
+        group::{GroupEncoding, prime::PrimeCurveAffine},
     },
     transcript::{Blake2bRead, Challenge255, Transcript, TranscriptRead, TranscriptReadBuffer},
 };
@@ -54,13 +55,17 @@ impl<'a> CanonicalRead<'a> {
         self.refused_at
     }
 
-    /// Reads one element and holds it against the bytes it was read from.
+    /// Reads one element and holds it against the bytes it was read from; `bytes_of` knows the encoding of each
+    /// element that may occur.
     fn element<T>(
         &mut self,
         read: impl FnOnce(&mut Inner<'a>) -> io::Result<T>,
-        bytes_of: impl FnOnce(&T) -> [u8; ELEMENT],
+        bytes_of: impl FnOnce(&T) -> Option<[u8; ELEMENT]>,
     ) -> io::Result<T> {
-        let canonical = |value: &T, left: &[u8]| left.first_chunk::<ELEMENT>() == Some(&bytes_of(value));
+        let canonical = |value: &T, left: &[u8]| match bytes_of(value) {
+            Some(bytes) => left.first_chunk::<ELEMENT>() == Some(&bytes),
+            None => false,
+        };
         match read(&mut self.inner) {
             Ok(value) if canonical(&value, self.left) => {
                 self.left = self.left.get(ELEMENT..).unwrap_or_default();
@@ -93,11 +98,11 @@ impl TranscriptRead<G1Affine, Challenge255<G1Affine>> for CanonicalRead<'_> {
         self.element(TranscriptRead::read_point, |point| {
             let mut bytes = [0; ELEMENT];
             bytes.iter_mut().zip(point.to_bytes().as_ref()).for_each(|(place, byte)| *place = *byte);
-            bytes
+            (!bool::from(point.is_identity())).then_some(bytes)
         })
     }
 
     fn read_scalar(&mut self) -> io::Result<Fr> {
-        self.element(TranscriptRead::read_scalar, Fr::to_bytes)
+        self.element(TranscriptRead::read_scalar, |scalar| Some(scalar.to_bytes()))
     }
 }

@@ -4,6 +4,7 @@ use super::super::attributes::unsupported;
 use super::super::builder::Builder;
 use super::super::constant::{Constant, Data};
 use super::super::error::ImportErrorKind;
+use super::super::limits;
 use super::super::proto::data_type;
 use super::super::value::Value;
 use super::Call;
@@ -84,7 +85,7 @@ pub(super) fn gather(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Im
 
 /// Lists of int64 one after the other.
 pub(super) fn concat(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
-    call.expect_inputs(1, usize::MAX)?;
+    call.expect_inputs(1, limits::NODE_VALUES)?;
     let attributes = call.node.attributes.reader();
     let axis = attributes.int("axis")?.ok_or(ImportErrorKind::MissingAttribute { attribute: "axis" })?;
     attributes.finish()?;

@@ -86,22 +86,11 @@ pub(super) fn add(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportError
     let (layer, clamp, bias, bias_index) = match sides {
         [Value::Linear { layer, clamp }, bias] => (layer, clamp, bias, 1),
         [bias, Value::Linear { layer, clamp }] => (layer, clamp, bias, 0),
-        [left, _] => {
-            return Err(call.wrong_form(
-                0,
-                "left addend",
-                left,
-                "the result of a MatMul to which a bias is added",
-            ));
-        }
+        [left, _] => return Err(ImportErrorKind::Addend { name: call.name(0), found: left.describe() }),
     };
     if layer.bias.is_some() || *clamp != FloatClamp::NONE {
-        return Err(ImportErrorKind::InputForm {
-            role: "addend",
-            name: call.name(1 - bias_index),
-            found: "a layer with a bias, Relu or Clip already",
-            expected: "the result of a MatMul without bias",
-        });
+        let found = "the float32 result of a layer with bias, Relu or Clip";
+        return Err(ImportErrorKind::Addend { name: call.name(1 - bias_index), found });
     }
     let bias = dequantized_bias(call, bias_index, bias, layer)?;
     let layer = Linear { bias: Some(bias), ..(**layer).clone() };
@@ -159,6 +148,7 @@ fn q_weights(call: &Call<'_>, transposed: bool, builder: &mut Builder) -> Result
     let constant = call.constant(3, "weights")?;
     let scale = call.constant(4, "weight scale")?;
     let zero_point = call.constant(5, "weight zero point")?;
+    let form = WeightForm::new(constant, transposed)?;
     if constant.data.data_type() != zero_point.data.data_type() {
         return Err(ImportErrorKind::ElementType {
             role: "weight zero point",
@@ -166,7 +156,6 @@ fn q_weights(call: &Call<'_>, transposed: bool, builder: &mut Builder) -> Result
             expected: constant.type_name(),
         });
     }
-    let form = WeightForm::new(constant, transposed)?;
     for parameter in [scale, zero_point] {
         if !broadcasts_to_row(&parameter.shape, form.outputs) {
             return Err(ImportErrorKind::Shape {
@@ -271,7 +260,7 @@ impl WeightForm {
             });
             centered.extend(row);
         }
-        Ok(Weights { inputs, outputs, elem, centered, scales })
+        Ok(Weights { inputs, outputs, elem, shape: constant.shape.clone(), centered, scales })
     }
 }
 
@@ -316,7 +305,7 @@ fn mat_mul_shape(input: &[usize], weights: &Weights) -> Result<Vec<usize>, Impor
         _ => Err(ImportErrorKind::Shape {
             role: "input of the layer",
             got: input.to_vec(),
-            expected: format!("[1, {}] to fit the weights", weights.inputs),
+            expected: format!("[1, {}], to fit the weights of shape {:?}", weights.inputs, weights.shape),
         }),
     }
 }
@@ -326,7 +315,7 @@ fn gemm_shape(input: &[usize], weights: &Weights) -> Result<Vec<usize>, ImportEr
         return Err(ImportErrorKind::Shape {
             role: "input of the layer",
             got: input.to_vec(),
-            expected: format!("[1, {}]", weights.inputs),
+            expected: format!("[1, {}], to fit the weights of shape {:?}", weights.inputs, weights.shape),
         });
     }
     mat_mul_shape(input, weights)

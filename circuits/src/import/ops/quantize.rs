@@ -216,7 +216,7 @@ fn axis_quantization(
         return Ok(AxisQuantization { scales, zero_points, axis: None });
     }
     let default = if call.node.domain == Domain::Onnx && call.node.opset >= 13 { Some(1) } else { None };
-    let axis = axis.or(default).ok_or_else(|| ImportErrorKind::MissingAttribute { attribute: "axis" })?;
+    let axis = axis.or(default).ok_or(ImportErrorKind::MissingAttribute { attribute: "axis" })?;
     let index = super::shape::axis_index(axis, shape.len())
         .ok_or_else(|| unsupported("axis", axis, &format!("an axis of shape {shape:?}")))?;
     for parameter in [scale, zero_point] {

@@ -17,15 +17,13 @@ pub(super) fn axis_index(axis: i64, rank: usize) -> Option<usize> {
 
 fn reshaped(call: &Call<'_>, shape: Vec<usize>) -> Result<Value, ImportErrorKind> {
     let value = call.input(0, "input")?;
-    if matches!(value, Value::Linear { .. } | Value::DequantizedConstant(_)) && shape != value.shape() {
-        return Err(call.wrong_form(
-            0,
-            "input",
-            value,
-            "a quantized or dequantized activation, or a constant",
-        ));
+    if shape == value.shape() {
+        return Ok(value.clone());
     }
-    value.reshaped(shape)
+    limits::elements("the result", &shape)?;
+    value.reshaped(shape).ok_or_else(|| {
+        call.wrong_form(0, "input", value, "a quantized or dequantized activation, or a constant")
+    })
 }
 
 pub(super) fn identity(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
@@ -86,7 +84,7 @@ fn infer_dimension(from: &[usize], dims: &[Option<usize>]) -> Option<Vec<usize>>
     let unknown = dims.iter().filter(|dim| dim.is_none()).count();
     let inferred = match unknown {
         0 if known == total => 1,
-        1 if known > 0 && total % known == 0 => total / known,
+        1 if known > 0 && total.is_multiple_of(known) => total / known,
         _ => return None,
     };
     Some(dims.iter().map(|dim| dim.unwrap_or(inferred)).collect())

@@ -1,0 +1,151 @@
+//! Quantization at the inputs and what follows the outputs.
+
+use super::super::ImportErrorKind;
+use super::super::proto::data_type;
+use super::assert_refused;
+use super::models::{ModelBuilder, floats, int8s, q_gemm, value_info};
+use crate::ir::{Elem, Quantization, Tail};
+
+/// [`q_gemm`] between a float32 input `x_real` and a float32 output `y_real`.
+fn float_edges(domain: &str) -> ModelBuilder {
+    let mut model = q_gemm();
+    model.graph().input[0] = value_info("x_real", data_type::FLOAT, &[0, 3]);
+    model.graph().output.clear();
+    model
+        .node(&format!("{domain}QuantizeLinear"), &["x_real", "x_scale", "x_zero"], &["x"])
+        .node(&format!("{domain}DequantizeLinear"), &["y", "y_scale", "y_zero"], &["y_real"])
+        .output("y_real")
+}
+
+const OUTPUT: Quantization = Quantization { scale: 0.75, zero_point: -7 };
+
+#[test]
+fn a_float_model_is_quantized_and_dequantized_outside() {
+    for domain in ["", "com.microsoft:"] {
+        let model = float_edges(domain).import().unwrap();
+        assert_eq!(model.inputs[0].name, "x_real");
+        assert_eq!(model.inputs[0].shape, [1, 3]);
+        assert_eq!(model.inputs[0].quantize, Some(Quantization { scale: 0.5, zero_point: 3 }));
+        assert_eq!(model.outputs[0].name, "y_real");
+        assert_eq!(model.outputs[0].tail, [Tail::Dequantize(OUTPUT)]);
+        assert_eq!(model.nodes[0].op, q_gemm().import().unwrap().nodes[0].op);
+    }
+}
+
+#[test]
+fn a_missing_zero_point_is_zero_of_uint8() {
+    let model = float_edges("").with_node("QuantizeLinear", |node| node.input.truncate(2));
+    assert_refused!(model, ImportErrorKind::ElementType { role: "zero point", .. });
+    let signed = float_edges("").with_node("QuantizeLinear", |node| {
+        node.input.truncate(2);
+        node.attribute =
+            ModelBuilder::new(21).node("", &[], &[]).int("output_dtype", 3).graph().node[0].attribute.clone();
+    });
+    let signed = signed.import().unwrap();
+    assert_eq!(signed.inputs[0].quantize, Some(Quantization { scale: 0.5, zero_point: 0 }));
+    assert_eq!(signed.tensors[0].elem, Elem::I8);
+    let output = float_edges("").with_node("DequantizeLinear", |node| node.input.truncate(2));
+    let expected = Tail::Dequantize(Quantization { scale: 0.75, zero_point: 0 });
+    assert_eq!(output.import().unwrap().outputs[0].tail, [expected]);
+}
+
+#[test]
+fn quantizer_attributes_of_other_forms_are_refused() {
+    let with = |op: &str, name: &str, value: i64| {
+        float_edges("").with_node(op, |node| {
+            node.attribute =
+                ModelBuilder::new(21).node("", &[], &[]).int(name, value).graph().node[0].attribute.clone();
+        })
+    };
+    for (op, name, value) in [
+        ("QuantizeLinear", "block_size", 4),
+        ("QuantizeLinear", "output_dtype", 2),
+        ("QuantizeLinear", "precision", 10),
+        ("DequantizeLinear", "block_size", 4),
+        ("DequantizeLinear", "output_dtype", 10),
+    ] {
+        assert_refused!(with(op, name, value), ImportErrorKind::AttributeValue { attribute, .. } if attribute == name);
+    }
+    let unsupported = float_edges("").with_node("QuantizeLinear", |node| {
+        node.input.truncate(2);
+        node.attribute =
+            ModelBuilder::new(21).node("", &[], &[]).int("output_dtype", 5).graph().node[0].attribute.clone();
+    });
+    assert_refused!(unsupported, ImportErrorKind::AttributeValue { attribute, .. } if attribute == "output_dtype");
+    for harmless in [with("QuantizeLinear", "saturate", 1), with("QuantizeLinear", "axis", 1)] {
+        assert_eq!(harmless.import(), float_edges("").import());
+    }
+}
+
+#[test]
+fn activations_have_one_scale() {
+    let per_axis = float_edges("").replace(floats("x_scale", &[3], &[0.5; 3]));
+    assert_refused!(per_axis, ImportErrorKind::Shape { .. });
+    let mismatch = float_edges("").replace(int8s("y_zero", &[1], &[-7]));
+    assert_eq!(mismatch.layers(), q_gemm().layers());
+}
+
+/// A float input that two layers read.
+fn two_readers(scale: &str) -> ModelBuilder {
+    let inputs = ["x2", "x_scale", "x_zero", "w", "w_scale", "w_zero", "bias", "y_scale", "y_zero"];
+    float_edges("")
+        .node("QuantizeLinear", &["x_real", scale, "x_zero"], &["x2"])
+        .node("com.microsoft:QGemm", &inputs, &["z"])
+        .output("z")
+}
+
+#[test]
+fn an_input_is_quantized_in_one_way() {
+    let model = two_readers("x_scale").import().unwrap();
+    assert_eq!((model.inputs.len(), model.tensors.len(), model.outputs.len()), (1, 3, 2));
+    assert_eq!(model.nodes[0].input, model.nodes[1].input);
+    assert_refused!(two_readers("y_scale"), ImportErrorKind::InputQuantizedTwice { input } if input == "x_real");
+}
+
+#[test]
+fn a_float_input_may_be_reshaped_before_its_quantizer() {
+    let mut model = float_edges("").with_node("QuantizeLinear", |node| node.input[0] = "flat".to_owned());
+    model.graph().input[0] = value_info("x_real", data_type::FLOAT, &[-1, 3, 1]);
+    let model = model.node("Flatten", &["x_real"], &["flat"]).import().unwrap();
+    assert_eq!(model.inputs[0].shape, [1, 3, 1]);
+    assert!(model.inputs[0].quantize.is_some());
+}
+
+/// Softmax behind the output's DequantizeLinear.
+fn softmax(axis: Option<i64>, opset: i64) -> ModelBuilder {
+    let mut model = float_edges("");
+    model.graph().output.clear();
+    model.proto.opset_import[0].version = opset;
+    let model = model.node("Softmax", &["y_real"], &["p"]).output("p");
+    if let Some(axis) = axis { model.int("axis", axis) } else { model }
+}
+
+#[test]
+fn softmax_stays_outside() {
+    for (axis, opset) in [(None, 17), (Some(1), 17), (Some(-1), 13), (None, 11), (Some(1), 11)] {
+        let model = softmax(axis, opset).import().unwrap();
+        assert_eq!(model.outputs[0].tail, [Tail::Dequantize(OUTPUT), Tail::Softmax { len: 2 }]);
+    }
+    assert_refused!(softmax(Some(0), 17), ImportErrorKind::AttributeValue { attribute, .. } if attribute == "axis");
+    assert_refused!(softmax(Some(2), 11), ImportErrorKind::AttributeValue { attribute, .. } if attribute == "axis");
+}
+
+#[test]
+fn softmax_inside_the_model_is_refused() {
+    let quantized =
+        softmax(None, 17).node("QuantizeLinear", &["p", "y_scale", "y_zero"], &["again"]).output("again");
+    assert_refused!(quantized, ImportErrorKind::InputForm { .. });
+    let twice = softmax(None, 17).node("Softmax", &["p"], &["again"]).output("again");
+    assert_refused!(twice, ImportErrorKind::InputForm { .. });
+}
+
+#[test]
+fn outputs_have_to_be_integers_or_their_float_view() {
+    for (name, op) in [("x_real", "Identity"), ("w", "Identity"), ("y_real", "Relu")] {
+        let model = float_edges("").node(op, &[name], &["out"]).output("out");
+        assert_refused!(model, ImportErrorKind::OutputForm { output, .. } if output == "out");
+    }
+    assert_refused!(q_gemm().output("x"), ImportErrorKind::OutputForm { output, .. } if output == "x");
+    let integers = float_edges("").output("y").output("x").import().unwrap();
+    assert_eq!(integers.outputs.iter().map(|output| output.tail.len()).collect::<Vec<_>>(), [1, 0, 0]);
+}

@@ -1,0 +1,264 @@
+//! QLinearMatMul and QGemm.
+
+use super::super::ImportErrorKind;
+use super::super::proto::data_type;
+use super::assert_refused;
+use super::models::{
+    ModelBuilder, ROWS, WEIGHTS, floats, int8s, int32s, q_gemm, q_linear_mat_mul, uint8s, value_info,
+};
+use crate::ir::{BoundsError, Elem, Requantize, TensorId};
+
+#[test]
+fn q_linear_mat_mul_carries_every_parameter() {
+    let model = q_linear_mat_mul().import().unwrap();
+    assert_eq!(
+        model.tensors.iter().map(|tensor| (tensor.elem, tensor.len)).collect::<Vec<_>>(),
+        [(Elem::I8, 3), (Elem::I8, 2)]
+    );
+    assert_eq!(model.tensors[0].range, (-128, 127));
+    assert_eq!((model.nodes[0].input, model.nodes[0].output), (TensorId(0), TensorId(1)));
+    assert_eq!(
+        (model.inputs[0].shape.as_slice(), model.outputs[0].shape.as_slice()),
+        (&[1, 3][..], &[1, 2][..])
+    );
+    let layer = &q_linear_mat_mul().layers()[0];
+    assert_eq!((layer.inputs, layer.outputs, layer.input_zero_point), (3, 2, 3));
+    assert_eq!((layer.weights.as_slice(), layer.bias.as_slice()), (&ROWS[..], &[0, 0][..]));
+    let multiplier = 0.5_f32 * 0.25 / 0.75;
+    let multipliers = vec![multiplier, multiplier];
+    assert_eq!(layer.requantize, Requantize { multipliers, zero_point: -7, lo: -128, hi: 127 });
+}
+
+#[test]
+fn nodes_are_named_by_name_or_index() {
+    assert_eq!(q_linear_mat_mul().import().unwrap().nodes[0].name, "#0");
+    let named = q_linear_mat_mul().with_node("QLinearMatMul", |node| node.name = "dense".to_owned());
+    assert_eq!(named.import().unwrap().nodes[0].name, "dense");
+}
+
+#[test]
+fn q_gemm_has_a_bias_and_transposed_weights() {
+    let plain = &q_gemm().layers()[0];
+    assert_eq!((plain.weights.as_slice(), plain.bias.as_slice()), (&ROWS[..], &[100, -200][..]));
+    let transposed = q_gemm().int("transB", 1).replace(int8s("w", &[2, 3], &[1, 3, -5, -2, 4, 6]));
+    assert_eq!(transposed.layers()[0], *plain);
+    let without = q_gemm().with_node("QGemm", |node| node.input[6].clear());
+    assert_eq!(without.layers()[0].bias, [0, 0]);
+}
+
+#[test]
+fn a_bias_of_one_element_is_for_every_output() {
+    for dims in [&[][..], &[1], &[1, 1]] {
+        assert_eq!(q_gemm().replace(int32s("bias", dims, &[9])).layers()[0].bias, [9, 9]);
+    }
+    let row = q_gemm().replace(int32s("bias", &[1, 2], &[8, 9]));
+    assert_eq!(row.layers()[0].bias, [8, 9]);
+}
+
+#[test]
+fn parameters_per_column_are_per_output() {
+    for dims in [&[2][..], &[1, 2]] {
+        let layer = &q_linear_mat_mul()
+            .replace(floats("w_scale", dims, &[0.25, 0.3]))
+            .replace(int8s("w_zero", dims, &[1, -128]))
+            .layers()[0];
+        let multipliers = vec![0.5_f32 * 0.25 / 0.75, 0.5_f32 * 0.3 / 0.75];
+        assert_eq!(layer.requantize.multipliers, multipliers);
+        assert_eq!(layer.weights, [0, 2, -6, 126, 132, 134]);
+    }
+}
+
+#[test]
+fn alpha_multiplies_the_input_scale_first() {
+    let (alpha, input, weight, output) = (0.3_f32, 0.1_f32, 0.7_f32, 0.9_f32);
+    let model = q_gemm()
+        .float("alpha", alpha)
+        .replace(floats("x_scale", &[], &[input]))
+        .replace(floats("w_scale", &[], &[weight]))
+        .replace(floats("y_scale", &[], &[output]));
+    assert_eq!(model.layers()[0].requantize.multipliers[0], ((alpha * input) * weight) / output);
+    for alpha in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+        assert_refused!(
+            q_gemm().float("alpha", alpha),
+            ImportErrorKind::AttributeValue { attribute, .. } if attribute == "alpha"
+        );
+    }
+}
+
+/// The model on uint8 activations.
+fn unsigned() -> ModelBuilder {
+    let mut model =
+        q_linear_mat_mul().replace(uint8s("x_zero", &[], &[128])).replace(uint8s("y_zero", &[], &[0]));
+    model.graph().input[0] = value_info("x", data_type::UINT8, &[1, 3]);
+    model
+}
+
+#[test]
+fn element_types_mix_as_in_onnxruntime() {
+    let model = unsigned().import().unwrap();
+    assert_eq!((model.tensors[0].elem, model.tensors[1].range), (Elem::U8, (0, 255)));
+    let weights = [1, 2, 3, 4, 5, 255];
+    let unsigned_weights = |model: ModelBuilder| {
+        model.replace(uint8s("w", &[3, 2], &weights)).replace(uint8s("w_zero", &[], &[255]))
+    };
+    let layer = &unsigned_weights(unsigned()).layers()[0];
+    assert_eq!(layer.weights, [-254, -252, -250, -253, -251, 0]);
+    assert_refused!(
+        unsigned_weights(q_linear_mat_mul()),
+        ImportErrorKind::ElementType { role: "weight tensor", .. }
+    );
+    assert_refused!(
+        unsigned().replace(int8s("y_zero", &[], &[0])),
+        ImportErrorKind::ElementType { role: "output of a layer", .. }
+    );
+    assert_refused!(
+        unsigned().replace(int8s("x_zero", &[], &[0])),
+        ImportErrorKind::ElementType { role: "zero point", .. }
+    );
+    assert_refused!(
+        unsigned().replace(uint8s("w_zero", &[], &[0])),
+        ImportErrorKind::ElementType { role: "weight zero point", .. }
+    );
+}
+
+#[test]
+fn scales_have_to_be_finite_and_positive() {
+    for scale in [0.0, -0.5, f32::NAN, f32::INFINITY] {
+        for name in ["x_scale", "w_scale", "y_scale"] {
+            assert_refused!(
+                q_linear_mat_mul().replace(floats(name, &[], &[scale])),
+                ImportErrorKind::Scale { scale: got, .. } if got.to_bits() == scale.to_bits()
+            );
+        }
+    }
+    assert_refused!(
+        q_linear_mat_mul().replace(int32s("w_scale", &[], &[1])),
+        ImportErrorKind::ElementType { role: "scale", .. }
+    );
+}
+
+#[test]
+fn multipliers_have_to_be_finite_and_positive() {
+    let with = |input: f32, output: f32| {
+        q_linear_mat_mul().replace(floats("x_scale", &[], &[input])).replace(floats(
+            "y_scale",
+            &[],
+            &[output],
+        ))
+    };
+    assert_refused!(with(1e-45, 1.0), ImportErrorKind::Multiplier { channel: 0, multiplier: 0.0, .. });
+    assert_refused!(with(1.0, 3e38), ImportErrorKind::Multiplier { multiplier, .. } if multiplier.is_subnormal());
+    assert_refused!(
+        with(1e-38, 1e-3),
+        ImportErrorKind::Multiplier { accumulator_scale, .. } if accumulator_scale.is_subnormal()
+    );
+    assert_refused!(
+        with(1e38, 1e-30),
+        ImportErrorKind::Multiplier { multiplier, .. } if multiplier.is_infinite()
+    );
+}
+
+#[test]
+fn several_rows_are_refused_with_the_shape() {
+    let mut model = q_linear_mat_mul();
+    model.graph().input[0] = value_info("x", data_type::INT8, &[1, 4, 3]);
+    let error = assert_refused!(model, ImportErrorKind::Rows { rows: 4, .. });
+    assert!(error.to_string().contains("[1, 4, 3]"), "{error}");
+}
+
+#[test]
+fn shapes_have_to_fit() {
+    let with_input = |dims: &[i64]| {
+        let mut model = q_linear_mat_mul();
+        model.graph().input[0] = value_info("x", data_type::INT8, dims);
+        model
+    };
+    assert_eq!(with_input(&[3]).import().unwrap().outputs[0].shape, [2]);
+    assert_eq!(with_input(&[1, 1, 3]).import().unwrap().outputs[0].shape, [1, 1, 2]);
+    for dims in [&[1, 4][..], &[]] {
+        assert_refused!(with_input(dims), ImportErrorKind::Shape { role: "input of the layer", .. });
+    }
+    let mut vector_gemm = q_gemm();
+    vector_gemm.graph().input[0] = value_info("x", data_type::INT8, &[3]);
+    assert_refused!(vector_gemm, ImportErrorKind::Shape { role: "input of the layer", .. });
+    for tensor in [int8s("w", &[6], &WEIGHTS), int8s("w", &[1, 3, 2], &WEIGHTS)] {
+        assert_refused!(
+            q_linear_mat_mul().replace(tensor),
+            ImportErrorKind::Shape { role: "weight tensor", .. }
+        );
+    }
+    assert_refused!(
+        q_linear_mat_mul().replace(floats("w_scale", &[3], &[1.0, 1.0, 1.0])),
+        ImportErrorKind::Shape { role: "weight scale or zero point", .. }
+    );
+    assert_refused!(
+        q_linear_mat_mul().replace(floats("x_scale", &[3], &[1.0, 1.0, 1.0])),
+        ImportErrorKind::Shape { role: "input", .. }
+    );
+    assert_refused!(
+        q_gemm().replace(int32s("bias", &[3], &[1, 2, 3])),
+        ImportErrorKind::Shape { role: "bias", .. }
+    );
+    assert_refused!(
+        q_gemm().replace(floats("bias", &[2], &[1.0, 2.0])),
+        ImportErrorKind::ElementType { role: "bias", .. }
+    );
+    assert_refused!(
+        q_gemm().replace(int32s("w", &[3, 2], &[0; 6])),
+        ImportErrorKind::ElementType { role: "weight tensor", .. }
+    );
+}
+
+#[test]
+fn attributes_and_inputs_beyond_the_supported_form_are_refused() {
+    assert_refused!(
+        q_gemm().int("transA", 1),
+        ImportErrorKind::AttributeValue { attribute, .. } if attribute == "transA"
+    );
+    assert_refused!(
+        q_gemm().int("transB", 2),
+        ImportErrorKind::AttributeValue { attribute, .. } if attribute == "transB"
+    );
+    assert_refused!(
+        q_gemm().float("beta", 1.0),
+        ImportErrorKind::UnknownAttribute { attribute } if attribute == "beta"
+    );
+    assert_refused!(
+        q_gemm().with_node("QGemm", |node| node.input.truncate(7)),
+        ImportErrorKind::MissingInput { index: 7, role: "output scale" }
+    );
+    assert_refused!(
+        q_linear_mat_mul().with_node("QLinearMatMul", |node| node.input.truncate(7)),
+        ImportErrorKind::InputCount { got: 7, min: 8, max: 8 }
+    );
+    assert_refused!(
+        q_linear_mat_mul().with_node("QLinearMatMul", |node| node.input[3] = "x".to_owned()),
+        ImportErrorKind::NotConstant { role: "weights", .. }
+    );
+    assert_refused!(
+        q_linear_mat_mul().with_node("QLinearMatMul", |node| node.input.swap(0, 3)),
+        ImportErrorKind::InputForm { role: "input", .. }
+    );
+}
+
+#[test]
+fn accumulators_beyond_int32_are_refused() {
+    let error = assert_refused!(
+        q_gemm().replace(int32s("bias", &[2], &[0, i32::MAX])),
+        ImportErrorKind::Bounds(BoundsError::AccumulatorOverflow { channel: 1, .. })
+    );
+    assert!(error.to_string().contains("'#0'"), "{error}");
+}
+
+#[test]
+fn weights_in_the_typed_field_are_the_same_weights() {
+    let mut typed = int8s("w", &[3, 2], &[]);
+    typed.raw_data = None;
+    typed.int32_data = WEIGHTS.map(i32::from).to_vec();
+    assert_eq!(q_gemm().replace(typed.clone()).import(), q_gemm().import());
+    typed.int32_data[4] = 128;
+    assert_refused!(
+        q_gemm().replace(typed),
+        ImportErrorKind::ElementRange { value: 128, element: "int8", .. }
+    );
+}

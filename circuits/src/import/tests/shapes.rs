@@ -1,0 +1,142 @@
+//! Operators that change shapes, on the way into a layer.
+
+use super::super::ImportErrorKind;
+use super::super::proto::data_type;
+use super::assert_refused;
+use super::models::{ModelBuilder, int8s, int64s, q_gemm};
+
+/// int8 `x` of a shape -> operators of the caller from `x` to `flat` -> QGemm over 6 inputs.
+fn into_gemm(dims: &[i64], between: impl FnOnce(ModelBuilder) -> ModelBuilder) -> ModelBuilder {
+    let model = q_gemm().replace(int8s("w", &[6, 2], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]));
+    let mut model = model.with_node("QGemm", |node| node.input[0] = "flat".to_owned());
+    model.graph().input.clear();
+    between(model.input("x", data_type::INT8, dims))
+}
+
+fn reshape(dims: &[i64], to: &[i64]) -> ModelBuilder {
+    let length = i64::try_from(to.len()).unwrap();
+    into_gemm(dims, |model| model.init(int64s("to", &[length], to)).node("Reshape", &["x", "to"], &["flat"]))
+}
+
+#[test]
+fn reshape_copies_and_infers_dimensions() {
+    let expected = into_gemm(&[1, 6], |model| model.node("Identity", &["x"], &["flat"])).layers();
+    for (dims, to) in [
+        (&[0, 2, 3][..], &[0, -1][..]),
+        (&[1, 2, 3], &[1, 6]),
+        (&[1, 6], &[0, 0]),
+        (&[2, 3], &[1, -1]),
+        (&[6], &[-1, 6]),
+    ] {
+        assert_eq!(reshape(dims, to).layers(), expected, "{dims:?} to {to:?}");
+    }
+    for (dims, to) in [
+        (&[1, 6][..], &[1, 5][..]),
+        (&[1, 6], &[-1, -1]),
+        (&[1, 6], &[-1, 4]),
+        (&[1, 6], &[1, -6]),
+        (&[1, 6], &[1, 6, 0]),
+        (&[1, 6], &[i64::MAX, i64::MAX, i64::MAX]),
+    ] {
+        assert_refused!(reshape(dims, to), ImportErrorKind::Reshape { .. });
+    }
+    assert_refused!(reshape(&[1, 6], &[1; 7]), ImportErrorKind::Rank { rank: 7, limit: 6, .. });
+    assert_refused!(reshape(&[1, 6], &[0, 0]).int("allowzero", 1), ImportErrorKind::Reshape { .. });
+}
+
+#[test]
+fn reshape_needs_a_constant_list() {
+    let variable = into_gemm(&[1, 6], |model| model.node("Reshape", &["x", "x"], &["flat"]));
+    assert_refused!(variable, ImportErrorKind::NotConstant { role: "shape", .. });
+    let bytes = into_gemm(&[1, 6], |model| {
+        model.init(int8s("to", &[2], &[1, 6])).node("Reshape", &["x", "to"], &["flat"])
+    });
+    assert_refused!(bytes, ImportErrorKind::ElementType { role: "shape", .. });
+}
+
+#[test]
+fn flatten_splits_at_its_axis() {
+    let flatten = |dims: &[i64], axis: Option<i64>| {
+        into_gemm(dims, |model| {
+            let model = model.node("Flatten", &["x"], &["flat"]);
+            if let Some(axis) = axis { model.int("axis", axis) } else { model }
+        })
+    };
+    for (dims, axis) in [(&[1, 2, 3][..], None), (&[2, 3], Some(0)), (&[1, 6], Some(-1)), (&[6], Some(0))] {
+        assert_eq!(flatten(dims, axis).layers().len(), 1);
+    }
+    assert_refused!(flatten(&[1, 6], Some(2)), ImportErrorKind::Shape { .. });
+    assert_refused!(flatten(&[1, 6], Some(3)), ImportErrorKind::AttributeValue { .. });
+    assert_refused!(flatten(&[1, 6], Some(i64::MIN)), ImportErrorKind::AttributeValue { .. });
+}
+
+#[test]
+fn squeeze_and_unsqueeze_take_axes_by_input_or_attribute() {
+    let by_input = |op: &str, dims: &[i64], axes: &[i64]| {
+        let length = i64::try_from(axes.len()).unwrap();
+        into_gemm(dims, |model| {
+            model.init(int64s("axes", &[length], axes)).node(op, &["x", "axes"], &["flat"])
+        })
+    };
+    let by_attribute = |op: &str, dims: &[i64], axes: &[i64]| {
+        let mut model = into_gemm(dims, |model| model.node(op, &["x"], &["flat"]).ints("axes", axes));
+        model.proto.opset_import[0].version = 11;
+        model
+    };
+    for form in [by_input, by_attribute] {
+        assert_eq!(form("Squeeze", &[1, 1, 6, 1], &[0, -1]).layers().len(), 1);
+        assert_eq!(form("Unsqueeze", &[6], &[0]).layers().len(), 1);
+        assert_eq!(form("Unsqueeze", &[6], &[-2]).layers().len(), 1);
+        assert_refused!(form("Squeeze", &[1, 6], &[1]), ImportErrorKind::Reshape { .. });
+        assert_refused!(form("Squeeze", &[1, 1, 6], &[0, 0]), ImportErrorKind::Reshape { .. });
+        assert_refused!(form("Unsqueeze", &[6], &[2]), ImportErrorKind::Reshape { .. });
+        assert_refused!(form("Unsqueeze", &[6], &[0, 1, 2, 3, 4, 5]), ImportErrorKind::Rank { .. });
+    }
+    let all = into_gemm(&[1, 1, 6], |model| model.node("Squeeze", &["x"], &["line"])).node(
+        "Flatten",
+        &["line"],
+        &["flat"],
+    );
+    assert_eq!(all.int("axis", 0).layers().len(), 1);
+    let no_axes = into_gemm(&[6], |model| model.node("Unsqueeze", &["x"], &["flat"]));
+    assert_refused!(no_axes, ImportErrorKind::MissingAttribute { attribute: "axes" });
+}
+
+#[test]
+fn transpose_moves_only_dimensions_of_size_one() {
+    let transpose = |dims: &[i64], perm: &[i64]| {
+        into_gemm(dims, |model| model.node("Transpose", &["x"], &["moved"]).ints("perm", perm)).node(
+            "Flatten",
+            &["moved"],
+            &["flat"],
+        )
+    };
+    assert_eq!(transpose(&[1, 2, 1, 3], &[2, 0, 1, 3]).int("axis", 0).layers().len(), 1);
+    assert_refused!(transpose(&[1, 2, 3], &[0, 2, 1]), ImportErrorKind::AttributeValue { .. });
+    for perm in [&[0, 1][..], &[0, 0, 1], &[0, 1, 3]] {
+        assert_refused!(transpose(&[1, 2, 3], perm), ImportErrorKind::AttributeValue { .. });
+    }
+}
+
+#[test]
+fn identity_dropout_and_cast_change_nothing() {
+    let expected = into_gemm(&[1, 6], |model| model.node("Identity", &["x"], &["flat"])).import().unwrap();
+    let dropout = |training: Option<u8>| {
+        into_gemm(&[1, 6], |model| match training {
+            None => model.node("Dropout", &["x"], &["flat", "mask"]).int("seed", 3),
+            Some(flag) => {
+                let mut mode = int8s("mode", &[], &[flag.cast_signed()]);
+                mode.data_type = data_type::BOOL;
+                model.init(mode).node("Dropout", &["x", "", "mode"], &["flat"])
+            }
+        })
+    };
+    assert_eq!(dropout(None).import().unwrap(), expected);
+    assert_eq!(dropout(Some(0)).import().unwrap(), expected);
+    assert_refused!(dropout(Some(1)), ImportErrorKind::ElementType { role: "training mode", .. });
+    assert_refused!(dropout(None).output("mask"), ImportErrorKind::OutputCount { index: 1 });
+    let cast =
+        |to: i32| into_gemm(&[1, 6], |model| model.node("Cast", &["x"], &["flat"]).int("to", to.into()));
+    assert_eq!(cast(data_type::INT8).import().unwrap(), expected);
+    assert_refused!(cast(data_type::FLOAT), ImportErrorKind::AttributeValue { attribute, .. } if attribute == "to");
+}

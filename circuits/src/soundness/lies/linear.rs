@@ -1,0 +1,319 @@
+//! Lies about channels in the linear form, `acc m + c = 2^s (y - E) + r`.
+
+use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+
+use super::{Caught, Lie, Told};
+use crate::{
+    Role,
+    plan::{ClampClass, Form, LaneKind, LinearColumns, Plan, Spot, integer},
+    soundness::case::Case,
+    witness::Witness,
+};
+
+/// A linear channel of an honest inference.
+#[derive(Clone)]
+struct Channel {
+    node: usize,
+    index: usize,
+    spot: Spot,
+    columns: LinearColumns,
+    class: ClampClass,
+    byte: i64,
+    excess: i64,
+    remainder: Vec<i64>,
+    low_bits: u32,
+    widths: Vec<u32>,
+}
+
+impl Channel {
+    fn all(case: &Case) -> Vec<Self> {
+        let plan: &Plan = &case.plan;
+        let cells = case.honest().columns;
+        let mut out = Vec::new();
+        for (node, forms) in plan.forms.nodes.iter().enumerate() {
+            for (index, form) in forms.channels.iter().enumerate() {
+                if let Form::Linear(_) = form {
+                    let spot = plan.placement.homes[case.model.nodes[node].output.0][index];
+                    let columns = plan.columns.linear[spot.lane].clone();
+                    let low_bits = plan.shape.excess_bits.unwrap_or(0);
+                    let cell = |column: &usize| cells[*column][spot.row];
+                    let parts = columns.excess.iter().zip([0, low_bits]);
+                    out.push(Self {
+                        node,
+                        index,
+                        spot,
+                        class: plan.forms.clamps[forms.clamp],
+                        byte: cell(&columns.activation),
+                        excess: parts.map(|(column, bits)| cell(column) << bits).sum(),
+                        remainder: columns.limbs.iter().map(cell).collect(),
+                        low_bits,
+                        widths: plan.shape.remainder_widths(),
+                        columns,
+                    });
+                }
+            }
+        }
+        out
+    }
+
+    /// The first channel with a property.
+    fn find(case: &Case, property: impl Fn(&Self) -> bool) -> Option<Self> {
+        Self::all(case).into_iter().find(|channel| property(channel))
+    }
+
+    fn is_interior(&self) -> bool {
+        self.class.lo + 1 < self.byte && self.byte < self.class.hi - 1
+    }
+
+    /// The unclamped quotient.
+    fn quotient(&self) -> i64 {
+        self.byte - self.excess
+    }
+
+    fn with_excess(&self, byte: i64) -> Self {
+        Self { byte, excess: byte - self.quotient(), ..self.clone() }
+    }
+
+    /// 2^s as an addition to the highest limb.
+    fn overflow(&self) -> i64 {
+        1 << self.widths[self.widths.len() - 1]
+    }
+
+    fn write(&self, cells: &mut [Vec<i64>]) {
+        let row = self.spot.row;
+        cells[self.columns.activation][row] = self.byte;
+        match self.columns.excess.as_slice() {
+            [low, high] => {
+                let (sign, size) = (self.excess.signum(), self.excess.abs());
+                cells[*low][row] = sign * (size & ((1 << self.low_bits) - 1));
+                cells[*high][row] = sign * (size >> self.low_bits);
+            }
+            parts => cells[parts[0]][row] = self.excess,
+        }
+        for (column, limb) in self.columns.limbs.iter().zip(&self.remainder) {
+            cells[*column][row] = *limb;
+        }
+    }
+
+    /// The witness with this channel's cells as they are here, and what follows from its output.
+    fn told(&self, case: &Case) -> Witness {
+        let output = case.model.nodes[self.node].output;
+        let type_min = case.model.tensor(output).elem.min();
+        case.lying(Some(self.node), |cells, tensors| {
+            self.write(cells);
+            tensors[output.0][self.index] = type_min + i32::try_from(self.byte).expect("a byte");
+        })
+    }
+
+    fn lie(&self, case: &Case, caught: Caught) -> Option<Told> {
+        Some(Told::new(case, self.told(case), caught))
+    }
+}
+
+fn excess_is_caught() -> Caught {
+    Caught::Tables(vec![Role::Activation])
+}
+
+fn remainder_is_caught() -> Caught {
+    Caught::Tables(vec![Role::Remainder])
+}
+
+/// An interior output moved by one, nothing else changed.
+fn moved(case: &Case, by: i64) -> Option<Told> {
+    let channel = Channel::find(case, Channel::is_interior)?;
+    Channel { byte: channel.byte + by, ..channel }.lie(case, Caught::LayerEquation)
+}
+
+/// Another output with the excess that makes up for it.
+fn compensated(case: &Case, property: fn(&Channel) -> bool, byte: fn(&Channel) -> i64) -> Option<Told> {
+    let channel = Channel::find(case, property)?;
+    channel.with_excess(byte(&channel)).lie(case, excess_is_caught())
+}
+
+/// The quotient moved by one, the remainder by `2^s`: an interior output is off by one.
+fn borrowed(case: &Case, by: i64) -> Option<Told> {
+    let mut channel = Channel::find(case, Channel::is_interior)?;
+    channel.byte += by;
+    *channel.remainder.last_mut()? -= by * channel.overflow();
+    channel.lie(case, remainder_is_caught())
+}
+
+/// The excess cut into other parts of the same sum.
+fn recut(case: &Case, carry: i64) -> Option<Told> {
+    let channel = Channel::find(case, |channel| channel.excess >> channel.low_bits > 0)?;
+    let mut witness = case.honest();
+    let [low, high] = channel.columns.excess[..] else { return None };
+    witness.columns[low][channel.spot.row] += carry << channel.low_bits;
+    witness.columns[high][channel.spot.row] -= carry;
+    Some(Told::new(case, witness, excess_is_caught()))
+}
+
+/// An output of the prover's choice, remainder 0, and the excess that solves the equation in the field.
+fn field_quotient(case: &Case) -> Option<Told> {
+    let channel = Channel::find(case, |channel| channel.is_interior() && channel.remainder[0] != 0)?;
+    let bits = case.plan.shape.limb_bits;
+    let limbs = channel.remainder.iter().zip(0u32..);
+    let remainder: i64 = limbs.map(|(limb, index)| limb << (index * bits)).sum();
+    let lie =
+        Channel { byte: channel.byte + 1, remainder: vec![0; channel.remainder.len()], ..channel.clone() };
+    let mut told = lie.lie(case, excess_is_caught())?;
+    // A placeholder that no table holds: its lookup is counted nowhere.
+    told.witness.columns[channel.columns.excess[0]][channel.spot.row] = 1 << 40;
+    let shift = Fr::from(2).pow_vartime([u64::from(case.plan.shape.shift)]);
+    let value = integer(channel.quotient().into()) * shift + integer(remainder.into());
+    let excess = integer(lie.byte.into()) - value * shift.invert().expect("2^s is not 0");
+    told.overrides.insert((channel.columns.excess[0], channel.spot.row), excess);
+    Some(told)
+}
+
+/// A cell of a row that holds nothing.
+fn unused_row(case: &Case, column: fn(&LinearColumns) -> usize, caught: Caught) -> Option<Told> {
+    let columns = case.plan.columns.linear.first()?;
+    let row = case.plan.placement.lanes[0].rows.len();
+    (row < case.plan.rows).then(|| {
+        let mut witness = case.honest();
+        witness.columns[column(columns)][row] = 1;
+        Told::new(case, witness, caught)
+    })
+}
+
+/// The row of the input's first element in a linear lane.
+fn input_row(case: &Case) -> Option<(LinearColumns, usize)> {
+    let spot = case.plan.placement.homes[case.model.inputs[0].tensor.0][0];
+    let lane = &case.plan.placement.lanes[spot.lane];
+    (lane.kind == LaneKind::Linear).then(|| (case.plan.columns.linear[spot.lane].clone(), spot.row))
+}
+
+/// The network runs on another input byte; `hide` makes the row's value that of the stated byte.
+fn hidden_input(
+    case: &Case,
+    by: i32,
+    hide: fn(&Case, &LinearColumns) -> (usize, i64),
+    caught: Caught,
+) -> Option<Told> {
+    let (columns, row) = input_row(case)?;
+    let mut input = case.input.clone();
+    input[0] += by;
+    let mut witness = case.of(&input);
+    let (column, value) = hide(case, &columns);
+    witness.columns[column][row] = value;
+    Some(Told::new(case, witness, caught))
+}
+
+/// An honest output with the same accumulator written with other limbs.
+fn limb_carry(case: &Case) -> Option<Told> {
+    let mut channel = Channel::find(case, |channel| channel.remainder.get(1).is_some_and(|limb| *limb > 0))?;
+    channel.remainder[0] += 1 << channel.widths[0];
+    channel.remainder[1] -= 1;
+    channel.lie(case, remainder_is_caught())
+}
+
+pub(super) const LIES: &[Lie] = &[
+    Lie { role: Role::Activation, what: "an interior output plus one", tell: |case| moved(case, 1) },
+    Lie { role: Role::Activation, what: "an interior output minus one", tell: |case| moved(case, -1) },
+    Lie {
+        role: Role::Activation,
+        what: "an unused row holds a byte",
+        tell: |case| unused_row(case, |columns| columns.activation, excess_is_caught()),
+    },
+    Lie {
+        role: Role::Activation,
+        what: "an output below the clamp",
+        tell: |case| {
+            // A Relu leaves room below the clamp.
+            let channel =
+                Channel::find(case, |channel| channel.byte == channel.class.lo && channel.class.lo > 0)?;
+            channel.with_excess(channel.class.lo - 1).lie(case, excess_is_caught())
+        },
+    },
+    Lie {
+        role: Role::Excess,
+        what: "excess inside the clamp",
+        tell: |case| compensated(case, Channel::is_interior, |channel| channel.byte + 1),
+    },
+    Lie {
+        role: Role::Excess,
+        what: "negative excess at the low end",
+        tell: |case| compensated(case, Channel::is_interior, |channel| channel.class.lo),
+    },
+    Lie {
+        role: Role::Excess,
+        what: "positive excess at the high end",
+        tell: |case| compensated(case, Channel::is_interior, |channel| channel.class.hi),
+    },
+    Lie {
+        role: Role::Excess,
+        what: "saturated at the other end",
+        tell: |case| compensated(case, |channel| channel.excess > 0, |channel| channel.class.hi),
+    },
+    Lie {
+        role: Role::Excess,
+        what: "saturated at the other end, from above",
+        tell: |case| compensated(case, |channel| channel.excess < 0, |channel| channel.class.lo),
+    },
+    Lie {
+        role: Role::Excess,
+        what: "a saturated output moved inside",
+        tell: |case| compensated(case, |channel| channel.excess > 0, |channel| channel.byte + 1),
+    },
+    Lie { role: Role::Excess, what: "a carry moved to the low part", tell: |case| recut(case, 1) },
+    Lie { role: Role::Excess, what: "parts of different sign", tell: |case| recut(case, -1) },
+    Lie { role: Role::Excess, what: "a quotient in the field", tell: field_quotient },
+    Lie {
+        role: Role::Excess,
+        what: "an unused row holds an excess",
+        tell: |case| unused_row(case, |columns| columns.excess[0], excess_is_caught()),
+    },
+    Lie {
+        role: Role::Excess,
+        what: "an input hidden behind an excess",
+        tell: |case| hidden_input(case, 1, |_, columns| (columns.excess[0], 1), excess_is_caught()),
+    },
+    Lie {
+        role: Role::Remainder,
+        what: "quotient minus one, remainder plus 2^s",
+        tell: |case| borrowed(case, -1),
+    },
+    Lie {
+        role: Role::Remainder,
+        what: "quotient plus one, remainder minus 2^s",
+        tell: |case| borrowed(case, 1),
+    },
+    Lie {
+        role: Role::Remainder,
+        what: "quotient minus one, remainder plus 2^s, where the output saturates",
+        tell: |case| {
+            let property = |channel: &Channel| 0 < channel.excess && channel.excess < channel.class.below;
+            let mut channel = Channel::find(case, property)?;
+            channel.excess += 1;
+            *channel.remainder.last_mut()? += channel.overflow();
+            channel.lie(case, remainder_is_caught())
+        },
+    },
+    Lie { role: Role::Remainder, what: "a carry moved between limbs", tell: limb_carry },
+    Lie {
+        role: Role::Remainder,
+        what: "another remainder",
+        tell: |case| {
+            let mut channel = Channel::find(case, |channel| channel.remainder[0] > 0)?;
+            channel.remainder[0] -= 1;
+            channel.lie(case, Caught::LayerEquation)
+        },
+    },
+    Lie {
+        role: Role::Remainder,
+        what: "an unused row holds a remainder",
+        tell: |case| unused_row(case, |columns| columns.limbs[0], remainder_is_caught()),
+    },
+    Lie {
+        role: Role::Remainder,
+        what: "an input hidden behind a remainder",
+        tell: |case| {
+            let top = |case: &Case, columns: &LinearColumns| {
+                let width = case.plan.shape.remainder_widths().pop().unwrap_or(0);
+                (columns.limbs[columns.limbs.len() - 1], 1 << width)
+            };
+            hidden_input(case, -1, top, remainder_is_caught())
+        },
+    },
+];

@@ -1,0 +1,283 @@
+//! Lies about channels in the threshold form, `acc - lo = T + d`, `d + e` the width of the interval.
+
+use super::{Caught, Lie, Told};
+use crate::{
+    Role,
+    plan::{Form, Interval, LaneKind, Plan, Spot, ThresholdColumns},
+    soundness::case::Case,
+    witness::Witness,
+};
+
+/// A threshold channel of an honest inference.
+#[derive(Clone)]
+struct Channel {
+    node: usize,
+    index: usize,
+    spot: Spot,
+    columns: ThresholdColumns,
+    intervals: Vec<Interval>,
+    /// Index of the true interval.
+    at: usize,
+    byte: i64,
+    threshold: i64,
+    distance: Vec<i64>,
+    complement: Vec<i64>,
+    limb_bits: u32,
+}
+
+impl Channel {
+    fn all(case: &Case) -> Vec<Self> {
+        let plan: &Plan = &case.plan;
+        let cells = case.honest().columns;
+        let mut out = Vec::new();
+        for (node, forms) in plan.forms.nodes.iter().enumerate() {
+            for (index, form) in forms.channels.iter().enumerate() {
+                let Form::Threshold(class) = form else { continue };
+                let spot = plan.placement.homes[case.model.nodes[node].output.0][index];
+                let columns = plan.columns.threshold[spot.lane - plan.columns.linear.len()].clone();
+                let cell = |column: &usize| cells[*column][spot.row];
+                let intervals = plan.forms.steps[*class].intervals();
+                let threshold = cell(&columns.threshold);
+                out.push(Self {
+                    node,
+                    index,
+                    spot,
+                    at: intervals
+                        .iter()
+                        .position(|interval| interval.start == threshold)
+                        .expect("a threshold"),
+                    intervals,
+                    byte: cell(&columns.activation),
+                    threshold,
+                    distance: columns.distance.iter().map(cell).collect(),
+                    complement: columns.complement.iter().map(cell).collect(),
+                    limb_bits: plan.shape.limb_bits,
+                    columns,
+                });
+            }
+        }
+        out
+    }
+
+    fn find(case: &Case, property: impl Fn(&Self) -> bool) -> Option<Self> {
+        Self::all(case).into_iter().find(|channel| property(channel))
+    }
+
+    /// Neighbors on both sides, so narrow that their distances fit the limbs.
+    fn is_interior(&self) -> bool {
+        1 < self.at && self.at + 2 < self.intervals.len()
+    }
+
+    /// The accumulator minus the smallest of the class.
+    fn accumulator(&self) -> i64 {
+        let limbs = self.distance.iter().zip(0u32..);
+        self.threshold + limbs.map(|(limb, index)| limb << (index * self.limb_bits)).sum::<i64>()
+    }
+
+    /// Limbs of a value; a negative one goes into the lowest limb as it is.
+    fn limbs(&self, value: i64) -> Vec<i64> {
+        let digit = |index: u32| (value >> (index * self.limb_bits)) & ((1 << self.limb_bits) - 1);
+        (0u32..)
+            .take(self.distance.len())
+            .map(|index| match (value < 0, index) {
+                (true, 0) => value,
+                (true, _) => 0,
+                (false, _) => digit(index),
+            })
+            .collect()
+    }
+
+    /// The same accumulator claimed to be in another interval.
+    fn in_interval(&self, at: usize) -> Self {
+        let Interval { byte, start, width } = self.intervals[at];
+        let distance = self.accumulator() - start;
+        let (distance, complement) = (self.limbs(distance), self.limbs(width - distance));
+        Self { at, byte, threshold: start, distance, complement, ..self.clone() }
+    }
+
+    fn write(&self, cells: &mut [Vec<i64>]) {
+        let row = self.spot.row;
+        cells[self.columns.activation][row] = self.byte;
+        cells[self.columns.threshold][row] = self.threshold;
+        let limbs = self.distance.iter().chain(&self.complement);
+        for (column, limb) in self.columns.distance.iter().chain(&self.columns.complement).zip(limbs) {
+            cells[*column][row] = *limb;
+        }
+    }
+
+    fn told(&self, case: &Case) -> Witness {
+        let output = case.model.nodes[self.node].output;
+        let type_min = case.model.tensor(output).elem.min();
+        case.lying(Some(self.node), |cells, tensors| {
+            self.write(cells);
+            tensors[output.0][self.index] = type_min + i32::try_from(self.byte).expect("a byte");
+        })
+    }
+
+    fn lie(&self, case: &Case, caught: Caught) -> Option<Told> {
+        Some(Told::new(case, self.told(case), caught))
+    }
+}
+
+fn tables(role: Role) -> Caught {
+    Caught::Tables(vec![role])
+}
+
+/// Changes an interior channel whose lowest limbs of both distances are positive.
+fn changed(case: &Case, change: fn(&mut Channel), caught: Caught) -> Option<Told> {
+    let property =
+        |channel: &Channel| channel.is_interior() && channel.distance[0] > 0 && channel.complement[0] > 0;
+    let mut channel = Channel::find(case, property)?;
+    change(&mut channel);
+    channel.lie(case, caught)
+}
+
+/// A carry between the limbs of a distance whose second limb is positive.
+fn carried(case: &Case, limbs: fn(&mut Channel) -> &mut Vec<i64>, caught: Caught) -> Option<Told> {
+    let mut channel = Channel::all(case)
+        .into_iter()
+        .find_map(|mut channel| (limbs(&mut channel)[1] > 0).then_some(channel))?;
+    let bits = channel.limb_bits;
+    let limbs = limbs(&mut channel);
+    limbs[0] += 1 << bits;
+    limbs[1] -= 1;
+    channel.lie(case, caught)
+}
+
+/// Cells of a row that holds nothing.
+fn unused_row(
+    case: &Case,
+    write: fn(&ThresholdColumns) -> Vec<(usize, i64)>,
+    caught: Caught,
+) -> Option<Told> {
+    let columns = case.plan.columns.threshold.first()?;
+    let row = case.plan.placement.lanes[case.plan.columns.linear.len()].rows.len();
+    (row < case.plan.rows).then(|| {
+        let mut witness = case.honest();
+        write(columns).into_iter().for_each(|(column, value)| witness.columns[column][row] = value);
+        Told::new(case, witness, caught)
+    })
+}
+
+/// The network runs on another input byte; the threshold makes the row's value that of the stated byte.
+fn hidden_input(case: &Case) -> Option<Told> {
+    let spot = case.plan.placement.homes[case.model.inputs[0].tensor.0][0];
+    let lane = &case.plan.placement.lanes[spot.lane];
+    (lane.kind == LaneKind::Threshold).then(|| {
+        let mut input = case.input.clone();
+        input[0] += 1;
+        let mut witness = case.of(&input);
+        let columns = &case.plan.columns.threshold[spot.lane - case.plan.columns.linear.len()];
+        witness.columns[columns.threshold][spot.row] = -(1 << case.plan.shape.shift);
+        Told::new(case, witness, tables(Role::Activation))
+    })
+}
+
+pub(super) const LIES: &[Lie] = &[
+    Lie {
+        role: Role::Activation,
+        what: "the next output with the threshold of the true one",
+        tell: |case| changed(case, |channel| channel.byte += 1, tables(Role::Activation)),
+    },
+    Lie {
+        role: Role::Activation,
+        what: "an interval that does not hold the accumulator, distances from its middle",
+        tell: |case| {
+            let channel = Channel::find(case, Channel::is_interior)?;
+            let Interval { byte, start, width } = channel.intervals[channel.at + 1];
+            let (distance, complement) = (channel.limbs(width / 2), channel.limbs(width - width / 2));
+            let lie = Channel { byte, threshold: start, distance, complement, ..channel };
+            lie.lie(case, Caught::LayerEquation)
+        },
+    },
+    Lie {
+        role: Role::Threshold,
+        what: "a threshold moved up with the distance",
+        tell: |case| {
+            let up = |channel: &mut Channel| {
+                channel.threshold += 1;
+                channel.distance[0] -= 1;
+            };
+            changed(case, up, tables(Role::Activation))
+        },
+    },
+    Lie {
+        role: Role::Threshold,
+        what: "a threshold moved up with both distances",
+        tell: |case| {
+            let up = |channel: &mut Channel| {
+                channel.threshold += 1;
+                channel.distance[0] -= 1;
+                channel.complement[0] += 1;
+            };
+            let property = |channel: &Channel| {
+                channel.distance[0] > 0 && channel.complement[0] + 1 < 1 << channel.limb_bits
+            };
+            let mut channel = Channel::find(case, property)?;
+            up(&mut channel);
+            channel.lie(case, tables(Role::Activation))
+        },
+    },
+    Lie {
+        role: Role::Threshold,
+        what: "an unused row holds a threshold",
+        tell: |case| unused_row(case, |columns| vec![(columns.threshold, 1)], tables(Role::Activation)),
+    },
+    Lie { role: Role::Threshold, what: "an input hidden behind a threshold", tell: hidden_input },
+    Lie {
+        role: Role::Distance,
+        what: "the next output, the distance negative",
+        tell: |case| {
+            let channel = Channel::find(case, Channel::is_interior)?;
+            channel.in_interval(channel.at + 1).lie(case, tables(Role::Distance))
+        },
+    },
+    Lie {
+        role: Role::Complement,
+        what: "the previous output, the complement negative",
+        tell: |case| {
+            let channel = Channel::find(case, Channel::is_interior)?;
+            channel.in_interval(channel.at - 1).lie(case, tables(Role::Complement))
+        },
+    },
+    Lie {
+        role: Role::Distance,
+        what: "a step up inside the interval",
+        tell: |case| {
+            let up = |channel: &mut Channel| {
+                channel.distance[0] -= 1;
+                channel.complement[0] += 1;
+            };
+            let property = |channel: &Channel| {
+                channel.distance[0] > 0 && channel.complement[0] + 1 < 1 << channel.limb_bits
+            };
+            let mut channel = Channel::find(case, property)?;
+            up(&mut channel);
+            channel.lie(case, Caught::LayerEquation)
+        },
+    },
+    Lie {
+        role: Role::Complement,
+        what: "a complement that does not fill the interval",
+        tell: |case| changed(case, |channel| channel.complement[0] -= 1, tables(Role::Activation)),
+    },
+    Lie {
+        role: Role::Distance,
+        what: "a carry moved between limbs of the distance",
+        tell: |case| carried(case, |channel| &mut channel.distance, tables(Role::Distance)),
+    },
+    Lie {
+        role: Role::Complement,
+        what: "a carry moved between limbs of the complement",
+        tell: |case| carried(case, |channel| &mut channel.complement, tables(Role::Complement)),
+    },
+    Lie {
+        role: Role::Distance,
+        what: "an unused row holds distances",
+        tell: |case| {
+            let cells =
+                |columns: &ThresholdColumns| vec![(columns.distance[0], 1), (columns.complement[0], -1)];
+            unused_row(case, cells, Caught::Tables(vec![Role::Distance, Role::Complement]))
+        },
+    },
+];

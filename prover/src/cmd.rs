@@ -1,0 +1,95 @@
+//! Commands, their arguments, and the one place where a result becomes an exit code.
+//!
+//! | exit code | meaning |
+//! |---|---|
+//! | 0 | done, or the proof is valid |
+//! | 1 | the proof is invalid |
+//! | 2 | unusable arguments or files; the message says which and what to do |
+//! | 3 | internal error |
+//!
+//! With `--json` standard output carries exactly one JSON object, for errors too. Progress goes to standard
+//! error, and only when that is a terminal.
+
+mod answer;
+mod args;
+mod bench;
+mod bundled;
+mod compile;
+mod demo;
+mod failure;
+mod files;
+mod inspect;
+mod model;
+mod msm;
+mod ops;
+mod output;
+mod picture;
+mod progress;
+mod prove;
+mod run;
+mod session;
+mod srs;
+mod store;
+mod text;
+mod verify;
+mod vk;
+
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use serde_json::json;
+
+use args::{Arguments, Command};
+use failure::Failure;
+use output::{Outcome, Output};
+use session::Session;
+
+/// Runs the command of this process's arguments.
+pub(crate) fn main() -> ExitCode {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let arguments = match Arguments::try_parse_from(&words) {
+        Ok(arguments) => arguments,
+        Err(error) => return no_arguments(&error, words.iter().any(|word| word == "--json")),
+    };
+    let output = Output::new(arguments.json);
+    let message = failure::record_panics();
+    let session = Session::new(arguments.store, output);
+    let outcome = catch_unwind(AssertUnwindSafe(|| run(&arguments.command, &session)))
+        .unwrap_or_else(|_| Err(Failure::Internal(message.take())));
+    output.finish(outcome)
+}
+
+fn run(command: &Command, session: &Session) -> Result<Outcome, Failure> {
+    match command {
+        Command::Run(args) => run::run(args, session),
+        Command::Compile(args) => compile::run(args, session),
+        Command::Prove(args) => prove::run(args, session),
+        Command::Verify(args) => verify::run(args, session),
+        Command::Vk(args) => vk::run(args, session),
+        Command::Inspect(args) => inspect::run(args, session),
+        Command::Srs(command) => srs::run(command, session),
+        Command::Store(command) => store::run(command, session),
+        Command::Ops => Ok(ops::run()),
+        Command::Demo(args) => demo::run(args, session),
+        Command::Bench(args) => bench::run(args, session),
+    }
+}
+
+/// Help and version, which are asked for, and arguments that are none.
+fn no_arguments(error: &clap::Error, as_json: bool) -> ExitCode {
+    let output = Output::new(as_json);
+    let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let text = error.render().to_string();
+    if !as_json && (asked_for || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
+        // Colors on a terminal; a reader that has gone away needs no help.
+        let _ = error.print();
+        return ExitCode::from(if asked_for { 0 } else { 2 });
+    }
+    if asked_for {
+        return output.finish(Ok(Outcome::done("", json!({ "text": text }))));
+    }
+    output.finish(Err(Failure::unusable(text.trim().trim_start_matches("error: "))))
+}

@@ -1,0 +1,234 @@
+//! The arguments of every command.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use lemma_prover::params::SrsId;
+
+/// Proves that a quantized ONNX network answered what it answered.
+///
+/// A proof states the integers that onnxruntime computes, bit for bit, and verifies offline. Try `lemma demo`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lemma",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+pub(crate) struct Arguments {
+    /// Print one JSON object on standard output, for errors too
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Directory of circuits, keys and parameters [default: the platform's data directory]
+    #[arg(long, global = true, value_name = "DIR", env = "LEMMA_HOME")]
+    pub(crate) store: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// A command.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the model on an input, in integers, without a proof
+    Run(RunArgs),
+    /// Turn a model into a circuit: its id, its size, and what proving will cost
+    Compile(CompileArgs),
+    /// Prove one inference; compiles and makes keys on first use
+    Prove(ProveArgs),
+    /// Verify a proof, offline
+    Verify(VerifyArgs),
+    /// Write a circuit's verifying key to a file
+    Vk(VkArgs),
+    /// Show what an .onnx, .proof or .vk file holds
+    Inspect(InspectArgs),
+    /// Ceremony parameters for the kzg scheme
+    #[command(subcommand)]
+    Srs(SrsCommand),
+    /// The directory of circuits, keys and parameters
+    #[command(subcommand)]
+    Store(StoreCommand),
+    /// List the ONNX operators that can be proven
+    Ops,
+    /// Prove and verify the bundled digit classifier, explaining each step
+    Demo(DemoArgs),
+    /// Measure models: time, size and memory of every step, against the prediction
+    Bench(BenchArgs),
+}
+
+/// Commitment scheme of a circuit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemeName {
+    /// Transparent: no setup to trust
+    Ipa,
+    /// Smaller proofs that verify in milliseconds; needs ceremony parameters (see `lemma srs`)
+    Kzg,
+}
+
+/// Where kzg parameters come from.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct SetupArgs {
+    /// Ceremony to use, if several are imported (see `lemma srs list`)
+    #[arg(long, value_name = "ID", conflicts_with = "insecure_local_srs")]
+    pub(crate) srs: Option<SrsId>,
+    /// Make kzg parameters on this machine: whoever made them can forge proofs. For benchmarks and tests
+    #[arg(long)]
+    pub(crate) insecure_local_srs: bool,
+}
+
+/// The input file of a run or proof.
+#[derive(Debug, Args)]
+pub(crate) struct InputArgs {
+    /// Inputs by name: .npz, or .json as {"name": nested lists} or {"input_data": [...]}
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// Row to take from arrays that hold several, counted from 0
+    #[arg(long, value_name = "I")]
+    pub(crate) row: Option<usize>,
+}
+
+/// `lemma run`
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// ONNX file, or the id of a circuit in the store (its beginning is enough)
+    #[arg(value_name = "MODEL|CIRCUIT")]
+    pub(crate) model: String,
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    /// Write the outputs to this .npz or .json file
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// `lemma compile`
+#[derive(Debug, Args)]
+pub(crate) struct CompileArgs {
+    /// ONNX file, or the id of a circuit in the store (its beginning is enough)
+    #[arg(value_name = "MODEL|CIRCUIT")]
+    pub(crate) model: String,
+    /// Commitment scheme; a circuit id already fixes it [default: ipa]
+    #[arg(long, value_enum)]
+    pub(crate) scheme: Option<SchemeName>,
+    #[command(flatten)]
+    pub(crate) setup: SetupArgs,
+}
+
+/// `lemma prove`
+#[derive(Debug, Args)]
+pub(crate) struct ProveArgs {
+    /// ONNX file, or the id of a circuit in the store (its beginning is enough)
+    #[arg(value_name = "MODEL|CIRCUIT")]
+    pub(crate) model: String,
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    /// Where to write the proof [default: the input's file name with .proof, in the current directory]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Up to 32 bytes the proof is bound to, such as a nonce of the verifier
+    #[arg(long, value_name = "HEX")]
+    pub(crate) context: Option<String>,
+    /// Commitment scheme; a circuit id already fixes it [default: ipa]
+    #[arg(long, value_enum)]
+    pub(crate) scheme: Option<SchemeName>,
+    #[command(flatten)]
+    pub(crate) setup: SetupArgs,
+}
+
+/// `lemma verify`
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("trusted").required(true))]
+pub(crate) struct VerifyArgs {
+    /// Proof file
+    pub(crate) proof: PathBuf,
+    /// Id of the circuit you trust; its key comes from the store. `lemma compile MODEL` derives it
+    #[arg(long, value_name = "ID", group = "trusted")]
+    pub(crate) circuit: Option<String>,
+    /// Verifying key you trust, written by `lemma vk`
+    #[arg(long, value_name = "FILE", group = "trusted")]
+    pub(crate) vk: Option<PathBuf>,
+    /// The context the proof has to carry; without it, a proof with a context is refused
+    #[arg(long, value_name = "HEX")]
+    pub(crate) context: Option<String>,
+    /// Accept parameters made on a single machine: whoever made them can forge proofs
+    #[arg(long)]
+    pub(crate) allow_insecure_srs: bool,
+}
+
+/// `lemma vk`
+#[derive(Debug, Args)]
+pub(crate) struct VkArgs {
+    /// Id of a circuit in the store (its beginning is enough)
+    pub(crate) circuit: String,
+    /// Where to write the verifying key
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
+
+/// `lemma inspect`
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// An .onnx, .proof or .vk file; its content decides
+    pub(crate) file: PathBuf,
+}
+
+/// `lemma srs`
+#[derive(Debug, Subcommand)]
+pub(crate) enum SrsCommand {
+    /// Check a ceremony file (snarkjs .ptau, or halo2's raw format) by pairings and keep it
+    Import {
+        /// Ceremony file
+        file: PathBuf,
+    },
+    /// List the parameters in the store
+    List,
+}
+
+/// `lemma store`
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// List what the store holds
+    List,
+    /// Remove what no circuit needs, and the remains of interrupted writes
+    Gc,
+}
+
+/// `lemma demo`
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Commitment scheme
+    #[arg(long, value_enum, default_value_t = SchemeName::Ipa)]
+    pub(crate) scheme: SchemeName,
+    #[command(flatten)]
+    pub(crate) setup: SetupArgs,
+}
+
+/// Commitment schemes to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BenchScheme {
+    /// Transparent
+    Ipa,
+    /// With parameters
+    Kzg,
+    /// One after the other
+    Both,
+}
+
+/// `lemma bench`
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// ONNX files [default: the bundled digit classifier and MLPerf Tiny's autoencoder, if present]
+    #[arg(value_name = "MODEL")]
+    pub(crate) models: Vec<PathBuf>,
+    /// Proofs per model; the median counts
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) runs: u16,
+    /// Commitment scheme
+    #[arg(long, value_enum, default_value_t = BenchScheme::Ipa)]
+    pub(crate) scheme: BenchScheme,
+    #[command(flatten)]
+    pub(crate) setup: SetupArgs,
+    /// Measure the one model in this process and print its figures: how a measurement is started for each model
+    #[arg(long, hide = true)]
+    pub(crate) in_this_process: bool,
+}

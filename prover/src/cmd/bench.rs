@@ -1,0 +1,149 @@
+//! `lemma bench`: what every step costs, measured against the prediction.
+//!
+//! Each model is measured in a fresh process of this program, so that its peak memory is its own.
+
+mod measurement;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::args::{BenchArgs, BenchScheme, SchemeName};
+use super::bundled::{DIGITS_NAME, DIGITS_ONNX};
+use super::failure::Failure;
+use super::files;
+use super::output::Outcome;
+use super::session::{Session, scheme_name};
+use super::text;
+
+/// MLPerf Tiny's autoencoder, where the reference data lies beside the repository.
+const AD01: &str = "../shared/mlperf_tiny/ad01.qop.onnx";
+
+/// Runs the command.
+pub(crate) fn run(args: &BenchArgs, session: &Session) -> Result<Outcome, Failure> {
+    if args.in_this_process {
+        return measurement::run(args, session);
+    }
+    let directory = tempfile::tempdir().map_err(Failure::internal)?;
+    let (models, absent) = models(args, directory.path())?;
+    for path in &absent {
+        session.output.say(format!("{} is absent, so it is not measured\n", path.display()));
+    }
+    let mut measured = Vec::new();
+    for model in &models {
+        for scheme in schemes(args.scheme) {
+            measured.push(measure_apart(model, scheme, args, session)?);
+        }
+    }
+    let threads = rayon::current_num_threads();
+    let json = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "debug_build": cfg!(debug_assertions),
+        "threads": threads,
+        "runs": args.runs,
+        "models": measured,
+        "absent": absent.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
+    });
+    Ok(Outcome::done(table(&measured, threads), json))
+}
+
+fn schemes(scheme: BenchScheme) -> Vec<SchemeName> {
+    match scheme {
+        BenchScheme::Ipa => vec![SchemeName::Ipa],
+        BenchScheme::Kzg => vec![SchemeName::Kzg],
+        BenchScheme::Both => vec![SchemeName::Kzg, SchemeName::Ipa],
+    }
+}
+
+/// Models to measure, and default ones that are not there.
+fn models(args: &BenchArgs, directory: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Failure> {
+    if !args.models.is_empty() {
+        return Ok((args.models.clone(), Vec::new()));
+    }
+    let digits = directory.join(DIGITS_NAME).with_extension("onnx");
+    files::write(&digits, DIGITS_ONNX)?;
+    let ad01 = PathBuf::from(AD01);
+    Ok(if ad01.exists() { (vec![digits, ad01], Vec::new()) } else { (vec![digits], vec![ad01]) })
+}
+
+/// Measures one model in a process of its own.
+fn measure_apart(
+    model: &Path,
+    scheme: SchemeName,
+    args: &BenchArgs,
+    session: &Session,
+) -> Result<Value, Failure> {
+    let program = std::env::current_exe().map_err(Failure::internal)?;
+    let mut command = Command::new(program);
+    command.args(["--json", "bench", "--in-this-process", "--scheme", scheme_name(scheme.scheme())]);
+    command.arg("--runs").arg(args.runs.to_string()).arg("--store").arg(session.store()?.root());
+    if scheme == SchemeName::Kzg && args.setup.insecure_local_srs {
+        command.arg("--insecure-local-srs");
+    }
+    if let Some(srs) = args.setup.srs.filter(|_| scheme == SchemeName::Kzg) {
+        command.arg("--srs").arg(srs.to_string());
+    }
+    let child =
+        command.arg("--").arg(model).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    let finished = child.spawn().and_then(|child| child.wait_with_output()).map_err(Failure::internal)?;
+    let answer: Value = serde_json::from_slice(&finished.stdout).map_err(|_| {
+        Failure::Internal(format!("measuring {} ended with {}", model.display(), finished.status))
+    })?;
+    let message = answer["error"]["message"].as_str().map(str::to_owned);
+    match (message, finished.status.code()) {
+        (None, Some(0)) => Ok(answer),
+        (Some(message), Some(2)) => Err(Failure::Unusable(message)),
+        (message, _) => Err(Failure::Internal(message.unwrap_or_else(|| finished.status.to_string()))),
+    }
+}
+
+/// One column of the table: its title and how a figure is shown.
+type Column = (&'static str, fn(&Value) -> String);
+
+const COLUMNS: [Column; 16] = [
+    ("model", |m| m["name"].as_str().unwrap_or_default().to_owned()),
+    ("scheme", |m| m["scheme"].as_str().unwrap_or_default().to_owned()),
+    ("k", |m| integer(&m["k"])),
+    ("advice", |m| integer(&m["advice_columns"])),
+    ("fixed", |m| integer(&m["fixed_columns"])),
+    ("compile", |m| seconds(&m["compile_s"])),
+    ("keygen", |m| seconds(&m["keygen_s"])),
+    ("witness", |m| seconds(&m["witness_s"])),
+    ("prove", |m| seconds(&m["prove_s"])),
+    ("CPU", |m| seconds(&m["prove_cpu_s"])),
+    ("units", |m| decimal(&m["prove_units"])),
+    ("predicted", |m| decimal(&m["predicted_units"])),
+    ("verify", |m| seconds(&m["verify_s"])),
+    ("proof", |m| bytes(&m["proof_bytes"])),
+    ("proving key", |m| bytes(&m["pk_bytes"])),
+    ("peak memory", |m| bytes(&m["peak_rss_bytes"])),
+];
+
+fn table(measured: &[Value], threads: usize) -> String {
+    let header = COLUMNS.iter().map(|column| column.0.to_owned()).collect();
+    let rows = measured.iter().map(|model| COLUMNS.iter().map(|column| (column.1)(model)).collect());
+    let table = text::table(&std::iter::once(header).chain(rows).collect::<Vec<_>>());
+    let unit = measured.first().map_or_else(String::new, |model| seconds(&model["msm_unit_s"]));
+    let build = if cfg!(debug_assertions) { "\nA DEBUG BUILD: run it with --release" } else { "" };
+    format!(
+        "{table}\n{threads} threads; medians; the unit is one multi-scalar multiplication of 2^16 on one thread, {unit} \
+         here{build}"
+    )
+}
+
+fn integer(value: &Value) -> String {
+    value.as_u64().map_or_else(|| "-".to_owned(), text::count)
+}
+
+fn decimal(value: &Value) -> String {
+    value.as_f64().map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"))
+}
+
+fn seconds(value: &Value) -> String {
+    value.as_f64().map_or_else(|| "-".to_owned(), text::seconds)
+}
+
+fn bytes(value: &Value) -> String {
+    value.as_u64().map_or_else(|| "-".to_owned(), text::bytes)
+}

@@ -1,0 +1,127 @@
+//! Why a command did not do what it was asked, and its exit code.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use lemma_prover::keys::KeysError;
+use lemma_prover::prove::ProveError;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Arguments or files the user can change; the message says how.
+    Unusable(String),
+    /// A defect of this program or of the machine.
+    Internal(String),
+}
+
+impl Failure {
+    /// An error about arguments or files.
+    pub(crate) fn unusable(error: impl fmt::Display) -> Self {
+        Self::Unusable(error.to_string())
+    }
+
+    /// An error about a named file.
+    pub(crate) fn file(path: &std::path::Path, error: impl fmt::Display) -> Self {
+        Self::Unusable(format!("{}: {error}", path.display()))
+    }
+
+    /// An error nobody using the program can cause.
+    pub(crate) fn internal(error: impl fmt::Display) -> Self {
+        Self::Internal(error.to_string())
+    }
+
+    /// The process's exit code.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Unusable(_) => 2,
+            Self::Internal(_) => 3,
+        }
+    }
+
+    /// The word for it in JSON.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Unusable(_) => "unusable",
+            Self::Internal(_) => "internal",
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unusable(message) => f.write_str(message),
+            Self::Internal(message) => {
+                write!(f, "internal error: {message}; please report it with the command")
+            }
+        }
+    }
+}
+
+impl From<KeysError> for Failure {
+    /// A circuit that the proof library refuses is ours to mend, the rest the user's.
+    fn from(error: KeysError) -> Self {
+        match error {
+            KeysError::Library(_) => Self::internal(error),
+            _ => Self::unusable(error),
+        }
+    }
+}
+
+impl From<ProveError> for Failure {
+    /// A fault of the inputs or the environment is the user's to mend, the rest is not.
+    fn from(error: ProveError) -> Self {
+        match error {
+            ProveError::Environment(_) | ProveError::Witness(_) | ProveError::Bundle(_) => {
+                Self::unusable(error)
+            }
+            _ => Self::internal(error),
+        }
+    }
+}
+
+/// The last panic's message.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PanicMessage(Arc<Mutex<String>>);
+
+impl PanicMessage {
+    /// Empties the message.
+    pub(crate) fn take(&self) -> String {
+        self.0.lock().map(|mut message| std::mem::take(&mut *message)).unwrap_or_default()
+    }
+}
+
+/// Keeps panics off standard error, unless `RUST_BACKTRACE` asks for them: the caller reports the message.
+pub(crate) fn record_panics() -> PanicMessage {
+    let message = PanicMessage::default();
+    let recorded = message.clone();
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if let Ok(mut message) = recorded.0.lock() {
+            *message = panic.to_string().replace('\n', " ");
+        }
+        if std::env::var_os("RUST_BACKTRACE").is_some_and(|wanted| wanted != "0") {
+            default(panic);
+        }
+    }));
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use lemma_prover::verify::VerifyError;
+
+    use super::*;
+
+    #[test]
+    fn faults_of_the_program_exit_with_3_and_all_others_with_2() {
+        let own = ProveError::SelfCheck(VerifyError::Invalid);
+        assert_eq!(Failure::from(own).exit_code(), 3);
+        assert_eq!(Failure::internal("x").exit_code(), 3);
+        assert!(Failure::internal("x").to_string().contains("please report"));
+        let environment = lemma_prover::env::EnvError::MaxDegree { got: "x".into() };
+        assert_eq!(Failure::from(ProveError::Environment(environment.clone())).exit_code(), 2);
+        assert_eq!(Failure::from(KeysError::Environment(environment)).exit_code(), 2);
+    }
+}

@@ -1,0 +1,206 @@
+//! `lemma inspect`: what a file holds. Nothing it says has been verified.
+
+use std::path::Path;
+
+use lemma_circuits::ir::{Model, Op};
+use lemma_circuits::statement::{CircuitId, Interface, Port, Statement};
+use lemma_prover::artifact::{ProofBundle, VerifyingKeyFile};
+use lemma_prover::envelope::{self, Kind};
+use lemma_prover::inputs::{elem_name, given_type, type_and_shape};
+use serde_json::{Value, json};
+
+use super::args::InspectArgs;
+use super::failure::Failure;
+use super::files;
+use super::model::{MAX_ONNX_BYTES, OnnxModel};
+use super::output::Outcome;
+use super::session::{Session, scheme_name};
+use super::text;
+use super::verify::{file_limit, show};
+
+/// Runs the command.
+pub(crate) fn run(args: &InspectArgs, session: &Session) -> Result<Outcome, Failure> {
+    let path = &args.file;
+    let largest = file_limit(Kind::Proof).max(file_limit(Kind::VerifyingKey)).max(MAX_ONNX_BYTES);
+    let bytes = files::read(path, largest)?;
+    match envelope::kind_of(&bytes) {
+        Ok(Kind::Proof) => proof(path, &bytes, session),
+        Ok(Kind::VerifyingKey) => verifying_key(path, &bytes),
+        Ok(other) => Err(Failure::file(path, format!("is a {other}, which is Lemma's own"))),
+        Err(envelope::EnvelopeError::Magic | envelope::EnvelopeError::NoHeader { .. }) => onnx(path, bytes),
+        Err(error) => Err(Failure::file(path, error)),
+    }
+}
+
+fn proof(path: &Path, bytes: &[u8], session: &Session) -> Result<Outcome, Failure> {
+    let bundle = ProofBundle::decode(bytes).map_err(|error| Failure::file(path, error))?;
+    let statement = known_interface(bundle.circuit, session)
+        .map(|interface| {
+            let statement = Statement::decode(&bundle.statement, &interface)
+                .map_err(|error| Failure::file(path, error))?;
+            show(&statement, &interface)
+        })
+        .transpose()?;
+    let fields = [
+        ("proof", format!("{}, NOT VERIFIED: `lemma verify` does", text::bytes(bytes.len() as u64))),
+        ("circuit", bundle.circuit.to_string()),
+        ("scheme", scheme_name(bundle.scheme).to_owned()),
+        (
+            "parameters",
+            if bundle.insecure_srs { "INSECURE, made on one machine" } else { "not marked insecure" }
+                .to_owned(),
+        ),
+        ("statement", format!("{} bytes", text::count(bundle.statement.len() as u64))),
+        ("argument", format!("{} bytes", text::count(bundle.proof.len() as u64))),
+    ];
+    let (claims, claims_json) = match statement {
+        Some((text, json)) => (format!("it claims\n{text}"), Value::from(json)),
+        None => {
+            ("its circuit is not in the store, so its statement cannot be read here".to_owned(), Value::Null)
+        }
+    };
+    let json = json!({
+        "kind": "proof",
+        "version": Kind::Proof.version(),
+        "bytes": bytes.len(),
+        "circuit": bundle.circuit.to_string(),
+        "scheme": scheme_name(bundle.scheme),
+        "insecure_srs": bundle.insecure_srs,
+        "statement_bytes": bundle.statement.len(),
+        "argument_bytes": bundle.proof.len(),
+        "statement": claims_json,
+        "verified": false,
+    });
+    Ok(Outcome::done(format!("{}\n{claims}", text::fields(&fields)), json))
+}
+
+/// The public tensors of a circuit in the store.
+fn known_interface(circuit: CircuitId, session: &Session) -> Option<Interface> {
+    let keyring = session.keyring().ok()?;
+    let bytes = keyring.vk_bytes(&keyring.circuit(circuit).ok()?).ok()?;
+    Some(VerifyingKeyFile::decode(&bytes).ok()?.interface().clone())
+}
+
+fn verifying_key(path: &Path, bytes: &[u8]) -> Result<Outcome, Failure> {
+    let key = VerifyingKeyFile::decode(bytes).map_err(|error| Failure::file(path, error))?;
+    let shape = key.shape();
+    let scheme = scheme_name(key.setup().scheme());
+    let fields = [
+        ("verifying key", text::bytes(bytes.len() as u64)),
+        ("circuit", key.circuit_id().to_string()),
+        ("model", key.model_id().to_string()),
+        ("scheme", scheme.to_owned()),
+        (
+            "parameters",
+            if key.setup().insecure() { "INSECURE, made on one machine" } else { "not marked insecure" }
+                .to_owned(),
+        ),
+        ("rows", format!("2^{} = {}", shape.k, text::count(1 << shape.k))),
+        ("columns", format!("{} advice, {} fixed", shape.num_advice(), shape.num_fixed())),
+        ("inputs", ports(&key.interface().inputs)),
+        ("outputs", ports(&key.interface().outputs)),
+        ("visible", "input, weights and output are public".to_owned()),
+    ];
+    let json = json!({
+        "kind": "verifying key",
+        "version": Kind::VerifyingKey.version(),
+        "bytes": bytes.len(),
+        "circuit": key.circuit_id().to_string(),
+        "model": key.model_id().to_string(),
+        "scheme": scheme,
+        "insecure_srs": key.setup().insecure(),
+        "k": shape.k,
+        "advice_columns": shape.num_advice(),
+        "fixed_columns": shape.num_fixed(),
+        "inputs": ports_json(&key.interface().inputs),
+        "outputs": ports_json(&key.interface().outputs),
+    });
+    Ok(Outcome::done(text::fields(&fields), json))
+}
+
+fn onnx(path: &Path, bytes: Vec<u8>) -> Result<Outcome, Failure> {
+    let size = bytes.len() as u64;
+    let model = OnnxModel::of(bytes, path.display().to_string())?.model;
+    let interface = Interface::of(&model);
+    let fields = [
+        ("onnx model", text::bytes(size)),
+        ("model", model.id().to_string()),
+        ("inputs", ports(&interface.inputs)),
+        ("outputs", ports(&interface.outputs)),
+        (
+            "work",
+            format!(
+                "{} multiply-accumulates, {} activations",
+                text::count(model.macs()),
+                text::count(model.activations() as u64)
+            ),
+        ),
+        ("nodes", format!("{} after quantizers, activations and shapes are merged", model.nodes.len())),
+    ];
+    let header = ["  node", "operator", "input", "output"].map(str::to_owned).to_vec();
+    let rows: Vec<_> = std::iter::once(header).chain(nodes(&model).into_iter().map(Node::row)).collect();
+    let json = json!({
+        "kind": "onnx",
+        "bytes": size,
+        "model": model.id().to_string(),
+        "inputs": ports_json(&interface.inputs),
+        "outputs": ports_json(&interface.outputs),
+        "macs": model.macs(),
+        "activations": model.activations(),
+        "nodes": nodes(&model).iter().map(Node::json).collect::<Vec<_>>(),
+    });
+    Ok(Outcome::done(format!("{}\n{}", text::fields(&fields), text::columns(&rows)), json))
+}
+
+/// An operator of the integer network.
+struct Node {
+    name: String,
+    op: &'static str,
+    input: String,
+    output: String,
+}
+
+fn nodes(model: &Model) -> Vec<Node> {
+    let tensor = |id| {
+        let tensor = model.tensor(id);
+        type_and_shape(elem_name(tensor.elem), &[tensor.len])
+    };
+    let node = |node: &lemma_circuits::ir::Node| Node {
+        name: node.name.clone(),
+        op: match node.op {
+            Op::FullyConnected(_) => "fully connected",
+        },
+        input: tensor(node.input),
+        output: tensor(node.output),
+    };
+    model.nodes.iter().map(node).collect()
+}
+
+impl Node {
+    fn row(self) -> Vec<String> {
+        vec![format!("  {}", self.name), self.op.to_owned(), self.input, self.output]
+    }
+
+    fn json(&self) -> Value {
+        json!({ "name": self.name, "operator": self.op, "input": self.input, "output": self.output })
+    }
+}
+
+fn ports(ports: &[Port]) -> String {
+    let describe = |port: &Port| format!("{}: {}", port.name, type_and_shape(given_type(port), &port.shape));
+    ports.iter().map(describe).collect::<Vec<_>>().join(", ")
+}
+
+fn ports_json(ports: &[Port]) -> Vec<Value> {
+    let describe = |port: &Port| {
+        json!({
+            "name": port.name,
+            "shape": port.shape,
+            "type": given_type(port),
+            "integers": elem_name(port.elem),
+            "scale": port.quantize.map(|quantization| quantization.scale),
+            "zero_point": port.quantize.map(|quantization| quantization.zero_point),
+        })
+    };
+    ports.iter().map(describe).collect()
+}

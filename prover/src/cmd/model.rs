@@ -1,0 +1,82 @@
+//! MODEL arguments: an ONNX file, or a circuit of the store.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use lemma_circuits::import::import;
+use lemma_circuits::ir::Model;
+use lemma_prover::measure::Stopwatch;
+
+use super::failure::Failure;
+use super::files;
+
+/// Largest ONNX file, in bytes.
+pub(crate) const MAX_ONNX_BYTES: u64 = 64 << 20;
+
+/// An imported ONNX file.
+#[derive(Clone, Debug)]
+pub(crate) struct OnnxModel {
+    /// How messages and results name it.
+    pub(crate) name: String,
+    /// The file's bytes.
+    pub(crate) bytes: Vec<u8>,
+    /// What it computes.
+    pub(crate) model: Model,
+    /// Time of the import.
+    pub(crate) elapsed: Duration,
+}
+
+impl OnnxModel {
+    /// Reads and imports a file.
+    ///
+    /// # Errors
+    /// [`Failure::Unusable`] names the file, the node and what to do.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        Self::of(files::read(path, MAX_ONNX_BYTES)?, path.display().to_string())
+    }
+
+    /// Imports the bytes of a file that messages call `name`.
+    ///
+    /// # Errors
+    /// [`Failure::Unusable`] names the file, the node and what to do.
+    pub(crate) fn of(bytes: Vec<u8>, name: String) -> Result<Self, Failure> {
+        let watch = Stopwatch::start();
+        let model = import(&bytes, &name).map_err(Failure::unusable)?;
+        Ok(Self { name, bytes, model, elapsed: watch.read().wall })
+    }
+}
+
+/// What a MODEL argument names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ModelArgument {
+    /// A file.
+    File(PathBuf),
+    /// The beginning of a circuit id.
+    Circuit(String),
+}
+
+impl ModelArgument {
+    /// A file if there is one of that name, else a circuit if the text can begin an id, else a file that is
+    /// missing.
+    pub(crate) fn parse(text: &str) -> Self {
+        let is_id = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_id && !Path::new(text).exists() {
+            Self::Circuit(text.to_ascii_lowercase())
+        } else {
+            Self::File(text.into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hexadecimal_text_is_a_circuit_and_the_rest_are_files() {
+        assert_eq!(ModelArgument::parse("AB12"), ModelArgument::Circuit("ab12".into()));
+        for file in ["", "model.onnx", "./ab12", &"a".repeat(65), "xyz"] {
+            assert_eq!(ModelArgument::parse(file), ModelArgument::File(file.into()));
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Results on standard output: a person's text, or one JSON object.
+
+use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
+
+use serde_json::{Map, Value, json};
+
+use super::failure::Failure;
+
+/// What a command found.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// For a person; no line feed at its end.
+    pub(crate) text: String,
+    /// For a program: an object.
+    pub(crate) json: Value,
+    /// False for an invalid proof.
+    pub(crate) valid: bool,
+}
+
+impl Outcome {
+    /// The result of a command that did what it was asked.
+    pub(crate) fn done(text: impl Into<String>, json: Value) -> Self {
+        Self { text: text.into(), json, valid: true }
+    }
+}
+
+impl Failure {
+    /// The failure as every command's JSON reports it.
+    fn json(&self) -> Value {
+        json!({ "error": { "kind": self.kind(), "message": self.to_string(), "exit_code": self.exit_code() } })
+    }
+}
+
+/// The fields of a JSON object, to be extended.
+pub(crate) fn fields<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Where results go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    json: bool,
+}
+
+impl Output {
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Prints a line of a person's text while the command goes on; nothing with `--json`.
+    pub(crate) fn say(self, text: impl AsRef<str>) {
+        if !self.json {
+            // The result decides whether a closed output matters.
+            let _ = print(text.as_ref());
+        }
+    }
+
+    /// Prints the result and gives the process's exit code.
+    ///
+    /// A reader that has gone away (`lemma ops | head -1`) has what it wanted and changes nothing.
+    pub(crate) fn finish(self, outcome: Result<Outcome, Failure>) -> ExitCode {
+        let exit_code = match &outcome {
+            Ok(outcome) => u8::from(!outcome.valid),
+            Err(failure) => failure.exit_code(),
+        };
+        let printed = match &outcome {
+            Ok(outcome) if self.json => print(&outcome.json.to_string()),
+            Err(failure) if self.json => print(&failure.json().to_string()),
+            Ok(outcome) if outcome.text.is_empty() => Ok(()),
+            Ok(outcome) => print(&outcome.text),
+            Err(failure) => {
+                complain(failure);
+                Ok(())
+            }
+        };
+        match printed {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                complain(&Failure::Unusable(format!("standard output: {error}")));
+                ExitCode::from(exit_code.max(2))
+            }
+            _ => ExitCode::from(exit_code),
+        }
+    }
+}
+
+fn complain(failure: &Failure) {
+    // Nobody reads a closed standard error.
+    let _ = writeln!(std::io::stderr(), "error: {failure}");
+}
+
+fn print(line: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
+}

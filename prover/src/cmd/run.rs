@@ -1,0 +1,56 @@
+//! `lemma run`: integer inference without a proof.
+
+use std::path::Path;
+
+use lemma_circuits::ir::Model;
+use lemma_circuits::reference;
+use lemma_circuits::statement::Interface;
+use lemma_prover::inputs::{self, npz_bytes};
+use serde_json::json;
+
+use super::answer::{self, Answer};
+use super::args::{InputArgs, RunArgs};
+use super::failure::Failure;
+use super::files;
+use super::output::Outcome;
+use super::session::Session;
+
+/// Runs the command.
+pub(crate) fn run(args: &RunArgs, session: &Session) -> Result<Outcome, Failure> {
+    let model = session.model(&args.model)?.model;
+    let interface = Interface::of(&model);
+    let inputs = read_inputs(&args.input, &interface)?;
+    let outputs = infer(&model, &inputs)?;
+    let answers = answer::answers(&interface.outputs, &outputs)?;
+    if let Some(path) = &args.output {
+        write(path, &answers)?;
+    }
+    let json = json!({ "model": model.id().to_string(), "outputs": answer::json(&answers) });
+    Ok(Outcome::done(answer::text(&answers), json))
+}
+
+/// The integers of every input, from the file the arguments name.
+pub(crate) fn read_inputs(args: &InputArgs, interface: &Interface) -> Result<Vec<Vec<i32>>, Failure> {
+    let bytes = files::read(&args.input, inputs::MAX_FILE_BYTES)?;
+    inputs::read(&bytes, interface, args.row).map_err(|error| Failure::file(&args.input, error))
+}
+
+/// The integers of every output by the reference interpreter.
+pub(crate) fn infer(model: &Model, inputs: &[Vec<i32>]) -> Result<Vec<Vec<i32>>, Failure> {
+    let trace = reference::run(model, inputs).map_err(Failure::internal)?;
+    Ok(trace.outputs().into_iter().map(<[i32]>::to_vec).collect())
+}
+
+fn write(path: &Path, answers: &[Answer<'_>]) -> Result<(), Failure> {
+    let bytes = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("npz") => npz_bytes(&answer::arrays(answers)).map_err(|error| Failure::file(path, error))?,
+        Some("json") => format!("{}\n", json!({ "outputs": answer::json(answers) })).into_bytes(),
+        _ => {
+            return Err(Failure::file(
+                path,
+                "outputs are written as .npz or .json; end the name with one of them",
+            ));
+        }
+    };
+    files::write(path, &bytes)
+}

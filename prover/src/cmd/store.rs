@@ -1,0 +1,93 @@
+//! `lemma store`: what the store holds, and removing what nothing needs.
+
+use lemma_prover::keys::CircuitRecord;
+use lemma_prover::store::Entry;
+use serde_json::{Value, json};
+
+use super::args::StoreCommand;
+use super::failure::Failure;
+use super::output::Outcome;
+use super::session::{Session, scheme_name};
+use super::text;
+
+/// Runs the command.
+pub(crate) fn run(command: &StoreCommand, session: &Session) -> Result<Outcome, Failure> {
+    let store = session.store()?;
+    let path = store.root().display().to_string();
+    match command {
+        StoreCommand::List => {
+            let circuits = session.keyring()?.circuits().map_err(Failure::unusable)?;
+            let objects = store.list().map_err(Failure::unusable)?;
+            let json = json!({
+                "store": path,
+                "circuits": circuits.iter().map(circuit_json).collect::<Vec<_>>(),
+                "objects": objects.iter().map(object_json).collect::<Vec<_>>(),
+            });
+            let text = format!("{path}\n\n{}\n\n{}", list_circuits(&circuits), list(&objects));
+            Ok(Outcome::done(text, json))
+        }
+        StoreCommand::Gc => {
+            let report = store.gc().map_err(Failure::unusable)?;
+            let text = format!("removed {} files, {}", report.files, text::bytes(report.bytes));
+            let json = json!({ "store": path, "files": report.files, "bytes": report.bytes });
+            Ok(Outcome::done(text, json))
+        }
+    }
+}
+
+fn list_circuits(circuits: &[CircuitRecord]) -> String {
+    if circuits.is_empty() {
+        return "no circuits; `lemma compile MODEL` makes one".to_owned();
+    }
+    let header = ["circuit", "scheme", "rows", "parameters"].map(str::to_owned).to_vec();
+    let row = |record: &CircuitRecord| {
+        let parameters = match record.srs() {
+            None => "transparent".to_owned(),
+            Some(_) if record.insecure_srs() => "INSECURE".to_owned(),
+            Some(srs) => format!("ceremony {srs}"),
+        };
+        vec![
+            record.circuit.to_string(),
+            scheme_name(record.scheme()).to_owned(),
+            format!("2^{}", record.k),
+            parameters,
+        ]
+    };
+    text::columns(&std::iter::once(header).chain(circuits.iter().map(row)).collect::<Vec<_>>())
+}
+
+fn circuit_json(record: &CircuitRecord) -> Value {
+    json!({
+        "circuit": record.circuit.to_string(),
+        "model": record.model.to_string(),
+        "scheme": scheme_name(record.scheme()),
+        "k": record.k,
+        "insecure_srs": record.insecure_srs(),
+        "has_proving_key": record.pk.is_some(),
+    })
+}
+
+fn list(objects: &[Entry]) -> String {
+    let header = ["object", "sha256", "size", ""].map(str::to_owned).to_vec();
+    let row = |object: &Entry| {
+        let use_of = if object.referenced { "" } else { "unused: `lemma store gc` removes it" };
+        vec![
+            object.kind.as_str().to_owned(),
+            object.digest.to_string(),
+            text::bytes(object.bytes),
+            use_of.to_owned(),
+        ]
+    };
+    let total: u64 = objects.iter().map(|object| object.bytes).sum();
+    let rows: Vec<_> = std::iter::once(header).chain(objects.iter().map(row)).collect();
+    format!("{}\n{} objects, {}", text::columns(&rows), objects.len(), text::bytes(total))
+}
+
+fn object_json(object: &Entry) -> Value {
+    json!({
+        "kind": object.kind.as_str(),
+        "sha256": object.digest.to_string(),
+        "bytes": object.bytes,
+        "referenced": object.referenced,
+    })
+}

@@ -1,0 +1,249 @@
+use std::io::{Cursor, Write};
+
+use lemma_circuits::ir::Quantization;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+use super::*;
+
+fn port(name: &str, shape: &[usize], elem: Elem, quantize: Option<Quantization>) -> Port {
+    Port { name: name.into(), shape: shape.into(), elem, quantize, tail: Vec::new() }
+}
+
+/// Inputs `i: int8[1,2,3]` and, optionally, `f: float32[1,2]` with scale 0.5 and zero point 3.
+fn interface(with_float: bool) -> Interface {
+    let mut inputs = vec![port("i", &[1, 2, 3], Elem::I8, None)];
+    if with_float {
+        let quantization = Quantization { scale: 0.5, zero_point: 3 };
+        inputs.push(port("f", &[1, 2], Elem::U8, Some(quantization)));
+    }
+    Interface { inputs, outputs: Vec::new() }
+}
+
+fn npy(dictionary: &str, data: &[u8]) -> Vec<u8> {
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((dictionary.len() as u16).to_le_bytes());
+    bytes.extend(dictionary.as_bytes());
+    bytes.extend(data);
+    bytes
+}
+
+fn array(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+    npy(&format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}"), data)
+}
+
+fn npz(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in members {
+        archive.start_file(format!("{name}.npy"), SimpleFileOptions::default()).unwrap();
+        archive.write_all(bytes).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+fn floats(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+#[test]
+fn reads_integers_and_quantizes_floats() {
+    let bytes = npz(&[
+        ("f", array("<f4", "(1, 2)", &floats(&[1.0, -0.75]))),
+        ("i", array("|i1", "(1, 2, 3)", &[1, 2, 3, 255, 254, 253])),
+        ("labels", array("|O", "(1,)", &[0])),
+    ]);
+    let integers = vec![vec![1, 2, 3, -1, -2, -3], vec![5, 1]];
+    assert_eq!(read(&bytes, &interface(true), None).unwrap(), integers);
+    let json = br#" {"i": [[[1, 2, 3], [-1, -2.0, -3e0]]], "f": [1, -0.75], "labels": ["zero"]}"#;
+    assert_eq!(read(json, &interface(true), None).unwrap(), integers);
+    let ezkl = br#"{"input_data": [[1, 2, 3, -1, -2, -3], [[1.0], [-0.75]]]}"#;
+    assert_eq!(read(ezkl, &interface(true), Some(0)).unwrap(), integers);
+}
+
+#[test]
+fn reads_the_array_naming_of_expected_output_archives() {
+    let bytes = npz(&[("input.i", array("|i1", "(2, 3)", &[1, 2, 3, 4, 5, 6])), ("integers.o", vec![])]);
+    assert_eq!(read(&bytes, &interface(false), None).unwrap(), [vec![1, 2, 3, 4, 5, 6]]);
+}
+
+#[test]
+fn selects_a_row_and_never_guesses_one() {
+    let rows: Vec<u8> = (0..12).collect();
+    for shape in ["(2, 2, 3)", "(2, 1, 2, 3)"] {
+        let bytes = npz(&[("i", array("|u1", shape, &rows))]);
+        let read = |row| read(&bytes, &interface(false), row);
+        assert_eq!(read(Some(1)).unwrap(), [vec![6, 7, 8, 9, 10, 11]]);
+        assert!(matches!(read(None), Err(InputError::RowNeeded { rows: 2, .. })));
+        assert!(matches!(read(Some(2)), Err(InputError::RowOutOfRange { rows: 2, row: 2, .. })));
+    }
+    let json = br#"{"i": [[[0,1,2],[3,4,5]], [[6,7,8],[9,10,11]]]}"#;
+    assert_eq!(read(json, &interface(false), Some(1)).unwrap(), [vec![6, 7, 8, 9, 10, 11]]);
+    let empty = npz(&[("i", array("|u1", "(0, 2, 3)", &[]))]);
+    assert!(matches!(read(&empty, &interface(false), None), Err(InputError::RowOutOfRange { rows: 0, .. })));
+    let one = npz(&[("i", array("|u1", "(2, 3)", &rows[..6]))]);
+    assert!(matches!(
+        read(&one, &interface(false), Some(3)),
+        Err(InputError::RowOutOfRange { rows: 1, row: 3, .. })
+    ));
+}
+
+#[test]
+fn refuses_other_shapes_and_names() {
+    for shape in ["()", "(6,)", "(3, 2)", "(1, 1, 1, 2, 3)", "(6, 1)", "(1, 6)"] {
+        let count: usize = if shape == "()" { 1 } else { 6 };
+        let bytes = npz(&[("i", array("|i1", shape, &vec![0; count]))]);
+        assert!(matches!(read(&bytes, &interface(false), None), Err(InputError::Shape { .. })), "{shape}");
+    }
+    let error = read(&npz(&[("x", vec![])]), &interface(true), None).unwrap_err().to_string();
+    for part in ["'i'", "i: int8[1,2,3], f: float32[1,2]", "'x'"] {
+        assert!(error.contains(part), "{error}");
+    }
+    let error = read(br#"{"x": 1}"#, &interface(false), None).unwrap_err();
+    assert!(matches!(error, InputError::MissingArray { .. }), "{error}");
+    let error = read(br#"{"input_data": [[1], [2]]}"#, &interface(false), None).unwrap_err();
+    assert!(matches!(error, InputError::Json { .. }), "{error}");
+    let error = read(br#"{"input_data": []}"#, &interface(false), None).unwrap_err();
+    assert!(matches!(error, InputError::Count { expected: 1, got: 0, .. }), "{error}");
+    let error = read(br#"{"input_data": [[1, 2]]}"#, &interface(false), None).unwrap_err();
+    assert!(matches!(error, InputError::Count { expected: 6, got: 2, .. }), "{error}");
+}
+
+#[test]
+fn refuses_values_that_are_not_of_the_type() {
+    for value in ["128", "-129", "1.5", "1e30", "18446744073709551616", "1e-320"] {
+        let json = format!(r#"{{"i": [[{value},0,0],[0,0,0]]}}"#);
+        let error = read(json.as_bytes(), &interface(false), None).unwrap_err();
+        assert!(matches!(error, InputError::Value { index: 0, .. }), "{value}: {error}");
+    }
+    let beyond = npz(&[("i", array("<i8", "(2, 3)", &[[1u8; 8]; 6].concat()))]);
+    assert!(matches!(read(&beyond, &interface(false), None), Err(InputError::Value { .. })));
+    let wrong_type = npz(&[("i", array("<f4", "(2, 3)", &floats(&[0.0; 6])))]);
+    assert!(matches!(read(&wrong_type, &interface(false), None), Err(InputError::ElementType { .. })));
+}
+
+#[test]
+fn refuses_floats_that_a_float32_input_cannot_take() {
+    let with_f = |f: Vec<u8>| {
+        let bytes = npz(&[("i", array("|i1", "(2, 3)", &[0; 6])), ("f", f)]);
+        read(&bytes, &interface(true), None)
+    };
+    let doubles = |values: [f64; 2]| array("<f8", "(2,)", &values.map(f64::to_le_bytes).concat());
+    assert_eq!(with_f(doubles([0.5, 2.0])).unwrap()[1], [4, 7]);
+    for values in [[0.1, 0.0], [1e300, 0.0], [f64::NAN, 0.0]] {
+        assert!(matches!(with_f(doubles(values)), Err(InputError::Value { index: 0, .. })), "{values:?}");
+    }
+    for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let refused = with_f(array("<f4", "(2,)", &floats(&[0.0, value])));
+        assert!(matches!(refused, Err(InputError::Value { index: 1, .. })), "{value}");
+    }
+    assert!(matches!(with_f(array("|i1", "(2,)", &[0; 2])), Err(InputError::ElementType { .. })));
+    let json = br#"{"i": [[0,0,0],[0,0,0]], "f": [0, 1e39]}"#;
+    assert!(matches!(read(json, &interface(true), None), Err(InputError::Value { index: 1, .. })));
+}
+
+#[test]
+fn refuses_malformed_json() {
+    let deep = format!(r#"{{"i": {}0{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    let many = format!(r#"{{"i": [{}0]}}"#, "0,".repeat(MAX_JSON_NUMBERS));
+    for json in [
+        "{",
+        "{}}",
+        r#"{"i": [[0,0,0],[0,0]]}"#,
+        r#"{"i": [0,[0]]}"#,
+        r#"{"i": [[0],0]}"#,
+        r#"{"i": [[], 0]}"#,
+        r#"{"i": "zero"}"#,
+        r#"{"i": [null]}"#,
+        r#"{"i": [true]}"#,
+        r#"{"i": [NaN]}"#,
+        r#"{"i": 1e999}"#,
+        r#"{"i": {"a": 1}}"#,
+        r#"{"input_data": 5}"#,
+        deep.as_str(),
+        many.as_str(),
+    ] {
+        let error = read(json.as_bytes(), &interface(false), None).unwrap_err();
+        assert!(matches!(error, InputError::Json { .. }), "{}: {error}", &json[..json.len().min(40)]);
+    }
+    for text in [r#"{"i": "TEXT"}"#, r#"{"i": ["TEXT"]}"#, r#"{"input_data": "TEXT"}"#, r#"{"TEXT": 1}"#] {
+        let json = text.replace("TEXT", &"x".repeat(1 << 20));
+        let message = read(json.as_bytes(), &interface(false), None).unwrap_err().to_string();
+        assert!(message.len() < 1000, "{} characters", message.len());
+    }
+    let twice = br#"{"i": [[0,0,0],[0,0,0]], "i": [[1,0,0],[0,0,0]]}"#;
+    assert!(matches!(read(twice, &interface(false), None), Err(InputError::DuplicateArray { .. })));
+    assert!(matches!(read(b"", &interface(false), None), Err(InputError::UnknownFormat { .. })));
+    assert!(matches!(read(b"[1]", &interface(false), None), Err(InputError::UnknownFormat { .. })));
+}
+
+#[test]
+fn refuses_damaged_archives() {
+    let good = npz(&[("i", array("|i1", "(2, 3)", &[7; 6]))]);
+    for length in 0..good.len() {
+        assert!(read(&good[..length], &interface(false), None).is_err(), "truncated to {length}");
+    }
+    for position in 0..good.len() {
+        let mut damaged = good.clone();
+        damaged[position] ^= 0x55;
+        // An edit of a field nobody reads, such as the time, changes nothing; any other is refused.
+        if let Ok(inputs) = read(&damaged, &interface(false), None) {
+            assert_eq!(inputs, [vec![7; 6]], "byte {position}");
+        }
+    }
+    for elements in [vec![0; 5], vec![0; 7]] {
+        let bytes = npz(&[("i", array("|i1", "(2, 3)", &elements))]);
+        assert!(matches!(read(&bytes, &interface(false), None), Err(InputError::Npy { .. })));
+    }
+}
+
+#[test]
+fn a_zip_bomb_costs_one_byte_more_than_its_header_promises() {
+    let mut bomb = array("|i1", "(2, 3)", &[0; 6]);
+    bomb.resize(200 << 20, 0);
+    let bytes = npz(&[("i", bomb)]);
+    assert!(bytes.len() < 1 << 20);
+    assert!(matches!(read(&bytes, &interface(false), None), Err(InputError::Npy { .. })));
+    let huge = npz(&[("i", array("|i1", "(99999999999, 2, 3)", &[]))]);
+    assert!(matches!(read(&huge, &interface(false), Some(0)), Err(InputError::ArrayTooLarge { .. })));
+}
+
+#[test]
+fn refuses_an_archive_with_too_many_members() {
+    let members: Vec<(String, Vec<u8>)> = (0..1100).map(|index| (index.to_string(), Vec::new())).collect();
+    let members: Vec<(&str, Vec<u8>)> =
+        members.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
+    assert!(matches!(
+        read(&npz(&members), &interface(false), None),
+        Err(InputError::TooManyMembers { got: 1100, .. })
+    ));
+    // a directory that claims 2^40 members
+    let mut claims = b"PK\x06\x06".to_vec();
+    claims.resize(32, 0);
+    claims.extend((1u64 << 40).to_le_bytes());
+    assert!(matches!(read(&claims, &interface(false), None), Err(InputError::TooManyMembers { .. })));
+}
+
+#[test]
+fn refuses_an_oversized_file_before_reading_it() {
+    let bytes = vec![b' '; MAX_FILE_BYTES as usize + 1];
+    assert!(matches!(read(&bytes, &interface(false), None), Err(InputError::FileTooLarge { .. })));
+}
+
+#[test]
+fn written_arrays_read_back() {
+    let written = npz_bytes(&[
+        NamedArray {
+            name: "i".into(),
+            shape: vec![1, 2, 3],
+            values: Values::I8(vec![-128, -1, 0, 1, 2, 127]),
+        },
+        NamedArray { name: "f".into(), shape: vec![1, 2], values: Values::F32(vec![0.5, 1.0]) },
+        NamedArray { name: "u".into(), shape: vec![], values: Values::U8(vec![255]) },
+    ])
+    .unwrap();
+    assert_eq!(read(&written, &interface(true), None).unwrap(), [vec![-128, -1, 0, 1, 2, 127], vec![4, 5]]);
+    assert_eq!(
+        json_nested(&[1, 2, 3], &Values::I8(vec![-128, -1, 0, 1, 2, 127])).to_string(),
+        "[[[-128,-1,0],[1,2,127]]]"
+    );
+}

@@ -1,0 +1,119 @@
+//! Hostile files: whatever they hold, the answer is exit code 2 and a message.
+
+use serde::Deserialize;
+
+use crate::arguments;
+use crate::session::{digit, digits, directory, fixture, ipa, lemma_json, refusal};
+
+#[derive(Deserialize)]
+struct Entry {
+    path: String,
+    model: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Manifest {
+    file: Vec<Entry>,
+}
+
+fn hostile(folder: &str) -> Vec<Entry> {
+    let text = std::fs::read_to_string(fixture("manifest.toml")).unwrap();
+    let files = toml::from_str::<Manifest>(&text).unwrap().file;
+    let found: Vec<Entry> = files.into_iter().filter(|entry| entry.path.starts_with(folder)).collect();
+    assert!(found.len() >= 50, "{} files in {folder}", found.len());
+    found
+}
+
+fn assert_unusable(arguments: &[std::ffi::OsString], file: &str) {
+    let (code, json) = lemma_json(arguments);
+    assert_eq!(code, 2, "{file}: {json}");
+    let message = json["error"]["message"].as_str().unwrap();
+    assert!(message.contains(file) && !message.contains("panicked"), "{file}: {message}");
+}
+
+#[test]
+fn hostile_models_are_unusable_files() {
+    for entry in hostile("hostile/models/") {
+        let path = fixture(&entry.path);
+        assert_unusable(arguments!["compile", path], &entry.path);
+        assert_unusable(arguments!["inspect", path], &entry.path);
+    }
+}
+
+#[test]
+fn hostile_inputs_are_unusable_files() {
+    for entry in hostile("hostile/inputs/") {
+        let model = fixture(entry.model.as_deref().expect("a model"));
+        assert_unusable(
+            arguments!["prove", model, "--input", fixture(&entry.path), "-o", "/dev/null"],
+            &entry.path,
+        );
+    }
+}
+
+#[test]
+fn files_of_another_kind_are_refused() {
+    let (onnx, proof, vk) = (digits(), &ipa().bundle, &ipa().vk);
+    for arguments in [
+        arguments!["compile", proof].to_vec(),
+        arguments!["compile", digit()].to_vec(),
+        arguments!["run", onnx, "--input", proof].to_vec(),
+        arguments!["run", onnx, "--input", onnx].to_vec(),
+        arguments!["verify", proof, "--vk", proof].to_vec(),
+        arguments!["verify", proof, "--vk", onnx].to_vec(),
+        arguments!["inspect", digit()].to_vec(),
+        arguments!["srs", "import", vk].to_vec(),
+    ] {
+        refusal(&arguments, 2);
+    }
+    // What is offered as a proof and is none proves nothing.
+    for file in [&onnx, vk] {
+        assert_eq!(lemma_json(arguments!["verify", file, "--vk", vk]).0, 1);
+    }
+}
+
+#[test]
+fn damaged_keys_are_unusable_files() {
+    let good = std::fs::read(&ipa().vk).unwrap();
+    let path = directory().join("damaged.vk");
+    for position in (0..good.len()).step_by(good.len() / 24) {
+        let mut bytes = good.clone();
+        bytes[position] ^= 0x11;
+        std::fs::write(&path, &bytes).unwrap();
+        assert_unusable(arguments!["verify", ipa().bundle, "--vk", path], "damaged.vk");
+        assert_unusable(arguments!["inspect", path], "damaged.vk");
+    }
+}
+
+#[test]
+fn a_damaged_store_is_mended_or_named() {
+    let store = tempfile::tempdir().unwrap();
+    let root = store.path();
+    let prove = || {
+        lemma_json(arguments![
+            "--store",
+            root,
+            "prove",
+            digits(),
+            "--input",
+            digit(),
+            "-o",
+            root.join("x.proof")
+        ])
+    };
+    assert_eq!(prove().0, 0);
+    for kind in ["pk", "params"] {
+        for file in std::fs::read_dir(root.join("objects").join(kind)).unwrap() {
+            let path = file.unwrap().path();
+            let length = std::fs::metadata(&path).unwrap().len() as usize;
+            std::fs::write(&path, vec![7; length]).unwrap();
+        }
+    }
+    let (code, json) = prove();
+    assert_eq!(code, 0, "{json}");
+    for file in std::fs::read_dir(root.join("objects").join("vk")).unwrap() {
+        std::fs::write(file.unwrap().path(), b"damage").unwrap();
+    }
+    let (code, json) = prove();
+    assert!(code == 0 || json["error"]["message"].as_str().unwrap().contains("damaged"), "{code}: {json}");
+}

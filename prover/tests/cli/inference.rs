@@ -1,0 +1,99 @@
+//! `lemma run`.
+
+use lemma_circuits::ir::Elem;
+use lemma_circuits::statement::{Interface, Port};
+use lemma_prover::inputs;
+use serde_json::Value;
+
+use crate::arguments;
+use crate::session::{digit, digits, directory, fixture, ipa, lemma, lemma_json, refusal};
+
+/// One row of onnxruntime's integers from a fixture archive.
+fn expected(archive: &str, array: &str, row: usize) -> Vec<i32> {
+    let bytes = std::fs::read(fixture(archive)).unwrap();
+    let port =
+        Port { name: array.into(), shape: vec![1, 10], elem: Elem::I8, quantize: None, tail: Vec::new() };
+    let interface = Interface { inputs: vec![port], outputs: Vec::new() };
+    inputs::read(&bytes, &interface, Some(row)).unwrap().remove(0)
+}
+
+fn integers(output: &Value) -> Vec<i64> {
+    let row = output["integers"][0].as_array().expect("a nested list");
+    row.iter().map(|value| value.as_i64().expect("an integer")).collect()
+}
+
+#[test]
+fn prints_the_integers_of_onnxruntime() {
+    for (form, output) in [("qop", "logits"), ("qdq", "logits")] {
+        for row in [0, 7, 499] {
+            let model = fixture(&format!("digits/s8s8.{form}.onnx"));
+            let input = fixture("digits/s8s8.io.npz");
+            let (code, json) =
+                lemma_json(arguments!["run", model, "--input", input, "--row", row.to_string()]);
+            assert_eq!(code, 0, "{json}");
+            let wanted = expected("digits/s8s8.io.npz", &format!("integers.{output}"), row);
+            let wanted: Vec<i64> = wanted.into_iter().map(i64::from).collect();
+            assert_eq!(integers(&json["outputs"][0]), wanted, "{form}, row {row}");
+            assert_eq!(json["outputs"][0]["type"], "int8");
+            assert_eq!(json["outputs"][0]["shape"], serde_json::json!([1, 10]));
+            assert_eq!(json["outputs"][0]["floats"][0].as_array().unwrap().len(), 10);
+            assert_eq!(json["model"].as_str().unwrap().len(), 64);
+        }
+    }
+}
+
+#[test]
+fn a_trailing_softmax_is_printed_outside_the_integers() {
+    let model = fixture("digits/s8s8_softmax.qop.onnx");
+    let person = lemma(arguments!["run", model, "--input", digit()]);
+    assert_eq!(person.code, Some(0), "{person:?}");
+    assert!(person.stdout.contains("integers ") && person.stdout.contains("softmax "), "{person:?}");
+    let (_, json) = lemma_json(arguments!["run", model, "--input", digit()]);
+    let probabilities = json["outputs"][0]["floats"][0].as_array().unwrap();
+    let sum: f64 = probabilities.iter().map(|value| value.as_f64().unwrap()).sum();
+    assert!((sum - 1.0).abs() < 1e-5, "{sum}");
+}
+
+#[test]
+fn writes_outputs_as_archive_or_json() {
+    let archive = directory().join("outputs.npz");
+    let run = |path: &std::path::Path| lemma(arguments!["run", digits(), "--input", digit(), "-o", path]);
+    assert_eq!(run(&archive).code, Some(0));
+    let written = std::fs::read(&archive).unwrap();
+    let port = |name: &str| Port {
+        name: name.into(),
+        shape: vec![1, 10],
+        elem: Elem::I8,
+        quantize: None,
+        tail: Vec::new(),
+    };
+    let interface = Interface { inputs: vec![port("integers.logits")], outputs: Vec::new() };
+    let integers_written = inputs::read(&written, &interface, None).unwrap().remove(0);
+    let json = directory().join("outputs.json");
+    assert_eq!(run(&json).code, Some(0));
+    let document: Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+    let listed: Vec<i64> = integers(&document["outputs"][0]);
+    assert_eq!(integers_written.into_iter().map(i64::from).collect::<Vec<_>>(), listed);
+
+    let message = refusal(arguments!["run", digits(), "--input", digit(), "-o", "outputs.txt"], 2);
+    assert!(message.contains("outputs.txt") && message.contains(".npz"), "{message}");
+    let nowhere = "/nonexistent/outputs.json";
+    assert!(refusal(arguments!["run", digits(), "--input", digit(), "-o", nowhere], 2).contains(nowhere));
+}
+
+#[test]
+fn a_circuit_of_the_store_is_a_model() {
+    let id = &ipa().circuit;
+    let (code, json) = lemma_json(arguments!["run", id[..16], "--input", digit()]);
+    assert_eq!(code, 0, "{json}");
+    assert_eq!(json["outputs"], ipa().json["outputs"]);
+}
+
+#[test]
+fn several_rows_need_a_choice() {
+    let input = fixture("digits/s8s8.io.npz");
+    let message = refusal(arguments!["run", digits(), "--input", input], 2);
+    assert!(message.contains("500 rows") && message.contains("--row"), "{message}");
+    let message = refusal(arguments!["run", digits(), "--input", input, "--row", "500"], 2);
+    assert!(message.contains("row 500"), "{message}");
+}

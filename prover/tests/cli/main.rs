@@ -1,0 +1,9 @@
+//! The command line as its users meet it: a process, its arguments, its output and its exit code.
+
+mod arguments;
+mod benchmark;
+mod files;
+mod inference;
+mod proofs;
+mod session;
+mod setup;

@@ -1,0 +1,81 @@
+//! Ceremony files and the store.
+
+use halo2_proofs::SerdeFormat;
+use halo2_proofs::halo2curves::bn256::Bn256;
+use halo2_proofs::poly::kzg::commitment::ParamsKZG;
+use rand::rngs::OsRng;
+
+use crate::arguments;
+use crate::session::{digit, digits, lemma, lemma_json, refusal};
+
+#[test]
+fn kzg_needs_a_ceremony_and_uses_the_imported_one() {
+    let store = tempfile::tempdir().unwrap();
+    let root = store.path();
+    let message = refusal(arguments!["--store", root, "compile", digits(), "--scheme", "kzg"], 2);
+    assert!(message.contains("lemma srs import"), "{message}");
+
+    let file = root.join("ceremony.srs");
+    let mut bytes = Vec::new();
+    let params = ParamsKZG::<Bn256>::setup(11, OsRng);
+    params.write_custom(&mut bytes, SerdeFormat::RawBytes).unwrap();
+    std::fs::write(&file, &bytes).unwrap();
+    let (code, imported) = lemma_json(arguments!["--store", root, "srs", "import", file]);
+    assert_eq!((code, &imported["k"], &imported["insecure"]), (0, &11.into(), &false.into()), "{imported}");
+    let (_, listed) = lemma_json(arguments!["--store", root, "srs", "list"]);
+    assert_eq!(listed["srs"][0]["id"], imported["id"]);
+    assert!(lemma(arguments!["--store", root, "srs", "list"]).stdout.contains("ceremony.srs"));
+
+    let proof = root.join("x.proof");
+    let prove =
+        arguments!["--store", root, "prove", digits(), "--input", digit(), "--scheme", "kzg", "-o", proof];
+    let (code, json) = lemma_json(prove);
+    assert_eq!((code, &json["insecure_srs"]), (0, &false.into()), "{json}");
+    let circuit = json["circuit"].as_str().unwrap();
+    let (code, verdict) = lemma_json(arguments!["--store", root, "verify", proof, "--circuit", circuit]);
+    assert_eq!((code, &verdict["valid"]), (0, &true.into()), "{verdict}");
+
+    // The key alone verifies it, in a store that has neither ceremony nor circuit.
+    let (vk, other) = (root.join("x.vk"), root.join("other"));
+    assert_eq!(lemma(arguments!["--store", root, "vk", circuit, "-o", vk]).code, Some(0));
+    let (code, verdict) = lemma_json(arguments!["--store", other, "verify", proof, "--vk", vk]);
+    assert_eq!((code, &verdict["valid"]), (0, &true.into()), "{verdict}");
+}
+
+#[test]
+fn files_that_are_no_ceremony_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("bad.ptau");
+    let mut bytes = Vec::new();
+    ParamsKZG::<Bn256>::setup(5, OsRng).write_custom(&mut bytes, SerdeFormat::RawBytes).unwrap();
+    let middle = bytes.len() / 2;
+    let mut edited = bytes.clone();
+    edited[middle] ^= 1;
+    for content in [b"".as_slice(), b"ptau", b"\xff\xff\xff\xff", &bytes[..middle], &edited] {
+        std::fs::write(&file, content).unwrap();
+        let message = refusal(arguments!["--store", directory.path(), "srs", "import", file], 2);
+        assert!(message.contains("bad.ptau"), "{message}");
+    }
+}
+
+#[test]
+fn the_store_lists_and_cleans_itself() {
+    let store = tempfile::tempdir().unwrap();
+    let root = store.path();
+    assert_eq!(lemma(arguments!["--store", root, "compile", digits()]).code, Some(0));
+    let (code, before) = lemma_json(arguments!["--store", root, "store", "list"]);
+    assert_eq!(code, 0);
+    assert_eq!(before["circuits"].as_array().unwrap().len(), 1, "{before}");
+    let objects = before["objects"].as_array().unwrap();
+    assert!(objects.iter().any(|object| object["kind"] == "vk" && object["referenced"] == true), "{before}");
+
+    std::fs::write(root.join("tmp").join("left-behind"), [0; 100]).unwrap();
+    let (code, collected) = lemma_json(arguments!["--store", root, "store", "gc"]);
+    assert_eq!((code, &collected["files"], &collected["bytes"]), (0, &1.into(), &100.into()), "{collected}");
+    let (_, after) = lemma_json(arguments!["--store", root, "store", "list"]);
+    assert_eq!(after["objects"], before["objects"]);
+    assert!(
+        lemma(arguments!["--store", root, "store", "list"]).stdout.contains("1 objects")
+            || objects.len() != 1
+    );
+}

@@ -1,0 +1,250 @@
+//! Circuits.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use lemma_circuits::{compile, import::import, plan::PlanError, statement::CircuitId};
+use lemma_prover::{digest::Digest, keys::SetupChoice, params::SrsChoice};
+
+use super::{files, links, models, page, submission};
+use crate::{
+    extract::{IdempotencyKey, JsonBody, PathId, Preferences, Query},
+    jobs::{CircuitWork, Priority, Setup, Work},
+    networks,
+    openapi::File,
+    problem::{Problem, ProblemType},
+    records::{CircuitEntry, ModelRecord},
+    service::NewJob,
+    state::App,
+    wire::{Build, BuildRequest, Circuit, CircuitList, ModelDetails, Prediction},
+};
+
+/// Build a circuit
+///
+/// Compiles a model and makes its keys. Answers 200 when the circuit is ready, else 202 with a build to follow; with
+/// `Prefer: wait=N` the answer is held back until the build has ended, at most N seconds.
+#[utoipa::path(post, path = "/v1/circuits", operation_id = "build_circuit", tag = "circuits",
+    params(
+        (
+            "Prefer" = Option<String>, Header, description = "`wait=N`: wait for the build, at most 60 s",
+            example = "wait=30",
+        ),
+        (
+            "Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+            pattern = "^[!-~]+$", description = "Makes repeating the request harmless",
+        ),
+    ),
+    request_body = BuildRequest,
+    responses(
+        (
+            status = 202, description = "The build has not ended", body = Build,
+            headers(("Location" = String, description = "The build")),
+        ),
+        (
+            status = 200,
+            description = "The circuit was there, or the build has ended while the answer was held back",
+            body = Build, headers(("Location" = String, description = "The circuit or the build")),
+        ),
+        (status = 400, description = "The body is not JSON"),
+        (status = 404, description = "There is no such model"),
+        (status = 413, description = "The body or the circuit is too large"),
+        (status = 415, description = "The body is no JSON"),
+        (
+            status = 422,
+            description = "The request or the setup makes no sense, or the key was used for another request",
+        ),
+        (status = 429, description = "The queue is full"),
+    )
+)]
+pub(super) async fn build(
+    State(app): State<App>,
+    preferences: Preferences,
+    IdempotencyKey(key): IdempotencyKey,
+    body: JsonBody<BuildRequest>,
+) -> Result<Response, Problem> {
+    let refuse = |why: &str| Problem::new(ProblemType::InvalidRequest, why);
+    let setup = body.value.setup().map_err(refuse)?;
+    let model = models::find(&app, &body.value.model).await?;
+    if let Some(entry) = app.service().records().circuit_of(model.model, &setup).await? {
+        return ready(&app, &entry).await;
+    }
+    let choice = choice(&app, &setup)?;
+    let prediction = predict(&app, &model, choice).await?;
+    let job = NewJob {
+        owner: String::new(),
+        work: Work::Circuit(CircuitWork { model: model.model, setup }),
+        inputs: None,
+        predicted_memory: Some(prediction.memory_bytes),
+        priority: Priority::Normal,
+        queue_timeout: app.config().queue_timeout,
+        prove_timeout: app.config().prove_timeout,
+        meta: Some(serde_json::to_value(&prediction).map_err(|error| Problem::internal(&error))?),
+        idempotency: submission::idempotency("circuits", key, &body.bytes),
+    };
+    let job = submission::submit(&app, job, preferences).await?;
+    let build = Build::new(&job).ok_or_else(|| submission::other_kind(&job))?;
+    let location = match &build.circuit {
+        Some(circuit) => format!("/v1/circuits/{circuit}"),
+        None => build.href.clone(),
+    };
+    Ok(links::accepted(&location, job.state().is_terminal(), preferences, build))
+}
+
+/// The answer for a circuit that is there: the build that made it.
+async fn ready(app: &App, entry: &CircuitEntry) -> Result<Response, Problem> {
+    let job =
+        submission::job(app, entry.job).await?.ok_or_else(|| networks::unknown(&entry.facts.circuit))?;
+    let build = Build::new(&job).ok_or_else(|| submission::other_kind(&job))?;
+    let location = links::location(&format!("/v1/circuits/{}", entry.facts.circuit));
+    Ok((StatusCode::OK, location, Json(build)).into_response())
+}
+
+fn choice(app: &App, setup: &Setup) -> Result<SetupChoice, Problem> {
+    if *setup == Setup::KzgInsecureLocal && !app.config().insecure_local_srs {
+        return Err(Problem::new(
+            ProblemType::UnsupportedSetup,
+            "this service makes no circuits that rest on parameters drawn on the server; use the ipa scheme or a \
+             ceremony",
+        ));
+    }
+    setup.choice().map_err(|error| Problem::new(ProblemType::UnsupportedSetup, error.to_string()))
+}
+
+/// Plans the circuit, which is quick compared with making its keys.
+async fn predict(app: &App, model: &ModelRecord, setup: SetupChoice) -> Result<Prediction, Problem> {
+    let onnx = app.service().model_bytes(model.model).await?;
+    let keyring = app.service().keyring().clone();
+    let plan = move || {
+        let network = import(&onnx, "the model")
+            .map_err(|error| Problem::new(ProblemType::InvalidModel, error.to_string()))?;
+        let circuit = compile(network, setup.scheme()).map_err(|error| unplannable(&error))?;
+        if let SetupChoice::Kzg(ceremony @ SrsChoice::Ceremony(_)) = setup {
+            let found = keyring.parameters().choose_srs(ceremony, circuit.k());
+            found.map_err(|error| Problem::new(ProblemType::UnsupportedSetup, error.to_string()))?;
+        }
+        Ok(Prediction::of(&circuit))
+    };
+    app.intake_pool().run(plan).await?
+}
+
+fn unplannable(error: &PlanError) -> Problem {
+    let kind = match error {
+        PlanError::TooLarge { .. } => ProblemType::CircuitTooLarge,
+        _ => ProblemType::InvalidModel,
+    };
+    Problem::new(kind, error.to_string())
+}
+
+/// The circuits, by id
+#[utoipa::path(get, path = "/v1/circuits", operation_id = "list_circuits", tag = "circuits", params(page::Page), responses(
+    (status = 200, description = "A part of the list", body = CircuitList),
+    (status = 422, description = "A parameter makes no sense"),
+))]
+pub(super) async fn list(
+    State(app): State<App>,
+    Query(page): Query<page::Page>,
+) -> Result<Json<CircuitList>, Problem> {
+    let limit = page.limit()?;
+    let after = page.after::<Digest>()?.map(|digest| CircuitId(digest.0));
+    let found = app.service().records().circuits(after, limit.saturating_add(1)).await?;
+    let (entries, more) = page::split(found, limit);
+    let mut circuits = Vec::new();
+    for entry in &entries {
+        circuits.push(view(&app, entry).await?);
+    }
+    let next_cursor = circuits.last().filter(|_| more).map(|circuit| circuit.id.clone());
+    Ok(Json(CircuitList { circuits, next_cursor }))
+}
+
+/// One circuit
+#[utoipa::path(get, path = "/v1/circuits/{id}", operation_id = "get_circuit", tag = "circuits",
+    params((
+        "id" = String, Path, description = "Id of the circuit", pattern = "^[0-9a-f]{64}$",
+        example = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+    )),
+    responses(
+        (status = 200, description = "The circuit", body = Circuit),
+        (status = 404, description = "There is no such circuit"),
+    )
+)]
+pub(super) async fn show(
+    State(app): State<App>,
+    PathId(id): PathId<Digest>,
+) -> Result<Json<Circuit>, Problem> {
+    Ok(Json(view(&app, &find(&app, id).await?).await?))
+}
+
+/// The key that checks proofs of a circuit
+#[utoipa::path(get, path = "/v1/circuits/{id}/vk", operation_id = "get_verifying_key", tag = "circuits",
+    params(
+        (
+            "id" = String, Path, description = "Id of the circuit", pattern = "^[0-9a-f]{64}$",
+            example = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        ),
+        ("If-None-Match" = Option<String>, Header, description = "An `ETag` the caller has"),
+    ),
+    responses(
+        (
+            status = 200, description = "A `.vk` file", body = File,
+            content_type = "application/octet-stream",
+            headers(("ETag" = String, description = "sha256 of the file")),
+        ),
+        (status = 304, description = "The caller has it"),
+        (status = 404, description = "There is no such circuit"),
+    )
+)]
+pub(super) async fn verifying_key(
+    State(app): State<App>,
+    PathId(id): PathId<Digest>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let entry = find(&app, id).await?;
+    let tag = files::etag(entry.facts.vk);
+    if files::has(&headers, &tag) {
+        return Ok(files::unchanged(&tag));
+    }
+    let (keyring, circuit) = (app.service().keyring().clone(), entry.facts.circuit);
+    let read = move || keyring.circuit(circuit).and_then(|record| keyring.vk_bytes(&record));
+    let bytes = files::blocking(read).await??;
+    Ok(files::download(bytes, &tag, &format!("{circuit}.vk")))
+}
+
+/// The circuit of an id.
+///
+/// # Errors
+/// [`ProblemType::UnknownCircuit`] when there is none.
+pub(super) async fn find(app: &App, id: Option<Digest>) -> Result<CircuitEntry, Problem> {
+    let circuit = match id {
+        Some(id) => app.service().records().circuit(CircuitId(id.0)).await?,
+        None => None,
+    };
+    circuit.ok_or_else(|| match id {
+        Some(id) => networks::unknown(&id),
+        None => no_id(),
+    })
+}
+
+/// The id in a request.
+///
+/// # Errors
+/// [`ProblemType::UnknownCircuit`] when it can be the id of no circuit.
+pub(super) fn id(text: &str) -> Result<CircuitId, Problem> {
+    text.parse::<Digest>().map(|digest| CircuitId(digest.0)).map_err(|_| no_id())
+}
+
+fn no_id() -> Problem {
+    Problem::new(
+        ProblemType::UnknownCircuit,
+        "the id of a circuit is 64 lower-case hexadecimal digits; GET /v1/circuits lists them",
+    )
+}
+
+async fn view(app: &App, entry: &CircuitEntry) -> Result<Circuit, Problem> {
+    let model = models::find(app, &entry.model.to_string()).await?;
+    let details: ModelDetails =
+        serde_json::from_value(model.details).map_err(|error| Problem::internal(&error))?;
+    Ok(Circuit::new(entry, details.inputs, details.outputs))
+}

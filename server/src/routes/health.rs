@@ -1,0 +1,54 @@
+//! For those who watch over the service.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderValue, header},
+    response::IntoResponse,
+};
+
+use crate::{
+    metrics,
+    problem::{Problem, ProblemType},
+    state::App,
+    wire::Readiness,
+};
+
+/// Media type of Prometheus' text.
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Whether the process is alive
+#[utoipa::path(get, path = "/livez", operation_id = "livez", tag = "operation", responses(
+    (status = 200, description = "It is", body = Readiness),
+))]
+pub(super) async fn livez() -> Json<Readiness> {
+    Json(Readiness { status: "live" })
+}
+
+/// Whether the service takes jobs
+#[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "operation", responses(
+    (status = 200, description = "It does", body = Readiness),
+    (status = 503, description = "It is shutting down, or its storage refuses"),
+))]
+pub(super) async fn readyz(State(app): State<App>) -> Result<Json<Readiness>, Problem> {
+    match app.service().ready().await {
+        Ok(true) if !app.shutdown().begun() => Ok(Json(Readiness { status: "ready" })),
+        Ok(_) => Err(Problem::new(ProblemType::Unavailable, "the service is shutting down")),
+        Err(error) => {
+            tracing::error!(%error, "the records cannot be written");
+            Err(Problem::new(ProblemType::Unavailable, "the service's records cannot be written"))
+        }
+    }
+}
+
+/// Counts and times for Prometheus
+#[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "operation", responses(
+    (status = 200, description = "Prometheus' text format", body = String, content_type = "text/plain"),
+))]
+pub(super) async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
+    for (state, count) in app.service().records().counts().await? {
+        metrics::jobs(state.as_str(), count);
+    }
+    metrics::load(&app.service().load());
+    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(PROMETHEUS))], app.metrics().render()))
+}

@@ -1,0 +1,83 @@
+//! The inputs of a request for an inference.
+
+use lemma_circuits::statement::Interface;
+use lemma_prover::inputs::{self, InputError};
+use serde_json::value::RawValue;
+
+use crate::{
+    problem::{Problem, ProblemType},
+    wire::TensorSpec,
+};
+
+/// The integers of every input. Floats are quantized as the model says.
+///
+/// # Errors
+/// [`ProblemType::InvalidInput`], which shows the inputs that would fit.
+pub(super) fn integers(given: &RawValue, interface: &Interface) -> Result<Vec<Vec<i32>>, Problem> {
+    let read = inputs::read(given.get().as_bytes(), interface, None);
+    read.map_err(|error| {
+        Problem::new(ProblemType::InvalidInput, detail(&error))
+            .expected(interface.inputs.iter().map(TensorSpec::of_input).collect())
+    })
+}
+
+/// The error in the terms of a request instead of a file.
+fn detail(error: &InputError) -> String {
+    match error {
+        InputError::UnknownFormat { expected } => {
+            format!("inputs is not an object with the inputs by name; it has to hold {expected}")
+        }
+        InputError::MissingArray { name, expected, found } => {
+            format!("inputs has no '{name}'; it has to hold {expected}; it holds {found}")
+        }
+        InputError::DuplicateArray { name } => format!("inputs has '{name}' more than once; keep one"),
+        InputError::Json { expected, source } => {
+            format!("inputs is not nested lists of numbers by name: {source}; it has to hold {expected}")
+        }
+        InputError::Shape { name, expected, got } => {
+            format!("input '{name}' has shape {got:?}, the model wants {expected:?}")
+        }
+        InputError::RowNeeded { name, rows } => {
+            format!("input '{name}' has {rows} rows, a proof is about one; send one request for each")
+        }
+        InputError::RowOutOfRange { name, .. } => format!("input '{name}' has no row"),
+        InputError::Value { name, index, expected, .. } => {
+            format!("input '{name}', element {index}: the value is not {expected}")
+        }
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lemma_circuits::{ir::Elem, statement::Port};
+
+    use super::*;
+
+    fn refused(json: &str) -> Problem {
+        let port = Port { name: "x".into(), shape: vec![1, 2], elem: Elem::I8, quantize: None, tail: vec![] };
+        let interface = Interface { inputs: vec![port], outputs: vec![] };
+        let given = RawValue::from_string(json.into()).unwrap();
+        integers(&given, &interface).unwrap_err()
+    }
+
+    #[test]
+    fn every_refusal_names_the_input_and_never_a_value() {
+        for (json, part) in [
+            ("[1, 77]", "not an object"),
+            ("{}", "no 'x'"),
+            (r#"{"y": [77, 77]}"#, "holds 'y'"),
+            (r#"{"x": [77, 77], "x": [1, 2]}"#, "more than once"),
+            (r#"{"x": [77]}"#, "[1, 2]"),
+            (r#"{"x": [[1, 2], [77, 77]]}"#, "2 rows"),
+            (r#"{"x": [7777, 1]}"#, "element 0"),
+            (r#"{"x": [[77, 1], [1]]}"#, "entries"),
+        ] {
+            let problem = refused(json);
+            assert_eq!(problem.kind(), ProblemType::InvalidInput);
+            let shown = format!("{problem:?}");
+            assert!(shown.contains(part), "{json}: {shown}");
+            assert!(!shown.contains("77"), "{json}: {shown}");
+        }
+    }
+}

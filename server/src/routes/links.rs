@@ -1,0 +1,31 @@
+//! Headers of answers about jobs.
+
+use axum::{
+    Json,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use crate::extract::Preferences;
+
+/// The answer to an accepted job: 202, or 200 once it has ended while the caller waited.
+pub(super) fn accepted<T: Serialize>(href: &str, ended: bool, preferences: Preferences, body: T) -> Response {
+    let waited = ended && preferences.wait.is_some();
+    let status = if waited { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let mut headers = location(href);
+    if let Some((name, value)) = preferences.applied() {
+        headers.insert(name, value);
+    }
+    (status, headers, Json(body)).into_response()
+}
+
+/// `Location`.
+pub(super) fn location(href: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    // Ids are letters and digits.
+    if let Ok(value) = HeaderValue::try_from(href) {
+        headers.insert(header::LOCATION, value);
+    }
+    headers
+}

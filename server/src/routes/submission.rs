@@ -1,0 +1,129 @@
+//! Handing jobs to the service.
+
+use std::time::Duration;
+
+use lemma_circuits::statement::{CircuitId, Context};
+use lemma_prover::digest::Digest;
+use serde_json::{Map, Value};
+
+use crate::{
+    extract::Preferences,
+    jobs::{Job, JobId, Priority, ProofWork, Work},
+    problem::{Problem, ProblemType},
+    records::Idempotency,
+    service::NewJob,
+    state::App,
+};
+
+/// Most bytes of the caller's text.
+const MAX_META: usize = 4096;
+
+/// A proof that is asked for.
+#[derive(Debug)]
+pub(super) struct ProofOrder {
+    pub(super) circuit: CircuitId,
+    pub(super) inputs: Vec<Vec<i32>>,
+    pub(super) context: Option<Context>,
+    pub(super) priority: Priority,
+    pub(super) queue_timeout_seconds: Option<u32>,
+    pub(super) prove_timeout_seconds: Option<u32>,
+    pub(super) meta: Option<Map<String, Value>>,
+    pub(super) idempotency: Option<Idempotency>,
+}
+
+impl ProofOrder {
+    /// The job.
+    ///
+    /// # Errors
+    /// [`ProblemType::InvalidRequest`] names the member that is out of range.
+    pub(super) fn job(self, app: &App) -> Result<NewJob, Problem> {
+        let config = app.config();
+        Ok(NewJob {
+            owner: String::new(),
+            work: Work::Proof(ProofWork {
+                circuit: self.circuit,
+                context: self.context.unwrap_or_default().bytes().to_vec(),
+            }),
+            inputs: Some(self.inputs),
+            predicted_memory: None,
+            priority: self.priority,
+            queue_timeout: seconds("queue_timeout_seconds", self.queue_timeout_seconds, 604_800)?
+                .unwrap_or(config.queue_timeout),
+            prove_timeout: seconds("prove_timeout_seconds", self.prove_timeout_seconds, 86_400)?
+                .unwrap_or(config.prove_timeout),
+            meta: self.meta.map(Value::Object),
+            idempotency: self.idempotency,
+        })
+    }
+}
+
+fn seconds(name: &str, given: Option<u32>, most: u32) -> Result<Option<Duration>, Problem> {
+    match given {
+        Some(got) if !(1..=most).contains(&got) => {
+            Err(Problem::new(ProblemType::InvalidRequest, format!("{name} is {got}, expected 1 to {most}")))
+        }
+        given => Ok(given.map(|seconds| Duration::from_secs(seconds.into()))),
+    }
+}
+
+/// Checks the caller's text.
+///
+/// # Errors
+/// [`ProblemType::InvalidRequest`] when it is too long.
+pub(super) fn check_meta(meta: Option<&Map<String, Value>>) -> Result<(), Problem> {
+    let length = serde_json::to_string(&meta).map_or(usize::MAX, |text| text.len());
+    if meta.is_none() || length <= MAX_META {
+        return Ok(());
+    }
+    Err(Problem::new(
+        ProblemType::InvalidRequest,
+        format!("meta has {length} bytes as JSON, at most {MAX_META} are kept"),
+    ))
+}
+
+/// What makes a request with this key the same request: its route and its body, byte for byte.
+pub(super) fn idempotency(route: &str, key: Option<String>, body: &[u8]) -> Option<Idempotency> {
+    let request = Digest::of(&[route.as_bytes(), b"\n", body].concat());
+    key.map(|key| Idempotency { key, request })
+}
+
+/// Hands a job over, and waits for its end as long as the caller prefers.
+///
+/// # Errors
+/// When the service does not take it.
+pub(super) async fn submit(app: &App, job: NewJob, preferences: Preferences) -> Result<Job, Problem> {
+    let job = app.service().submit(job).await?.into_job();
+    ended(app, job, preferences).await
+}
+
+/// The job as soon as it has ended, or as it is after the time the caller prefers to wait.
+///
+/// # Errors
+/// When the database refuses.
+pub(super) async fn ended(app: &App, job: Job, preferences: Preferences) -> Result<Job, Problem> {
+    let Some(wait) = preferences.wait.filter(|_| !job.state().is_terminal()) else { return Ok(job) };
+    tokio::select! {
+        found = app.service().wait(job.id, wait) => Ok(found?.unwrap_or(job)),
+        () = app.shutdown().wait() => Ok(job),
+    }
+}
+
+/// One job.
+///
+/// # Errors
+/// When the database refuses.
+pub(super) async fn job(app: &App, id: JobId) -> Result<Option<Job>, Problem> {
+    Ok(app.service().job(id).await?)
+}
+
+/// A job that is of the other kind than its route.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("job {job} is of another kind than its route")]
+struct OtherKind {
+    job: JobId,
+}
+
+/// An answer about a job of the wrong kind, which an idempotency key cannot cause: its digest covers the route.
+pub(super) fn other_kind(job: &Job) -> Problem {
+    Problem::internal(&OtherKind { job: job.id })
+}

@@ -1,0 +1,76 @@
+//! Connections: how many, how long they may take to say what they want, and how they end.
+
+use std::{io, sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+
+use crate::shutdown::Shutdown;
+
+/// Longest time for a request's head to arrive, and for a connection to be idle.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Longest time that open requests get to end at a shutdown.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Pause after the system refused a connection, most likely for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Answers requests until the shutdown begins, then lets open requests end. At most `connections` are open at once;
+/// more wait in the kernel's queue.
+pub async fn serve(listener: TcpListener, app: Router, connections: usize, shutdown: Shutdown) {
+    let places = Arc::new(Semaphore::new(connections));
+    let graceful = GracefulShutdown::new();
+    let stop = shutdown.wait();
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            accepted = accept(&listener, &places) => match accepted {
+                Ok((stream, place)) => open(stream, place, app.clone(), &graceful),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            () = &mut stop => break,
+        }
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+        tracing::warn!("requests still open after {DRAIN:?} are dropped");
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    // Answers are small; waiting to fill a packet costs 40 ms. A connection that is already gone may refuse.
+    let _ = stream.set_nodelay(true);
+    Ok((stream, place))
+}
+
+fn open(stream: TcpStream, place: OwnedSemaphorePermit, app: Router, graceful: &GracefulShutdown) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+    let connection = graceful.watch(connection);
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "connection ended early");
+        }
+        drop(place);
+    });
+}

@@ -1,0 +1,112 @@
+//! What handlers share.
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use metrics_exporter_prometheus::PrometheusHandle;
+use rayon::ThreadPoolBuildError;
+
+use crate::{
+    config::Config, extract::BodyBudget, networks::Networks, pool::Pool, service::JobService,
+    shutdown::Shutdown,
+};
+
+/// Threads that run inferences.
+const INFER_THREADS: usize = 1;
+
+/// Threads that read and plan models.
+const INTAKE_THREADS: usize = 1;
+
+/// The service with everything its routes need. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    service: JobService,
+    config: Config,
+    networks: Networks,
+    bodies: BodyBudget,
+    verify: Pool,
+    infer: Pool,
+    intake: Pool,
+    metrics: PrometheusHandle,
+    shutdown: Shutdown,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Brings the parts together.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn new(
+        service: JobService,
+        config: Config,
+        metrics: PrometheusHandle,
+        shutdown: Shutdown,
+    ) -> Result<Self, ThreadPoolBuildError> {
+        let intake = Pool::new("intake", INTAKE_THREADS)?;
+        Ok(Self(Arc::new(Inner {
+            networks: Networks::new(service.clone(), intake.clone()),
+            bodies: BodyBudget::new(
+                config.json_bytes,
+                config.file_bytes,
+                config.body_memory,
+                config.body_timeout,
+            ),
+            verify: Pool::new("verify", config.verify_threads)?,
+            infer: Pool::new("infer", INFER_THREADS)?,
+            intake,
+            service,
+            config,
+            metrics,
+            shutdown,
+        })))
+    }
+
+    /// Jobs, models and circuits.
+    pub fn service(&self) -> &JobService {
+        &self.0.service
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// Whether the service stops.
+    pub fn shutdown(&self) -> &Shutdown {
+        &self.0.shutdown
+    }
+
+    pub(crate) fn networks(&self) -> &Networks {
+        &self.0.networks
+    }
+
+    pub(crate) fn verify_pool(&self) -> &Pool {
+        &self.0.verify
+    }
+
+    pub(crate) fn infer_pool(&self) -> &Pool {
+        &self.0.infer
+    }
+
+    pub(crate) fn intake_pool(&self) -> &Pool {
+        &self.0.intake
+    }
+
+    pub(crate) fn metrics(&self) -> &PrometheusHandle {
+        &self.0.metrics
+    }
+}
+
+impl FromRef<App> for BodyBudget {
+    fn from_ref(app: &App) -> Self {
+        app.0.bodies.clone()
+    }
+}

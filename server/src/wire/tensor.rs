@@ -1,0 +1,146 @@
+//! Tensors.
+
+use lemma_circuits::{
+    edge::{EdgeError, SoftmaxKernel, apply_tail},
+    ir::Elem,
+    statement::Port,
+};
+use lemma_prover::inputs::{Values, json_nested};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Element type of a tensor as callers see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TensorType {
+    /// 32-bit floating point, quantized or dequantized outside the circuit.
+    Float32,
+    /// Integers -128 to 127.
+    Int8,
+    /// Integers 0 to 255.
+    Uint8,
+}
+
+impl TensorType {
+    fn of(elem: Elem) -> Self {
+        match elem {
+            Elem::I8 => Self::Int8,
+            Elem::U8 => Self::Uint8,
+        }
+    }
+}
+
+/// Name, type and shape of an input or output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TensorSpec {
+    /// Name in the ONNX graph.
+    pub name: String,
+    /// Type of the values.
+    #[serde(rename = "type")]
+    pub elem: TensorType,
+    /// Length of every dimension.
+    #[schema(example = json!([1, 64]))]
+    pub shape: Vec<usize>,
+}
+
+impl TensorSpec {
+    /// What callers give for an input.
+    pub fn of_input(port: &Port) -> Self {
+        let elem = if port.quantize.is_some() { TensorType::Float32 } else { TensorType::of(port.elem) };
+        Self { name: port.name.clone(), elem, shape: port.shape.clone() }
+    }
+
+    /// What callers get for an output.
+    pub fn of_output(port: &Port) -> Self {
+        let elem = if port.tail.is_empty() { TensorType::of(port.elem) } else { TensorType::Float32 };
+        Self { name: port.name.clone(), elem, shape: port.shape.clone() }
+    }
+}
+
+/// A tensor of an answer or a statement.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Tensor {
+    /// Name in the ONNX graph.
+    pub name: String,
+    /// Type of the integers.
+    #[serde(rename = "type")]
+    pub elem: TensorType,
+    /// Length of every dimension.
+    #[schema(example = json!([1, 10]))]
+    pub shape: Vec<usize>,
+    /// The integers a proof is about, as nested lists.
+    #[schema(value_type = Vec<Object>, example = json!([[-12, 5, 127]]))]
+    pub integers: serde_json::Value,
+    /// What the ONNX graph makes of them outside the circuit (DequantizeLinear, Softmax), as nested lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Object>>, example = json!([[-1.5, 0.625, 15.875]]))]
+    pub floats: Option<serde_json::Value>,
+}
+
+impl Tensor {
+    /// A tensor with these integers, which are of the port.
+    ///
+    /// # Errors
+    /// When the port's trailing operators do not fit its shape.
+    pub fn new(port: &Port, integers: &[i32]) -> Result<Self, EdgeError> {
+        let floats = match port.tail.as_slice() {
+            [] => None,
+            tail => Some(apply_tail(integers, tail, softmax_kernel())?),
+        };
+        let bytes = match port.elem {
+            Elem::I8 => Values::I8(integers.iter().map(|value| *value as i8).collect()),
+            Elem::U8 => Values::U8(integers.iter().map(|value| *value as u8).collect()),
+        };
+        Ok(Self {
+            name: port.name.clone(),
+            elem: TensorType::of(port.elem),
+            shape: port.shape.clone(),
+            integers: json_nested(&port.shape, &bytes),
+            floats: floats.map(|floats| json_nested(&port.shape, &Values::F32(floats))),
+        })
+    }
+
+    /// One tensor per port.
+    ///
+    /// # Errors
+    /// See [`Tensor::new`].
+    pub fn all<T: AsRef<[i32]>>(ports: &[Port], tensors: &[T]) -> Result<Vec<Self>, EdgeError> {
+        ports.iter().zip(tensors).map(|(port, integers)| Self::new(port, integers.as_ref())).collect()
+    }
+}
+
+/// The arithmetic of onnxruntime's Softmax on this machine's processor.
+fn softmax_kernel() -> SoftmaxKernel {
+    #[cfg(target_arch = "x86_64")]
+    if !std::arch::is_x86_feature_detected!("avx512f") {
+        return SoftmaxKernel::Fma3;
+    }
+    SoftmaxKernel::Avx512
+}
+
+#[cfg(test)]
+mod tests {
+    use lemma_circuits::ir::{Quantization, Tail};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn tensors_nest_by_shape_and_show_what_follows_the_circuit() {
+        let quantization = Quantization { scale: 0.5, zero_point: 1 };
+        let port = Port {
+            name: "y".into(),
+            shape: vec![2, 2],
+            elem: Elem::I8,
+            quantize: None,
+            tail: vec![Tail::Dequantize(quantization)],
+        };
+        let tensor = Tensor::new(&port, &[1, 2, -3, 127]).unwrap();
+        assert_eq!(tensor.integers, json!([[1, 2], [-3, 127]]));
+        assert_eq!(tensor.floats, Some(json!([[0.0, 0.5], [-2.0, 63.0]])));
+        assert_eq!(TensorSpec::of_output(&port).elem, TensorType::Float32);
+        let bare = Port { tail: vec![], ..port };
+        assert_eq!(Tensor::new(&bare, &[1, 2, -3, 127]).unwrap().floats, None);
+        assert_eq!(TensorSpec::of_output(&bare).elem, TensorType::Int8);
+    }
+}

@@ -1,0 +1,90 @@
+use lemma_prover::{digest::Digest, envelope};
+use serde_json::json;
+
+use crate::support::{DIGITS, answer, shared};
+use reqwest::Method;
+
+#[tokio::test]
+async fn a_circuit_has_its_size_its_cost_and_its_key() {
+    let server = shared();
+    let id = server.circuit().await;
+    let circuit = server.get(&format!("/v1/circuits/{id}")).await.is(200).json;
+    assert_eq!(circuit["id"], id);
+    assert_eq!(circuit["scheme"], "ipa");
+    assert_eq!(circuit["insecure_srs"], false);
+    assert_eq!(circuit["outputs"][0]["shape"], json!([1, 10]));
+    for member in ["k", "rows_used", "advice_columns", "fixed_columns", "lookups", "proof_bytes"] {
+        assert!(circuit[member].as_u64().unwrap() > 0, "{member}");
+    }
+    assert!(circuit["predicted_memory_bytes"].as_u64().unwrap() > 1 << 20);
+    assert!(circuit["predicted_prove_cpu_seconds"].as_f64().unwrap() > 0.0);
+    let key = server.get(circuit["verifying_key"]["href"].as_str().unwrap()).await.is(200);
+    assert_eq!(envelope::kind_of(&key.bytes).unwrap(), envelope::Kind::VerifyingKey);
+    assert_eq!(key.header("etag"), format!("\"{}\"", Digest::of(&key.bytes)));
+    assert_eq!(circuit["verifying_key"]["sha256"], Digest::of(&key.bytes).to_string());
+}
+
+#[tokio::test]
+async fn a_circuit_that_is_there_is_answered_at_once() {
+    let server = shared();
+    let id = server.circuit().await;
+    let model = server.post_bytes("/v1/models", DIGITS).await.is(200).json["id"].clone();
+    let again = server.post_json("/v1/circuits", &json!({ "model": model, "scheme": "ipa" })).await.is(200);
+    assert_eq!(again.json["circuit"], id);
+    assert_eq!(again.json["status"], "succeeded");
+    assert_eq!(again.header("location"), format!("/v1/circuits/{id}"));
+    let build = server.get(again.json["href"].as_str().unwrap()).await.is(200).json;
+    assert_eq!(build["circuit"], id);
+    let circuit = server.get(&format!("/v1/circuits/{id}")).await.json;
+    for (predicted, found) in
+        [("k", "k"), ("rows_used", "rows_used"), ("memory_bytes", "predicted_memory_bytes")]
+    {
+        assert_eq!(build["prediction"][predicted], circuit[found], "{predicted}");
+    }
+    let cancelled = server.post(&format!("{}/cancel", again.json["href"].as_str().unwrap())).await.is(200);
+    assert_eq!(cancelled.json["status"], "succeeded", "a build that has ended stays as it is");
+}
+
+#[tokio::test]
+async fn kzg_needs_parameters() {
+    let server = shared();
+    server.circuit().await;
+    let request = json!({ "model": "digits:test", "scheme": "kzg" });
+    let refused = server.post_json("/v1/circuits", &request).await;
+    assert!(refused.problem("unsupported-setup", 422).contains("ceremony"));
+    let request = json!({ "model": "digits:test", "scheme": "kzg", "ceremony": "x" });
+    server.post_json("/v1/circuits", &request).await.problem("unsupported-setup", 422);
+    for request in [
+        json!({ "model": "digits:test", "ceremony": "x" }),
+        json!({ "model": "digits:test", "insecure_local_srs": true }),
+        json!({ "model": "digits:test", "scheme": "kzg", "ceremony": "x", "insecure_local_srs": true }),
+        json!({ "model": "digits:test", "scheme": "stark" }),
+        json!({ "model": "digits:test", "k": 3 }),
+        json!({ "model": 3 }),
+        json!({}),
+        json!([]),
+    ] {
+        server.post_json("/v1/circuits", &request).await.problem("invalid-request", 422);
+    }
+    let request = json!({ "model": "nobody:knows" });
+    server.post_json("/v1/circuits", &request).await.problem("unknown-model", 404);
+}
+
+#[tokio::test]
+async fn unknown_circuits_and_builds_are_not_found() {
+    let server = shared();
+    for id in [&"0".repeat(64), "x", "%ff"] {
+        server.get(&format!("/v1/circuits/{id}")).await.problem("unknown-circuit", 404);
+        server.get(&format!("/v1/circuits/{id}/vk")).await.problem("unknown-circuit", 404);
+    }
+    let order = server.order().await;
+    let proof = server.post_json("/v1/proofs", &order).await.is(202).json["id"].clone();
+    for id in ["01ARZ3NDEKTSV4RRFFQ69G5FAV", "x", proof.as_str().unwrap()] {
+        server.get(&format!("/v1/builds/{id}")).await.problem("unknown-build", 404);
+        server.post(&format!("/v1/builds/{id}/cancel")).await.problem("unknown-build", 404);
+    }
+    let build = server.get("/v1/circuits").await.json["circuits"][0]["model"].clone();
+    let build = server.post_json("/v1/circuits", &json!({ "model": build })).await.json["id"].clone();
+    let build = build.as_str().unwrap();
+    answer(server.request(Method::GET, &format!("/v1/proofs/{build}"))).await.problem("unknown-proof", 404);
+}

@@ -1,0 +1,60 @@
+//! The commands of the documentation do what it says.
+
+use std::{path::Path, process::Command};
+
+use crate::support::{Server, directory, settings};
+
+/// The blocks of this kind in a Markdown text.
+fn blocks(text: &str, kind: &str) -> Vec<String> {
+    let mut blocks = Vec::new();
+    let mut inside: Option<String> = None;
+    for line in text.lines() {
+        match &mut inside {
+            Some(_) if line.starts_with("```") => blocks.extend(inside.take()),
+            Some(block) => *block += &format!("{line}\n"),
+            None if line == format!("```{kind}") => inside = Some(String::new()),
+            None => {}
+        }
+    }
+    blocks
+}
+
+#[test]
+fn every_command_of_the_api_page_succeeds() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = std::fs::read_to_string(root.join("docs/api.md")).unwrap();
+    let commands = blocks(&page, "sh");
+    assert!(commands.len() > 8, "{}", commands.len());
+    let data = directory("documentation");
+    let server = Server::start(settings(&data), data);
+    let scratch = directory("documentation-files");
+    std::fs::create_dir_all(&scratch).unwrap();
+    let script = commands.concat().replace("/tmp/", &format!("{}/", scratch.display()));
+    let run = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", &script])
+        .env("LEMMA", format!("http://{}", server.address))
+        .current_dir(&root)
+        .output()
+        .unwrap();
+    let (out, err) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    assert!(run.status.success(), "{out}\n{err}");
+    for part in [
+        "\"valid\":true",
+        "\"code\":\"other-context\"",
+        "urn:lemma:problem:invalid-input",
+        "\"status\":\"cancelled\"",
+        "\"meta\":{\"order\":17}",
+    ] {
+        assert!(out.contains(part), "{part}: {out}");
+    }
+}
+
+#[test]
+fn the_api_page_lists_every_problem_with_its_status() {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/api.md")).unwrap();
+    for kind in lemma_server::problem::ProblemType::ALL {
+        let (name, status) = (format!("`{}`", kind.name()), format!("| {} |", kind.status().as_u16()));
+        let row = page.lines().find(|line| line.starts_with('|') && line.contains(&name));
+        assert!(row.is_some_and(|row| row.contains(&status)), "{name} {status}: {row:?}");
+    }
+}

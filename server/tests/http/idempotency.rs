@@ -1,0 +1,86 @@
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Server, answer, directory, settings, shared};
+
+async fn send(server: &Server, route: &str, key: &str, body: &Value) -> Answer {
+    answer(server.request(Method::POST, route).header("idempotency-key", key).json(body)).await
+}
+
+#[tokio::test]
+async fn the_same_key_and_body_are_the_same_proof() {
+    let server = shared();
+    let order = server.order().await;
+    let first = send(server, "/v1/proofs", "same", &order).await.is(202);
+    let again = send(server, "/v1/proofs", "same", &order).await.is(202);
+    assert_eq!(first.json["id"], again.json["id"]);
+    assert_eq!(first.header("location"), again.header("location"));
+    let other = send(server, "/v1/proofs", "another", &order).await.is(202);
+    assert_ne!(first.json["id"], other.json["id"]);
+}
+
+#[tokio::test]
+async fn the_same_key_with_another_body_is_a_conflict() {
+    let server = shared();
+    let mut order = server.order().await;
+    let first = send(server, "/v1/proofs", "conflict", &order).await.is(202);
+    order["context"] = json!("00");
+    let refused = send(server, "/v1/proofs", "conflict", &order).await;
+    refused.problem("idempotency-conflict", 422);
+    assert_eq!(refused.json["job"], first.json["id"]);
+}
+
+#[tokio::test]
+async fn a_key_belongs_to_its_route() {
+    let server = shared();
+    let order = server.order().await;
+    send(server, "/v1/proofs", "route", &order).await.is(202);
+    send(server, "/v1/infer", "route", &order).await.problem("idempotency-conflict", 422);
+}
+
+#[tokio::test]
+async fn an_inference_repeated_with_its_key_has_one_proof() {
+    let server = shared();
+    let order = server.order().await;
+    let first = send(server, "/v1/infer", "infer", &order).await.is(200).json;
+    let again = send(server, "/v1/infer", "infer", &order).await.is(200).json;
+    assert_eq!(first["proof"]["id"], again["proof"]["id"]);
+    assert_eq!(first["outputs"], again["outputs"]);
+}
+
+#[tokio::test]
+async fn fifty_at_once_are_one_proof_even_when_the_queue_is_short() {
+    let data = directory("fifty");
+    let server = Server::start(lemma_server::config::Settings { queue: Some(2), ..settings(&data) }, data);
+    let order = server.order().await;
+    let requests = (0..50).map(|_| send(&server, "/v1/proofs", "fifty", &order));
+    let answers = futures::future::join_all(requests).await;
+    let mut ids = BTreeSet::new();
+    let mut refused = 0;
+    for answer in &answers {
+        match answer.status.as_u16() {
+            202 | 200 => {
+                ids.insert(answer.json["id"].as_str().unwrap());
+            }
+            // The place in the queue is taken before the key is looked up a second time.
+            429 => refused += 1,
+            other => panic!("{other}: {}", answer.json),
+        }
+    }
+    assert_eq!(ids.len(), 1, "{ids:?}");
+    let again = send(&server, "/v1/proofs", "fifty", &order).await;
+    assert!(again.status.is_success(), "{refused} were refused: {}", again.json);
+    let list = server.get("/v1/proofs").await.json;
+    assert_eq!(list["proofs"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn keys_are_short_and_printable() {
+    let server = shared();
+    let order = server.order().await;
+    for key in ["", &"x".repeat(256)] {
+        send(server, "/v1/proofs", key, &order).await.problem("invalid-parameter", 422);
+    }
+}

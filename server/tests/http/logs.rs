@@ -1,0 +1,116 @@
+//! What a service run as a program prints, logs and leaves behind.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread,
+};
+
+use serde_json::json;
+
+use crate::support::{DIGITS, directory};
+
+/// A pixel nobody would write by chance.
+const MARKER: f64 = 0.707_070_7;
+
+struct Program(Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(arguments: &[&str], data: &Path) -> Program {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lemma-server"));
+    command.args(["serve", "--data", data.to_str().unwrap()]).args(arguments);
+    Program(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+}
+
+#[tokio::test]
+async fn no_value_of_an_input_is_logged_or_left_on_the_disk() {
+    let data = directory("logs");
+    let mut program = start(
+        &["--listen", "127.0.0.1:0", "--log", "debug,sqlx=trace,hyper=info", "--log-format", "json"],
+        &data,
+    );
+    let mut printed = BufReader::new(program.0.stdout.take().unwrap());
+    let mut logged = program.0.stderr.take().unwrap();
+    let log = thread::spawn(move || {
+        let mut text = String::new();
+        logged.read_to_string(&mut text).unwrap();
+        text
+    });
+    let mut line = String::new();
+    printed.read_line(&mut line).unwrap();
+    let address: SocketAddr =
+        line.split("http://").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
+    let mut warning = String::new();
+    printed.read_line(&mut warning).unwrap();
+    assert!(warning.contains("no authentication"), "{warning}");
+
+    let http = reqwest::Client::new();
+    let url = |path: &str| format!("http://{address}{path}");
+    let upload =
+        http.post(url("/v1/models?tag=digits:log")).header("content-type", "application/octet-stream");
+    assert!(upload.body(DIGITS).send().await.unwrap().status().is_success());
+    let build = http.post(url("/v1/circuits")).header("prefer", "wait=60");
+    let build = build.json(&json!({ "model": "digits:log" })).send().await.unwrap();
+    let build: serde_json::Value = build.json().await.unwrap();
+    let circuit = build["circuit"].as_str().unwrap();
+    let inputs = json!({ "pixels": [vec![MARKER; 64]] });
+    let order = json!({ "circuit": circuit, "inputs": inputs });
+    let proof = http.post(url("/v1/proofs")).header("prefer", "wait=60").header("x-request-id", "marked");
+    let proof: serde_json::Value = proof.json(&order).send().await.unwrap().json().await.unwrap();
+    assert_eq!(proof["status"], "succeeded", "{proof}");
+    assert!(http.post(url("/v1/infer")).json(&order).send().await.unwrap().status().is_success());
+    let wrong = json!({ "circuit": circuit, "inputs": { "pixels": [vec![MARKER; 63]] } });
+    assert_eq!(http.post(url("/v1/infer")).json(&wrong).send().await.unwrap().status(), 422);
+
+    let stop = Command::new("kill").args(["-TERM", &program.0.id().to_string()]).status().unwrap();
+    assert!(stop.success());
+    assert!(program.0.wait().unwrap().success());
+    let log = log.join().unwrap();
+    assert!(log.contains("\"request_id\":\"marked\""), "{log}");
+    assert!(log.contains("/v1/infer"));
+    let marker = MARKER.to_string();
+    for line in log.lines() {
+        assert!(!line.contains(&marker), "{line}");
+    }
+    scan(&data, marker.as_bytes());
+}
+
+fn scan(directory: &Path, marker: &[u8]) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            scan(&path, marker);
+        } else {
+            let bytes = fs::read(&path).unwrap();
+            assert!(!bytes.windows(marker.len()).any(|window| window == marker), "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn unusable_arguments_end_with_2_and_say_why() {
+    let data = directory("refused");
+    for (arguments, part) in [
+        (vec!["--listen", "0.0.0.0:0"], "--open-to-network"),
+        (vec!["--queue", "0"], "queue is 0"),
+        (vec!["--config", "/nonexistent/lemma.toml"], "/nonexistent/lemma.toml"),
+        (vec!["--log", "=loud"], "log filter"),
+        (vec!["--surprise"], "--surprise"),
+    ] {
+        let mut program = start(&arguments, &data);
+        let mut text = String::new();
+        program.0.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(program.0.wait().unwrap().code(), Some(2), "{arguments:?}: {text}");
+        assert!(text.contains(part), "{arguments:?}: {text}");
+    }
+}

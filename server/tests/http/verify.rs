@@ -1,0 +1,113 @@
+use lemma_prover::artifact::ProofBundle;
+use serde_json::{Value, json};
+
+use crate::support::{Server, directory, settings, shared};
+
+async fn bundle(server: &Server, order: &Value) -> Vec<u8> {
+    let proof = server.proof(order).await;
+    server.get(proof["bundle"]["href"].as_str().unwrap()).await.is(200).bytes
+}
+
+async fn judge(server: &Server, query: &str, bundle: Vec<u8>) -> Value {
+    server.post_bytes(&format!("/v1/verify?{query}"), bundle).await.is(200).json
+}
+
+#[tokio::test]
+async fn a_proof_is_valid_for_its_circuit_and_context() {
+    let server = shared();
+    let mut order = server.order().await;
+    order["context"] = json!("c0ffee");
+    let bundle = bundle(server, &order).await;
+    let circuit = server.circuit().await;
+    for query in [format!("circuit={circuit}"), format!("circuit={circuit}&context=c0ffee")] {
+        let verdict = judge(server, &query, bundle.clone()).await;
+        assert_eq!(verdict["valid"], true, "{verdict}");
+        assert_eq!(verdict["statement"]["circuit"], circuit);
+        assert_eq!(verdict["statement"]["context"], "c0ffee");
+        assert_eq!(verdict["statement"]["inputs"][0]["shape"], json!([1, 64]));
+        assert!(verdict["verify_seconds"].as_f64().unwrap() > 0.0);
+    }
+    let verdict = judge(server, &format!("circuit={circuit}&context=c0ffef"), bundle).await;
+    assert_eq!(verdict["valid"], false);
+    assert_eq!(verdict["reason"]["code"], "other-context");
+}
+
+#[tokio::test]
+async fn what_is_not_proven_is_invalid_and_never_an_error() {
+    let server = shared();
+    let good = bundle(server, &server.order().await).await;
+    let circuit = server.circuit().await;
+    let query = format!("circuit={circuit}");
+    let parts = ProofBundle::decode(&good).unwrap();
+    let changed = |change: fn(&mut ProofBundle)| {
+        let mut parts = parts.clone();
+        change(&mut parts);
+        parts.encode().unwrap()
+    };
+    let mut flipped = good.clone();
+    flipped[good.len() / 2] ^= 1;
+    for (code, bytes) in [
+        ("not-a-proof", b"not a proof".to_vec()),
+        ("not-a-proof", flipped),
+        ("not-a-proof", good[..good.len() - 1].to_vec()),
+        ("not-a-proof", [&good[..], &[0]].concat()),
+        ("other-circuit", changed(|parts| parts.circuit.0[0] ^= 1)),
+        ("proof-length", changed(|parts| parts.proof.push(0))),
+        ("statement", changed(|parts| parts.statement.push(0))),
+        ("not-proven", changed(|parts| *parts.statement.last_mut().unwrap() ^= 1)),
+        ("encoding", changed(|parts| parts.proof[..32].fill(0xff))),
+    ] {
+        let verdict = judge(server, &query, bytes).await;
+        assert_eq!(verdict["valid"], false);
+        assert_eq!(verdict["reason"]["code"], code, "{verdict}");
+        assert!(verdict.get("statement").is_none());
+    }
+}
+
+#[tokio::test]
+async fn requests_that_make_no_sense_are_no_verdicts() {
+    let server = shared();
+    let circuit = server.circuit().await;
+    let verify = async |query: &str| server.post_bytes(&format!("/v1/verify{query}"), "x").await;
+    for query in [
+        String::new(),
+        format!("?circuit={circuit}&context=0"),
+        format!("?circuit={circuit}&context=zz"),
+        format!("?circuit={circuit}&context={}", "00".repeat(33)),
+        format!("?circuit={circuit}&circuit={circuit}"),
+        format!("?circuit={circuit}&surprise=1"),
+    ] {
+        verify(&query).await.problem("invalid-parameter", 422);
+    }
+    for id in ["0".repeat(64), "x".into(), String::new()] {
+        verify(&format!("?circuit={id}")).await.problem("unknown-circuit", 404);
+    }
+    server.post_bytes(&format!("/v1/verify?circuit={circuit}"), "").await.problem("invalid-request", 422);
+}
+
+#[tokio::test]
+async fn proofs_that_rest_on_local_parameters_need_the_services_consent() {
+    let data = directory("insecure");
+    let request = json!({ "model": "digits:test", "scheme": "kzg", "insecure_local_srs": true });
+    let (circuit, proof) = {
+        let server = Server::start(settings(&data), data.clone());
+        server.circuit().await;
+        let circuit = server.build(&request).await;
+        let order = json!({ "circuit": circuit, "inputs": crate::support::digit() });
+        let proof = bundle(&server, &order).await;
+        let verdict = judge(&server, &format!("circuit={circuit}"), proof.clone()).await;
+        assert_eq!(verdict["valid"], true, "{verdict}");
+        (circuit, proof)
+    };
+    let settings = lemma_server::config::Settings { insecure_local_srs: None, ..settings(&data) };
+    let server = Server::start(settings, data);
+    let verdict = judge(&server, &format!("circuit={circuit}"), proof).await;
+    assert_eq!(verdict["reason"]["code"], "insecure-srs", "{verdict}");
+    let other = json!({ "model": server.get(&format!("/v1/circuits/{circuit}")).await.json["model"], "scheme": "kzg",
+        "insecure_local_srs": true });
+    // What is there stays there; a new one is refused.
+    server.post_json("/v1/circuits", &other).await.is(200);
+    let softmax = server.post_bytes("/v1/models", crate::support::SOFTMAX).await.json["id"].clone();
+    let new = json!({ "model": softmax, "scheme": "kzg", "insecure_local_srs": true });
+    server.post_json("/v1/circuits", &new).await.problem("unsupported-setup", 422);
+}

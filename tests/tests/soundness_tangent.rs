@@ -1,0 +1,193 @@
+//! To first order, honest grids of tiny networks move only where hints under lookups may, and a circuit with
+//! anything taken away moves where it should not.
+
+use std::{collections::BTreeSet, time::Instant};
+
+use halo2_proofs::halo2curves::bn256::Fr;
+use lemma_circuits::{
+    Role,
+    testing::{
+        broken,
+        checker::Checker,
+        elimination::derive,
+        grid::{Cell, Grid, Kind},
+        ideal,
+        mutation::{FixedUse, mutate_advice},
+        networks::{self, Tiny},
+        pseudorandom,
+        system::System,
+        tangent::{Audit, Question, audit, relaxed},
+    },
+};
+
+/// Audits a system at the honest witness of the first sample, with the inputs and `still` held.
+fn examine(tiny: &Tiny, system: &System, still: &BTreeSet<Cell>, draw: impl FnMut(u64) -> Grid) -> Audit {
+    let honest = tiny.subject.grid(&tiny.samples()[0], 0);
+    let ideal = ideal::forms(&tiny.subject, &honest);
+    let held = &tiny.subject.inputs() | still;
+    let question = Question { system, roles: &tiny.subject.roles, level: 0, held: &held, ideal: &ideal };
+    audit(&question, draw)
+}
+
+/// The same without lookups.
+fn examine_relaxed(tiny: &Tiny, system: &System, draw: impl FnMut(u64) -> Grid) -> Audit {
+    let honest = tiny.subject.grid(&tiny.samples()[0], 0);
+    let ideal = ideal::forms_without_lookups(&tiny.subject, &honest);
+    let system = relaxed(system);
+    let question = Question {
+        system: &system,
+        roles: &tiny.subject.roles,
+        level: 0,
+        held: &tiny.subject.inputs(),
+        ideal: &ideal,
+    };
+    audit(&question, draw)
+}
+
+/// Whether one of the two audits notices what is missing. The first is restricted to the cells that hold
+/// something, which is quicker.
+fn is_noticed(tiny: &Tiny, system: &System, change: impl Fn(&mut Grid)) -> bool {
+    let draw = |draw| {
+        let mut grid = tiny.subject.grid(&tiny.samples()[0], draw);
+        change(&mut grid);
+        grid
+    };
+    let bound = examine(tiny, system, &tiny.subject.idle_hints(), draw);
+    let relaxed = examine_relaxed(tiny, system, draw);
+    !bound.is_sound() || !relaxed.is_complete()
+}
+
+fn moves_as_predicted(tiny: &Tiny) {
+    let start = Instant::now();
+    let inputs = &tiny.samples()[0];
+    let draw = |draw| tiny.subject.grid(inputs, draw);
+    let audit = examine(tiny, &tiny.subject.system, &BTreeSet::new(), draw);
+    println!(
+        "{}: {} unknowns, {} draws, rank {} (predicted {}), kernel {}, support {:?}, {:.1?}",
+        tiny.name,
+        audit.unknowns,
+        audit.draws,
+        audit.rank,
+        audit.ideal_rank,
+        audit.kernel(),
+        audit.support,
+        start.elapsed()
+    );
+    assert!(audit.is_sound(), "{}: {audit:?}", tiny.name);
+    assert_eq!(audit.rank, audit.ideal_rank, "{}", tiny.name);
+    assert!(!audit.support.contains_key(&Some(Role::Multiplicity)), "{}", tiny.name);
+    let relaxed = examine_relaxed(tiny, &tiny.subject.system, draw);
+    println!("{}: without lookups {} draws, rank {}", tiny.name, relaxed.draws, relaxed.rank);
+    assert!(relaxed.is_complete(), "{}: {relaxed:?}", tiny.name);
+    assert_eq!(relaxed.rank, relaxed.ideal_rank, "{}", tiny.name);
+}
+
+#[test]
+fn the_linear_form_moves_as_predicted() {
+    [networks::linear(), networks::lanes(), networks::groups()].iter().for_each(moves_as_predicted);
+}
+
+#[test]
+fn the_split_form_moves_as_predicted() {
+    moves_as_predicted(&networks::split());
+}
+
+#[test]
+fn the_threshold_form_moves_as_predicted() {
+    [networks::threshold(), networks::mixed()].iter().for_each(moves_as_predicted);
+}
+
+#[test]
+fn derived_cells_follow_from_the_hints() {
+    for tiny in networks::all() {
+        let honest = tiny.subject.grid(&tiny.samples()[1], 3);
+        let mut grid = honest.clone();
+        let derived = |cell: &Cell| tiny.subject.is_derived(*cell);
+        for (cell, index) in honest.assigned(Kind::Advice).into_iter().filter(derived).zip(0..) {
+            grid.set(cell, pseudorandom("erased", index));
+        }
+        // A copy of an activation is that hint.
+        for [from, to] in &honest.copies {
+            if derived(to) && !derived(from) {
+                grid.set(*to, honest.value(*from));
+            }
+        }
+        let open = derive(&tiny.subject.system, &mut grid, |cell| tiny.subject.is_derived(cell));
+        assert!(open.is_empty(), "{}: {open:?}", tiny.name);
+        assert!(grid == honest, "{}: derived cells differ", tiny.name);
+    }
+}
+
+#[test]
+fn a_missing_gate_is_noticed() {
+    for tiny in [networks::linear(), networks::threshold(), networks::mixed()] {
+        assert!(!is_noticed(&tiny, &tiny.subject.system, |_| ()), "{}", tiny.name);
+        for name in tiny.subject.system.names() {
+            let noticed = is_noticed(&tiny, &tiny.subject.system.without(name), |_| ());
+            assert!(noticed, "{}: nobody misses '{name}'", tiny.name);
+        }
+    }
+}
+
+#[test]
+fn a_missing_copy_is_noticed() {
+    for tiny in [networks::linear(), networks::lanes(), networks::mixed()] {
+        let copies = tiny.subject.grid(&tiny.samples()[0], 0).copies.len();
+        for copy in 0..copies {
+            let noticed = is_noticed(&tiny, &tiny.subject.system, |grid| {
+                grid.copies.remove(copy);
+            });
+            assert!(noticed, "{}: nobody misses copy {copy}", tiny.name);
+        }
+        println!("{}: {copies} copies", tiny.name);
+    }
+}
+
+#[test]
+fn a_missing_lookup_is_noticed() {
+    for tiny in [networks::linear(), networks::split(), networks::threshold(), networks::mixed()] {
+        let inputs = &tiny.samples()[0];
+        for blind in broken::BlindLookup::all(&tiny.subject) {
+            let draw = |draw| blind.grid(inputs, draw);
+            let failures = Checker::new(&blind.system, draw(0)).check();
+            assert_eq!(failures, [], "{}: {:?}", tiny.name, blind.columns);
+            let audit = examine(&tiny, &blind.system, &tiny.subject.idle_hints(), draw);
+            assert!(!audit.is_sound(), "{}: nobody misses the lookup of {:?}", tiny.name, blind.columns);
+        }
+    }
+}
+
+#[test]
+fn a_selector_that_is_off_is_noticed() {
+    for tiny in [networks::linear(), networks::mixed()] {
+        let uses = tiny.subject.fixed_uses();
+        let honest = tiny.subject.grid(&tiny.samples()[0], 0);
+        let rows = tiny.subject.compiled.plan().rows();
+        let on = honest.assigned(Kind::Fixed).into_iter();
+        let on = on.filter(|cell| uses[cell.column] == FixedUse::Selector);
+        let mut switched = 0;
+        for cell in on {
+            let everywhere = (0..rows).all(|row| honest.is_assigned(Cell { row, ..cell }));
+            if everywhere {
+                assert!(a_lie_passes_without(&tiny, &honest, cell), "{}: nobody misses {cell}", tiny.name);
+            } else {
+                let off = |grid: &mut Grid| {
+                    grid.set(cell, Fr::zero());
+                };
+                assert!(is_noticed(&tiny, &tiny.subject.system, off), "{}: nobody misses {cell}", tiny.name);
+            }
+            switched += 1;
+        }
+        println!("{}: {switched} selector cells", tiny.name);
+    }
+}
+
+/// Whether a mutant of a derived cell in the row survives when the fixed cell is 0.
+fn a_lie_passes_without(tiny: &Tiny, honest: &Grid, fixed: Cell) -> bool {
+    let mut grid = honest.clone();
+    grid.set(fixed, Fr::zero());
+    let in_row = |cell: &Cell| cell.row == fixed.row && tiny.subject.is_derived(*cell);
+    let cells: Vec<Cell> = honest.assigned(Kind::Advice).into_iter().filter(in_row).collect();
+    let mut checker = Checker::new(&tiny.subject.system, grid);
+    !mutate_advice(&mut checker, &tiny.subject.roles, &cells).survivors.is_empty()
+}
