@@ -5,12 +5,14 @@
 //! A private input reaches the child through its standard input and nothing else: no argument, no environment
 //! variable, no file, no log.
 
+mod bench;
 mod child;
 mod failures;
 mod lane;
 mod process;
 mod protocol;
 mod verifiers;
+mod watch;
 
 pub use child::{ChildArgs, child_main};
 pub use lane::{AttemptLane, LaneParts};

@@ -4,19 +4,12 @@ use std::{
     io::{self, BufReader, BufWriter, Stdin, Stdout},
     path::PathBuf,
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use lemma_circuits::{
-    CompiledCircuit, compile, import,
-    statement::{CircuitId, Context},
-};
 use lemma_prover::{
-    digest::Digest,
-    keys::{Keyring, ProvingKeys},
     measure,
     progress::{Phase, Progress},
-    prove::prove,
     store::Store,
 };
 use rustix::process::{
@@ -24,13 +17,11 @@ use rustix::process::{
 };
 
 use super::{
-    failures::{failure, of_import, of_keys, of_plan, of_prove},
+    bench::{Answer, Bench, disturb},
+    failures::failure,
     protocol::{Report, Request, read_message, write_message},
 };
-use crate::{
-    crash_points,
-    jobs::{CircuitFacts, Failure, FailureClass, Setup},
-};
+use crate::jobs::{Failure, FailureClass};
 
 /// Exit code when the process cannot begin.
 const CANNOT_BEGIN: i32 = 3;
@@ -67,7 +58,7 @@ pub fn child_main(args: ChildArgs) -> i32 {
             return CANNOT_BEGIN;
         }
     };
-    let mut bench = Bench { keyring: Keyring::new(store), loaded: Vec::new(), keep_bytes: args.keep_bytes };
+    let mut bench = Bench::new(store, args.keep_bytes);
     let (mut requests, reports) = (BufReader::new(io::stdin()), Reports::default());
     match serve(&mut bench, &mut requests, &reports) {
         Ok(()) => 0,
@@ -143,174 +134,8 @@ fn resident_bytes() -> u64 {
     pages.map_or_else(|| measure::peak_rss_bytes().unwrap_or_default(), |pages| pages.saturating_mul(page))
 }
 
-enum Answer {
-    Bundle(Vec<u8>),
-    Facts(Box<CircuitFacts>),
-}
-
-/// A circuit ready to prove.
-struct Loaded {
-    circuit: CompiledCircuit,
-    keys: ProvingKeys,
-}
-
-/// What the process works with.
-struct Bench {
-    keyring: Keyring,
-    /// The one used last comes last.
-    loaded: Vec<Loaded>,
-    keep_bytes: u64,
-}
-
-impl Bench {
-    fn answer(&mut self, request: Request, payload: &[u8], reports: &Reports) -> Result<Answer, Failure> {
-        match request {
-            Request::Prove { circuit, context, inputs, .. } => {
-                self.prove(circuit, context, &inputs, reports).map(Answer::Bundle)
-            }
-            Request::MakeKeys { setup, .. } => {
-                self.make_keys(payload, &setup, reports).map(|facts| Answer::Facts(Box::new(facts)))
-            }
-        }
-        .map_err(|failure| Failure { phase: failure.phase.or(reports.last_phase()), ..failure })
-    }
-
-    fn prove(
-        &mut self,
-        circuit: CircuitId,
-        context: Vec<u8>,
-        inputs: &[Vec<i32>],
-        reports: &Reports,
-    ) -> Result<Vec<u8>, Failure> {
-        disturb("start");
-        let context = Context::new(context).map_err(|error| failure(FailureClass::Input, error, false))?;
-        let loaded = self.load(circuit, reports)?;
-        disturb("loaded");
-        let proven = prove(&loaded.keys, &loaded.circuit, inputs, context, reports)
-            .map_err(|error| of_prove(&error))?;
-        disturb("proven");
-        let mut bundle = proven.bundle;
-        if crash_points::child_fault().as_deref() == Some("flip-bit")
-            && let Some(byte) = bundle.last_mut()
-        {
-            *byte ^= 1;
-        }
-        Ok(bundle)
-    }
-
-    /// The circuit with its keys, from memory or the store.
-    fn load(&mut self, circuit: CircuitId, reports: &Reports) -> Result<&Loaded, Failure> {
-        let present = self.loaded.iter().position(|loaded| loaded.keys.circuit_id() == circuit);
-        let loaded = match present {
-            Some(index) => self.loaded.remove(index),
-            None => {
-                self.make_room();
-                self.read(circuit, reports)?
-            }
-        };
-        self.loaded.push(loaded);
-        self.loaded.last().ok_or_else(|| failure(FailureClass::Keys, "no keys are loaded", true))
-    }
-
-    /// Forgets the circuits used longest ago until the others' keys are within the limit.
-    fn make_room(&mut self) {
-        let mut kept = 0u64;
-        let first = self.loaded.iter().rposition(|loaded| {
-            kept = kept.saturating_add(loaded.keys.pk_bytes());
-            kept > self.keep_bytes
-        });
-        self.loaded.drain(..first.map_or(0, |index| index + 1));
-    }
-
-    fn read(&self, circuit: CircuitId, reports: &Reports) -> Result<Loaded, Failure> {
-        let of_keys = |error| of_keys(&error);
-        let record = self.keyring.circuit(circuit).map_err(of_keys)?;
-        let onnx = self.keyring.onnx(&record).map_err(of_keys)?;
-        let compiled = compile_model(&onnx, record.scheme())?;
-        let setup = Setup::choice_of(&record);
-        let keys = self.keyring.proving_keys(&compiled, &onnx, setup, reports).map_err(of_keys)?;
-        if keys.circuit_id() != circuit {
-            let reason = format!(
-                "this version compiles the model to circuit {}, not to {circuit}; create the circuit again",
-                keys.circuit_id()
-            );
-            return Err(failure(FailureClass::Keys, reason, false));
-        }
-        Ok(Loaded { circuit: compiled, keys })
-    }
-
-    fn make_keys(&mut self, onnx: &[u8], setup: &Setup, reports: &Reports) -> Result<CircuitFacts, Failure> {
-        disturb("start");
-        let choice = setup.choice().map_err(|error| failure(FailureClass::Keys, error, false))?;
-        let start = Instant::now();
-        let circuit = compile_model(onnx, setup.scheme())?;
-        self.make_room();
-        let of_keys = |error| of_keys(&error);
-        let keys = self.keyring.proving_keys(&circuit, onnx, choice, reports).map_err(of_keys)?;
-        let vk =
-            keys.verifier().file().encode().map_err(|error| failure(FailureClass::Keys, error, false))?;
-        let facts = facts(&circuit, &keys, &vk, start.elapsed());
-        self.loaded.retain(|loaded| loaded.keys.circuit_id() != keys.circuit_id());
-        self.loaded.push(Loaded { circuit, keys });
-        disturb("proven");
-        Ok(facts)
-    }
-}
-
-/// Has the fault the environment asks for at this moment of an attempt; for crash tests.
-fn disturb(moment: &str) {
-    match crash_points::child_fault().as_deref().and_then(|fault| fault.split_once('@')) {
-        Some(("abort", wanted)) if wanted == moment => std::process::abort(),
-        Some(("panic", wanted)) if wanted == moment => panic!("asked for by the environment"),
-        Some(("hang", wanted)) if wanted == moment => loop {
-            std::thread::sleep(Duration::from_secs(1));
-        },
-        Some(("eat", wanted)) if wanted == moment => {
-            let mut eaten: Vec<Vec<u8>> = Vec::new();
-            loop {
-                eaten.push(vec![1; 64 << 20]);
-            }
-        }
-        _ => {}
-    }
-}
-
-fn compile_model(onnx: &[u8], scheme: lemma_circuits::plan::Scheme) -> Result<CompiledCircuit, Failure> {
-    let model = import::import(onnx, "model").map_err(|error| of_import(&error))?;
-    compile(model, scheme).map_err(|error| of_plan(&error))
-}
-
-fn facts(circuit: &CompiledCircuit, keys: &ProvingKeys, vk: &[u8], took: Duration) -> CircuitFacts {
-    let (shape, cost, verifier) = (circuit.shape(), circuit.plan().cost(), keys.verifier());
-    CircuitFacts {
-        circuit: keys.circuit_id(),
-        model_id: circuit.model_id().to_string(),
-        scheme: scheme_name(circuit.scheme()).into(),
-        insecure_srs: verifier.insecure_srs(),
-        k: circuit.k(),
-        rows_used: circuit.plan().rows() as u64,
-        advice_columns: shape.num_advice(),
-        fixed_columns: shape.num_fixed(),
-        lookups: shape.lookup_slots(),
-        predicted_prove_ms: cost.microseconds / 1000,
-        predicted_memory_bytes: cost.memory_bytes,
-        proof_bytes: verifier.proof_len() as u64,
-        vk: Digest::of(vk),
-        vk_bytes: vk.len() as u64,
-        pk_bytes: keys.pk_bytes(),
-        keygen_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-    }
-}
-
-const fn scheme_name(scheme: lemma_circuits::plan::Scheme) -> &'static str {
-    match scheme {
-        lemma_circuits::plan::Scheme::Ipa => "ipa",
-        lemma_circuits::plan::Scheme::Kzg => "kzg",
-    }
-}
-
 /// The way back to the parent.
-struct Reports {
+pub(super) struct Reports {
     out: Mutex<BufWriter<Stdout>>,
     phase: Mutex<Option<&'static str>>,
 }
@@ -332,7 +157,7 @@ impl Reports {
         let _ = self.send(report, &[]);
     }
 
-    fn last_phase(&self) -> Option<String> {
+    pub(super) fn last_phase(&self) -> Option<String> {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner).map(Into::into)
     }
 }

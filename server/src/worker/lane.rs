@@ -1,7 +1,7 @@
 //! One attempt after the other, each in the lane's worker process.
 
 use std::{
-    sync::{Arc, mpsc::RecvTimeoutError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -15,6 +15,7 @@ use super::{
     failures::failure,
     process::{ChildSettings, Worker},
     protocol::{Report, Request},
+    watch::{Ended, Watch},
 };
 use crate::{
     blobs::{BlobError, BlobKind, Blobs},
@@ -24,11 +25,8 @@ use crate::{
     records::{Applied, Records, RecordsError, Results},
 };
 
-/// How often a waiting lane looks whether it must stop.
-const POLL: Duration = Duration::from_millis(25);
-
-/// Least time between two recorded steps of a job.
-const PHASE_INTERVAL: Duration = Duration::from_millis(500);
+/// First pause between two tries of a failing database.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(25);
 
 /// Pause before the second attempt; four times as long before each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -106,7 +104,7 @@ impl AttemptLane {
     /// Applies an event, however long the database refuses; `None` when it must be given up at a shutdown.
     fn apply(&self, ticket: &Ticket, event: &Event, results: &Results, stop: &StopSignal) -> Option<Applied> {
         let LaneParts { records, runtime, clock, events, .. } = &self.parts;
-        let mut pause = POLL;
+        let mut pause = SHORTEST_PAUSE;
         let mut tries = 0;
         loop {
             let applied = runtime.block_on(records.apply(ticket.job, event, results.clone(), clock.now()));
@@ -152,7 +150,7 @@ impl AttemptLane {
         };
         Span::current().record("worker", worker.id());
         worker.request(request, payload);
-        let mut watch = Watch { parts: &self.parts, ticket, timings: Vec::new(), phase: None, told: None };
+        let mut watch = Watch::new(&self.parts, ticket);
         let (end, worker) = watch.until_end(worker, stop, deadline);
         let timings = watch.timings;
         self.resident = 0;
@@ -326,100 +324,5 @@ impl Lane for AttemptLane {
         if let Some(worker) = self.worker.take() {
             worker.kill();
         }
-    }
-}
-
-/// How the wait for a worker process ended without a report.
-enum Ended {
-    Stopped(Stop),
-    Failed(Failure),
-}
-
-/// Follows one attempt in the worker process.
-struct Watch<'a> {
-    parts: &'a LaneParts,
-    ticket: &'a Ticket,
-    timings: Vec<PhaseTiming>,
-    /// The step the process is in, until it has been recorded.
-    phase: Option<String>,
-    /// When a step was recorded last.
-    told: Option<Instant>,
-}
-
-impl Watch<'_> {
-    /// Waits for the final report. A process that did not come to it is gone afterwards.
-    #[expect(clippy::type_complexity, reason = "the report with its payload and the resident bytes it tells")]
-    fn until_end(
-        &mut self,
-        worker: Worker,
-        stop: &StopSignal,
-        deadline: Instant,
-    ) -> (Result<(Report, Vec<u8>, u64), Ended>, Option<Worker>) {
-        let mut last_phase = None;
-        loop {
-            // A report that is there counts, whatever the clock says.
-            match worker.report(POLL) {
-                Ok((Report::Began { phase }, _)) => {
-                    last_phase = Some(phase.clone());
-                    self.phase = Some(phase);
-                }
-                Ok((Report::Ended { phase, milliseconds }, _)) => {
-                    self.timings.push(PhaseTiming { phase, milliseconds });
-                }
-                Ok((report, payload)) => {
-                    let resident = match &report {
-                        Report::Proven { resident_bytes }
-                        | Report::KeysMade { resident_bytes, .. }
-                        | Report::Failed { resident_bytes, .. } => *resident_bytes,
-                        Report::Began { .. } | Report::Ended { .. } => 0,
-                    };
-                    return (Ok((report, payload, resident)), Some(worker));
-                }
-                Err(RecvTimeoutError::Disconnected) => {
-                    let failure = Failure { phase: last_phase, ..worker.autopsy() };
-                    return (Err(Ended::Failed(failure)), None);
-                }
-                Err(RecvTimeoutError::Timeout) => {
-                    if Instant::now() >= deadline {
-                        worker.kill();
-                        return (Err(Ended::Failed(timed_out(last_phase))), None);
-                    }
-                }
-            }
-            if let Some(stop) = stop.get() {
-                worker.kill();
-                return (Err(Ended::Stopped(stop)), None);
-            }
-            self.tell();
-        }
-    }
-
-    /// Records the step, not too often.
-    fn tell(&mut self) {
-        if self.told.is_some_and(|told| told.elapsed() < PHASE_INTERVAL) {
-            return;
-        }
-        let Some(phase) = self.phase.take() else { return };
-        let LaneParts { records, runtime, clock, events, .. } = self.parts;
-        let noted =
-            runtime.block_on(records.note_phase(self.ticket.job, self.ticket.attempt, &phase, clock.now()));
-        match noted {
-            Ok(Some(event)) => {
-                let _ = events.send(event);
-            }
-            Ok(None) => {}
-            Err(error) => warn!(%error, "a step is not recorded"),
-        }
-        self.told = Some(Instant::now());
-    }
-}
-
-fn timed_out(phase: Option<String>) -> Failure {
-    Failure {
-        class: FailureClass::ProveTimeout,
-        phase,
-        reason: "the attempt took longer than the prove timeout; ask for more time or prove a smaller model"
-            .into(),
-        retryable: false,
     }
 }

@@ -48,7 +48,10 @@ async fn proofs_are_made_verified_and_remembered() {
         assert_eq!(events.iter().filter(|event| event.kind.is_terminal()).count(), 1);
         assert_eq!(events.last().map(|event| &event.kind), Some(&EventKind::Succeeded));
     }
-    assert_eq!(place.workers().len(), 1, "one process made all of them");
+    let workers = place.workers();
+    assert_eq!(workers.len(), 1, "one process made all of them");
+    let environment = fs::read(format!("/proc/{}/environ", workers[0].as_raw_nonzero())).expect("reads");
+    assert!(environment.is_empty(), "a worker process inherits no environment");
     service.shutdown(Duration::from_secs(10)).await;
     assert!(place.workers().is_empty());
     let service = place.open().await;
