@@ -88,7 +88,7 @@ pub enum ParamsError {
         k: u32,
     },
     /// More than one ceremony would do.
-    #[error("several imported ceremonies would do; name one of {}", join(candidates))]
+    #[error("several imported ceremonies would do; choose one with --srs ID: {}", join(candidates))]
     AmbiguousSrs {
         /// Their ids.
         candidates: Vec<SrsId>,
