@@ -30,7 +30,10 @@ pub(crate) fn check_place(path: &Path, inputs: &[&Path]) -> Result<(), Failure> 
     }
     let parent = directory_of(path);
     if !parent.is_dir() {
-        return Err(Failure::file(path, format!("the directory {} does not exist; make it", parent.display())));
+        return Err(Failure::file(
+            path,
+            format!("the directory {} does not exist; make it", parent.display()),
+        ));
     }
     let resolved = path.canonicalize().ok();
     let is_input = |input: &&Path| resolved.is_some() && input.canonicalize().ok() == resolved;

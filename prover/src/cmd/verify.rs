@@ -104,7 +104,7 @@ fn invalid(error: &VerifyError, circuit: CircuitId, times: Map<String, Value>) -
         ("circuit", circuit.to_string().into()),
         ("reason", reason.clone().into()),
     ]));
-    Outcome { text: format!("INVALID: {reason}"), json: json.into(), valid: false }
+    Outcome { text: format!("INVALID: {reason}"), json: json.into(), exit_code: 1 }
 }
 
 /// A statement for a person and for a program.
