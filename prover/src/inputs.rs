@@ -25,7 +25,7 @@ use lemma_circuits::statement::{Interface, Port};
 use array::Array;
 pub use error::InputError;
 pub use shown::shown;
-pub use write::{NamedArray, Values, json_nested, npz_bytes};
+pub use write::{NamedArray, Values, WriteError, json_nested, npz_bytes};
 
 /// Largest accepted input file, in bytes.
 pub const MAX_FILE_BYTES: u64 = 64 << 20;

@@ -25,7 +25,7 @@ use crate::{
     progress::{Phase, Progress, step},
     proof_system::{self, Commitment, Domain},
     store::{ObjectKind, RecordKind, Store, StoreError},
-    verify::{VerifierKey, VerifierKeyError},
+    verify::{BareKey, VerifierKey, VerifierKeyError},
 };
 
 /// Largest ONNX file that is kept, in bytes.
@@ -216,8 +216,15 @@ impl Keyring {
     /// # Errors
     /// When it is not there or damaged.
     pub fn verifier(&self, circuit: CircuitId, progress: &dyn Progress) -> Result<VerifierKey, KeysError> {
-        env::check()?;
-        self.load_verifier(&self.circuit(circuit)?, progress)
+        Ok(self.bare_verifier(circuit)?.with_parameters(&self.parameters, progress)?)
+    }
+
+    /// The same, without its parameters.
+    ///
+    /// # Errors
+    /// When it is not there or damaged.
+    pub fn bare_verifier(&self, circuit: CircuitId) -> Result<BareKey, KeysError> {
+        self.load_bare(&self.circuit(circuit)?)
     }
 
     /// The verifying key in a `.vk` file.
@@ -229,7 +236,20 @@ impl Keyring {
         bytes: &[u8],
         progress: &dyn Progress,
     ) -> Result<VerifierKey, KeysError> {
-        Ok(VerifierKey::read(bytes, &self.parameters, progress)?)
+        Ok(self.bare_verifier_from_file(bytes)?.with_parameters(&self.parameters, progress)?)
+    }
+
+    /// The same, without its parameters. A key this store made may have any size.
+    ///
+    /// # Errors
+    /// When the bytes are no such file, or [`VerifierKeyError::UnpinnedSize`].
+    pub fn bare_verifier_from_file(&self, bytes: &[u8]) -> Result<BareKey, KeysError> {
+        let file = VerifyingKeyFile::decode(bytes)?;
+        if self.circuit(file.circuit_id()).is_ok() {
+            Ok(BareKey::of_file(file, bytes.len())?)
+        } else {
+            Ok(BareKey::read(bytes)?)
+        }
     }
 
     /// All circuits in the store, by id.
@@ -322,7 +342,7 @@ impl Keyring {
         };
         self.store.put_record(&record.circuit.to_string(), &record)?;
         self.store.put_record(&plan, &PlanRecord { circuit: record.circuit })?;
-        let verifier = VerifierKey::of_file(file, bytes.len(), &self.parameters, progress)?;
+        let verifier = BareKey::of_file(file, bytes.len())?.with_parameters(&self.parameters, progress)?;
         Ok((record, verifier))
     }
 
@@ -364,9 +384,14 @@ impl Keyring {
         record: &CircuitRecord,
         progress: &dyn Progress,
     ) -> Result<VerifierKey, KeysError> {
-        let verifier = self.verifier_from_file(&self.vk_bytes(record)?, progress)?;
-        let (expected, got) = (record.circuit, verifier.circuit_id());
-        if expected == got { Ok(verifier) } else { Err(KeysError::WrongKey { expected, got }) }
+        Ok(self.load_bare(record)?.with_parameters(&self.parameters, progress)?)
+    }
+
+    fn load_bare(&self, record: &CircuitRecord) -> Result<BareKey, KeysError> {
+        let bytes = self.vk_bytes(record)?;
+        let key = BareKey::of_file(VerifyingKeyFile::decode(&bytes)?, bytes.len())?;
+        let (expected, got) = (record.circuit, key.circuit_id());
+        if expected == got { Ok(key) } else { Err(KeysError::WrongKey { expected, got }) }
     }
 
     /// The stored proving key; `None` when there is none or its bytes are not what they were.

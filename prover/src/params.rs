@@ -19,6 +19,7 @@ use std::{
 use halo2_proofs::halo2curves::{bn256::G2Affine, serde::SerdeObject};
 
 pub use cache::Parameters;
+pub(crate) use ipa::LARGEST_PINNED;
 pub use kzg::SrsId;
 /// The smallest and the largest size, as powers of two of rows: at most 256 MiB of points in each basis.
 pub use lemma_circuits::plan::{MAX_K, MIN_K};
@@ -87,7 +88,7 @@ pub enum ParamsError {
         k: u32,
     },
     /// More than one ceremony would do.
-    #[error("several imported ceremonies would do; name one of {}", join(candidates))]
+    #[error("several imported ceremonies would do; choose one with --srs ID: {}", join(candidates))]
     AmbiguousSrs {
         /// Their ids.
         candidates: Vec<SrsId>,

@@ -27,7 +27,7 @@ use lemma_circuits::{
     statement::{CircuitId, Context, Statement, StatementError},
 };
 
-pub use key::{VerifierKey, VerifierKeyError};
+pub use key::{BareKey, VerifierKey, VerifierKeyError};
 
 use crate::{
     artifact::{ArtifactError, ProofBundle},
@@ -114,7 +114,7 @@ pub enum VerifyError {
         got: CircuitId,
     },
     /// Made for another occasion.
-    #[error("the proof was made in context {:?}, expected {:?}", hex::encode(got.bytes()), hex::encode(expected.bytes()))]
+    #[error("the proof was made in context {}, expected {}", shown(got), shown(expected))]
     Context {
         /// The context demanded.
         expected: Context,
@@ -137,21 +137,17 @@ pub enum VerifyError {
     Invalid,
 }
 
+fn shown(context: &Context) -> String {
+    if context.bytes().is_empty() { "none".to_owned() } else { hex::encode(context.bytes()) }
+}
+
 /// Accepts a proof bundle or says why not.
 ///
 /// # Errors
 /// Every variant of [`VerifyError`] is a refusal; [`VerifyError::Environment`] and [`VerifyError::Key`] blame the
 /// caller's side, all others the bundle.
 pub fn verify(bundle: &[u8], key: &VerifierKey, expect: &Expect) -> Result<Statement, VerifyError> {
-    env::check()?;
-    let (expected, got) = (expect.circuit, key.circuit_id());
-    if expected != got {
-        return Err(VerifyError::Key { expected, got });
-    }
-    let bundle = ProofBundle::decode(bundle)?;
-    check_claims(&bundle, key, expect)?;
-    let statement = Statement::decode(&bundle.statement, key.interface())?;
-    check_statement(&statement, expect)?;
+    let (bundle, statement) = read_bundle(bundle, key.bare(), expect)?;
     let public_inputs = statement.public_inputs(key.interface())?;
     match proof_system::check(key.commitment(), key.library_key(), &public_inputs, &bundle.proof) {
         Ok(()) => Ok(statement),
@@ -161,18 +157,48 @@ pub fn verify(bundle: &[u8], key: &VerifierKey, expect: &Expect) -> Result<State
     }
 }
 
+impl BareKey {
+    /// Refuses a bundle for what it says about itself, before any parameters are derived or loaded. A bundle that
+    /// passes is not proven: [`verify`] decides.
+    ///
+    /// # Errors
+    /// Those of [`verify`] that need no parameters.
+    pub fn check_bundle(&self, bundle: &[u8], expect: &Expect) -> Result<(), VerifyError> {
+        read_bundle(bundle, self, expect).map(|_| ())
+    }
+}
+
+/// A bundle and its statement, of the key's circuit and what the caller expects, but not proven.
+fn read_bundle(
+    bundle: &[u8],
+    key: &BareKey,
+    expect: &Expect,
+) -> Result<(ProofBundle, Statement), VerifyError> {
+    env::check()?;
+    let (expected, got) = (expect.circuit, key.circuit_id());
+    if expected != got {
+        return Err(VerifyError::Key { expected, got });
+    }
+    let bundle = ProofBundle::decode(bundle)?;
+    check_claims(&bundle, key, expect)?;
+    let statement = Statement::decode(&bundle.statement, key.file().interface())?;
+    check_statement(&statement, expect)?;
+    Ok((bundle, statement))
+}
+
 /// What the bundle says about itself against the key.
-fn check_claims(bundle: &ProofBundle, key: &VerifierKey, expect: &Expect) -> Result<(), VerifyError> {
+fn check_claims(bundle: &ProofBundle, key: &BareKey, expect: &Expect) -> Result<(), VerifyError> {
+    let setup = key.file().setup();
     if bundle.circuit != expect.circuit {
         return Err(VerifyError::Circuit { expected: expect.circuit, got: bundle.circuit });
     }
-    if bundle.scheme != key.scheme() {
-        return Err(VerifyError::Scheme { expected: key.scheme(), got: bundle.scheme });
+    if bundle.scheme != setup.scheme() {
+        return Err(VerifyError::Scheme { expected: setup.scheme(), got: bundle.scheme });
     }
-    if bundle.insecure_srs != key.insecure_srs() {
-        return Err(VerifyError::InsecureMark { expected: key.insecure_srs(), got: bundle.insecure_srs });
+    if bundle.insecure_srs != setup.insecure() {
+        return Err(VerifyError::InsecureMark { expected: setup.insecure(), got: bundle.insecure_srs });
     }
-    if key.insecure_srs() && !expect.allow_insecure_srs {
+    if setup.insecure() && !expect.allow_insecure_srs {
         return Err(VerifyError::InsecureSrs);
     }
     if bundle.proof.len() != key.proof_len() {

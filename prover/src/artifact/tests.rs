@@ -200,6 +200,15 @@ fn key_files_with_impossible_tensors_are_refused() {
     assert!(many_tensors || matches!(many, Err(ArtifactError::PublicInputs { .. })));
 }
 
+#[test]
+fn transparent_keys_from_elsewhere_that_take_minutes_are_refused() {
+    let large = edited(IPA, |parts| parts.shape.k = crate::params::LARGEST_PINNED + 1).unwrap();
+    let read = VerifierKey::read(&large.encode().unwrap(), &Parameters::in_memory(), &Silent);
+    assert!(matches!(read, Err(VerifierKeyError::UnpinnedSize { k: 17 })));
+    let kzg = edited(KZG, |parts| parts.shape.k = crate::params::LARGEST_PINNED + 1).unwrap();
+    assert!(VerifierKey::read(&kzg.encode().unwrap(), &Parameters::in_memory(), &Silent).is_ok());
+}
+
 /// The encoding of a coordinate that no point has.
 fn no_point() -> [u8; 32] {
     let has_point = |x: &[u8; 32]| {

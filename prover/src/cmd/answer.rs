@@ -3,7 +3,7 @@
 use lemma_circuits::edge::{SoftmaxKernel, apply_tail};
 use lemma_circuits::ir::{Elem, Quantization, Tail};
 use lemma_circuits::statement::Port;
-use lemma_prover::inputs::{NamedArray, Values, elem_name, json_nested};
+use lemma_prover::inputs::{NamedArray, Values, elem_name, json_nested, shown};
 use serde_json::{Value, json};
 
 use super::failure::Failure;
@@ -110,7 +110,7 @@ impl Answer<'_> {
     fn text(&self) -> String {
         let mut lines = format!(
             "{} {:?}\n  integers {}",
-            self.port.name,
+            shown(&self.port.name),
             self.port.shape,
             list(self.integers, i32::to_string)
         );

@@ -34,6 +34,9 @@ pub(crate) enum Command {
     /// Run the model on an input, in integers, without a proof
     Run(RunArgs),
     /// Turn a model into a circuit: its id, its size, and what proving will cost
+    ///
+    /// With `--scheme kzg` and no ceremony that is large enough there is no id; the size and the cost are still
+    /// printed, and the exit code is 0.
     Compile(CompileArgs),
     /// Prove one inference; compiles and makes keys on first use
     Prove(ProveArgs),
@@ -122,7 +125,7 @@ pub(crate) struct ProveArgs {
     pub(crate) model: String,
     #[command(flatten)]
     pub(crate) input: InputArgs,
-    /// Where to write the proof [default: the input's file name with .proof, in the current directory]
+    /// Where to write the proof [default: the input's file name, -I for row I, .proof, in the current directory]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Up to 32 bytes the proof is bound to, such as a nonce of the verifier

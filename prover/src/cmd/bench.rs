@@ -17,8 +17,8 @@ use super::output::Outcome;
 use super::session::{Session, scheme_name};
 use super::text;
 
-/// MLPerf Tiny's autoencoder, where the reference data lies beside the repository.
-const AD01: &str = "../shared/mlperf_tiny/ad01.qop.onnx";
+/// MLPerf Tiny's autoencoder, where the reference data lies beside the repository this program was built from.
+const AD01: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/mlperf_tiny/ad01.qop.onnx");
 
 /// Runs the command.
 pub(crate) fn run(args: &BenchArgs, session: &Session) -> Result<Outcome, Failure> {
@@ -30,11 +30,18 @@ pub(crate) fn run(args: &BenchArgs, session: &Session) -> Result<Outcome, Failur
     for path in &absent {
         session.output.say(format!("{} is absent, so it is not measured\n", path.display()));
     }
-    let mut measured = Vec::new();
+    let (mut measured, mut refused) = (Vec::new(), Vec::new());
     for model in &models {
         for scheme in schemes(args.scheme) {
-            measured.push(measure_apart(model, scheme, args, session)?);
+            match measure_apart(model, scheme, args, session) {
+                Ok(figures) => measured.push(figures),
+                Err(Failure::Unusable(message)) => refused.push(Refused { model, scheme, message }),
+                Err(internal) => return Err(internal),
+            }
         }
+    }
+    if let (true, [first, ..]) = (measured.is_empty(), refused.as_slice()) {
+        return Err(Failure::unusable(&first.message));
     }
     let threads = rayon::current_num_threads();
     let json = json!({
@@ -43,9 +50,30 @@ pub(crate) fn run(args: &BenchArgs, session: &Session) -> Result<Outcome, Failur
         "threads": threads,
         "runs": args.runs,
         "models": measured,
+        "refused": refused.iter().map(Refused::json).collect::<Vec<_>>(),
         "absent": absent.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
     });
-    Ok(Outcome::done(table(&measured, threads), json))
+    let refusals: String =
+        refused.iter().map(|refused| format!("\nNOT MEASURED: {}", refused.message)).collect();
+    let exit_code = if refused.is_empty() { 0 } else { 2 };
+    Ok(Outcome { text: table(&measured, threads) + &refusals, json, exit_code })
+}
+
+/// A model that cannot be measured.
+struct Refused<'a> {
+    model: &'a Path,
+    scheme: SchemeName,
+    message: String,
+}
+
+impl Refused<'_> {
+    fn json(&self) -> Value {
+        json!({
+            "file": self.model.display().to_string(),
+            "scheme": scheme_name(self.scheme.scheme()),
+            "message": self.message,
+        })
+    }
 }
 
 fn schemes(scheme: BenchScheme) -> Vec<SchemeName> {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use lemma_circuits::CompiledCircuit;
 use lemma_prover::artifact::ProofBundle;
-use lemma_prover::keys::Keyring;
+use lemma_prover::keys::KeysError;
+use lemma_prover::params::ParamsError;
 use lemma_prover::progress::Phase;
 use lemma_prover::verify::VerifierKey;
 use serde_json::{Map, Value};
@@ -26,7 +27,13 @@ pub(crate) fn run(args: &CompileArgs, session: &Session) -> Result<Outcome, Fail
     session.output.say(text::fields(&known));
 
     let screen = Screen::default();
-    let key = verifier_key(session.keyring()?, &compiled, &screen)?;
+    let made = session.keyring()?.verifier_for(&compiled.circuit, &compiled.onnx, compiled.setup, &screen);
+    let key = match made {
+        Err(KeysError::Parameters(error @ ParamsError::NoSrs { .. })) => {
+            return Ok(without_id(&compiled, prediction, &error));
+        }
+        made => made?,
+    };
     compiled.check_id(key.circuit_id())?;
     let keygen = screen.total(Phase::VerifyingKey);
     let fields = [
@@ -47,16 +54,15 @@ pub(crate) fn run(args: &CompileArgs, session: &Session) -> Result<Outcome, Fail
     Ok(Outcome::done(text::fields(&fields) + insecure_note(&key), json.into()))
 }
 
-/// The verifying key of a compiled circuit, made on first use.
-///
-/// # Errors
-/// [`Failure::Unusable`] when there are no parameters or the store cannot be written.
-pub(crate) fn verifier_key(
-    keyring: &Keyring,
-    compiled: &Compiled,
-    screen: &Screen,
-) -> Result<VerifierKey, Failure> {
-    Ok(keyring.verifier_for(&compiled.circuit, &compiled.onnx, compiled.setup, screen)?)
+/// What is known of a circuit whose id needs a ceremony that is not there.
+fn without_id(compiled: &Compiled, prediction: Prediction, missing: &ParamsError) -> Outcome {
+    let mut json = circuit_json(&compiled.circuit);
+    json.extend(prediction.json());
+    json.extend(output::fields([
+        ("compile_s", compiled.elapsed.as_secs_f64().into()),
+        ("no_circuit_id", missing.to_string().into()),
+    ]));
+    Outcome::done(format!("no circuit id: {missing}"), json.into())
 }
 
 /// Length of a `.proof` file of this circuit.

@@ -18,12 +18,12 @@ pub(crate) enum Failure {
 impl Failure {
     /// An error about arguments or files.
     pub(crate) fn unusable(error: impl fmt::Display) -> Self {
-        Self::Unusable(error.to_string())
+        Self::Unusable(without_controls(&error.to_string()))
     }
 
     /// An error about a named file.
     pub(crate) fn file(path: &std::path::Path, error: impl fmt::Display) -> Self {
-        Self::Unusable(format!("{}: {error}", path.display()))
+        Self::unusable(format!("{}: {error}", path.display()))
     }
 
     /// An error nobody using the program can cause.
@@ -46,6 +46,19 @@ impl Failure {
             Self::Internal(_) => "internal",
         }
     }
+}
+
+/// The text with its control characters escaped but for line feeds: names in files must not steer a terminal.
+fn without_controls(text: &str) -> String {
+    let mut escaped = String::new();
+    for character in text.chars() {
+        if character.is_control() && character != '\n' {
+            escaped.extend(character.escape_debug());
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
 }
 
 impl fmt::Display for Failure {
@@ -113,6 +126,12 @@ mod tests {
     use lemma_prover::verify::VerifyError;
 
     use super::*;
+
+    #[test]
+    fn messages_do_not_steer_a_terminal() {
+        let failure = Failure::file(std::path::Path::new("a\u{1b}b"), "node 'x\u{9b}2J'");
+        assert_eq!(failure.to_string(), "a\\u{1b}b: node 'x\\u{9b}2J'");
+    }
 
     #[test]
     fn faults_of_the_program_exit_with_3_and_all_others_with_2() {

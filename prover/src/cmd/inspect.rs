@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use lemma_circuits::ir::{Model, Op};
+use lemma_circuits::ir::{Model, Op, Quantization, Tail};
 use lemma_circuits::statement::{CircuitId, Interface, Port, Statement};
 use lemma_prover::artifact::{ProofBundle, VerifyingKeyFile};
 use lemma_prover::envelope::{self, Kind};
-use lemma_prover::inputs::{elem_name, given_type, type_and_shape};
+use lemma_prover::inputs::{elem_name, given_type, shown, type_and_shape};
 use serde_json::{Value, json};
 
 use super::args::InspectArgs;
@@ -178,7 +178,7 @@ fn nodes(model: &Model) -> Vec<Node> {
 
 impl Node {
     fn row(self) -> Vec<String> {
-        vec![format!("  {}", self.name), self.op.to_owned(), self.input, self.output]
+        vec![format!("  {}", shown(&self.name)), self.op.to_owned(), self.input, self.output]
     }
 
     fn json(&self) -> Value {
@@ -187,8 +187,23 @@ impl Node {
 }
 
 fn ports(ports: &[Port]) -> String {
-    let describe = |port: &Port| format!("{}: {}", port.name, type_and_shape(given_type(port), &port.shape));
+    let describe = |port: &Port| {
+        let tensor = type_and_shape(given_type(port), &port.shape);
+        let quantized = quantization(port).map_or_else(String::new, |Quantization { scale, zero_point }| {
+            format!(" (scale {scale}, zero point {zero_point})")
+        });
+        format!("{}: {tensor}{quantized}", shown(&port.name))
+    };
     ports.iter().map(describe).collect::<Vec<_>>().join(", ")
+}
+
+/// What the integers of a tensor stand for, where the ONNX graph says so beside the circuit.
+fn quantization(port: &Port) -> Option<Quantization> {
+    let dequantize = port.tail.iter().find_map(|operator| match operator {
+        Tail::Dequantize(quantization) => Some(*quantization),
+        _ => None,
+    });
+    port.quantize.or(dequantize)
 }
 
 fn ports_json(ports: &[Port]) -> Vec<Value> {
@@ -198,8 +213,8 @@ fn ports_json(ports: &[Port]) -> Vec<Value> {
             "shape": port.shape,
             "type": given_type(port),
             "integers": elem_name(port.elem),
-            "scale": port.quantize.map(|quantization| quantization.scale),
-            "zero_point": port.quantize.map(|quantization| quantization.zero_point),
+            "scale": quantization(port).map(|quantization| quantization.scale),
+            "zero_point": quantization(port).map(|quantization| quantization.zero_point),
         })
     };
     ports.iter().map(describe).collect()

@@ -14,14 +14,14 @@ pub(crate) struct Outcome {
     pub(crate) text: String,
     /// For a program: an object.
     pub(crate) json: Value,
-    /// False for an invalid proof.
-    pub(crate) valid: bool,
+    /// The process's exit code.
+    pub(crate) exit_code: u8,
 }
 
 impl Outcome {
     /// The result of a command that did what it was asked.
     pub(crate) fn done(text: impl Into<String>, json: Value) -> Self {
-        Self { text: text.into(), json, valid: true }
+        Self { text: text.into(), json, exit_code: 0 }
     }
 }
 
@@ -61,7 +61,7 @@ impl Output {
     /// A reader that has gone away (`lemma ops | head -1`) has what it wanted and changes nothing.
     pub(crate) fn finish(self, outcome: Result<Outcome, Failure>) -> ExitCode {
         let exit_code = match &outcome {
-            Ok(outcome) => u8::from(!outcome.valid),
+            Ok(outcome) => outcome.exit_code,
             Err(failure) => failure.exit_code(),
         };
         let printed = match &outcome {

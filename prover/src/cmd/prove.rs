@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use lemma_circuits::statement::{Context, MAX_CONTEXT};
+use lemma_prover::inputs::shown;
 use lemma_prover::keys::ProvingKeys;
 use lemma_prover::measure;
 use lemma_prover::progress::Phase;
@@ -28,7 +29,8 @@ pub(crate) fn run(args: &ProveArgs, session: &Session) -> Result<Outcome, Failur
     let context = parse_context(args.context.as_deref())?;
     let compiled = session.compile(&args.model, args.scheme, &args.setup)?;
     let inputs = read_inputs(&args.input, compiled.circuit.interface())?;
-    let path = args.output.clone().unwrap_or_else(|| default_path(&args.input.input));
+    let path = args.output.clone().unwrap_or_else(|| default_path(&args.input.input, args.input.row));
+    files::check_place(&path, &[Path::new(&args.model), &args.input.input])?;
 
     let screen = Screen::predicting(Prediction::of(&compiled.circuit, REFERENCE_UNIT_S).wall());
     let keys = proving_keys(session, &compiled, &screen)?;
@@ -101,14 +103,26 @@ fn measured_json(
 /// # Errors
 /// [`Failure::Unusable`] when it is not hexadecimal or too long.
 pub(crate) fn parse_context(text: Option<&str>) -> Result<Context, Failure> {
-    let bytes = hex::decode(text.unwrap_or_default()).map_err(|error| {
-        Failure::Unusable(format!("--context: {error}; give up to {MAX_CONTEXT} bytes as hexadecimal digits"))
+    let text = text.unwrap_or_default();
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    let bytes = hex::decode(digits).map_err(|_| {
+        Failure::Unusable(format!(
+            "--context: '{}' is not an even number of hexadecimal digits; give up to {MAX_CONTEXT} bytes, each as two of \
+             the digits 0-9 and a-f",
+            shown(text)
+        ))
     })?;
     Context::new(bytes).map_err(|error| Failure::Unusable(format!("--context: {error}")))
 }
 
-fn default_path(input: &Path) -> PathBuf {
-    Path::new(input.file_stem().unwrap_or("lemma".as_ref())).with_extension("proof")
+fn default_path(input: &Path, row: Option<usize>) -> PathBuf {
+    let stem = Path::new(input.file_stem().unwrap_or("lemma".as_ref())).with_extension("");
+    let mut name = stem.into_os_string();
+    if let Some(row) = row {
+        name.push(format!("-{row}"));
+    }
+    name.push(".proof");
+    name.into()
 }
 
 #[cfg(test)]
@@ -119,8 +133,9 @@ mod tests {
     fn contexts_are_hexadecimal_and_bounded() {
         assert_eq!(parse_context(None).unwrap().bytes(), b"");
         assert_eq!(parse_context(Some("00fF")).unwrap().bytes(), [0, 255]);
+        assert_eq!(parse_context(Some("0x00fF")).unwrap().bytes(), [0, 255]);
         assert_eq!(parse_context(Some(&"ab".repeat(32))).unwrap().bytes(), [0xab; 32]);
-        for wrong in ["0", "xy", "0x00", &"ab".repeat(33)] {
+        for wrong in ["0", "xy", "0x0", "0x0x00", &"ab".repeat(33)] {
             let failure = parse_context(Some(wrong)).unwrap_err();
             assert!(failure.to_string().starts_with("--context: "), "{failure}");
         }
@@ -128,7 +143,8 @@ mod tests {
 
     #[test]
     fn the_proof_is_named_after_the_input() {
-        assert_eq!(default_path(Path::new("/data/row.7.npz")), Path::new("row.proof"));
-        assert_eq!(default_path(Path::new("digit.json")), Path::new("digit.proof"));
+        assert_eq!(default_path(Path::new("/data/row.7.npz"), None), Path::new("row.proof"));
+        assert_eq!(default_path(Path::new("digit.json"), None), Path::new("digit.proof"));
+        assert_eq!(default_path(Path::new("digits.npz"), Some(3)), Path::new("digits-3.proof"));
     }
 }

@@ -20,6 +20,9 @@ pub(crate) fn run(args: &RunArgs, session: &Session) -> Result<Outcome, Failure>
     let model = session.model(&args.model)?.model;
     let interface = Interface::of(&model);
     let inputs = read_inputs(&args.input, &interface)?;
+    if let Some(path) = &args.output {
+        files::check_place(path, &[Path::new(&args.model), &args.input.input])?;
+    }
     let outputs = infer(&model, &inputs)?;
     let answers = answer::answers(&interface.outputs, &outputs)?;
     if let Some(path) = &args.output {

@@ -118,7 +118,7 @@ impl Session {
         if prefix.len() < MIN_PREFIX_DIGITS {
             return Err(Failure::Unusable(format!(
                 "'{}' is too short for a circuit id and no file; write at least {MIN_PREFIX_DIGITS} of the id's \
-                 {ID_DIGITS} digits, `lemma store list` shows all ids",
+                 {ID_DIGITS} digits; `lemma compile MODEL` makes one, `lemma store list` shows all",
                 shown(prefix)
             )));
         }

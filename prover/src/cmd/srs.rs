@@ -1,5 +1,6 @@
 //! `lemma srs`: ceremony parameters of the kzg scheme.
 
+use lemma_prover::inputs::shown;
 use lemma_prover::params::{self, SrsRecord};
 use serde_json::{Value, json};
 
@@ -22,7 +23,7 @@ pub(crate) fn run(command: &SrsCommand, session: &Session) -> Result<Outcome, Fa
             let fields = [
                 ("ceremony", record.id().to_string()),
                 ("powers", format!("2^{}: circuits of up to 2^{} rows", record.k, record.k)),
-                ("file", record.source.clone()),
+                ("file", shown(&record.source)),
                 ("sha256", format!("{digest}  compare it with what the ceremony publishes")),
             ];
             Ok(Outcome::done(text::fields(&fields), json(&record)))
@@ -43,7 +44,7 @@ fn list(records: &[SrsRecord]) -> String {
     let header = ["ceremony", "powers", "trust", "from"].map(str::to_owned).to_vec();
     let row = |record: &SrsRecord| {
         let trust = if record.setup.insecure { "INSECURE" } else { "imported" };
-        vec![record.id().to_string(), format!("2^{}", record.k), trust.to_owned(), record.source.clone()]
+        vec![record.id().to_string(), format!("2^{}", record.k), trust.to_owned(), shown(&record.source)]
     };
     text::columns(&std::iter::once(header).chain(records.iter().map(row)).collect::<Vec<_>>())
 }

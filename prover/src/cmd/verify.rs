@@ -1,10 +1,10 @@
 //! `lemma verify`: a verdict about a `.proof` file, offline.
 
-use lemma_circuits::statement::{Context, Interface, Statement};
+use lemma_circuits::statement::{CircuitId, Context, Interface, Statement};
 use lemma_prover::envelope::{HEADER_LEN, Kind};
 use lemma_prover::measure::Stopwatch;
 use lemma_prover::progress::Phase;
-use lemma_prover::verify::{Expect, VerifierKey, VerifyError, verify};
+use lemma_prover::verify::{BareKey, Expect, VerifierKey, VerifyError, verify};
 use serde_json::{Map, Value};
 
 use super::answer;
@@ -23,16 +23,18 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<Outcome, Failu
     let watch = Stopwatch::start();
     let context = parse_context(args.context.as_deref())?;
     let screen = Screen::default();
-    let key = trusted_key(args, session, &screen)?;
+    let key = trusted_key(args, session)?;
+    let bundle = files::read(&args.proof, file_limit(Kind::Proof))?;
+    let circuit = key.circuit_id();
+    let expect = Expect { circuit, context: Some(context), allow_insecure_srs: args.allow_insecure_srs };
+    // A bundle of another circuit or form is not worth the parameters.
+    if let Err(error) = key.check_bundle(&bundle, &expect) {
+        return refused(&error, circuit, Map::new());
+    }
+    let key = key.with_parameters(&session.verifier_parameters(), &screen).map_err(Failure::unusable)?;
     let parameters = screen.total(Phase::Parameters).wall;
     let loading = watch.read().wall.saturating_sub(parameters);
-    let bundle = files::read(&args.proof, file_limit(Kind::Proof))?;
 
-    let expect = Expect {
-        circuit: key.circuit_id(),
-        context: Some(context),
-        allow_insecure_srs: args.allow_insecure_srs,
-    };
     let watch = Stopwatch::start();
     let verdict = verify(&bundle, &key, &expect);
     let times = output::fields([
@@ -42,9 +44,7 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<Outcome, Failu
     ]);
     match verdict {
         Ok(statement) => valid(&statement, &key, times),
-        // These blame the caller's side and say nothing about the proof.
-        Err(error @ (VerifyError::Environment(_) | VerifyError::Key { .. })) => Err(Failure::unusable(error)),
-        Err(error) => Ok(invalid(&error, &key, times)),
+        Err(error) => refused(&error, circuit, times),
     }
 }
 
@@ -53,18 +53,30 @@ pub(crate) fn file_limit(kind: Kind) -> u64 {
     u64::from(kind.max_body()) + HEADER_LEN as u64
 }
 
-fn trusted_key(args: &VerifyArgs, session: &Session, screen: &Screen) -> Result<VerifierKey, Failure> {
+fn trusted_key(args: &VerifyArgs, session: &Session) -> Result<BareKey, Failure> {
     match (&args.vk, &args.circuit) {
         (Some(path), _) => {
             let bytes = files::read(path, file_limit(Kind::VerifyingKey))?;
-            VerifierKey::read(&bytes, &session.verifier_parameters(), screen)
-                .map_err(|error| Failure::file(path, error))
+            let key = match session.keyring() {
+                Ok(keyring) => keyring.bare_verifier_from_file(&bytes).map_err(Failure::from),
+                // A machine that may not write has no store.
+                Err(_) => BareKey::read(&bytes).map_err(Failure::unusable),
+            };
+            key.map_err(|error| Failure::file(path, error))
         }
         (None, Some(id)) => {
             let record = session.trusted_circuit(id)?;
-            Ok(session.keyring()?.verifier(record.circuit, screen)?)
+            Ok(session.keyring()?.bare_verifier(record.circuit)?)
         }
         (None, None) => Err(Failure::unusable("name what you trust: --circuit ID or --vk FILE")),
+    }
+}
+
+/// A verdict about the proof, unless the refusal blames the caller's side.
+fn refused(error: &VerifyError, circuit: CircuitId, times: Map<String, Value>) -> Result<Outcome, Failure> {
+    match error {
+        VerifyError::Environment(_) | VerifyError::Key { .. } => Err(Failure::unusable(error)),
+        _ => Ok(invalid(error, circuit, times)),
     }
 }
 
@@ -80,7 +92,7 @@ fn valid(statement: &Statement, key: &VerifierKey, times: Map<String, Value>) ->
     Ok(Outcome::done(format!("VALID\n{text}{}", insecure_note(key)), json.into()))
 }
 
-fn invalid(error: &VerifyError, key: &VerifierKey, times: Map<String, Value>) -> Outcome {
+fn invalid(error: &VerifyError, circuit: CircuitId, times: Map<String, Value>) -> Outcome {
     let hint = match error {
         VerifyError::Context { .. } => "; name the context you expect with --context HEX",
         _ => "",
@@ -89,10 +101,10 @@ fn invalid(error: &VerifyError, key: &VerifierKey, times: Map<String, Value>) ->
     let mut json = times;
     json.extend(output::fields([
         ("valid", false.into()),
-        ("circuit", key.circuit_id().to_string().into()),
+        ("circuit", circuit.to_string().into()),
         ("reason", reason.clone().into()),
     ]));
-    Outcome { text: format!("INVALID: {reason}"), json: json.into(), valid: false }
+    Outcome { text: format!("INVALID: {reason}"), json: json.into(), exit_code: 1 }
 }
 
 /// A statement for a person and for a program.

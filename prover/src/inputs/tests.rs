@@ -247,3 +247,13 @@ fn written_arrays_read_back() {
         "[[[-128,-1,0],[1,2,127]]]"
     );
 }
+
+#[test]
+fn names_that_are_paths_are_not_written() {
+    for name in ["../x", "a/b", "a\\b", "..", "x\u{1b}[2J"] {
+        let array = NamedArray { name: name.into(), shape: vec![1], values: Values::I8(vec![1]) };
+        let error = npz_bytes(&[array]).unwrap_err();
+        assert!(matches!(&error, WriteError::Name { name: refused } if refused == name), "{error}");
+        assert!(!error.to_string().chars().any(char::is_control), "{error}");
+    }
+}

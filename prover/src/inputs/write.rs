@@ -1,10 +1,12 @@
 //! Outputs as `.npz` archives and nested JSON lists.
 
-use std::io::{Cursor, Write};
+use std::io::{self, Cursor, Write};
 
 use zip::ZipWriter;
 use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
+
+use super::shown::shown;
 
 /// Elements to write, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,14 +30,36 @@ pub struct NamedArray {
     pub values: Values,
 }
 
+/// Why arrays cannot be written as an archive.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// A name that would be a path when the archive is unpacked.
+    #[error("'{}' cannot be the name of an array in a .npz archive; write .json instead", shown(name))]
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// Two arrays have the same name, or there are too many.
+    #[error("the .npz archive cannot be written: {0}; write .json instead")]
+    Archive(#[from] ZipError),
+    /// The archive could not be filled.
+    #[error("the .npz archive cannot be written: {0}")]
+    Io(#[from] io::Error),
+}
+
 /// A `.npz` archive of these arrays. The same arrays give the same bytes.
 ///
 /// # Errors
-/// When two arrays have the same name.
-pub fn npz_bytes(arrays: &[NamedArray]) -> Result<Vec<u8>, ZipError> {
+/// When two arrays have the same name, or one has a name that is a path or has control characters.
+pub fn npz_bytes(arrays: &[NamedArray]) -> Result<Vec<u8>, WriteError> {
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
     for array in arrays {
+        let is_path = array.name.contains(['/', '\\']) || array.name.contains("..");
+        if is_path || array.name.chars().any(char::is_control) {
+            return Err(WriteError::Name { name: array.name.clone() });
+        }
         archive.start_file(format!("{}.npy", array.name), options)?;
         archive.write_all(&npy_bytes(&array.shape, &array.values))?;
     }

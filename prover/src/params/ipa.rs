@@ -27,6 +27,9 @@ const POINT_LEN: usize = 32;
 /// The smallest size with a pinned digest.
 const FIRST_PINNED: u32 = 5;
 
+/// The largest size with a pinned digest.
+pub(crate) const LARGEST_PINNED: u32 = FIRST_PINNED + PINNED.len() as u32 - 1;
+
 /// sha256 of the parameter file of sizes 2^5, 2^6, ...
 const PINNED: [&str; 12] = [
     "cba85883d9b352e1d14b53cff7da34e962711dab562df5a6491ba530e9af5719",

@@ -8,7 +8,7 @@ mod ptau;
 mod raw;
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, BufReader, Read, Seek},
     path::Path,
 };
@@ -25,6 +25,9 @@ pub enum SrsFileError {
     /// The operating system refused, or the file ends early.
     #[error("cannot read it: {0}")]
     Io(#[from] io::Error),
+    /// A directory, a device or a pipe.
+    #[error("it is not a regular file; download the ceremony and name its file")]
+    NotAFile,
     /// Neither format.
     #[error("it is neither a snarkjs .ptau file nor a halo2 raw parameter file")]
     Unrecognized,
@@ -110,12 +113,17 @@ pub(super) struct SrsFile {
 
 /// Reads and checks a file; of a file with more than `2^MAX_K` powers, the first `2^MAX_K`.
 pub(super) fn read(path: &Path) -> Result<SrsFile, SrsFileError> {
+    // A device or a pipe may never end, and opening one may never return.
+    if !fs::metadata(path)?.is_file() {
+        return Err(SrsFileError::NotAFile);
+    }
     let mut file = File::open(path)?;
-    let mut hash = Sha256::new();
-    io::copy(&mut file, &mut hash)?;
-    file.rewind()?;
     let length = file.metadata()?.len();
-    let powers = read_from(&mut BufReader::with_capacity(1 << 20, file), length, MAX_K)?;
+    // The header is checked against the length before the whole file is read.
+    let powers = read_from(&mut BufReader::with_capacity(1 << 20, &file), length, MAX_K)?;
+    file.rewind()?;
+    let mut hash = Sha256::new();
+    io::copy(&mut file.take(length), &mut hash)?;
     Ok(SrsFile { powers, sha256: Digest(hash.finalize().into()) })
 }
 

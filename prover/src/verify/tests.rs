@@ -303,3 +303,18 @@ fn an_ipa_key_file_is_enough_without_any_store() {
     assert!(file.len() > HEADER_LEN);
     verify(&example.bundle, &key, &example.expect()).unwrap();
 }
+
+/// What a bundle says about itself decides before the parameters, which this key does not have.
+#[test]
+fn claims_are_checked_without_parameters() {
+    let example = Example::of(IPA);
+    let bytes = example.keys.verifier().file().encode().unwrap();
+    let key = crate::verify::BareKey::read(&bytes).unwrap();
+    assert!(key.check_bundle(&example.bundle, &example.expect()).is_ok());
+    let of_another = &Example::of(KZG).bundle;
+    let refused = key.check_bundle(of_another, &example.expect());
+    assert!(matches!(refused, Err(VerifyError::Circuit { .. })));
+    let other_context = Expect { context: Some(Context::default()), ..example.expect() };
+    let refused = key.check_bundle(&example.bundle, &other_context).unwrap_err();
+    assert!(refused.to_string().ends_with("expected none"), "{refused}");
+}

@@ -117,3 +117,28 @@ fn a_damaged_store_is_mended_or_named() {
     let (code, json) = prove();
     assert!(code == 0 || json["error"]["message"].as_str().unwrap().contains("damaged"), "{code}: {json}");
 }
+
+#[test]
+fn a_proof_does_not_overwrite_its_input_or_vanish() {
+    let input = directory().join("kept.json");
+    std::fs::copy(digit(), &input).unwrap();
+    let message = refusal(arguments!["prove", digits(), "--input", input, "-o", input], 2);
+    assert!(message.contains("one of the inputs"), "{message}");
+    let message = refusal(arguments!["prove", digits(), "--input", input, "-o", "/nonexistent/x.proof"], 2);
+    assert!(message.contains("does not exist"), "{message}");
+    assert_eq!(std::fs::read(&input).unwrap(), std::fs::read(digit()).unwrap());
+}
+
+#[test]
+fn inspect_shows_what_output_integers_stand_for() {
+    let (_, json) = lemma_json(arguments!["inspect", ipa().vk]);
+    assert!(
+        json["outputs"][0]["scale"].is_number() && json["outputs"][0]["zero_point"].is_number(),
+        "{json}"
+    );
+    let person = crate::session::lemma(arguments!["inspect", ipa().vk]).stdout;
+    assert!(
+        person.lines().any(|line| line.starts_with("outputs") && line.contains("zero point")),
+        "{person}"
+    );
+}

@@ -12,8 +12,18 @@ use crate::session::{digit, digits, lemma, lemma_json, refusal};
 fn kzg_needs_a_ceremony_and_uses_the_imported_one() {
     let store = tempfile::tempdir().unwrap();
     let root = store.path();
-    let message = refusal(arguments!["--store", root, "compile", digits(), "--scheme", "kzg"], 2);
-    assert!(message.contains("lemma srs import"), "{message}");
+    // The prediction needs no ceremony, the id does.
+    let (code, json) = lemma_json(arguments!["--store", root, "compile", digits(), "--scheme", "kzg"]);
+    assert_eq!((code, json.get("circuit")), (0, None), "{json}");
+    assert!(json["predicted_units"].is_number() && json["k"].is_number(), "{json}");
+    assert!(json["no_circuit_id"].as_str().unwrap().contains("lemma srs import"), "{json}");
+    let person = lemma(arguments!["--store", root, "compile", digits(), "--scheme", "kzg"]);
+    assert_eq!(person.code, Some(0), "{person:?}");
+    assert!(person.stdout.contains("predicted") && person.stdout.contains("lemma srs import"), "{person:?}");
+    let proof = root.join("none.proof");
+    let prove =
+        arguments!["--store", root, "prove", digits(), "--input", digit(), "--scheme", "kzg", "-o", proof];
+    assert!(refusal(prove, 2).contains("lemma srs import"));
 
     let file = root.join("ceremony.srs");
     let mut bytes = Vec::new();

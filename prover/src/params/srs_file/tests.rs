@@ -265,3 +265,11 @@ fn damaged_raw_files_are_refused() {
     let spliced = [&bytes[..second_group], &other[second_group..]].concat();
     assert!(matches!(refusal(&spliced), SrsFileError::Powers));
 }
+
+#[cfg(unix)]
+#[test]
+fn endless_files_are_refused_at_once() {
+    for path in ["/dev/zero", "/"] {
+        assert!(matches!(super::read(Path::new(path)), Err(SrsFileError::NotAFile)), "{path}");
+    }
+}
