@@ -83,6 +83,9 @@ pub(super) fn add(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportError
     call.expect_inputs(2, 2)?;
     call.node.attributes.reader().finish()?;
     let sides = [call.input(0, "left addend")?, call.input(1, "right addend")?];
+    if !sides.into_iter().any(Value::is_constant) {
+        return Err(ImportErrorKind::ActivationAddition { left: call.name(0), right: call.name(1) });
+    }
     let (layer, clamp, bias, bias_index) = match sides {
         [Value::Linear { layer, clamp }, bias] => (layer, clamp, bias, 1),
         [bias, Value::Linear { layer, clamp }] => (layer, clamp, bias, 0),

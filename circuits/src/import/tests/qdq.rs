@@ -85,9 +85,12 @@ fn only_a_constant_bias_is_added() {
     assert_refused!(mat_mul(Some(["x_float", "bias_float"])), ImportErrorKind::Addend { .. });
     let error = assert_refused!(
         mat_mul(Some(["product", "x_float"])),
-        ImportErrorKind::InputForm { role: "bias", .. }
+        ImportErrorKind::ActivationAddition { left, right } if left == "product" && right == "x_float"
     );
+    assert!(error.to_string().contains("two activations"), "{error}");
+    assert!(!error.to_string().contains("quant_pre_process"), "{error}");
     assert_eq!(error.node.unwrap().op, "Add");
+    assert_refused!(mat_mul(Some(["x_float", "product"])), ImportErrorKind::ActivationAddition { .. });
     let twice = qdq_around(|model| model.node("Add", &["r0", "bias_float"], &["r"]));
     assert_refused!(twice, ImportErrorKind::Addend { .. });
     let behind_relu = mat_mul(Some(["clamped", "bias_float"])).node("Relu", &["product"], &["clamped"]);
