@@ -114,11 +114,11 @@ pub(super) fn activation(
     role: &'static str,
 ) -> Result<(Elem, Quantization), ImportErrorKind> {
     for constant in [scale, zero_point] {
-        if constant.data.len() != 1 {
+        if !constant.is_single() {
             return Err(ImportErrorKind::Shape {
                 role,
                 got: constant.shape.clone(),
-                expected: "one scale and one zero point for the whole tensor".to_owned(),
+                expected: "one scale and one zero point for the whole tensor, of shape [] or [1]".to_owned(),
             });
         }
     }

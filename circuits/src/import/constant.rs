@@ -100,6 +100,11 @@ impl Constant {
         data_type::name(self.data.data_type())
     }
 
+    /// Whether it is one element of rank 0 or 1: what onnxruntime takes where it wants a single number.
+    pub(super) fn is_single(&self) -> bool {
+        matches!(self.shape.as_slice(), [] | [1])
+    }
+
     /// The only element of a float32 tensor of one element.
     pub(super) fn float_scalar(&self) -> Option<f32> {
         match &*self.data {

@@ -166,6 +166,14 @@ pub enum ImportErrorKind {
         /// What lacks the name.
         what: &'static str,
     },
+    /// The name of a graph input or output that would change a terminal or a file that shows it.
+    #[error("the name of {what} '{name}' holds control characters; rename it")]
+    ControlCharacters {
+        /// What has the name.
+        what: &'static str,
+        /// The name, control characters in it escaped.
+        name: String,
+    },
     /// Two definitions of one value.
     #[error("'{name}' is defined twice; give every input, initializer and node output its own name")]
     DuplicateName {
@@ -242,14 +250,12 @@ pub enum ImportErrorKind {
 
     // Operators.
     /// An operator without an implementation.
-    #[error("operator {op} is not supported{remedy}; supported are {supported} (see `lemma ops`)")]
+    #[error("operator {op} is not supported{remedy}; see `lemma ops` for the supported operators")]
     UnsupportedOp {
         /// The operator with its domain.
         op: String,
         /// What to do about this operator in particular, or nothing.
         remedy: &'static str,
-        /// The supported operators.
-        supported: String,
     },
     /// An attribute that the operator does not have in the supported form.
     #[error("attribute '{attribute}' is not supported; re-export the model without it")]
@@ -336,7 +342,29 @@ pub enum ImportErrorKind {
         /// What is supported.
         expected: &'static str,
     },
-    /// An addition of two quantized tensors.
+    /// An addition of two activations.
+    #[error(
+        "it adds two activations, '{left}' and '{right}', which is not supported: only the constant bias of a layer \
+         can be added; use a model without residual connections"
+    )]
+    ActivationAddition {
+        /// The left addend.
+        left: String,
+        /// The right addend.
+        right: String,
+    },
+    /// A result of Softmax that is read by another operator.
+    #[error(
+        "the {role} '{name}' is the float32 result of Softmax, which is computed outside the proof and has to stay \
+         float32 at the end of the model: quantize with nodes_to_exclude=[name of the Softmax node]"
+    )]
+    SoftmaxInside {
+        /// What the operator uses it for.
+        role: &'static str,
+        /// The value.
+        name: String,
+    },
+    /// An addition of a constant to something else than the result of a layer.
     #[error(
         "the addend '{name}' is {found}; only the int32 bias of a MatMul is supported: run \
          onnxruntime.quantization.shape_inference.quant_pre_process before quantizing, which merges MatMul and Add \

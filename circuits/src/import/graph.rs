@@ -88,6 +88,8 @@ pub(super) struct Node {
     pub(super) inputs: Vec<Option<ValueIndex>>,
     /// The value of output 0.
     pub(super) output: ValueIndex,
+    /// Position of the first output beyond it that is read: no supported operator has one.
+    pub(super) extra_output: Option<usize>,
     pub(super) attributes: Attributes,
 }
 
@@ -268,10 +270,19 @@ fn define_inputs(
             continue;
         }
         let value = names.define(&input.name, "a graph input")?;
+        refuse_control_characters(&input.name, "the graph input")?;
         let (element, shape) = input_type(input)?;
         graph_inputs.push(GraphInput { value, element, shape });
     }
     Ok(graph_inputs)
+}
+
+/// Names of inputs and outputs reach terminals, and become the names of members of files.
+fn refuse_control_characters(name: &str, what: &'static str) -> Result<(), ImportErrorKind> {
+    if name.contains(char::is_control) {
+        return Err(ImportErrorKind::ControlCharacters { what, name: name.escape_debug().to_string() });
+    }
+    Ok(())
 }
 
 fn input_type(input: &ValueInfoProto) -> Result<(InputType, Vec<usize>), ImportErrorKind> {
@@ -337,6 +348,7 @@ fn resolve_outputs(names: &Names, outputs: &[ValueInfoProto]) -> Result<Vec<Valu
         if output.name.is_empty() {
             return Err(ImportErrorKind::Unnamed { what: "a graph output" });
         }
+        refuse_control_characters(&output.name, "the graph output")?;
         let value = names.resolve(&output.name)?;
         if seen.get_mut(value).is_some_and(|seen| std::mem::replace(seen, true)) {
             return Err(ImportErrorKind::DuplicateName { name: output.name.clone() });
@@ -412,8 +424,15 @@ fn build_node(
     let mut outputs = wiring.outputs.into_iter();
     let output = outputs.next().flatten().ok_or(ImportErrorKind::OutputCount { index: 0 })?;
     let used = |value: ValueIndex| uses.get(value).is_some_and(|&uses| uses > 0);
-    if let Some(extra) = outputs.position(|output| output.is_some_and(used)) {
-        return Err(ImportErrorKind::OutputCount { index: extra + 1 });
-    }
-    Ok(Node { label, domain, op: proto.op_type, opset, inputs: wiring.inputs, output, attributes })
+    let extra_output = outputs.position(|output| output.is_some_and(used)).map(|extra| extra + 1);
+    Ok(Node {
+        label,
+        domain,
+        op: proto.op_type,
+        opset,
+        inputs: wiring.inputs,
+        output,
+        extra_output,
+        attributes,
+    })
 }

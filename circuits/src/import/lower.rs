@@ -18,6 +18,11 @@ pub(super) fn lower(mut graph: Graph, budget: Budget) -> Result<Model, Fault> {
     for node in &graph.nodes {
         ops::find(node).map_err(|kind| Fault::at(&node.label, kind))?;
     }
+    for node in &graph.nodes {
+        if let Some(index) = node.extra_output {
+            return Err(Fault::at(&node.label, ImportErrorKind::OutputCount { index }));
+        }
+    }
     let mut builder = Builder::new(budget);
     let mut values: Vec<Option<Value>> = vec![None; graph.names.len()];
     for (index, constant) in std::mem::take(&mut graph.constants) {

@@ -9,7 +9,7 @@ mod shape;
 use super::builder::Builder;
 use super::constant::Constant;
 use super::error::ImportErrorKind;
-use super::graph::{Graph, Node};
+use super::graph::{Domain, Graph, Node};
 use super::value::{Activation, Value};
 
 /// Reads one operator of a family.
@@ -91,7 +91,14 @@ static TABLE: &[SupportedOp] = &[
         "constant bounds; merged into the clamp of the layer before; between quantizers only with equal scales",
         activation::clip,
     ),
-    op("Softmax", ONNX, "both", "behind the last DequantizeLinear, outside the proof", activation::softmax),
+    op(
+        "Softmax",
+        ONNX,
+        "both",
+        "behind the last DequantizeLinear, outside the proof; has to stay float32 at the end: quantize with \
+         nodes_to_exclude=[name of the Softmax node]",
+        activation::softmax,
+    ),
     op("Reshape", ONNX, "both", "constant shape, 0 and -1 allowed", shape::reshape),
     op("Flatten", ONNX, "both", "", shape::flatten),
     op("Squeeze", ONNX, "both", "", shape::squeeze),
@@ -137,30 +144,27 @@ fn unsupported(node: &Node) -> ImportErrorKind {
         | "ConvInteger"
         | "DynamicQuantizeLinear"
         | "DynamicQuantizeMatMul"
-        | "MatMulIntegerToFloat" => {
-            ": dynamic quantization takes its scales from the data at run time; use \
-             onnxruntime.quantization.quantize_static instead of quantize_dynamic"
-        }
+        | "MatMulIntegerToFloat" => ": dynamic quantization; use onnxruntime.quantization.quantize_static",
+        "Conv" | "QLinearConv" | "ConvTranspose" | "FusedConv" => ": convolutions are not supported",
         "MatMulNBits" | "MatMulBnb4" => {
             ": it computes in float32 with quantized weights; quantize activations too with \
              onnxruntime.quantization.quantize_static"
         }
         "QLinearAdd" => {
-            ": if it adds a bias, run onnxruntime.quantization.shape_inference.quant_pre_process before quantizing, \
+            ": adding two activations is not supported; if one side is a constant bias, run onnxruntime.quantization.shape_inference.quant_pre_process before quantizing, \
              which merges MatMul and Add into Gemm"
         }
         "QLinearSoftmax" => {
-            ": end the model at the logits, the reader of the proof can apply Softmax to them"
+            ": Softmax has to stay float32 at the end of the model, quantize with \
+             nodes_to_exclude=[name of the Softmax node]"
         }
         _ => "",
     };
-    let mut names: Vec<&str> = TABLE.iter().map(|entry| entry.op).collect();
-    names.dedup();
-    ImportErrorKind::UnsupportedOp {
-        op: format!("{}.{}", node.domain.name(), node.op),
-        remedy,
-        supported: names.join(", "),
-    }
+    let op = match &node.domain {
+        Domain::Onnx => node.op.clone(),
+        domain => format!("{}.{}", domain.name(), node.op),
+    };
+    ImportErrorKind::UnsupportedOp { op, remedy }
 }
 
 /// One node with the values it reads.
@@ -241,6 +245,10 @@ impl<'a> Call<'a> {
         found: &Value,
         expected: &'static str,
     ) -> ImportErrorKind {
-        ImportErrorKind::InputForm { role, name: self.name(index), found: found.describe(), expected }
+        let name = self.name(index);
+        match found {
+            Value::Tail { .. } => ImportErrorKind::SoftmaxInside { role, name },
+            _ => ImportErrorKind::InputForm { role, name, found: found.describe(), expected },
+        }
     }
 }

@@ -97,6 +97,11 @@ impl Value {
         }
     }
 
+    /// Whether the value is the same for every input of the model.
+    pub(super) fn is_constant(&self) -> bool {
+        matches!(self, Self::Constant(_) | Self::DequantizedConstant(_))
+    }
+
     /// What the value is, for messages.
     pub(super) fn describe(&self) -> &'static str {
         match self {

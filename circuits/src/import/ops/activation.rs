@@ -74,10 +74,10 @@ pub(super) fn clip(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impo
 fn float_bound(call: &Call<'_>, index: usize) -> Result<Option<f32>, ImportErrorKind> {
     call.optional_constant(index, "clip bound")?
         .map(|bound| {
-            bound.float_scalar().ok_or_else(|| ImportErrorKind::ElementType {
+            bound.float_scalar().filter(|_| bound.is_single()).ok_or_else(|| ImportErrorKind::ElementType {
                 role: "clip bound",
                 got: format!("{} of shape {:?}", bound.type_name(), bound.shape),
-                expected: "one float32".to_owned(),
+                expected: "one float32, of shape [] or [1]".to_owned(),
             })
         })
         .transpose()
@@ -91,12 +91,12 @@ fn integer_clip(
 ) -> Result<Value, ImportErrorKind> {
     let bound = |index: usize, default: i32| -> Result<i32, ImportErrorKind> {
         let Some(bound) = call.optional_constant(index, "clip bound")? else { return Ok(default) };
-        match (bound.data.elem(), bound.data.len(), bound.data.integer(0)) {
-            (Some(elem), 1, Some(value)) if elem == activation.elem => Ok(value),
+        match (bound.data.elem(), bound.data.integer(0)) {
+            (Some(elem), Some(value)) if elem == activation.elem && bound.is_single() => Ok(value),
             _ => Err(ImportErrorKind::ElementType {
                 role: "clip bound",
                 got: format!("{} of shape {:?}", bound.type_name(), bound.shape),
-                expected: "one value of the input's type".to_owned(),
+                expected: "one value of the input's type, of shape [] or [1]".to_owned(),
             }),
         }
     };

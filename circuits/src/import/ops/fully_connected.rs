@@ -21,7 +21,7 @@ pub(super) fn q_linear_mat_mul(call: &Call<'_>, builder: &mut Builder) -> Result
     call.node.attributes.reader().finish()?;
     let input = call.activation(0, "input")?;
     let by = input_quantization(call, input)?;
-    let weights = q_weights(call, false, builder)?;
+    let weights = q_weights(call, false, mat_mul_parameters, builder)?;
     let shape = mat_mul_shape(&input.shape, &weights)?;
     let layer = linear(call, input, by, by.scale, Rc::new(weights), shape)?;
     let (elem, by) = output_quantization(call, 6)?;
@@ -40,7 +40,7 @@ pub(super) fn q_gemm(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Im
     }
     let input = call.activation(0, "input")?;
     let by = input_quantization(call, input)?;
-    let weights = q_weights(call, transposed, builder)?;
+    let weights = q_weights(call, transposed, gemm_parameters, builder)?;
     let shape = gemm_shape(&input.shape, &weights)?;
     let mut layer = linear(call, input, by, alpha * by.scale, Rc::new(weights), shape)?;
     if let Some(bias) = call.optional_constant(6, "bias")? {
@@ -51,7 +51,7 @@ pub(super) fn q_gemm(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Im
 }
 
 pub(super) fn gemm(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
-    call.expect_inputs(2, 3)?;
+    call.expect_inputs(if call.node.opset < 11 { 3 } else { 2 }, 3)?;
     let attributes = call.node.attributes.reader();
     attributes.only_float("alpha", 1.0)?;
     attributes.only_float("beta", 1.0)?;
@@ -83,6 +83,9 @@ pub(super) fn add(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportError
     call.expect_inputs(2, 2)?;
     call.node.attributes.reader().finish()?;
     let sides = [call.input(0, "left addend")?, call.input(1, "right addend")?];
+    if !sides.into_iter().any(Value::is_constant) {
+        return Err(ImportErrorKind::ActivationAddition { left: call.name(0), right: call.name(1) });
+    }
     let (layer, clamp, bias, bias_index) = match sides {
         [Value::Linear { layer, clamp }, bias] => (layer, clamp, bias, 1),
         [bias, Value::Linear { layer, clamp }] => (layer, clamp, bias, 0),
@@ -143,8 +146,54 @@ fn output_quantization(call: &Call<'_>, index: usize) -> Result<(Elem, Quantizat
     affine::activation(scale, zero_point, "output")
 }
 
+/// Checks the shapes of a weight scale and zero point against the number of outputs.
+type CheckParameters = fn(&Constant, &Constant, usize) -> Result<(), ImportErrorKind>;
+
+/// What onnxruntime's QLinearMatMul takes: each of the two is one element, one per output, or a row of one per output.
+fn mat_mul_parameters(
+    scale: &Constant,
+    zero_point: &Constant,
+    outputs: usize,
+) -> Result<(), ImportErrorKind> {
+    for parameter in [scale, zero_point] {
+        let per_output = matches!(parameter.shape.as_slice(), [size] | [1, size] if *size == outputs);
+        if !per_output && !parameter.is_single() {
+            return Err(ImportErrorKind::Shape {
+                role: "weight scale or zero point",
+                got: parameter.shape.clone(),
+                expected: format!("[] or [1] for all outputs, or [{outputs}] for one per output"),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What onnxruntime's QGemm takes: both are one element, or both are one per output, in equal shapes.
+fn gemm_parameters(scale: &Constant, zero_point: &Constant, outputs: usize) -> Result<(), ImportErrorKind> {
+    if !scale.is_single() && scale.shape != [outputs] {
+        return Err(ImportErrorKind::Shape {
+            role: "weight scale",
+            got: scale.shape.clone(),
+            expected: format!("[] or [1] for all outputs, or [{outputs}] for one per output"),
+        });
+    }
+    if zero_point.shape != scale.shape {
+        return Err(ImportErrorKind::Shape {
+            role: "weight zero point",
+            got: zero_point.shape.clone(),
+            expected: format!("{:?} like the weight scale", scale.shape),
+        });
+    }
+    Ok(())
+}
+
 /// Inputs 3, 4 and 5 of the QOperator forms.
-fn q_weights(call: &Call<'_>, transposed: bool, builder: &mut Builder) -> Result<Weights, ImportErrorKind> {
+fn q_weights(
+    call: &Call<'_>,
+    transposed: bool,
+    check: CheckParameters,
+    builder: &mut Builder,
+) -> Result<Weights, ImportErrorKind> {
     let constant = call.constant(3, "weights")?;
     let scale = call.constant(4, "weight scale")?;
     let zero_point = call.constant(5, "weight zero point")?;
@@ -156,15 +205,7 @@ fn q_weights(call: &Call<'_>, transposed: bool, builder: &mut Builder) -> Result
             expected: constant.type_name(),
         });
     }
-    for parameter in [scale, zero_point] {
-        if !broadcasts_to_row(&parameter.shape, form.outputs) {
-            return Err(ImportErrorKind::Shape {
-                role: "weight scale or zero point",
-                got: parameter.shape.clone(),
-                expected: format!("one element, or [{}] for one per output", form.outputs),
-            });
-        }
-    }
+    check(scale, zero_point, form.outputs)?;
     let scales = affine::scales(scale, "weights", &mut builder.budget)?;
     let zero_points = affine::zero_points(zero_point, &mut builder.budget)?;
     form.center(constant, scales, &zero_points, builder)

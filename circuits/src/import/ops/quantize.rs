@@ -213,6 +213,13 @@ fn axis_quantization(
     let scales = affine::scales(scale, "constant", &mut builder.budget)?;
     let zero_points = affine::zero_points(zero_point, &mut builder.budget)?;
     if scales.len() == 1 && zero_points.len() == 1 {
+        if let Some(other) = [scale, zero_point].into_iter().find(|parameter| !parameter.is_single()) {
+            return Err(ImportErrorKind::Shape {
+                role: "scale or zero point of a constant",
+                got: other.shape.clone(),
+                expected: "[] or [1]".to_owned(),
+            });
+        }
         return Ok(AxisQuantization { scales, zero_points, axis: None });
     }
     let default = if call.node.domain == Domain::Onnx && call.node.opset >= 13 { Some(1) } else { None };

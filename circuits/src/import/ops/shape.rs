@@ -48,16 +48,30 @@ pub(super) fn dropout(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportE
             expected: "false: export the model in inference mode".to_owned(),
         });
     }
-    call.input(0, "input").cloned()
+    match call.input(0, "input")? {
+        value @ (Value::FloatInput { .. }
+        | Value::Dequantized(_)
+        | Value::DequantizedConstant(_)
+        | Value::Linear { .. }
+        | Value::Tail { .. }) => Ok(value.clone()),
+        Value::Constant(constant) if matches!(&*constant.data, Data::Float(_)) => {
+            Ok(Value::Constant(constant.clone()))
+        }
+        other => Err(ImportErrorKind::ElementType {
+            role: "input",
+            got: other.describe().to_owned(),
+            expected: "float32: remove the Dropout node, it does nothing in inference".to_owned(),
+        }),
+    }
 }
 
 pub(super) fn reshape(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 2)?;
     let attributes = call.node.attributes.reader();
-    let allow_zero = attributes.flag("allowzero")?;
+    let allow_zero = call.node.opset >= 14 && attributes.flag("allowzero")?;
     attributes.finish()?;
     let from = call.input(0, "input")?.shape();
-    let to = int64_list(call, 1, "shape")?;
+    let to = int64_vector(call, 1, "shape")?;
     let refuse = || ImportErrorKind::Reshape { from: from.to_vec(), to: to.to_vec() };
     if to.len() > limits::RANK {
         return Err(ImportErrorKind::Rank {
@@ -96,6 +110,9 @@ pub(super) fn flatten(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportE
     let axis = attributes.int("axis")?.unwrap_or(1);
     attributes.finish()?;
     let from = call.input(0, "input")?.shape();
+    if axis < 0 && call.node.opset < 11 {
+        return Err(unsupported("axis", axis, "an axis counted from the front before opset 11"));
+    }
     // The axis may also be the rank: everything is in the first dimension then.
     let rank = i64::try_from(from.len()).unwrap_or(i64::MAX);
     let index = if axis == rank { Some(from.len()) } else { axis_index(axis, from.len()) };
@@ -105,15 +122,18 @@ pub(super) fn flatten(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportE
     reshaped(call, vec![outer.iter().product(), inner.iter().product()])
 }
 
+/// Reads a constant list that is an input.
+type ReadList<'a> = fn(&Call<'a>, usize, &'static str) -> Result<&'a [i64], ImportErrorKind>;
+
 /// The axes of Squeeze and Unsqueeze: an attribute before opset 13, an input since.
-fn axes<'a>(call: &Call<'a>) -> Result<Option<&'a [i64]>, ImportErrorKind> {
+fn axes<'a>(call: &Call<'a>, read: ReadList<'a>) -> Result<Option<&'a [i64]>, ImportErrorKind> {
     let attributes = call.node.attributes.reader();
     let by_attribute = call.node.opset < 13;
     call.expect_inputs(1, if by_attribute { 1 } else { 2 })?;
     let axes = if by_attribute {
         attributes.ints("axes")?
     } else if call.optional(1)?.is_some() {
-        Some(int64_list(call, 1, "axes")?)
+        Some(read(call, 1, "axes")?)
     } else {
         None
     };
@@ -134,10 +154,11 @@ fn marked(axes: &[i64], rank: usize) -> Option<Vec<bool>> {
 }
 
 pub(super) fn squeeze(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
-    let axes = axes(call)?;
+    let axes = axes(call, int64_vector)?;
     let from = call.input(0, "input")?.shape();
     let removed = match axes {
-        None => from.iter().map(|&dim| dim == 1).collect(),
+        // onnxruntime reads an empty list as no list.
+        None | Some([]) => from.iter().map(|&dim| dim == 1).collect(),
         Some(axes) => marked(axes, from.len())
             .filter(|removed| from.iter().zip(removed).all(|(&dim, &removed)| dim == 1 || !removed))
             .ok_or_else(|| ImportErrorKind::Reshape { from: from.to_vec(), to: axes.to_vec() })?,
@@ -147,7 +168,7 @@ pub(super) fn squeeze(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportE
 }
 
 pub(super) fn unsqueeze(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
-    let axes = axes(call)?.ok_or(ImportErrorKind::MissingAttribute { attribute: "axes" })?;
+    let axes = axes(call, int64_list)?.ok_or(ImportErrorKind::MissingAttribute { attribute: "axes" })?;
     let from = call.input(0, "input")?.shape();
     let rank = from.len() + axes.len();
     if rank > limits::RANK {
@@ -190,8 +211,9 @@ pub(super) fn transpose(call: &Call<'_>, builder: &mut Builder) -> Result<Value,
     Ok(Value::Constant(Constant::new(shape, data)))
 }
 
+/// The order of the axes; unlike other axes, these may not count from the end.
 fn permutation(perm: &[i64], rank: usize) -> Option<Vec<usize>> {
-    let order: Vec<usize> = perm.iter().map(|&axis| axis_index(axis, rank)).collect::<Option<_>>()?;
+    let order: Vec<usize> = perm.iter().map(|&axis| usize::try_from(axis).ok()).collect::<Option<_>>()?;
     (order.len() == rank && marked(perm, rank).is_some()).then_some(order)
 }
 
@@ -211,7 +233,20 @@ fn transposed_indices(from: &[usize], order: &[usize]) -> impl Iterator<Item = u
     })
 }
 
-/// A constant int64 list.
+/// A constant int64 list of rank 1: where onnxruntime refuses a scalar.
+fn int64_vector<'a>(call: &Call<'a>, index: usize, role: &'static str) -> Result<&'a [i64], ImportErrorKind> {
+    let constant = call.constant(index, role)?;
+    match constant.shape.as_slice() {
+        [_] => int64_list(call, index, role),
+        shape => Err(ImportErrorKind::Shape {
+            role,
+            got: shape.to_vec(),
+            expected: "a list, of rank 1".to_owned(),
+        }),
+    }
+}
+
+/// A constant int64 list, or a scalar as a list of one.
 pub(super) fn int64_list<'a>(
     call: &Call<'a>,
     index: usize,

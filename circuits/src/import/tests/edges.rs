@@ -134,9 +134,10 @@ fn softmax_stays_outside() {
 fn softmax_inside_the_model_is_refused() {
     let quantized =
         softmax(None, 17).node("QuantizeLinear", &["p", "y_scale", "y_zero"], &["again"]).output("again");
-    assert_refused!(quantized, ImportErrorKind::InputForm { .. });
+    let error = assert_refused!(quantized, ImportErrorKind::SoftmaxInside { .. });
+    assert!(error.to_string().contains("nodes_to_exclude=["), "{error}");
     let twice = softmax(None, 17).node("Softmax", &["p"], &["again"]).output("again");
-    assert_refused!(twice, ImportErrorKind::InputForm { .. });
+    assert_refused!(twice, ImportErrorKind::SoftmaxInside { .. });
 }
 
 #[test]

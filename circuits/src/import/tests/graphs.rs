@@ -73,6 +73,18 @@ fn names_have_to_exist() {
 }
 
 #[test]
+fn names_at_the_edges_hold_no_control_characters() {
+    let mut input = q_gemm().with_node("QGemm", |node| node.input[0] = "x\u{1b}[2J".to_owned());
+    input.graph().input[0].name = "x\u{1b}[2J".to_owned();
+    let error = assert_refused!(input, ImportErrorKind::ControlCharacters { what: "the graph input", .. });
+    assert!(error.to_string().contains("'x\\u{1b}[2J'"), "{error}");
+    let mut output = q_gemm().with_node("QGemm", |node| node.output[0] = "y\n\u{85}".to_owned());
+    output.graph().output[0].name = "y\n\u{85}".to_owned();
+    let error = assert_refused!(output, ImportErrorKind::ControlCharacters { what: "the graph output", .. });
+    assert!(error.to_string().contains("'y\\n\\u{85}'"), "{error}");
+}
+
+#[test]
 fn a_node_needs_its_first_output() {
     let model = q_gemm().with_node("QGemm", |node| node.output = vec![String::new(), "y".to_owned()]);
     assert_refused!(model, ImportErrorKind::OutputCount { index: 0 });
@@ -127,12 +139,19 @@ fn an_input_is_a_tensor_of_a_supported_type() {
 #[test]
 fn unsupported_operators_are_refused_with_what_to_do() {
     for (op, hint) in [
-        ("DynamicQuantizeLinear", "quantize_static"),
+        (
+            "DynamicQuantizeLinear",
+            "operator DynamicQuantizeLinear is not supported: dynamic quantization; use \
+             onnxruntime.quantization.quantize_static",
+        ),
         ("MatMulInteger", "quantize_static"),
         ("com.microsoft:QLinearAdd", "quant_pre_process"),
-        ("com.microsoft:QLinearSoftmax", "logits"),
+        ("com.microsoft:QLinearAdd", "adding two activations is not supported"),
+        ("com.microsoft:QLinearSoftmax", "nodes_to_exclude=["),
+        ("Conv", "operator Conv is not supported: convolutions are not supported"),
+        ("QLinearConv", "convolutions are not supported"),
         ("com.microsoft:MatMulNBits", "quantize_static"),
-        ("Sin", "QLinearMatMul"),
+        ("Sin", "operator Sin is not supported; see `lemma ops`"),
         ("com.microsoft:Gemm", "lemma ops"),
         ("other.domain:QGemm", "other.domain.QGemm"),
     ] {
@@ -141,6 +160,13 @@ fn unsupported_operators_are_refused_with_what_to_do() {
         assert!(error.to_string().contains(hint), "{error}");
         assert_eq!(error.node.unwrap().name, "#1");
     }
+}
+
+#[test]
+fn an_unsupported_operator_is_named_before_its_outputs_are_counted() {
+    let model = q_gemm().node("DynamicQuantizeLinear", &["y"], &["q", "q_scale", "q_zero"]);
+    let model = model.output("q").output("q_scale");
+    assert_refused!(model, ImportErrorKind::UnsupportedOp { .. });
 }
 
 #[test]

@@ -69,6 +69,53 @@ fn parameters_per_column_are_per_output() {
 }
 
 #[test]
+fn parameters_have_the_shapes_that_onnxruntime_takes() {
+    let single: [&[i64]; 2] = [&[], &[1]];
+    let per_output: [&[i64]; 2] = [&[2], &[1, 2]];
+    let refused: [&[i64]; 3] = [&[1, 1], &[2, 1], &[1, 1, 1]];
+    let count = |dims: &[i64]| usize::try_from(dims.iter().product::<i64>()).unwrap();
+    let weights = |model: ModelBuilder, scale: &[i64], zero_point: &[i64]| {
+        model.replace(floats("w_scale", scale, &vec![0.25; count(scale)])).replace(int8s(
+            "w_zero",
+            zero_point,
+            &vec![0; count(zero_point)],
+        ))
+    };
+    for scale in single.into_iter().chain(per_output).chain(refused) {
+        for zero_point in single.into_iter().chain(per_output).chain(refused) {
+            let mat_mul = weights(q_linear_mat_mul(), scale, zero_point);
+            if refused.contains(&scale) || refused.contains(&zero_point) {
+                assert_refused!(mat_mul, ImportErrorKind::Shape { role: "weight scale or zero point", .. });
+            } else {
+                assert_eq!(mat_mul.layers(), q_linear_mat_mul().layers());
+            }
+            let gemm = weights(q_gemm(), scale, zero_point);
+            if scale == zero_point && scale.len() <= 1 {
+                assert_eq!(gemm.layers(), q_gemm().layers());
+            } else {
+                assert_refused!(
+                    gemm,
+                    ImportErrorKind::Shape { role: "weight scale" | "weight zero point", .. }
+                );
+            }
+        }
+    }
+    for model in [q_linear_mat_mul(), q_gemm()] {
+        for (scale, zero_point, role) in [("x_scale", "x_zero", "input"), ("y_scale", "y_zero", "output")] {
+            let value = if role == "input" { (0.5, 3) } else { (0.75, -7) };
+            let one = model.clone().replace(floats(scale, &[1], &[value.0]));
+            assert_eq!(one.replace(int8s(zero_point, &[], &[value.1])).layers(), model.layers());
+            for changed in [floats(scale, &[1, 1], &[value.0]), int8s(zero_point, &[1, 1], &[value.1])] {
+                assert_refused!(
+                    model.clone().replace(changed),
+                    ImportErrorKind::Shape { role: got, .. } if *got == role
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn alpha_multiplies_the_input_scale_first() {
     let (alpha, input, weight, output) = (0.3_f32, 0.1_f32, 0.7_f32, 0.9_f32);
     let model = q_gemm()

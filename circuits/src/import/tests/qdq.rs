@@ -56,13 +56,41 @@ fn mat_mul_and_add_are_a_layer_with_bias() {
 }
 
 #[test]
+fn gemm_needs_its_bias_before_opset_11() {
+    let without_bias = |opset: i64| {
+        let mut model = qdq().with_node("Gemm", |node| node.input.truncate(2));
+        model.proto.opset_import[0].version = opset;
+        model
+    };
+    assert_eq!(without_bias(11).layers()[0].bias, [0, 0]);
+    assert_refused!(without_bias(10), ImportErrorKind::InputCount { got: 2, min: 3, max: 3 });
+}
+
+#[test]
+fn quantizer_parameters_have_rank_zero_or_one() {
+    for name in ["x_scale", "w_scale", "y_scale", "bias_scale"] {
+        assert_refused!(qdq().replace(floats(name, &[1, 1], &[0.5])), ImportErrorKind::Shape { .. });
+    }
+    for name in ["x_zero", "w_zero", "y_zero"] {
+        assert_refused!(qdq().replace(int8s(name, &[1, 1], &[0])), ImportErrorKind::Shape { .. });
+    }
+    let bound = qdq_around(|model| {
+        model.init(floats("max", &[1, 1], &[6.0])).node("Clip", &["r0", "", "max"], &["r"])
+    });
+    assert_refused!(bound, ImportErrorKind::ElementType { role: "clip bound", .. });
+}
+
+#[test]
 fn only_a_constant_bias_is_added() {
     assert_refused!(mat_mul(Some(["x_float", "bias_float"])), ImportErrorKind::Addend { .. });
     let error = assert_refused!(
         mat_mul(Some(["product", "x_float"])),
-        ImportErrorKind::InputForm { role: "bias", .. }
+        ImportErrorKind::ActivationAddition { left, right } if left == "product" && right == "x_float"
     );
+    assert!(error.to_string().contains("two activations"), "{error}");
+    assert!(!error.to_string().contains("quant_pre_process"), "{error}");
     assert_eq!(error.node.unwrap().op, "Add");
+    assert_refused!(mat_mul(Some(["x_float", "product"])), ImportErrorKind::ActivationAddition { .. });
     let twice = qdq_around(|model| model.node("Add", &["r0", "bias_float"], &["r"]));
     assert_refused!(twice, ImportErrorKind::Addend { .. });
     let behind_relu = mat_mul(Some(["clamped", "bias_float"])).node("Relu", &["product"], &["clamped"]);

@@ -3,7 +3,7 @@
 use super::super::ImportErrorKind;
 use super::super::proto::data_type;
 use super::assert_refused;
-use super::models::{ModelBuilder, int8s, int64s, q_gemm};
+use super::models::{ModelBuilder, int8s, int64s, q_gemm, qdq, qdq_around};
 
 /// int8 `x` of a shape -> operators of the caller from `x` to `flat` -> QGemm over 6 inputs.
 fn into_gemm(dims: &[i64], between: impl FnOnce(ModelBuilder) -> ModelBuilder) -> ModelBuilder {
@@ -41,7 +41,10 @@ fn reshape_copies_and_infers_dimensions() {
         assert_refused!(reshape(dims, to), ImportErrorKind::Reshape { .. });
     }
     assert_refused!(reshape(&[1, 6], &[1; 7]), ImportErrorKind::Rank { rank: 7, limit: 6, .. });
-    assert_refused!(reshape(&[1, 6], &[0, 0]).int("allowzero", 1), ImportErrorKind::Reshape { .. });
+    let mut zero_is_zero = reshape(&[1, 6], &[0, 0]).int("allowzero", 1);
+    assert_refused!(zero_is_zero.clone(), ImportErrorKind::Reshape { .. });
+    zero_is_zero.proto.opset_import[0].version = 13;
+    assert_refused!(zero_is_zero, ImportErrorKind::UnknownAttribute { attribute } if attribute == "allowzero");
 }
 
 #[test]
@@ -52,6 +55,10 @@ fn reshape_needs_a_constant_list() {
         model.init(int8s("to", &[2], &[1, 6])).node("Reshape", &["x", "to"], &["flat"])
     });
     assert_refused!(bytes, ImportErrorKind::ElementType { role: "shape", .. });
+    let scalar = into_gemm(&[1, 6], |model| {
+        model.init(int64s("to", &[], &[6])).node("Reshape", &["x", "to"], &["flat"])
+    });
+    assert_refused!(scalar, ImportErrorKind::Shape { role: "shape", .. });
 }
 
 #[test]
@@ -68,6 +75,9 @@ fn flatten_splits_at_its_axis() {
     assert_refused!(flatten(&[1, 6], Some(2)), ImportErrorKind::Shape { .. });
     assert_refused!(flatten(&[1, 6], Some(3)), ImportErrorKind::AttributeValue { .. });
     assert_refused!(flatten(&[1, 6], Some(i64::MIN)), ImportErrorKind::AttributeValue { .. });
+    let mut from_the_end = flatten(&[1, 6], Some(-1));
+    from_the_end.proto.opset_import[0].version = 10;
+    assert_refused!(from_the_end, ImportErrorKind::AttributeValue { attribute, .. } if attribute == "axis");
 }
 
 #[test]
@@ -98,8 +108,32 @@ fn squeeze_and_unsqueeze_take_axes_by_input_or_attribute() {
         &["flat"],
     );
     assert_eq!(all.int("axis", 0).layers().len(), 1);
+    let scalar_axis = |op: &str, dims: &[i64]| {
+        into_gemm(dims, |model| model.init(int64s("axis", &[], &[0])).node(op, &["x", "axis"], &["flat"]))
+    };
+    assert_eq!(scalar_axis("Unsqueeze", &[6]).layers().len(), 1);
+    assert_refused!(scalar_axis("Squeeze", &[1, 1, 6]), ImportErrorKind::Shape { role: "axes", .. });
     let no_axes = into_gemm(&[6], |model| model.node("Unsqueeze", &["x"], &["flat"]));
     assert_refused!(no_axes, ImportErrorKind::MissingAttribute { attribute: "axes" });
+}
+
+#[test]
+fn squeeze_without_axes_removes_every_dimension_of_size_one() {
+    let squeezed_shape = |squeeze: fn(ModelBuilder) -> ModelBuilder, opset: i64| {
+        let mut model = q_gemm();
+        model.graph().output.clear();
+        model.proto.opset_import[0].version = opset;
+        let model = squeeze(model.init(int64s("none", &[0], &[]))).output("line");
+        model.import().unwrap_or_else(|error| panic!("{error}")).outputs[0].shape.clone()
+    };
+    assert_eq!(squeezed_shape(|model| model.node("Squeeze", &["y"], &["line"]), 17), [2]);
+    assert_eq!(squeezed_shape(|model| model.node("Squeeze", &["y", "none"], &["line"]), 17), [2]);
+    assert_eq!(squeezed_shape(|model| model.node("Squeeze", &["y"], &["line"]).ints("axes", &[]), 11), [2]);
+    assert_eq!(squeezed_shape(|model| model.node("Unsqueeze", &["y", "none"], &["line"]), 17), [1, 2]);
+    assert_eq!(
+        squeezed_shape(|model| model.node("Unsqueeze", &["y"], &["line"]).ints("axes", &[]), 11),
+        [1, 2]
+    );
 }
 
 #[test]
@@ -113,30 +147,36 @@ fn transpose_moves_only_dimensions_of_size_one() {
     };
     assert_eq!(transpose(&[1, 2, 1, 3], &[2, 0, 1, 3]).int("axis", 0).layers().len(), 1);
     assert_refused!(transpose(&[1, 2, 3], &[0, 2, 1]), ImportErrorKind::AttributeValue { .. });
-    for perm in [&[0, 1][..], &[0, 0, 1], &[0, 1, 3]] {
+    for perm in [&[0, 1][..], &[0, 0, 1], &[0, 1, 3], &[0, 1, -1]] {
         assert_refused!(transpose(&[1, 2, 3], perm), ImportErrorKind::AttributeValue { .. });
     }
 }
 
 #[test]
-fn identity_dropout_and_cast_change_nothing() {
+fn identity_and_cast_change_nothing() {
     let expected = into_gemm(&[1, 6], |model| model.node("Identity", &["x"], &["flat"])).import().unwrap();
-    let dropout = |training: Option<u8>| {
-        into_gemm(&[1, 6], |model| match training {
-            None => model.node("Dropout", &["x"], &["flat", "mask"]).int("seed", 3),
-            Some(flag) => {
-                let mut mode = int8s("mode", &[], &[flag.cast_signed()]);
-                mode.data_type = data_type::BOOL;
-                model.init(mode).node("Dropout", &["x", "", "mode"], &["flat"])
-            }
-        })
-    };
-    assert_eq!(dropout(None).import().unwrap(), expected);
-    assert_eq!(dropout(Some(0)).import().unwrap(), expected);
-    assert_refused!(dropout(Some(1)), ImportErrorKind::ElementType { role: "training mode", .. });
-    assert_refused!(dropout(None).output("mask"), ImportErrorKind::OutputCount { index: 1 });
     let cast =
         |to: i32| into_gemm(&[1, 6], |model| model.node("Cast", &["x"], &["flat"]).int("to", to.into()));
     assert_eq!(cast(data_type::INT8).import().unwrap(), expected);
     assert_refused!(cast(data_type::FLOAT), ImportErrorKind::AttributeValue { attribute, .. } if attribute == "to");
+}
+
+#[test]
+fn dropout_changes_no_float_and_takes_no_integer() {
+    let dropout = |training: Option<u8>| {
+        qdq_around(|model| match training {
+            None => model.node("Dropout", &["r0"], &["r", "mask"]).int("seed", 3),
+            Some(flag) => {
+                let mut mode = int8s("mode", &[], &[flag.cast_signed()]);
+                mode.data_type = data_type::BOOL;
+                model.init(mode).node("Dropout", &["r0", "", "mode"], &["r"])
+            }
+        })
+    };
+    assert_eq!(dropout(None).import().unwrap(), qdq().import().unwrap());
+    assert_eq!(dropout(Some(0)).import().unwrap(), qdq().import().unwrap());
+    assert_refused!(dropout(Some(1)), ImportErrorKind::ElementType { role: "training mode", .. });
+    assert_refused!(dropout(None).output("mask"), ImportErrorKind::OutputCount { index: 1 });
+    let integers = into_gemm(&[1, 6], |model| model.node("Dropout", &["x"], &["flat"]));
+    assert_refused!(integers, ImportErrorKind::ElementType { role: "input", .. });
 }
