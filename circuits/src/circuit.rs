@@ -61,7 +61,7 @@ impl LemmaCircuit {
 
     /// Replaces single advice cells, by column and row, in the pass that assigns them: what later phases
     /// derive from them follows. For soundness tests.
-    #[cfg(feature = "testing")]
+    #[cfg(any(test, feature = "testing"))]
     #[must_use]
     pub fn with_overrides(mut self, overrides: BTreeMap<(usize, usize), Fr>) -> Self {
         self.overrides = overrides;
