@@ -218,7 +218,7 @@ fn complete_id(text: &str) -> Option<CircuitId> {
 pub(crate) fn compile_model(onnx: OnnxModel, setup: SetupChoice) -> Result<Compiled, Failure> {
     let watch = Stopwatch::start();
     let circuit = compile(onnx.model, setup.scheme())
-        .map_err(|error| Failure::Unusable(format!("{}: {error}", onnx.name)))?;
+        .map_err(|error| Failure::unusable(format!("{}: {error}", onnx.name)))?;
     Ok(Compiled { onnx: onnx.bytes, circuit, setup, wanted: None, elapsed: onnx.elapsed + watch.read().wall })
 }
 
