@@ -27,7 +27,7 @@ mod work;
 
 pub use event::{EventKind, JobEvent, PhaseTiming};
 pub use failure::{Failure, FailureClass};
-pub use id::{JobId, ParseJobIdError};
+pub use id::{JobId, JobIds, ParseJobIdError};
 pub use life::{Event, JobState, Life, MAX_FAILED_ATTEMPTS, Refusal};
 pub use time::{Clock, SystemClock, Timestamp};
 pub use work::{CircuitFacts, CircuitWork, Outcome, Priority, ProofWork, Setup, Work, WorkKind};

@@ -33,7 +33,7 @@ use crate::{
     blobs::{BlobError, BlobKind, Blobs},
     crash_points,
     dispatch::{Dispatcher, InProcess, Limits, Load, available_memory},
-    jobs::{Clock, Event, Job, JobEvent, JobId, Outcome, SystemClock},
+    jobs::{Clock, Event, Job, JobEvent, JobId, JobIds, Outcome, SystemClock},
     records::{Applied, Records, RecordsError, Results},
     worker::{AttemptLane, LaneParts, Verifiers},
 };
@@ -127,6 +127,7 @@ struct Inner {
     dispatcher: Arc<dyn Dispatcher>,
     events: broadcast::Sender<JobEvent>,
     clock: Arc<dyn Clock>,
+    ids: JobIds,
     stopping: watch::Sender<bool>,
     caretaker: Mutex<Option<JoinHandle<()>>>,
     /// Held as long as the service uses its data directory.
@@ -182,6 +183,7 @@ impl JobService {
             dispatcher,
             events,
             clock,
+            ids: JobIds::default(),
             stopping,
             caretaker,
             lock: Mutex::new(Some(lock)),

@@ -1,6 +1,10 @@
 //! Names of jobs.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{Mutex, PoisonError},
+};
 
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
@@ -13,6 +17,24 @@ impl JobId {
     /// The name with these 80 random bits of a job created at this millisecond since 1970.
     pub fn from_parts(millisecond: u64, random: u128) -> Self {
         Self(Ulid::from_parts(millisecond, random))
+    }
+}
+
+/// Makes names that sort in the order they were made, also within one millisecond and when the clock steps back.
+#[derive(Debug, Default)]
+pub struct JobIds(Mutex<Option<JobId>>);
+
+impl JobIds {
+    /// The name of a job created at this millisecond since 1970, with 80 random bits.
+    pub fn next(&self, millisecond: u64, random: u128) -> JobId {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = JobId::from_parts(millisecond, random);
+        let next = match *last {
+            Some(last) if fresh <= last => JobId(Ulid(last.0.0.saturating_add(1))),
+            _ => fresh,
+        };
+        *last = Some(next);
+        next
     }
 }
 
@@ -51,6 +73,14 @@ impl FromStr for JobId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_sort_in_the_order_of_their_making() {
+        let ids = JobIds::default();
+        let made = [(5, 9), (5, 3), (4, 8), (5, 9), (6, 0)]
+            .map(|(millisecond, random)| ids.next(millisecond, random));
+        assert!(made.is_sorted_by(|a, b| a < b), "{made:?}");
+    }
 
     #[test]
     fn text_round_trip_is_strict() {

@@ -9,7 +9,7 @@ use super::{Inner, JobService, joined};
 use crate::{
     crash_points,
     dispatch::{Refused, Ticket},
-    jobs::{Job, JobId, Priority, Timestamp, Work},
+    jobs::{Job, JobId, Priority, Work},
     records::{Dispatchable, Idempotency, JobRow, RecordsError, Stored},
 };
 
@@ -115,7 +115,7 @@ impl Inner {
         let place = self.dispatcher.reserve(predicted_memory)?;
         let (now, idempotency) = (self.clock.now(), new.idempotency.clone());
         let row = JobRow {
-            id: new_id(now),
+            id: self.ids.next(u64::try_from(now.0).unwrap_or_default(), rand::random()),
             owner: new.owner,
             work: new.work,
             inputs: new.inputs,
@@ -164,10 +164,6 @@ fn replayed(stored: Stored, idempotency: &Idempotency) -> Result<Submitted, Subm
         Stored::New(job, _) | Stored::Replayed(job) => Ok(Submitted::Replayed(job)),
         Stored::Conflict(job) => Err(SubmitError::IdempotencyConflict { key: idempotency.key.clone(), job }),
     }
-}
-
-fn new_id(now: Timestamp) -> JobId {
-    JobId::from_parts(u64::try_from(now.0).unwrap_or_default(), rand::random())
 }
 
 /// The ticket of a queued job.
