@@ -1,11 +1,16 @@
-//! onnxruntime's stored answers equal the reference interpreter's, integer for integer and float for float.
+//! onnxruntime's stored answers = reference interpreter = witness = circuit, integer for integer, and the floats
+//! after the last quantized operator bit for bit.
 
 use std::io::Write;
 
+use halo2_proofs::{dev::MockProver, halo2curves::bn256::Fr};
 use lemma_circuits::edge::{SoftmaxKernel, apply_tail, quantize_input};
 use lemma_circuits::import::import;
 use lemma_circuits::ir::Model;
+use lemma_circuits::plan::Scheme;
 use lemma_circuits::reference;
+use lemma_circuits::statement::{CircuitId, Context, Statement};
+use lemma_circuits::{CompiledCircuit, compile};
 use lemma_tests::{Array, Fixture, Values, mlperf_tiny, read_npz};
 
 /// What was compared, and what differed.
@@ -25,12 +30,13 @@ impl Comparison {
         let names: Vec<&str> = model.outputs.iter().map(|output| output.name.as_str()).collect();
         assert!(fixture.integers.keys().all(|name| names.contains(&name.as_str())), "{}", fixture.path);
         self.models += 1;
+        let circuit = compile(model.clone(), Scheme::Ipa).unwrap_or_else(|error| panic!("{error}"));
         for row in 0..fixture.rows() {
-            self.row(fixture, &model, row);
+            self.row(fixture, &model, &circuit, row);
         }
     }
 
-    fn row(&mut self, fixture: &Fixture, model: &Model, row: usize) {
+    fn row(&mut self, fixture: &Fixture, model: &Model, circuit: &CompiledCircuit, row: usize) {
         let inputs: Vec<Vec<i32>> = model
             .inputs
             .iter()
@@ -39,6 +45,9 @@ impl Comparison {
         let trace =
             reference::run(model, &inputs).unwrap_or_else(|error| panic!("{}: {error}", fixture.path));
         self.rows += 1;
+        let stored =
+            model.outputs.iter().map(|output| fixture.integers[&output.name].row(row).integers()).collect();
+        self.circuit(circuit, inputs, stored, row == 0);
         for (output, integers) in model.outputs.iter().zip(trace.outputs()) {
             let expected = fixture.integers[&output.name].row(row);
             assert_eq!(expected.shape.iter().product::<usize>(), integers.len(), "{}", fixture.path);
@@ -52,6 +61,29 @@ impl Comparison {
                 self.floats += computed.len();
                 self.different_floats += different(&bits(&computed), &bits(floats.floats()));
             }
+        }
+    }
+
+    /// The witness computes the stored outputs, and (checked where `satisfy`, every constraint of it) the circuit
+    /// states them.
+    fn circuit(
+        &mut self,
+        circuit: &CompiledCircuit,
+        inputs: Vec<Vec<i32>>,
+        outputs: Vec<Vec<i32>>,
+        satisfy: bool,
+    ) {
+        let assignment = circuit.assign(&inputs).unwrap();
+        for (witness, stored) in assignment.outputs.iter().zip(&outputs) {
+            self.different_integers += different(witness, stored);
+        }
+        if satisfy {
+            let statement =
+                Statement { circuit: CircuitId([0; 32]), context: Context::default(), inputs, outputs };
+            let public_inputs = statement.public_inputs(circuit.interface()).unwrap();
+            let prover =
+                MockProver::<Fr>::run(circuit.k(), &assignment.circuit, vec![public_inputs]).unwrap();
+            assert_eq!(prover.verify().map_err(|failures| failures.len()), Ok(()));
         }
     }
 
@@ -117,6 +149,7 @@ fn mlperf_tiny_autoencoder() {
         let bytes = std::fs::read(directory.join(&path)).unwrap();
         let model = import(&bytes, &path).unwrap_or_else(|error| panic!("{error}"));
         comparison.models += 1;
+        let circuit = compile(model.clone(), Scheme::Kzg).unwrap();
         let (inputs, outputs) = (&arrays["x_random"], &arrays["ort_qop_random"]);
         for row in 0..inputs.rows() {
             let trace = reference::run(&model, &[inputs.row(row).integers()]).unwrap();
@@ -124,6 +157,7 @@ fn mlperf_tiny_autoencoder() {
             comparison.rows += 1;
             comparison.integers += expected.len();
             comparison.different_integers += different(trace.outputs()[0], &expected);
+            comparison.circuit(&circuit, vec![inputs.row(row).integers()], vec![expected], row == 0);
         }
     }
     comparison.report("MLPerf Tiny ad01");
