@@ -8,10 +8,12 @@
 mod bounds;
 mod canonical;
 mod consistency;
+mod operators;
 
 pub use bounds::{AccumulatorRange, BoundsError};
 pub use canonical::ModelId;
 pub use consistency::InconsistentModel;
+pub use operators::{Add, Convolution, MaxPool, Multiply, Rearrange, Source, Table, Window};
 
 /// The 8-bit element type of an activation tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -53,8 +55,8 @@ pub struct Tensor {
     pub elem: Elem,
     /// Number of elements, batch dimension 1 included.
     pub len: usize,
-    /// Smallest and largest value an element can take: the whole type for a model input, the clamp of the
-    /// producing node otherwise.
+    /// Smallest and largest value an element can take: the whole type for a model input; otherwise the clamp of
+    /// the producing node, the entries of its table that its input reaches, or what it copies from.
     pub range: (i32, i32),
 }
 
@@ -153,6 +155,33 @@ impl FullyConnected {
 pub enum Op {
     /// A fully connected layer with its requantization.
     FullyConnected(FullyConnected),
+    /// A convolution with its requantization; average pooling over the whole image is one with unit weights.
+    Convolution(Convolution),
+    /// Elementwise sum of two tensors with its requantization.
+    Add(Add),
+    /// Elementwise product of two tensors with its requantization.
+    Multiply(Multiply),
+    /// A function of one 8-bit value, applied to every element.
+    Table(Table),
+    /// Largest value of every window.
+    MaxPool(MaxPool),
+    /// Elements of the inputs in another order, repeated, left out, or constant.
+    Rearrange(Rearrange),
+}
+
+impl Op {
+    /// The operator in words, for messages.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::FullyConnected(_) => "fully connected",
+            Self::Convolution(_) => "convolution",
+            Self::Add(_) => "add",
+            Self::Multiply(_) => "multiply",
+            Self::Table(_) => "table",
+            Self::MaxPool(_) => "max pool",
+            Self::Rearrange(_) => "rearrange",
+        }
+    }
 }
 
 /// One operator application.
@@ -162,10 +191,23 @@ pub struct Node {
     pub name: String,
     /// What it computes.
     pub op: Op,
-    /// The tensor it reads.
-    pub input: TensorId,
+    /// The tensors it reads.
+    pub inputs: Vec<TensorId>,
     /// The tensor it defines.
     pub output: TensorId,
+}
+
+impl Node {
+    /// The fully connected layer of a node whose model has nothing else.
+    ///
+    /// # Panics
+    /// If the node is another operator.
+    pub(crate) fn dense(&self) -> &FullyConnected {
+        match &self.op {
+            Op::FullyConnected(layer) => layer,
+            other => panic!("node '{}' is a {}, expected a fully connected layer", self.name, other.name()),
+        }
+    }
 }
 
 /// A quantized network: a named integer function.
@@ -196,6 +238,8 @@ impl Model {
             .iter()
             .map(|node| match &node.op {
                 Op::FullyConnected(layer) => layer.inputs as u64 * layer.outputs as u64,
+                Op::Convolution(layer) => layer.macs(),
+                Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::MaxPool(_) | Op::Rearrange(_) => 0,
             })
             .sum()
     }

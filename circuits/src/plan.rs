@@ -18,7 +18,7 @@ mod tables;
 
 use halo2_proofs::halo2curves::bn256::Fr;
 
-use crate::ir::{BoundsError, InconsistentModel, Model};
+use crate::ir::{BoundsError, InconsistentModel, Model, Op};
 
 pub use cost::{Cost, MSM_MICROSECONDS};
 #[cfg(feature = "testing")]
@@ -48,6 +48,14 @@ pub enum PlanError {
     /// The model is no network; the importer makes none of these.
     #[error(transparent)]
     Inconsistent(#[from] InconsistentModel),
+    /// An operator without a circuit.
+    #[error("node '{node}' is a {operator}, which has no circuit yet; use a model of fully connected layers")]
+    UnsupportedOperator {
+        /// Name of the node.
+        node: String,
+        /// Its operator in words.
+        operator: &'static str,
+    },
     /// Every class of channels has a tag of its own in the lookup table.
     #[error(
         "the model's channels need {got} different requantization tables, at most {limit} are possible; use per-tensor \
@@ -96,6 +104,9 @@ impl Plan {
     /// [`PlanError`] when the model cannot be proven exactly or is too large.
     pub fn of(model: &Model, scheme: Scheme) -> Result<Self, PlanError> {
         model.check_consistency()?;
+        if let Some(node) = model.nodes.iter().find(|node| !matches!(node.op, Op::FullyConnected(_))) {
+            return Err(PlanError::UnsupportedOperator { node: node.name.clone(), operator: node.op.name() });
+        }
         let forms = Forms::of(model)?;
         tables::check_classes(&forms)?;
         let too_large = || PlanError::TooLarge { activations: model.activations(), macs: model.macs() };

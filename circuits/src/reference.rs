@@ -4,7 +4,9 @@
 //! the intermediate representation and on [`requantize`] alone, so that a mistake in the circuit code cannot
 //! repeat itself here.
 
-use crate::ir::{FullyConnected, Model, Op, Requantize, TensorId};
+mod operators;
+
+use crate::ir::{FullyConnected, Model, Node, Op, Requantize, TensorId};
 use crate::requantize::requantize;
 
 /// Why inputs do not fit a model.
@@ -53,7 +55,7 @@ pub struct Trace {
     /// The elements of every tensor, indexed by [`TensorId`].
     pub tensors: Vec<Vec<i32>>,
     /// The int32 accumulators of every node, bias included, before requantization; indexed like
-    /// [`Model::nodes`], in the order of the node's output elements.
+    /// [`Model::nodes`], in the order of the node's output elements. Empty for a node without accumulators.
     pub accumulators: Vec<Vec<i64>>,
     outputs: Vec<TensorId>,
 }
@@ -81,17 +83,37 @@ pub fn run(model: &Model, inputs: &[Vec<i32>]) -> Result<Trace, InputError> {
     }
     let mut accumulators = Vec::new();
     for node in &model.nodes {
-        let x = &tensors[node.input.0];
-        match &node.op {
-            Op::FullyConnected(layer) => {
-                let sums = fully_connected(layer, x);
-                tensors[node.output.0] = requantize_channels(&layer.requantize, &sums);
-                accumulators.push(sums);
-            }
-        }
+        let inputs: Vec<&[i32]> = node.inputs.iter().map(|input| tensors[input.0].as_slice()).collect();
+        let (sums, output) = apply(model, node, &inputs);
+        accumulators.push(sums);
+        tensors[node.output.0] = output;
     }
     let outputs = model.outputs.iter().map(|output| output.tensor).collect();
     Ok(Trace { tensors, accumulators, outputs })
+}
+
+/// The accumulators of a node, if it has any, and its output.
+fn apply(model: &Model, node: &Node, inputs: &[&[i32]]) -> (Vec<i64>, Vec<i32>) {
+    match (&node.op, inputs) {
+        (Op::FullyConnected(layer), [x]) => {
+            let sums = fully_connected(layer, x);
+            let output = requantize_channels(&layer.requantize, &sums, 1);
+            (sums, output)
+        }
+        (Op::Convolution(layer), [x]) => {
+            let sums = operators::convolution(layer, x);
+            let output = requantize_channels(&layer.requantize, &sums, layer.window.output_len());
+            (sums, output)
+        }
+        (Op::Add(add), [a, b]) => (Vec::new(), operators::add(add, a, b)),
+        (Op::Multiply(multiply), [a, b]) => (Vec::new(), operators::multiply(multiply, a, b)),
+        (Op::Table(table), [x]) => {
+            (Vec::new(), operators::table(table, model.tensor(node.inputs[0]).elem, x))
+        }
+        (Op::MaxPool(pool), [x]) => (Vec::new(), operators::max_pool(pool, x)),
+        (Op::Rearrange(rearrange), inputs) => (Vec::new(), operators::rearrange(rearrange, inputs)),
+        (op, inputs) => panic!("node '{}', a {}, reads {} tensors", node.name, op.name(), inputs.len()),
+    }
 }
 
 /// `sum_j W[i][j] (x[j] - input_zero_point) + bias[i]` for every output i.
@@ -108,13 +130,16 @@ fn fully_connected(layer: &FullyConnected, x: &[i32]) -> Vec<i64> {
     sums
 }
 
-/// One accumulator and one multiplier per output channel.
-fn requantize_channels(to: &Requantize, sums: &[i64]) -> Vec<i32> {
-    assert_eq!(sums.len(), to.multipliers.len(), "one multiplier per output");
-    sums.iter()
-        .zip(&to.multipliers)
-        .map(|(&sum, &multiplier)| requantize(sum, multiplier, to.zero_point, to.lo, to.hi))
-        .collect()
+/// One multiplier per output channel, `positions` consecutive accumulators each.
+fn requantize_channels(to: &Requantize, sums: &[i64], positions: usize) -> Vec<i32> {
+    assert_eq!(sums.len(), to.multipliers.len() * positions, "one multiplier per output channel");
+    let requantize_channel = |(channel, multiplier): (&[i64], &f32)| {
+        channel
+            .iter()
+            .map(|&sum| requantize(sum, *multiplier, to.zero_point, to.lo, to.hi))
+            .collect::<Vec<_>>()
+    };
+    sums.chunks(positions).zip(&to.multipliers).flat_map(requantize_channel).collect()
 }
 
 fn check_inputs(model: &Model, inputs: &[Vec<i32>]) -> Result<(), InputError> {

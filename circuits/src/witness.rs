@@ -9,7 +9,7 @@ use halo2_proofs::halo2curves::ff::PrimeField;
 
 use crate::{
     chip::Slot,
-    ir::{Model, Op, TensorId},
+    ir::{Model, TensorId},
     plan::{Entry, Form, Plan, Spot, Use},
 };
 
@@ -180,8 +180,8 @@ struct Builder<'a> {
 impl Builder<'_> {
     fn node(&mut self, index: usize) {
         let node = &self.model.nodes[index];
-        let Op::FullyConnected(layer) = &node.op;
-        let centered: Vec<i64> = self.tensors[node.input.0]
+        let layer = node.dense();
+        let centered: Vec<i64> = self.tensors[node.inputs[0].0]
             .iter()
             .map(|x| i64::from(*x) - i64::from(layer.input_zero_point))
             .collect();

@@ -30,9 +30,9 @@ fn the_autoencoder_has_the_shape_its_description_says() {
         ("Identity", &[1, 640][..])
     );
     assert_eq!((&model.inputs[0].quantize, model.outputs[0].tail.len()), (&None, 0));
-    let Op::FullyConnected(first) = &model.nodes[0].op;
+    let Op::FullyConnected(first) = &model.nodes[0].op else { panic!("a fully connected layer") };
     assert_eq!(first.input_zero_point, 89);
-    let Op::FullyConnected(last) = &model.nodes[9].op;
+    let Op::FullyConnected(last) = &model.nodes[9].op else { panic!("a fully connected layer") };
     assert_eq!(last.requantize.zero_point, 96);
 }
 

@@ -38,7 +38,7 @@ fn network(
                     hi: 127,
                 },
             }),
-            input: TensorId(index),
+            inputs: vec![TensorId(index)],
             output: TensorId(index + 1),
         });
         tensors.push(Tensor { elem: Elem::I8, len: outputs, range: (lo, 127) });

@@ -46,7 +46,7 @@ pub(crate) fn model(weight: i16) -> Model {
         nodes: vec![Node {
             name: "layer".into(),
             op: Op::FullyConnected(layer),
-            input: TensorId(0),
+            inputs: vec![TensorId(0)],
             output: TensorId(1),
         }],
         inputs: vec![Input { name: "x".into(), shape: vec![1, 3], tensor: TensorId(0), quantize: None }],

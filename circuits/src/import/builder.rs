@@ -7,7 +7,8 @@ use super::error::ImportErrorKind;
 use super::limits::{self, Budget};
 use super::value::{Activation, Linear};
 use crate::ir::{
-    Elem, FullyConnected, Input, Model, Node, Op, Output, Quantization, Requantize, Tensor, TensorId,
+    Add, Convolution, Elem, FullyConnected, Input, Model, Multiply, Node, Op, Output, Quantization,
+    Requantize, Tensor, TensorId,
 };
 
 /// A model under construction.
@@ -45,9 +46,9 @@ impl Builder {
         TensorId(self.tensors.len() - 1)
     }
 
-    fn add_node(&mut self, name: String, op: Op, input: TensorId, tensor: Tensor) -> TensorId {
+    fn add_node(&mut self, name: String, op: Op, inputs: Vec<TensorId>, tensor: Tensor) -> TensorId {
         let output = self.add_tensor(tensor, Some(self.nodes.len()));
-        self.nodes.push(Node { name, op, input, output });
+        self.nodes.push(Node { name, op, inputs, output });
         output
     }
 
@@ -123,15 +124,20 @@ impl Builder {
             requantize: Requantize { multipliers, zero_point: by.zero_point, lo, hi },
         };
         let tensor = Tensor { elem, len: weights.outputs, range: (lo, hi) };
-        let tensor = self.add_node(layer.name.clone(), Op::FullyConnected(op), layer.input.tensor, tensor);
+        let tensor =
+            self.add_node(layer.name.clone(), Op::FullyConnected(op), vec![layer.input.tensor], tensor);
         Ok(Activation { tensor, elem, shape: layer.shape.clone() })
     }
 
     /// The zero point of a tensor, `None` for inputs.
     pub(super) fn zero_point(&self, TensorId(tensor): TensorId) -> Option<i32> {
         let node = self.producers.get(tensor).copied().flatten()?;
-        let Op::FullyConnected(layer) = &self.nodes.get(node)?.op;
-        Some(layer.requantize.zero_point)
+        match &self.nodes.get(node)?.op {
+            Op::FullyConnected(layer) => Some(layer.requantize.zero_point),
+            Op::Convolution(layer) => Some(layer.requantize.zero_point),
+            Op::Multiply(multiply) => Some(multiply.zero_point),
+            Op::Add(_) | Op::Table(_) | Op::MaxPool(_) | Op::Rearrange(_) => None,
+        }
     }
 
     /// The activation clamped to `lo..=hi`: a copy of the node that defines it, with a tighter clamp.
@@ -152,16 +158,28 @@ impl Builder {
         let Some(node) = producer.and_then(|node| self.nodes.get(node)) else {
             return Err(ImportErrorKind::ClampedInput);
         };
-        let Op::FullyConnected(layer) = &node.op;
-        self.budget.spend(layer.weights.len(), size_of::<i16>())?;
-        self.budget.spend(layer.outputs, size_of::<i32>() + size_of::<f32>())?;
-        let mut layer = layer.clone();
-        let requantize = &mut layer.requantize;
-        requantize.lo = requantize.lo.clamp(lo, hi);
-        requantize.hi = requantize.hi.clamp(lo, hi);
-        let tensor = Tensor { elem: tensor.elem, len: tensor.len, range: (requantize.lo, requantize.hi) };
-        let (name, input) = (node.name.clone(), node.input);
-        let tensor = self.add_node(name, Op::FullyConnected(layer), input, tensor);
+        self.budget.spend_on(&node.op)?;
+        let mut op = node.op.clone();
+        let range = match &mut op {
+            Op::FullyConnected(FullyConnected {
+                requantize: Requantize { lo: min, hi: max, .. }, ..
+            })
+            | Op::Convolution(Convolution { requantize: Requantize { lo: min, hi: max, .. }, .. })
+            | Op::Add(Add { lo: min, hi: max, .. })
+            | Op::Multiply(Multiply { lo: min, hi: max, .. }) => {
+                *min = (*min).clamp(lo, hi);
+                *max = (*max).clamp(lo, hi);
+                (*min, *max)
+            }
+            Op::Table(table) => {
+                table.entries.iter_mut().for_each(|entry| *entry = (*entry).clamp(lo, hi));
+                (tensor.range.0.clamp(lo, hi), tensor.range.1.clamp(lo, hi))
+            }
+            Op::MaxPool(_) | Op::Rearrange(_) => return Err(ImportErrorKind::ClampedInput),
+        };
+        let tensor = Tensor { elem: tensor.elem, len: tensor.len, range };
+        let (name, inputs) = (node.name.clone(), node.inputs.clone());
+        let tensor = self.add_node(name, op, inputs, tensor);
         Ok(Activation { tensor, ..activation.clone() })
     }
 
@@ -193,7 +211,7 @@ impl Builder {
 
 /// Which nodes the outputs depend on, and the new ids of tensors.
 struct Numbering {
-    /// Old node indices, each after the one it reads.
+    /// Old node indices, each after those it reads.
     order: Vec<usize>,
     reached: Vec<bool>,
     /// Old tensor ids by new id.
@@ -213,20 +231,29 @@ impl Numbering {
         numbering
     }
 
-    /// Walks from a tensor to the input it depends on, then lists the nodes of the way in order of computation.
+    /// Lists the nodes that a tensor depends on, each after all it reads, inputs in the node's order.
     fn visit(&mut self, builder: &Builder, tensor: TensorId) {
-        let mut way = Vec::new();
-        let mut next = Some(tensor);
-        while let Some(tensor) = next {
-            let Some(reached) = self.reached.get_mut(tensor.0) else { break };
-            if mem::replace(reached, true) {
-                break;
+        // A stack of its own, not the thread's: the depth is the file's choice. Nodes on it wait for their inputs
+        // from the given one on.
+        let mut waiting: Vec<(usize, usize)> = Vec::new();
+        waiting.extend(self.enter(builder, tensor));
+        while let Some((node, input)) = waiting.pop() {
+            match builder.nodes.get(node).and_then(|node| node.inputs.get(input)) {
+                Some(&tensor) => {
+                    waiting.push((node, input + 1));
+                    waiting.extend(self.enter(builder, tensor));
+                }
+                None => self.order.push(node),
             }
-            let producer = builder.producers.get(tensor.0).copied().flatten();
-            way.extend(producer);
-            next = producer.and_then(|node| builder.nodes.get(node)).map(|node| node.input);
         }
-        self.order.extend(way.into_iter().rev());
+    }
+
+    /// Marks a tensor; the node that defines it, and its first input, unless the tensor was marked before.
+    fn enter(&mut self, builder: &Builder, tensor: TensorId) -> Option<(usize, usize)> {
+        if mem::replace(self.reached.get_mut(tensor.0)?, true) {
+            return None;
+        }
+        Some((builder.producers.get(tensor.0).copied().flatten()?, 0))
     }
 
     fn reached(&self, tensor: TensorId) -> bool {
@@ -247,7 +274,7 @@ impl Numbering {
     fn renumber(&self, model: &mut Model) {
         let inputs = model.inputs.iter_mut().map(|input| &mut input.tensor);
         let outputs = model.outputs.iter_mut().map(|output| &mut output.tensor);
-        let nodes = model.nodes.iter_mut().flat_map(|node| [&mut node.input, &mut node.output]);
+        let nodes = model.nodes.iter_mut().flat_map(|node| node.inputs.iter_mut().chain([&mut node.output]));
         for tensor in inputs.chain(outputs).chain(nodes) {
             if let Some(new) = self.new.get(tensor.0).copied().flatten() {
                 *tensor = new;

@@ -1,6 +1,7 @@
 //! Caps on what a file may ask for, all checked before the memory is taken.
 
 use super::error::ImportErrorKind;
+use crate::ir::{Op, Source};
 
 /// Largest file, in bytes.
 pub(super) const FILE_BYTES: usize = 64 << 20;
@@ -60,6 +61,24 @@ impl Budget {
     pub(super) fn for_file(file_bytes: usize) -> Self {
         let limit = file_bytes.saturating_mul(16).saturating_add(1 << 20);
         Self { remaining: limit, limit }
+    }
+
+    /// Takes another copy of an operator.
+    pub(super) fn spend_on(&mut self, op: &Op) -> Result<(), ImportErrorKind> {
+        let channel = size_of::<i32>() + size_of::<f32>();
+        match op {
+            Op::FullyConnected(layer) => {
+                self.spend(layer.weights.len(), size_of::<i16>())?;
+                self.spend(layer.outputs, channel)
+            }
+            Op::Convolution(layer) => {
+                self.spend(layer.weights.len(), size_of::<i16>())?;
+                self.spend(layer.channels_out, channel)
+            }
+            Op::Table(table) => self.spend(table.entries.len(), size_of::<i32>()),
+            Op::Rearrange(rearrange) => self.spend(rearrange.sources.len(), size_of::<Source>()),
+            Op::Add(_) | Op::Multiply(_) | Op::MaxPool(_) => Ok(()),
+        }
     }
 
     /// Takes `count` elements of `size` bytes.

@@ -1,6 +1,9 @@
 //! Interval analysis: which accumulators the actual weights can reach.
 
-use super::{FullyConnected, Model, Node, Op};
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::{Convolution, FullyConnected, Model, Node, Op, Window};
 
 /// The closed interval of values one output channel's accumulator can take, over every input the format allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,14 +59,99 @@ impl FullyConnected {
     }
 }
 
+impl Convolution {
+    /// Per output channel, the tight range of the accumulator over all positions and all x with
+    /// `x_range.0 <= x <= x_range.1`.
+    ///
+    /// A position at the border sums fewer taps, so its range may reach beyond that of the others on either side.
+    /// Every partial sum in any order lies in the range extended to contain 0 and the bias.
+    pub fn accumulator_ranges(&self, x_range: (i32, i32)) -> Vec<AccumulatorRange> {
+        let low = i64::from(x_range.0 - self.input_zero_point);
+        let high = i64::from(x_range.1 - self.input_zero_point);
+        let rectangles = tap_rectangles(&self.window);
+        let taps = self.window.taps();
+        self.weights
+            .chunks(self.group_inputs() * taps)
+            .zip(&self.bias)
+            .map(|(weights, bias)| {
+                let mut lowest = vec![0; taps];
+                let mut highest = vec![0; taps];
+                for (index, weight) in weights.iter().enumerate() {
+                    let (at_low, at_high) = (i64::from(*weight) * low, i64::from(*weight) * high);
+                    lowest[index % taps] += at_low.min(at_high);
+                    highest[index % taps] += at_low.max(at_high);
+                }
+                let width = self.window.kernel[1];
+                let (lowest, highest) =
+                    (RectangleSums::of(&lowest, width), RectangleSums::of(&highest, width));
+                let ranges = rectangles.iter().map(|(rows, columns)| AccumulatorRange {
+                    lo: lowest.sum(rows, columns) + i64::from(*bias),
+                    hi: highest.sum(rows, columns) + i64::from(*bias),
+                });
+                let union = ranges.reduce(|union, range| AccumulatorRange {
+                    lo: union.lo.min(range.lo),
+                    hi: union.hi.max(range.hi),
+                });
+                union.expect("the output image has a position")
+            })
+            .collect()
+    }
+}
+
+/// The different sets of taps, rows times columns of the kernel, that output positions read inside the image.
+fn tap_rectangles(window: &Window) -> Vec<(Range<usize>, Range<usize>)> {
+    let along = |axis: usize| {
+        let taps = (0..window.output[axis]).map(|output| window.taps_inside(axis, output));
+        taps.map(|taps| (taps.start, taps.end)).collect::<BTreeSet<_>>()
+    };
+    let columns = along(1);
+    let pairs = along(0).into_iter().flat_map(|rows| columns.iter().map(move |columns| (rows, *columns)));
+    pairs.map(|(rows, columns)| (rows.0..rows.1, columns.0..columns.1)).collect()
+}
+
+/// Sums over rectangles of a row-major matrix.
+struct RectangleSums {
+    width: usize,
+    /// `sums[y][x]` is the sum over rows below y and columns below x.
+    sums: Vec<i64>,
+}
+
+impl RectangleSums {
+    fn of(matrix: &[i64], width: usize) -> Self {
+        let stride = width + 1;
+        let mut sums = vec![0; (matrix.len() / width + 1) * stride];
+        for (y, row) in matrix.chunks(width).enumerate() {
+            let mut row_sum = 0;
+            for (x, value) in row.iter().enumerate() {
+                row_sum += value;
+                sums[(y + 1) * stride + x + 1] = sums[y * stride + x + 1] + row_sum;
+            }
+        }
+        Self { width, sums }
+    }
+
+    fn sum(&self, rows: &Range<usize>, columns: &Range<usize>) -> i64 {
+        let at = |y: usize, x: usize| self.sums[y * (self.width + 1) + x];
+        at(rows.end, columns.end) - at(rows.start, columns.end) - at(rows.end, columns.start)
+            + at(rows.start, columns.start)
+    }
+}
+
 impl Model {
-    /// The accumulator ranges of one node, per output channel.
+    /// The accumulator ranges of one node, per output channel; none for a node without int32 accumulators.
     ///
     /// # Errors
     /// [`BoundsError::AccumulatorOverflow`] when a range leaves int32.
+    ///
+    /// # Panics
+    /// If the model is inconsistent.
     pub fn accumulator_ranges(&self, node: &Node) -> Result<Vec<AccumulatorRange>, BoundsError> {
-        let Op::FullyConnected(layer) = &node.op;
-        let ranges = layer.accumulator_ranges(self.tensor(node.input).range);
+        let x_range = || self.tensor(node.inputs[0]).range;
+        let ranges = match &node.op {
+            Op::FullyConnected(layer) => layer.accumulator_ranges(x_range()),
+            Op::Convolution(layer) => layer.accumulator_ranges(x_range()),
+            Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::MaxPool(_) | Op::Rearrange(_) => Vec::new(),
+        };
         let int32 = i64::from(i32::MIN)..=i64::from(i32::MAX);
         match ranges.iter().position(|range| !int32.contains(&range.lo) || !int32.contains(&range.hi)) {
             None => Ok(ranges),
@@ -76,3 +164,6 @@ impl Model {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,10 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use super::{Elem, FullyConnected, Input, Model, Op, Output, Quantization, Requantize, Tail, Tensor};
+use super::{
+    Add, Convolution, Elem, FullyConnected, Input, MaxPool, Model, Multiply, Op, Output, Quantization,
+    Requantize, Source, Tail, Tensor, Window,
+};
 
 /// sha256 of the canonical bytes of a [`Model`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -26,7 +29,7 @@ impl fmt::Debug for ModelId {
     }
 }
 
-const DOMAIN: &[u8] = b"lemma-model-v1";
+const DOMAIN: &[u8] = b"lemma-model-v2";
 
 impl Model {
     /// The canonical encoding, see the module documentation.
@@ -34,14 +37,9 @@ impl Model {
         let mut out = Encoder(DOMAIN.to_vec());
         out.list(&self.tensors, Encoder::tensor);
         out.list(&self.nodes, |out, node| {
-            out.len(node.input.0);
+            out.list(&node.inputs, |out, input| out.len(input.0));
             out.len(node.output.0);
-            match &node.op {
-                Op::FullyConnected(layer) => {
-                    out.tag(0);
-                    out.fully_connected(layer);
-                }
-            }
+            out.op(&node.op);
         });
         out.list(&self.inputs, Encoder::input);
         out.list(&self.outputs, Encoder::output);
@@ -112,6 +110,94 @@ impl Encoder {
         self.int(requantize.zero_point);
         self.int(requantize.lo);
         self.int(requantize.hi);
+    }
+
+    fn op(&mut self, op: &Op) {
+        match op {
+            Op::FullyConnected(layer) => {
+                self.tag(0);
+                self.fully_connected(layer);
+            }
+            Op::Convolution(layer) => {
+                self.tag(1);
+                self.convolution(layer);
+            }
+            Op::Add(add) => {
+                self.tag(2);
+                self.add(add);
+            }
+            Op::Multiply(multiply) => {
+                self.tag(3);
+                self.multiply(multiply);
+            }
+            Op::Table(table) => {
+                self.tag(4);
+                self.list(&table.entries, |out, entry| out.int(*entry));
+            }
+            Op::MaxPool(pool) => {
+                self.tag(5);
+                self.max_pool(pool);
+            }
+            Op::Rearrange(rearrange) => {
+                self.tag(6);
+                self.list(&rearrange.sources, |out, source| out.source(*source));
+            }
+        }
+    }
+
+    fn window(&mut self, window: &Window) {
+        let Window { input, output, kernel, stride, dilation, pad } = window;
+        for pair in [input, output, kernel, stride, dilation, pad] {
+            self.len(pair[0]);
+            self.len(pair[1]);
+        }
+    }
+
+    fn convolution(&mut self, layer: &Convolution) {
+        self.len(layer.channels_in);
+        self.len(layer.channels_out);
+        self.len(layer.groups);
+        self.window(&layer.window);
+        self.list(&layer.weights, |out, weight| out.0.extend(weight.to_le_bytes()));
+        self.list(&layer.bias, |out, bias| out.int(*bias));
+        self.int(layer.input_zero_point);
+        self.requantize(&layer.requantize);
+    }
+
+    fn add(&mut self, add: &Add) {
+        self.float(add.lhs_scale);
+        self.float(add.rhs_scale);
+        self.float(add.offset);
+        self.int(add.lo);
+        self.int(add.hi);
+    }
+
+    fn multiply(&mut self, multiply: &Multiply) {
+        self.int(multiply.lhs_zero_point);
+        self.int(multiply.rhs_zero_point);
+        self.float(multiply.multiplier);
+        self.int(multiply.zero_point);
+        self.int(multiply.lo);
+        self.int(multiply.hi);
+    }
+
+    fn max_pool(&mut self, pool: &MaxPool) {
+        self.len(pool.channels);
+        self.window(&pool.window);
+    }
+
+    fn source(&mut self, source: Source) {
+        match source {
+            Source::Element { input, element } => {
+                self.tag(0);
+                self.len(input);
+                self.len(element);
+            }
+            Source::Constant(value) => {
+                self.tag(1);
+                self.int(value);
+            }
+        }
     }
 
     fn fully_connected(&mut self, layer: &FullyConnected) {

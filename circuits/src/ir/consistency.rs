@@ -3,7 +3,9 @@
 //! The importer makes only consistent models. The bounds that a circuit's soundness rests on are derived from
 //! the declared ranges, so the planner checks them again rather than trust who built the model.
 
-use super::{Model, Op, Tensor, TensorId};
+mod operators;
+
+use super::{Model, Node, Op, Tensor, TensorId};
 
 /// A model that is no network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,8 +15,9 @@ pub struct InconsistentModel {
 }
 
 impl Model {
-    /// Checks that every tensor is defined once and before it is read, every list has the length its use needs, and
-    /// every declared range is that of the definition: the whole type for an input, the clamp for an output of a
+    /// Checks that every tensor is defined once and before it is read, every list has the length its use needs,
+    /// every window stays within 32-bit positions, and every declared range is that of the definition: the whole
+    /// type for an input; the clamp, the reachable table entries, or the union of what is copied for an output of a
     /// node.
     ///
     /// # Errors
@@ -33,24 +36,8 @@ impl Model {
         }
         for node in &self.nodes {
             let name = format!("node '{}'", node.name);
-            require(defined.get(node.input.0) == Some(&true), &name, "reads an undefined tensor")?;
-            let Op::FullyConnected(layer) = &node.op;
-            let by = &layer.requantize;
-            let (read, output) = (self.tensor(node.input), self.define(&mut defined, node.output, &name)?);
-            let sizes = (read.len, output.len) == (layer.inputs, layer.outputs);
-            require(
-                sizes && layer.inputs > 0 && layer.outputs > 0,
-                &name,
-                "has other sizes than its tensors",
-            )?;
-            let weights = layer.inputs.checked_mul(layer.outputs) == Some(layer.weights.len());
-            let lists = [layer.bias.len(), by.multipliers.len()] == [layer.outputs; 2];
-            require(weights && lists, &name, "has lists of the wrong length")?;
-            let positive =
-                by.multipliers.iter().all(|multiplier| multiplier.is_finite() && *multiplier > 0.0);
-            require(positive, &name, "has a multiplier that is not finite and positive")?;
-            let clamp = by.lo <= by.hi && output.elem.contains(by.lo) && output.elem.contains(by.hi);
-            require(clamp && output.range == (by.lo, by.hi), &name, "has another range than its clamp")?;
+            self.check_node(node, &mut defined)
+                .map_err(|violation| InconsistentModel { what: format!("{name} {violation}") })?;
         }
         self.outputs.iter().try_for_each(|output| {
             let name = format!("output '{}'", output.name);
@@ -58,6 +45,27 @@ impl Model {
             let len = self.tensor(output.tensor).len;
             require(elements(&output.shape) == Some(len), &name, "has another shape than its tensor")
         })
+    }
+
+    fn check_node(&self, node: &Node, defined: &mut [bool]) -> Result<(), &'static str> {
+        for input in &node.inputs {
+            holds(defined.get(input.0) == Some(&true), "reads an undefined tensor")?;
+        }
+        let inputs: Vec<&Tensor> = node.inputs.iter().map(|input| self.tensor(*input)).collect();
+        let is_new = defined.get_mut(node.output.0).is_some_and(|defined| !std::mem::replace(defined, true));
+        holds(is_new, "defines a tensor that does not exist or is defined already")?;
+        let output = self.tensor(node.output);
+        holds(output.len > 0, "has an output without elements")?;
+        match (&node.op, inputs.as_slice()) {
+            (Op::FullyConnected(layer), [x]) => layer.check(x, output),
+            (Op::Convolution(layer), [x]) => layer.check(x, output),
+            (Op::Add(add), [lhs, rhs]) => add.check(lhs, rhs, output),
+            (Op::Multiply(multiply), [lhs, rhs]) => multiply.check(lhs, rhs, output),
+            (Op::Table(table), [x]) => table.check(x, output),
+            (Op::MaxPool(pool), [x]) => pool.check(x, output),
+            (Op::Rearrange(rearrange), inputs) => rearrange.check(inputs, output),
+            _ => Err("reads another number of tensors than its operator"),
+        }
     }
 
     fn define(&self, defined: &mut [bool], id: TensorId, by: &str) -> Result<&Tensor, InconsistentModel> {
@@ -71,6 +79,13 @@ fn require(holds: bool, what: &str, otherwise: &str) -> Result<(), InconsistentM
     if holds { Ok(()) } else { Err(InconsistentModel { what: format!("{what} {otherwise}") }) }
 }
 
+fn holds(holds: bool, otherwise: &'static str) -> Result<(), &'static str> {
+    if holds { Ok(()) } else { Err(otherwise) }
+}
+
 fn elements(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1, |len: usize, dim| len.checked_mul(*dim))
 }
+
+#[cfg(test)]
+mod tests;

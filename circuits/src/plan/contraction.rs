@@ -10,10 +10,7 @@ use halo2_proofs::halo2curves::{
     ff::{Field, PrimeField},
 };
 
-use crate::{
-    ir::{Model, Op},
-    statement::HEADER_INSTANCES,
-};
+use crate::{ir::Model, statement::HEADER_INSTANCES};
 
 use super::{
     forms::{Form, Forms},
@@ -58,7 +55,7 @@ fn first_row(placement: &Placement) -> usize {
 /// Rows up to the end of the region with this many weight columns.
 pub(crate) fn rows_needed(model: &Model, placement: &Placement, columns: usize) -> usize {
     let node_rows = model.nodes.iter().zip(&placement.nodes).map(|(node, (packing, blocks))| {
-        let Op::FullyConnected(layer) = &node.op;
+        let layer = node.dense();
         let groups = blocks.iter().map(|block| packing.groups(block.channels.len())).sum();
         let outputs: usize = blocks.iter().map(|block| slice_rows(block.first_group + 1, columns)).sum();
         layer.inputs * slice_rows(groups, columns) + outputs
@@ -81,7 +78,7 @@ impl Contraction {
             },
         };
         for (index, node) in model.nodes.iter().enumerate() {
-            let Op::FullyConnected(layer) = &node.op;
+            let layer = node.dense();
             let (packing, blocks) = &placement.nodes[index];
             let scales = forms.nodes[index].channels.iter().map(scale).collect::<Vec<_>>();
             let powers: Vec<Fr> = (0..packing.slots).map(|slot| packing.weight(slot)).collect();
@@ -94,7 +91,7 @@ impl Contraction {
                     });
                     terms.sum()
                 });
-                let home = placement.homes[node.input.0][input];
+                let home = placement.homes[node.inputs[0].0][input];
                 region.slice(&packed.collect::<Vec<Fr>>(), Operand::Activation(home));
             }
             for block in blocks {

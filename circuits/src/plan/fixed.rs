@@ -3,7 +3,7 @@
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
 use crate::{
-    ir::{Model, Op},
+    ir::Model,
     plan::tables::{BYTE, Entry, clamp_tag, step_tag},
     statement::HEADER_INSTANCES,
 };
@@ -100,9 +100,9 @@ impl Sources<'_> {
     fn channel_constant(&self, node: usize, channel: usize) -> Fr {
         let forms = &self.forms.nodes[node].channels[channel];
         let node = &self.model.nodes[node];
-        let Op::FullyConnected(layer) = &node.op;
+        let layer = node.dense();
         let row_sum: i128 = layer.row(channel).iter().map(|weight| i128::from(*weight)).sum();
-        let shifted = self.model.tensor(node.input).elem.min() - layer.input_zero_point;
+        let shifted = self.model.tensor(node.inputs[0]).elem.min() - layer.input_zero_point;
         let offset = i128::from(layer.bias[channel]) + i128::from(shifted) * row_sum;
         match forms {
             Form::Linear(form) => {

@@ -1,7 +1,7 @@
 //! Which exact requantization form each output channel gets, and what its cells must be able to hold.
 
 use crate::{
-    ir::{AccumulatorRange, BoundsError, Model, Node, Op, Requantize},
+    ir::{AccumulatorRange, BoundsError, Model, Node, Requantize},
     requantize::{LinearForm, Steps, linear_form},
 };
 
@@ -111,7 +111,7 @@ impl Forms {
     }
 
     fn add_node(&mut self, model: &Model, node: &Node, ranges: &[AccumulatorRange]) {
-        let Op::FullyConnected(layer) = &node.op;
+        let layer = node.dense();
         let requantize = &layer.requantize;
         let type_min = model.tensor(node.output).elem.min();
         let linear = linear_channels(requantize, ranges);

@@ -21,13 +21,13 @@ fn two_layers() -> Model {
             Node {
                 name: "hidden".into(),
                 op: layer(3, vec![1, -2, 3, 4, 5, -6], vec![7, -1], 100, hidden),
-                input: TensorId(0),
+                inputs: vec![TensorId(0)],
                 output: TensorId(1),
             },
             Node {
                 name: "last".into(),
                 op: layer(2, vec![-1, 2], vec![0], -10, last),
-                input: TensorId(1),
+                inputs: vec![TensorId(1)],
                 output: TensorId(2),
             },
         ],

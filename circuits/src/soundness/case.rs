@@ -55,7 +55,7 @@ pub(super) fn network(seed: u64, widths: &[usize], mut multiplier: impl FnMut(us
                     hi: elem.max(),
                 },
             }),
-            input,
+            inputs: vec![input],
             output,
         });
         tensors.push(Tensor { elem, len: outputs, range: (lo, elem.max()) });

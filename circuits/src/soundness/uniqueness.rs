@@ -31,7 +31,7 @@ fn one_output(weights: &[i16], bias: i32, multiplier: f32, zero_point: i32, (lo,
         nodes: vec![Node {
             name: "layer".to_owned(),
             op: Op::FullyConnected(layer),
-            input: TensorId(0),
+            inputs: vec![TensorId(0)],
             output: TensorId(1),
         }],
         inputs: vec![Input { name: x.0, shape: x.1, tensor: TensorId(0), quantize: None }],
@@ -118,7 +118,7 @@ fn check(model: &Model, limb_bits: u32, excess_bits: Option<u32>) -> Result<bool
     let table = entries(&forms, &shape);
     prop_assert_eq!(table.len() as u64, entry_count(&forms, &shape));
     prop_assert_eq!(table.iter().collect::<BTreeSet<_>>().len(), table.len(), "an entry occurs twice");
-    let Op::FullyConnected(layer) = &model.nodes[0].op;
+    let layer = model.nodes[0].dense();
     let by = &layer.requantize;
     let type_min = i64::from(model.tensors[1].elem.min());
     let range = model.accumulator_ranges(&model.nodes[0]).unwrap()[0];

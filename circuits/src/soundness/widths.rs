@@ -121,7 +121,7 @@ fn no_packed_error_wraps_in_the_fixtures() {
 fn at_the_end_of_int32(multiplier: f32, high: bool, past: i64) -> Model {
     let mut model = network(5, &[4, 3, 2], |_| multiplier);
     let range = model.accumulator_ranges(&model.nodes[0]).unwrap()[0];
-    let Op::FullyConnected(layer) = &mut model.nodes[0].op;
+    let Op::FullyConnected(layer) = &mut model.nodes[0].op else { panic!("the node is a layer") };
     let shift =
         if high { i64::from(i32::MAX) - range.hi + past } else { i64::from(i32::MIN) - range.lo - past };
     layer.bias[0] = i32::try_from(i64::from(layer.bias[0]) + shift).unwrap();
@@ -153,7 +153,7 @@ fn the_ends_of_int32_are_provable_and_one_past_them_is_refused() {
 fn worst_case_weights_over_all_of_int32_do_not_wrap() {
     let inputs = 66_051;
     let mut model = network(6, &[inputs, 1], |_| f32::powi(2.0, -24) * 1.37);
-    let Op::FullyConnected(layer) = &mut model.nodes[0].op;
+    let Op::FullyConnected(layer) = &mut model.nodes[0].op else { panic!("the node is a layer") };
     for (index, weight) in layer.weights.iter_mut().enumerate() {
         *weight = if index % 2 == 0 { 255 } else { -255 };
     }
@@ -205,7 +205,7 @@ fn the_error_of_the_identities_is_below_2_to_the_minus_230() {
 fn inconsistent_models_are_refused() {
     type Change = (&'static str, fn(&mut Model));
     fn layer(model: &mut Model) -> &mut FullyConnected {
-        let Op::FullyConnected(layer) = &mut model.nodes[0].op;
+        let Op::FullyConnected(layer) = &mut model.nodes[0].op else { panic!("the node is a layer") };
         layer
     }
     let changes: [Change; 14] = [
@@ -242,7 +242,7 @@ proptest! {
         seed: u64, inputs in 1_usize..40, outputs in 1_usize..6, zero_point in -128_i32..=127,
     ) {
         let mut model = network(seed, &[inputs, outputs], |_| 0.01);
-        let Op::FullyConnected(layer) = &mut model.nodes[0].op;
+        let Op::FullyConnected(layer) = &mut model.nodes[0].op else { panic!("the node is a layer") };
         layer.input_zero_point = zero_point;
         let layer = layer.clone();
         for (output, range) in model.accumulator_ranges(&model.nodes[0]).unwrap().into_iter().enumerate() {

@@ -25,7 +25,6 @@ use super::{
 use crate::{
     chip::{Terms, lane::LaneChip},
     circuit::lanes,
-    ir::Op,
     plan::{Form as Requantization, Plan, Spot, Step, Use, integer},
     statement::{HEADER_INSTANCES, LANES_PER_INSTANCE},
 };
@@ -82,7 +81,7 @@ fn layers(subject: &Subject, lanes: &[LaneChip]) -> Vec<Form> {
     let activation = |spot: Spot| Cell::advice(plan.columns.activation(spot.lane), spot.row);
     let mut out = Vec::new();
     for (index, node) in subject.compiled.model().nodes.iter().enumerate() {
-        let Op::FullyConnected(layer) = &node.op;
+        let layer = node.dense();
         let (packing, blocks) = &plan.placement.nodes[index];
         for group in blocks.iter().flat_map(|block| block.channels.chunks(packing.slots)) {
             let mut form = Form::new();
@@ -95,7 +94,7 @@ fn layers(subject: &Subject, lanes: &[LaneChip]) -> Vec<Form> {
                     Requantization::Threshold(_) => 1,
                 };
                 for (input, weight) in layer.row(channel).iter().enumerate() {
-                    let source = plan.placement.homes[node.input.0][input];
+                    let source = plan.placement.homes[node.inputs[0].0][input];
                     let weight = integer(i128::from(*weight) * multiplier);
                     form.push((activation(source), -power * weight));
                 }

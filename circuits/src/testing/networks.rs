@@ -93,7 +93,7 @@ fn model(widths: &[usize], layers: &[Layer]) -> Model {
                     hi: layer.clamp.1,
                 },
             }),
-            input: TensorId(index),
+            inputs: vec![TensorId(index)],
             output: TensorId(index + 1),
         });
         tensors.push(Tensor { elem: Elem::I8, len: outputs, range: layer.clamp });

@@ -6,7 +6,7 @@ use super::subject::Subject;
 use crate::{
     chip::Slot,
     circuit::lanes,
-    ir::{AccumulatorRange, Op},
+    ir::AccumulatorRange,
     plan::{Entry, Form, Plan, SECOND_TAG_FACTOR, range_tag},
     requantize::requantize,
 };
@@ -75,7 +75,7 @@ fn requantizations(subject: &Subject, tag: i64, node: usize, channels: &[usize])
     let (plan, model) = (subject.compiled.plan(), subject.compiled.model());
     let node_forms = &plan.forms.nodes[node];
     let node = &model.nodes[node];
-    let Op::FullyConnected(layer) = &node.op;
+    let layer = node.dense();
     let ranges = model.accumulator_ranges(node).expect("the model compiled");
     let type_min = model.tensor(node.output).elem.min();
     let (lo, hi) = (layer.requantize.lo, layer.requantize.hi);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lemma_circuits::ir::{Model, Op, Quantization, Tail};
+use lemma_circuits::ir::{Model, Quantization, Tail};
 use lemma_circuits::statement::{CircuitId, Interface, Port, Statement};
 use lemma_prover::artifact::{ProofBundle, VerifyingKeyFile};
 use lemma_prover::envelope::{self, Kind};
@@ -137,7 +137,7 @@ fn onnx(path: &Path, bytes: Vec<u8>) -> Result<Outcome, Failure> {
         ),
         ("nodes", format!("{} after quantizers, activations and shapes are merged", model.nodes.len())),
     ];
-    let header = ["  node", "operator", "input", "output"].map(str::to_owned).to_vec();
+    let header = ["  node", "operator", "inputs", "output"].map(str::to_owned).to_vec();
     let rows: Vec<_> = std::iter::once(header).chain(nodes(&model).into_iter().map(Node::row)).collect();
     let json = json!({
         "kind": "onnx",
@@ -156,7 +156,7 @@ fn onnx(path: &Path, bytes: Vec<u8>) -> Result<Outcome, Failure> {
 struct Node {
     name: String,
     op: &'static str,
-    input: String,
+    inputs: Vec<String>,
     output: String,
 }
 
@@ -167,10 +167,8 @@ fn nodes(model: &Model) -> Vec<Node> {
     };
     let node = |node: &lemma_circuits::ir::Node| Node {
         name: node.name.clone(),
-        op: match node.op {
-            Op::FullyConnected(_) => "fully connected",
-        },
-        input: tensor(node.input),
+        op: node.op.name(),
+        inputs: node.inputs.iter().map(|input| tensor(*input)).collect(),
         output: tensor(node.output),
     };
     model.nodes.iter().map(node).collect()
@@ -178,11 +176,11 @@ fn nodes(model: &Model) -> Vec<Node> {
 
 impl Node {
     fn row(self) -> Vec<String> {
-        vec![format!("  {}", shown(&self.name)), self.op.to_owned(), self.input, self.output]
+        vec![format!("  {}", shown(&self.name)), self.op.to_owned(), self.inputs.join(", "), self.output]
     }
 
     fn json(&self) -> Value {
-        json!({ "name": self.name, "operator": self.op, "input": self.input, "output": self.output })
+        json!({ "name": self.name, "operator": self.op, "inputs": self.inputs, "output": self.output })
     }
 }
 

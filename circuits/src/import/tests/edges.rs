@@ -98,7 +98,7 @@ fn two_readers(scale: &str) -> ModelBuilder {
 fn an_input_is_quantized_in_one_way() {
     let model = two_readers("x_scale").import().unwrap();
     assert_eq!((model.inputs.len(), model.tensors.len(), model.outputs.len()), (1, 3, 2));
-    assert_eq!(model.nodes[0].input, model.nodes[1].input);
+    assert_eq!(model.nodes[0].inputs, model.nodes[1].inputs);
     assert_refused!(two_readers("y_scale"), ImportErrorKind::InputQuantizedTwice { input } if input == "x_real");
 }
 

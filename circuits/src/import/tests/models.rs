@@ -107,6 +107,7 @@ impl ModelBuilder {
         let model = self.import().unwrap_or_else(|error| panic!("{error}"));
         let layers = model.nodes.into_iter().map(|node| match node.op {
             Op::FullyConnected(layer) => layer,
+            other => panic!("a {}", other.name()),
         });
         layers.collect()
     }

@@ -16,7 +16,7 @@ fn q_linear_mat_mul_carries_every_parameter() {
         [(Elem::I8, 3), (Elem::I8, 2)]
     );
     assert_eq!(model.tensors[0].range, (-128, 127));
-    assert_eq!((model.nodes[0].input, model.nodes[0].output), (TensorId(0), TensorId(1)));
+    assert_eq!((model.nodes[0].inputs[0], model.nodes[0].output), (TensorId(0), TensorId(1)));
     assert_eq!(
         (model.inputs[0].shape.as_slice(), model.outputs[0].shape.as_slice()),
         (&[1, 3][..], &[1, 2][..])
