@@ -5,10 +5,13 @@
 //! two cannot disagree. Three things put a value into a cell, and each advice column knows one of them, its
 //! [`Role`]: a declared hint, a copy, or an evaluation identity.
 
+pub(crate) mod bank;
 pub(crate) mod contraction;
+pub(crate) mod equation;
 pub(crate) mod lane;
 pub(crate) mod linear;
 pub(crate) mod lookup;
+pub(crate) mod power;
 pub(crate) mod statement;
 pub(crate) mod threshold;
 
@@ -52,6 +55,16 @@ pub enum Role {
     Operand,
     /// Running sum of slice products: determined by its gate.
     ProductSum,
+    /// Running evaluation of a slice of a plane: determined by its gate.
+    SliceEvaluation,
+    /// Running evaluation of what the lanes of a bank claim: determined by its gate.
+    ClaimEvaluation,
+    /// Running sum of slices: determined by its gate.
+    Window,
+    /// A power of the challenge s: determined by its gate.
+    Power,
+    /// A copy of a power.
+    PowerCopy,
 }
 
 impl Role {
@@ -82,6 +95,8 @@ pub(crate) struct Handles {
     pub(crate) theta: Challenge,
     /// Channels, after phase 0.
     pub(crate) rho: Challenge,
+    /// Positions, after phase 0; in circuits with banks.
+    pub(crate) space: Option<Challenge>,
 }
 
 /// Queries cells by column number while a gate is being made.
@@ -121,6 +136,12 @@ impl Cells<'_, '_> {
 
     pub(crate) fn rho(&self) -> Expression<Fr> {
         self.handles.rho.expr()
+    }
+
+    /// # Panics
+    /// If the circuit has no banks.
+    pub(crate) fn space(&self) -> Expression<Fr> {
+        self.handles.space.expect("circuits with banks have the challenge s").expr()
     }
 }
 

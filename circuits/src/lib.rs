@@ -4,6 +4,7 @@
 //! [`witness::Witness`]. This crate is pure: it reads no files, starts no threads, asks no clock and draws no
 //! randomness.
 
+mod banks;
 mod chip;
 pub mod circuit;
 mod compiled;

@@ -14,9 +14,11 @@
 
 mod linear;
 mod steps;
+mod sum;
 
 pub use linear::{LinearForm, linear_form};
 pub use steps::Steps;
+pub use sum::{SumForm, quantized_sum, sum_form};
 
 /// `clamp(rne(fl(float32(acc) * multiplier)) + zero_point, lo, hi)`.
 ///

@@ -1,11 +1,11 @@
 //! Which exact requantization form each output channel gets, and what its cells must be able to hold.
 
 use crate::{
-    ir::{AccumulatorRange, BoundsError, Model, Node, Requantize},
-    requantize::{LinearForm, Steps, linear_form},
+    ir::{AccumulatorRange, Add, Model, Node, Op, Requantize},
+    requantize::{LinearForm, Steps, linear_form, sum_form},
 };
 
-use super::shape::MAX_SHIFT;
+use super::{PlanError, shape::MAX_SHIFT};
 
 /// The requantization of one output channel.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +28,14 @@ pub(crate) struct ClampClass {
     pub(crate) below: i64,
     /// Largest negated excess: `max q' - hi`, at least 0.
     pub(crate) above: i64,
+}
+
+impl ClampClass {
+    /// Makes room for the quotient bytes `low..=high`.
+    fn reach(&mut self, low: i64, high: i64) {
+        self.below = self.below.max(self.lo - low);
+        self.above = self.above.max(high - self.hi);
+    }
 }
 
 /// Channels that share thresholds.
@@ -80,6 +88,15 @@ pub(crate) struct NodeForms {
     pub(crate) channels: Vec<Form>,
     /// Index into [`Forms::clamps`].
     pub(crate) clamp: usize,
+    /// What an elementwise operator multiplies its inputs with.
+    pub(crate) addends: Vec<i64>,
+}
+
+impl NodeForms {
+    /// The form of a plane of the output; elementwise operators have one for all.
+    pub(crate) fn form(&self, plane: usize) -> &Form {
+        if self.addends.is_empty() { &self.channels[plane] } else { &self.channels[0] }
+    }
 }
 
 /// The forms of a whole model.
@@ -99,57 +116,69 @@ impl Forms {
     /// Chooses the linear form where it is exact and thresholds elsewhere.
     ///
     /// # Errors
-    /// When an accumulator can leave int32.
-    pub(crate) fn of(model: &Model) -> Result<Self, BoundsError> {
+    /// When an accumulator can leave int32, or an operator has no exact form.
+    pub(crate) fn of(model: &Model) -> Result<Self, PlanError> {
         let mut forms = Self { nodes: Vec::new(), shift: 0, clamps: Vec::new(), steps: Vec::new() };
         for node in &model.nodes {
-            let ranges = model.accumulator_ranges(node)?;
-            forms.add_node(model, node, &ranges);
+            let node_forms = match &node.op {
+                Op::FullyConnected(layer) => forms.channels(model, node, &layer.requantize)?,
+                Op::Convolution(layer) => forms.channels(model, node, &layer.requantize)?,
+                Op::Add(add) => forms.sum(model, node, add)?,
+                Op::Rearrange(_) => NodeForms { channels: Vec::new(), clamp: 0, addends: Vec::new() },
+                Op::Multiply(_) | Op::Table(_) | Op::MaxPool(_) => {
+                    let (node, operator) = (node.name.clone(), node.op.name());
+                    return Err(PlanError::UnsupportedOperator { node, operator });
+                }
+            };
+            forms.nodes.push(node_forms);
         }
         forms.align_shifts();
         Ok(forms)
     }
 
-    fn add_node(&mut self, model: &Model, node: &Node, ranges: &[AccumulatorRange]) {
-        let layer = node.dense();
-        let requantize = &layer.requantize;
+    fn channels(&mut self, model: &Model, node: &Node, by: &Requantize) -> Result<NodeForms, PlanError> {
+        let ranges = model.accumulator_ranges(node)?;
         let type_min = model.tensor(node.output).elem.min();
-        let linear = linear_channels(requantize, ranges);
-        let clamp = self.clamp_class(requantize, type_min, &linear, ranges);
-        let channels = linear
-            .into_iter()
-            .zip(ranges)
-            .zip(&requantize.multipliers)
-            .map(|((form, range), &multiplier)| match form {
-                Some(form) => Form::Linear(form),
-                None => Form::Threshold(self.step_class(requantize, multiplier, type_min, *range)),
-            })
-            .collect();
-        self.nodes.push(NodeForms { channels, clamp });
-    }
-
-    fn clamp_class(
-        &mut self,
-        requantize: &Requantize,
-        type_min: i32,
-        linear: &[Option<LinearForm>],
-        ranges: &[AccumulatorRange],
-    ) -> usize {
-        let (lo, hi) = (i64::from(requantize.lo - type_min), i64::from(requantize.hi - type_min));
-        let index = self.clamps.iter().position(|class| (class.lo, class.hi) == (lo, hi));
-        let index = index.unwrap_or_else(|| {
-            self.clamps.push(ClampClass { lo, hi, below: 0, above: 0 });
-            self.clamps.len() - 1
-        });
-        let class = &mut self.clamps[index];
-        for (form, range) in linear.iter().zip(ranges) {
+        let linear = linear_channels(by, &ranges);
+        let clamp = self.clamp_class((by.lo - type_min, by.hi - type_min));
+        for (form, range) in linear.iter().zip(&ranges) {
             if let Some(form) = form {
                 let byte = |acc| to_i64(form.quotient(acc)) - i64::from(type_min);
-                class.below = class.below.max(lo - byte(range.lo));
-                class.above = class.above.max(byte(range.hi) - hi);
+                self.clamps[clamp].reach(byte(range.lo), byte(range.hi));
             }
         }
-        index
+        let channels = linear
+            .into_iter()
+            .zip(&ranges)
+            .zip(&by.multipliers)
+            .map(|((form, range), &multiplier)| match form {
+                Some(form) => Form::Linear(form),
+                None => Form::Threshold(self.step_class(by, multiplier, type_min, *range)),
+            })
+            .collect();
+        Ok(NodeForms { channels, clamp, addends: Vec::new() })
+    }
+
+    fn sum(&mut self, model: &Model, node: &Node, add: &Add) -> Result<NodeForms, PlanError> {
+        let type_min = model.tensor(node.output).elem.min();
+        let [lhs, rhs] = [0, 1].map(|input| model.tensor(node.inputs[input]).range);
+        let form = sum_form(add, lhs, rhs)
+            .filter(|form| form.s <= MAX_SHIFT && add.lo < add.hi)
+            .ok_or_else(|| PlanError::InexactSum { node: node.name.clone() })?;
+        let clamp = self.clamp_class((add.lo - type_min, add.hi - type_min));
+        let byte = |a, b| form.quotient(a, b) - i64::from(type_min);
+        self.clamps[clamp].reach(byte(lhs.0, rhs.0), byte(lhs.1, rhs.1));
+        let linear = LinearForm { m: 1, c: form.c.into(), s: form.s };
+        Ok(NodeForms { channels: vec![Form::Linear(linear)], clamp, addends: vec![form.lhs, form.rhs] })
+    }
+
+    fn clamp_class(&mut self, (lo, hi): (i32, i32)) -> usize {
+        let (lo, hi) = (i64::from(lo), i64::from(hi));
+        let index = self.clamps.iter().position(|class| (class.lo, class.hi) == (lo, hi));
+        index.unwrap_or_else(|| {
+            self.clamps.push(ClampClass { lo, hi, below: 0, above: 0 });
+            self.clamps.len() - 1
+        })
     }
 
     fn step_class(

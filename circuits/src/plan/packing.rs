@@ -16,12 +16,9 @@ use crate::ir::Node;
 
 use super::{
     forms::{ClampClass, Form, Forms},
-    shape::Shape,
+    shape::{PACKED_BITS, Shape},
     tables::excess_parts,
 };
-
-/// Bits of a group's packed value: `2^252 < p / 2` for the BN254 scalar field.
-const PACKED_BITS: u32 = 252;
 
 /// Base and group size of one layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -58,9 +58,9 @@ impl<'a> BlindLookup<'a> {
         let plan = compiled.plan();
         let slots: Vec<_> = self.lanes.iter().flat_map(|lane| lane.slots.clone()).collect();
         let mut witness = Witness::new(compiled.model(), plan, inputs).expect("inputs of the model");
-        witness.count_lookups(plan, &slots);
+        witness.count_lookups(&compiled.layout().lookup_tables(), &slots);
         let mut grid = self.subject.grid(inputs, draw);
-        for &multiplicity in &plan.columns.multiplicities {
+        for &multiplicity in &plan.columns.lookup.multiplicities {
             for (row, value) in witness.columns[multiplicity].iter().enumerate() {
                 grid.set(Cell::advice(multiplicity, row), integer((*value).into()));
             }

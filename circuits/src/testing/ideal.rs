@@ -70,7 +70,7 @@ fn lookups(plan: &Plan, lanes: &[LaneChip], grid: &Grid) -> Vec<Form> {
             }
         }
     }
-    let multiplicities = plan.columns.multiplicities.iter();
+    let multiplicities = plan.columns.lookup.multiplicities.iter();
     let still = multiplicities
         .flat_map(|column| (0..plan.rows).map(|row| vec![(Cell::advice(*column, row), Fr::ONE)]));
     sums.into_values().flatten().filter(|form| !form.is_empty()).chain(still).collect()

@@ -32,6 +32,11 @@ pub fn expected(role: Role) -> (&'static str, &'static [&'static str]) {
         Role::WeightEvaluation => ("weight evaluation", &["product sum"]),
         Role::Operand => (COPY, &["product sum", "public input"]),
         Role::ProductSum => ("product sum", &["layer equation"]),
+        Role::SliceEvaluation => ("slice evaluation", &[COPY]),
+        Role::ClaimEvaluation => ("claim evaluation", &[COPY]),
+        Role::Window => ("window", &["product sum"]),
+        Role::Power => ("power", &[COPY]),
+        Role::PowerCopy => (COPY, &["slice evaluation", "claim evaluation", "product sum"]),
     }
 }
 
@@ -107,10 +112,10 @@ impl FixedUse {
     /// The use of every fixed column of a shape.
     pub(crate) fn of(columns: &Columns) -> Vec<Self> {
         let mut uses = vec![Self::Coefficient; columns.fixed];
-        for selector in [columns.rows, columns.boundary, columns.zero, columns.statement] {
+        for selector in [columns.lookup.rows, columns.lookup.boundary, columns.zero, columns.statement] {
             uses[selector] = Self::Selector;
         }
-        for (set, table) in columns.tables.iter().enumerate() {
+        for (set, table) in columns.lookup.tables.iter().enumerate() {
             table.iter().for_each(|column| uses[*column] = Self::Table(set));
         }
         uses

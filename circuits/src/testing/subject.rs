@@ -132,14 +132,18 @@ impl Subject {
         match lane.checked_sub(columns.linear.len()) {
             None => {
                 let lane = &columns.linear[lane];
-                [lane.activation].into_iter().chain(lane.excess.clone()).chain(lane.limbs.clone()).collect()
+                [lane.cells.activation]
+                    .into_iter()
+                    .chain(lane.cells.excess.clone())
+                    .chain(lane.cells.limbs.clone())
+                    .collect()
             }
             Some(lane) => {
                 let lane = &columns.threshold[lane];
-                [lane.activation, lane.threshold]
+                [lane.cells.activation, lane.cells.threshold]
                     .into_iter()
-                    .chain(lane.distance.clone())
-                    .chain(lane.complement.clone())
+                    .chain(lane.cells.distance.clone())
+                    .chain(lane.cells.complement.clone())
                     .collect()
             }
         }

@@ -88,7 +88,7 @@ pub(crate) fn insecure_note(key: &VerifierKey) -> &'static str {
 
 /// What a circuit looks like.
 pub(crate) fn circuit_fields(circuit: &CompiledCircuit) -> Vec<(&'static str, String)> {
-    let (shape, plan) = (circuit.shape(), circuit.plan());
+    let (shape, plan) = (circuit.shape(), circuit.layout());
     let number = |value: usize| text::count(value as u64);
     vec![
         ("model", circuit.model_id().to_string()),
@@ -109,7 +109,7 @@ pub(crate) fn circuit_fields(circuit: &CompiledCircuit) -> Vec<(&'static str, St
 
 /// The same for programs.
 pub(crate) fn circuit_json(circuit: &CompiledCircuit) -> Map<String, Value> {
-    let (shape, plan) = (circuit.shape(), circuit.plan());
+    let (shape, plan) = (circuit.shape(), circuit.layout());
     output::fields([
         ("model", circuit.model_id().to_string().into()),
         ("scheme", scheme_name(circuit.scheme()).into()),
@@ -135,7 +135,7 @@ impl Prediction {
     /// The prediction for a circuit on a machine that needs `msm_unit_s` CPU seconds for one full 2^16
     /// multi-scalar multiplication.
     pub(crate) fn of(circuit: &CompiledCircuit, msm_unit_s: f64) -> Self {
-        let cost = circuit.plan().cost();
+        let cost = circuit.layout().cost();
         Self { units: cost.units(), cpu_seconds: cost.units() * msm_unit_s, memory_bytes: cost.memory_bytes }
     }
 

@@ -1,0 +1,199 @@
+//! Placement: blocks of up to eight planes in the lanes of a bank.
+//!
+//! All rows of a bank serve its lanes alike: tag, exponents and restarts are shared. So the planes of a block
+//! have the same positions, exponents and slices; each slice is a run of rows.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    ir::{Model, TensorId},
+    plan::{Form, Forms},
+};
+
+use super::{LANES, homes::Homes, slices::Slices};
+
+/// What the lanes of a bank hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BankKind {
+    /// Eight lanes of model inputs and channels in the linear form.
+    Linear,
+    /// One lane of channels requantized by thresholds.
+    Threshold,
+}
+
+impl BankKind {
+    /// Lanes of a bank.
+    pub(crate) fn lanes(self) -> usize {
+        match self {
+            Self::Linear => LANES,
+            Self::Threshold => 1,
+        }
+    }
+}
+
+/// Planes that share rows.
+#[derive(Clone, Debug)]
+pub(crate) struct Block {
+    pub(crate) tensor: TensorId,
+    /// The node that defines the tensor, `None` for a model input.
+    pub(crate) node: Option<usize>,
+    pub(crate) kind: BankKind,
+    /// One per lane, fewer than the lanes when some are idle.
+    pub(crate) planes: Vec<usize>,
+    /// Positions in row order: slice by slice.
+    pub(crate) order: Vec<usize>,
+    /// Per slice its last row, counted from the first row of the block.
+    pub(crate) slice_ends: Vec<usize>,
+    /// Bank, counted over banks of all kinds, linear ones first.
+    pub(crate) bank: usize,
+    pub(crate) first_row: usize,
+}
+
+impl Block {
+    fn new(
+        slices: &Slices,
+        tensor: TensorId,
+        node: Option<usize>,
+        kind: BankKind,
+        planes: Vec<usize>,
+    ) -> Self {
+        let classes = &slices.classes[planes[0]];
+        let mut order: Vec<usize> = (0..classes.len()).collect();
+        order.sort_by_key(|position| (classes[*position], *position));
+        let mut slice_ends = vec![0; slices.uses[planes[0]].len()];
+        for (row, position) in order.iter().enumerate() {
+            slice_ends[classes[*position]] = row;
+        }
+        Self { tensor, node, kind, planes, order, slice_ends, bank: 0, first_row: 0 }
+    }
+
+    /// Rows of the circuit the block occupies.
+    pub(crate) fn rows(&self) -> std::ops::Range<usize> {
+        self.first_row..self.first_row + self.order.len()
+    }
+
+    /// The row of the circuit on which a slice's evaluation is complete.
+    pub(crate) fn slice_end(&self, class: usize) -> usize {
+        self.first_row + self.slice_ends[class]
+    }
+
+    /// The row of the circuit on which the block's claims are complete.
+    pub(crate) fn end(&self) -> usize {
+        self.first_row + self.order.len() - 1
+    }
+}
+
+/// The blocks of a model, before and after they have rows.
+#[derive(Clone, Debug)]
+pub(crate) struct Placement {
+    pub(crate) blocks: Vec<Block>,
+    /// Per tensor and plane its block and lane.
+    pub(crate) lanes: Vec<Vec<(usize, usize)>>,
+    /// Rows in use per bank.
+    pub(crate) bank_rows: Vec<usize>,
+    /// Banks of the linear kind, which come first.
+    linear: usize,
+}
+
+impl Placement {
+    /// The blocks of all stored tensors, without rows.
+    pub(crate) fn blocks(model: &Model, homes: &Homes, slices: &[Slices], forms: &Forms) -> Self {
+        let mut blocks = Vec::new();
+        for input in &model.inputs {
+            let (tensor, slices) = (input.tensor, &slices[input.tensor.0]);
+            let runs = &homes.home(tensor).runs;
+            let block = |run: &Vec<usize>| Block::new(slices, tensor, None, BankKind::Linear, run.clone());
+            blocks.extend(runs.iter().map(block));
+        }
+        for (index, node) in model.nodes.iter().enumerate() {
+            let Some(home) = &homes.stored[node.output.0] else { continue };
+            let slices = &slices[node.output.0];
+            let is_linear = |plane: &usize| matches!(forms.nodes[index].form(*plane), Form::Linear(_));
+            let (linear, threshold): (Vec<usize>, Vec<usize>) = (0..home.planes.len()).partition(is_linear);
+            for like in alike(slices, linear) {
+                let block = |planes: &[usize]| {
+                    Block::new(slices, node.output, Some(index), BankKind::Linear, planes.to_vec())
+                };
+                blocks.extend(like.chunks(LANES).map(block));
+            }
+            let block =
+                |plane| Block::new(slices, node.output, Some(index), BankKind::Threshold, vec![plane]);
+            blocks.extend(threshold.into_iter().map(block));
+        }
+        let planes =
+            |home: &Option<_>| home.as_ref().map_or(0, |home: &super::homes::Home| home.planes.len());
+        let mut lanes: Vec<_> = homes.stored.iter().map(|home| vec![(0, 0); planes(home)]).collect();
+        for (index, block) in blocks.iter().enumerate() {
+            for (lane, plane) in block.planes.iter().enumerate() {
+                lanes[block.tensor.0][*plane] = (index, lane);
+            }
+        }
+        Self { blocks, lanes, bank_rows: Vec::new(), linear: 0 }
+    }
+
+    /// Rows of all blocks of a kind, and of the largest.
+    pub(crate) fn demand(&self, kind: BankKind) -> (usize, usize) {
+        let rows = self.blocks.iter().filter(|block| block.kind == kind).map(|block| block.order.len());
+        rows.fold((0, 0), |(sum, largest), rows| (sum + rows, largest.max(rows)))
+    }
+
+    /// Gives every block rows in the emptiest bank of its kind, largest blocks first; `None` if a bank then has
+    /// more than `capacity` rows.
+    pub(crate) fn placed(&self, linear: usize, threshold: usize, capacity: usize) -> Option<Self> {
+        let mut out = Self { bank_rows: vec![0; linear + threshold], linear, ..self.clone() };
+        let mut order: Vec<usize> = (0..out.blocks.len()).collect();
+        order.sort_by_key(|index| std::cmp::Reverse(out.blocks[*index].order.len()));
+        for index in order {
+            let block = &mut out.blocks[index];
+            let banks = match block.kind {
+                BankKind::Linear => 0..linear,
+                BankKind::Threshold => linear..linear + threshold,
+            };
+            let bank = banks.min_by_key(|bank| out.bank_rows[*bank])?;
+            (block.bank, block.first_row) = (bank, out.bank_rows[bank]);
+            out.bank_rows[bank] += block.order.len();
+        }
+        out.bank_rows.iter().all(|rows| *rows <= capacity).then_some(out)
+    }
+
+    /// The first group of every block of a node when its blocks share an equation.
+    pub(crate) fn first_groups(&self, node: usize, slots: usize) -> BTreeMap<usize, usize> {
+        let mut next = 0;
+        let blocks = self.blocks.iter().enumerate().filter(|(_, block)| block.node == Some(node));
+        blocks
+            .map(|(index, block)| {
+                let first = next;
+                next += block.kind.lanes().div_ceil(slots);
+                (index, first)
+            })
+            .collect()
+    }
+
+    /// Banks of the linear kind.
+    pub(crate) fn linear_banks(&self) -> usize {
+        self.linear
+    }
+
+    /// The block and lane of a plane.
+    pub(crate) fn lane(&self, tensor: TensorId, plane: usize) -> (&Block, usize) {
+        let (block, lane) = self.lanes[tensor.0][plane];
+        (&self.blocks[block], lane)
+    }
+}
+
+/// Planes grouped by slices and exponents, in order of first occurrence.
+fn alike(slices: &Slices, planes: Vec<usize>) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for plane in planes {
+        let same = |group: &&mut Vec<usize>| {
+            let first = group[0];
+            slices.classes[first] == slices.classes[plane]
+                && slices.exponents[first] == slices.exponents[plane]
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(plane),
+            None => groups.push(vec![plane]),
+        }
+    }
+    groups
+}
