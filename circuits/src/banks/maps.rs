@@ -16,7 +16,7 @@ use super::homes::{Cell, Homes};
 /// Part of a linear map.
 #[derive(Clone, Debug)]
 pub(crate) struct Tap {
-    /// Nonzero weights with their output plane, ascending.
+    /// Weights with their output plane, ascending; zeros too, so that planes with the same readers look alike.
     pub(crate) weights: Vec<(usize, i64)>,
     /// Input elements and the output positions they contribute to.
     pub(crate) pairs: Vec<(Cell, usize)>,
@@ -62,18 +62,14 @@ fn bias(bias: &[i32]) -> Vec<i64> {
     bias.iter().map(|bias| i64::from(*bias)).collect()
 }
 
-fn nonzero(weights: impl Iterator<Item = (usize, i64)>) -> Vec<(usize, i64)> {
-    weights.filter(|(_, weight)| *weight != 0).collect()
-}
-
 fn fully_connected(layer: &FullyConnected, node: &Node, homes: &Homes) -> Vec<Tap> {
     let view = homes.view(node.inputs[0]);
     let tap = |input: usize| Tap {
-        weights: nonzero((0..layer.outputs).map(|output| (output, i64::from(layer.row(output)[input])))),
+        weights: (0..layer.outputs).map(|output| (output, i64::from(layer.row(output)[input]))).collect(),
         pairs: vec![(view[input], 0)],
         zero: layer.input_zero_point,
     };
-    (0..layer.inputs).map(tap).filter(|tap| !tap.weights.is_empty()).collect()
+    (0..layer.inputs).map(tap).collect()
 }
 
 fn convolution(layer: &Convolution, node: &Node, homes: &Homes) -> Vec<Tap> {
@@ -92,14 +88,14 @@ fn convolution(layer: &Convolution, node: &Node, homes: &Homes) -> Vec<Tap> {
                 let row = output * per_group + channel % per_group;
                 layer.weights[row * window.taps() + dy * kernel_width + dx]
             };
-            let weights = nonzero(readers.clone().map(|output| (output, i64::from(at(output)))));
+            let weights = readers.clone().map(|output| (output, i64::from(at(output)))).collect();
             let mut pairs = Vec::new();
             for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
                 if let Some(source) = window.source([y, x], [dy, dx]) {
                     pairs.push((plane[source], y * width + x));
                 }
             }
-            if !weights.is_empty() && !pairs.is_empty() {
+            if !pairs.is_empty() {
                 taps.push(Tap { weights, pairs, zero: layer.input_zero_point });
             }
         }

@@ -209,3 +209,64 @@ proptest! {
         check(network.finish(), seed ^ 1);
     }
 }
+
+#[test]
+#[ignore = "prints sizes"]
+fn sizes() {
+    let kws = |network: &mut Network| {
+        network.convolution(64, 1, [[10, 4], [2, 2], [5, 1], [1, 1]], true);
+        for _ in 0..4 {
+            network.convolution(64, 64, SAME, true);
+            network.convolution(64, 1, PLAIN, true);
+        }
+        network.convolution(64, 64, [[25, 5], [25, 5], [0, 0], [1, 1]], true);
+        network.fully_connected(12);
+    };
+    let vww = |network: &mut Network| {
+        network.transpose();
+        network.convolution(8, 1, STRIDED, true);
+        let layers = [
+            (16, 1),
+            (32, 2),
+            (32, 1),
+            (64, 2),
+            (64, 1),
+            (128, 2),
+            (128, 1),
+            (128, 1),
+            (128, 1),
+            (128, 1),
+            (128, 1),
+            (256, 2),
+            (256, 1),
+        ];
+        for (channels, stride) in layers {
+            let groups = network.last.1;
+            network.convolution(groups, groups, [[3, 3], [stride, stride], [1, 1], [1, 1]], true);
+            network.convolution(channels, 1, PLAIN, true);
+        }
+        network.convolution(256, 256, [[3, 3], [3, 3], [0, 0], [1, 1]], true);
+        network.fully_connected(2);
+    };
+    let report = |name: &str, network: Network| {
+        let model = network.finish();
+        let start = std::time::Instant::now();
+        let compiled = compile(model, Scheme::Kzg).unwrap();
+        let layout = compiled.layout();
+        println!(
+            "{name}: {:?} rows {} units {:.1} cells {} / {} in {:.1?}",
+            compiled.shape(),
+            layout.rows(),
+            layout.cost().units(),
+            layout.used_cells(),
+            layout.all_cells(),
+            start.elapsed()
+        );
+    };
+    let mut network = Network::new(1, 1, [49, 10]);
+    kws(&mut network);
+    report("kws", network);
+    let mut network = Network::new(1, 3, [96, 96]);
+    vww(&mut network);
+    report("vww", network);
+}
