@@ -38,6 +38,14 @@ impl Elem {
         self.min() + 255
     }
 
+    /// The type's name in ONNX.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::I8 => "int8",
+            Self::U8 => "uint8",
+        }
+    }
+
     /// Whether `value` is a value of the type.
     pub const fn contains(self, value: i32) -> bool {
         self.min() <= value && value <= self.max()
@@ -100,6 +108,17 @@ pub struct Output {
 pub enum Tail {
     /// DequantizeLinear: float32 from the proven integers.
     Dequantize(Quantization),
+    /// onnxruntime's QLinearSoftmax over the innermost dimension: 8-bit integers again.
+    QuantizedSoftmax {
+        /// Of the proven integers.
+        from: Quantization,
+        /// Length of the normalized dimension.
+        len: usize,
+        /// Of the result.
+        to: Quantization,
+        /// Element type of the proven integers and of the result.
+        elem: Elem,
+    },
     /// float32 Softmax over the innermost dimension of this many elements.
     Softmax {
         /// Length of the normalized dimension.

@@ -5,11 +5,13 @@ use std::mem;
 use super::affine::one_or_indexed;
 use super::error::ImportErrorKind;
 use super::limits::{self, Budget};
-use super::value::{Activation, Linear};
+use super::value::{Activation, Linear, Sliding};
 use crate::ir::{
     Add, Convolution, Elem, FullyConnected, Input, Model, Multiply, Node, Op, Output, Quantization,
     Requantize, Tensor, TensorId,
 };
+
+mod rearrange;
 
 /// A model under construction.
 #[derive(Debug)]
@@ -102,9 +104,8 @@ impl Builder {
         Ok(Activation { tensor, elem, shape: shape.to_vec() })
     }
 
-    /// Adds a fully connected layer whose output is clamped to `lo..=hi`, and returns the output in the shape of
-    /// the layer.
-    pub(super) fn fully_connected(
+    /// Adds a layer whose output is clamped to `lo..=hi`, and returns the output in the shape of the layer.
+    pub(super) fn linear(
         &mut self,
         layer: &Linear,
         elem: Elem,
@@ -112,21 +113,57 @@ impl Builder {
         (lo, hi): (i32, i32),
     ) -> Result<Activation, ImportErrorKind> {
         let weights = &layer.weights;
+        let outputs = weights.outputs;
         self.budget.spend(weights.centered.len(), size_of::<i16>())?;
-        self.budget.spend(weights.outputs, size_of::<i32>() + size_of::<f32>())?;
-        let multipliers = multipliers(&layer.accumulator_scales, by.scale, weights.outputs)?;
-        let op = FullyConnected {
-            inputs: weights.inputs,
-            outputs: weights.outputs,
-            weights: weights.centered.clone(),
-            bias: layer.bias.clone().unwrap_or_else(|| vec![0; weights.outputs]),
-            input_zero_point: layer.input_zero_point,
-            requantize: Requantize { multipliers, zero_point: by.zero_point, lo, hi },
+        self.budget.spend(outputs, size_of::<i32>() + size_of::<f32>())?;
+        let multipliers = multipliers(&layer.accumulator_scales, by.scale, outputs)?;
+        let bias = layer.bias.clone().unwrap_or_else(|| vec![0; outputs]);
+        let requantize = Requantize { multipliers, zero_point: by.zero_point, lo, hi };
+        let op = match &layer.sliding {
+            None => Op::FullyConnected(FullyConnected {
+                inputs: weights.inputs,
+                outputs,
+                weights: weights.centered.clone(),
+                bias,
+                input_zero_point: layer.input_zero_point,
+                requantize,
+            }),
+            Some(Sliding { channels, groups, window }) => Op::Convolution(Convolution {
+                channels_in: *channels,
+                channels_out: outputs,
+                groups: *groups,
+                window: window.clone(),
+                weights: weights.centered.clone(),
+                bias,
+                input_zero_point: layer.input_zero_point,
+                requantize,
+            }),
         };
-        let tensor = Tensor { elem, len: weights.outputs, range: (lo, hi) };
-        let tensor =
-            self.add_node(layer.name.clone(), Op::FullyConnected(op), vec![layer.input.tensor], tensor);
+        let tensor = Tensor { elem, len: limits::elements("the result", &layer.shape)?, range: (lo, hi) };
+        let tensor = self.add_node(layer.name.clone(), op, vec![layer.input.tensor], tensor);
         Ok(Activation { tensor, elem, shape: layer.shape.clone() })
+    }
+
+    /// Adds another operator that is clamped to `lo..=hi`, its inputs having as many elements as it reads.
+    pub(super) fn clamping(
+        &mut self,
+        name: &str,
+        op: Op,
+        inputs: &[&Activation],
+        (elem, shape): (Elem, &[usize]),
+        range: (i32, i32),
+    ) -> Result<Activation, ImportErrorKind> {
+        self.budget.spend_on(&op)?;
+        let tensor = Tensor { elem, len: limits::elements("the result", shape)?, range };
+        let inputs = inputs.iter().map(|input| input.tensor).collect();
+        let tensor = self.add_node(name.to_owned(), op, inputs, tensor);
+        Ok(Activation { tensor, elem, shape: shape.to_vec() })
+    }
+
+    /// The range of an activation.
+    pub(super) fn range(&self, activation: &Activation) -> (i32, i32) {
+        let tensor = self.tensors.get(activation.tensor.0);
+        tensor.map_or((activation.elem.min(), activation.elem.max()), |tensor| tensor.range)
     }
 
     /// The zero point of a tensor, `None` for inputs.

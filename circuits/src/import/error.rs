@@ -116,6 +116,14 @@ pub enum ImportErrorKind {
         /// The cap, in bytes.
         limit: usize,
     },
+    /// Rearranged tensors hold more elements than the cap allows.
+    #[error(
+        "transposing, slicing, padding and broadcasting makes more than {limit} elements; use a smaller model"
+    )]
+    Rearranged {
+        /// The cap.
+        limit: usize,
+    },
     /// The file has no graph.
     #[error("the file holds no graph; check that it is an ONNX model")]
     NoGraph,
@@ -418,6 +426,18 @@ pub enum ImportErrorKind {
         /// Its rows.
         rows: usize,
     },
+    /// Average pooling with a window smaller than the image.
+    #[error(
+        "it averages windows of {kernel:?} over an image of {image:?}, where onnxruntime adds float32 values one \
+         after the other; only an average over the whole image is an integer function: use a strided convolution or \
+         max pooling instead"
+    )]
+    PartialAverage {
+        /// Kernel, per spatial axis.
+        kernel: Vec<usize>,
+        /// Image, per spatial axis.
+        image: Vec<usize>,
+    },
     /// A requested shape that the elements cannot take.
     #[error("a tensor of shape {from:?} cannot take the shape or axes {to:?}; re-export the model")]
     Reshape {
@@ -520,6 +540,19 @@ pub enum ImportErrorKind {
         accumulator_scale: f32,
         /// `fl(fl(sx * sw) / sy)`.
         multiplier: f32,
+    },
+    /// Scales that leave float32 or the int32 that onnxruntime converts to.
+    #[error(
+        "the operands have scales {lhs:e} and {rhs:e} and the output {output:e}; their quotients have to be normal \
+         float32 numbers, and results below 2^30: quantize the model again with other calibration data"
+    )]
+    OperandScale {
+        /// Scale of the left operand.
+        lhs: f32,
+        /// Scale of the right operand.
+        rhs: f32,
+        /// Scale of the output.
+        output: f32,
     },
     /// A bias that was quantized with another scale than its layer's.
     #[error(

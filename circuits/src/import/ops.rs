@@ -1,10 +1,15 @@
 //! The supported operators: one table, one file per family.
 
 mod activation;
+mod convolution;
+mod elementwise;
 mod fold;
 mod fully_connected;
+mod layout;
+mod pooling;
 mod quantize;
 mod shape;
+mod window;
 
 use super::builder::Builder;
 use super::constant::Constant;
@@ -47,6 +52,8 @@ const QUANTIZE_NOTES: &str = "float32 to int8 or uint8, scale per tensor; on a g
      constants folded, also per axis";
 const DEQUANTIZE_NOTES: &str = "int8 or uint8 activations per tensor, constants also per axis, int32 biases; before an output done outside the proof";
 
+const PAIR_NOTES: &str = "two 8-bit tensors of one type, constants included, with broadcasting; per tensor";
+
 static TABLE: &[SupportedOp] = &[
     op(
         "QLinearMatMul",
@@ -71,7 +78,62 @@ static TABLE: &[SupportedOp] = &[
         fully_connected::gemm,
     ),
     op("MatMul", ONNX, "QDQ", "one input row; dequantized constant 2-D weights", fully_connected::mat_mul),
-    op("Add", ONNX, "QDQ", "the dequantized int32 bias of a MatMul", fully_connected::add),
+    op(
+        "QLinearConv",
+        ONNX,
+        "QOperator",
+        "1-D and 2-D, batch 1; constant weights, any strides, pads, auto_pad, dilations and groups; weight scale and \
+         zero point per tensor or per output channel",
+        convolution::q_linear_conv,
+    ),
+    op(
+        "Conv",
+        ONNX,
+        "QDQ",
+        "1-D and 2-D, batch 1; dequantized constant weights, per tensor or per output channel, dequantized int32 bias; \
+         any strides, pads, auto_pad, dilations and groups",
+        convolution::conv,
+    ),
+    op(
+        "QLinearGlobalAveragePool",
+        MICROSOFT,
+        "QOperator",
+        "1-D and 2-D, batch 1, channels first or last",
+        pooling::q_linear_global_average_pool,
+    ),
+    op(
+        "QLinearAveragePool",
+        MICROSOFT,
+        "QOperator",
+        "over the whole image without padding; smaller windows are float32 sums in onnxruntime",
+        pooling::q_linear_average_pool,
+    ),
+    op("GlobalAveragePool", ONNX, "QDQ", "1-D and 2-D, batch 1", pooling::global_average_pool),
+    op(
+        "AveragePool",
+        ONNX,
+        "QDQ",
+        "over the whole image without padding; smaller windows are float32 sums in onnxruntime",
+        pooling::average_pool,
+    ),
+    op(
+        "MaxPool",
+        ONNX,
+        "both",
+        "1-D and 2-D, batch 1; any kernel, strides, pads, auto_pad, dilations and ceil_mode; no indices",
+        pooling::max_pool,
+    ),
+    op("QLinearAdd", MICROSOFT, "QOperator", PAIR_NOTES, elementwise::q_linear_add),
+    op("QLinearMul", MICROSOFT, "QOperator", PAIR_NOTES, elementwise::q_linear_mul),
+    op(
+        "Add",
+        ONNX,
+        "QDQ",
+        "the dequantized int32 bias of a MatMul; two dequantized tensors of one type, constants included, with \
+         broadcasting",
+        fully_connected::add,
+    ),
+    op("Mul", ONNX, "QDQ", PAIR_NOTES, elementwise::mul),
     op("QuantizeLinear", ONNX, "both", QUANTIZE_NOTES, quantize::quantize_linear),
     op("QuantizeLinear", MICROSOFT, "both", QUANTIZE_NOTES, quantize::quantize_linear),
     op("DequantizeLinear", ONNX, "both", DEQUANTIZE_NOTES, quantize::dequantize_linear),
@@ -95,15 +157,21 @@ static TABLE: &[SupportedOp] = &[
         "Softmax",
         ONNX,
         "both",
-        "behind the last DequantizeLinear, outside the proof; has to stay float32 at the end: quantize with \
-         nodes_to_exclude=[name of the Softmax node]",
+        "the last operator, outside the proof; behind it at most the last QuantizeLinear",
         activation::softmax,
+    ),
+    op(
+        "QLinearSoftmax",
+        MICROSOFT,
+        "QOperator",
+        "the last operator, outside the proof",
+        activation::q_linear_softmax,
     ),
     op("Reshape", ONNX, "both", "constant shape, 0 and -1 allowed", shape::reshape),
     op("Flatten", ONNX, "both", "", shape::flatten),
     op("Squeeze", ONNX, "both", "", shape::squeeze),
     op("Unsqueeze", ONNX, "both", "", shape::unsqueeze),
-    op("Transpose", ONNX, "both", "activations only where it moves dimensions of size 1", shape::transpose),
+    op("Transpose", ONNX, "both", "", shape::transpose),
     op("Identity", ONNX, "both", "", shape::identity),
     op("Dropout", ONNX, "both", "inference mode", shape::dropout),
     op("Cast", ONNX, "both", "activations only to the type they have", fold::cast),
@@ -145,18 +213,10 @@ fn unsupported(node: &Node) -> ImportErrorKind {
         | "DynamicQuantizeLinear"
         | "DynamicQuantizeMatMul"
         | "MatMulIntegerToFloat" => ": dynamic quantization; use onnxruntime.quantization.quantize_static",
-        "Conv" | "QLinearConv" | "ConvTranspose" | "FusedConv" => ": convolutions are not supported",
+        "ConvTranspose" | "FusedConv" => ": use Conv, and Resize in front of it to enlarge an image",
         "MatMulNBits" | "MatMulBnb4" => {
             ": it computes in float32 with quantized weights; quantize activations too with \
              onnxruntime.quantization.quantize_static"
-        }
-        "QLinearAdd" => {
-            ": adding two activations is not supported; if one side is a constant bias, run onnxruntime.quantization.shape_inference.quant_pre_process before quantizing, \
-             which merges MatMul and Add into Gemm"
-        }
-        "QLinearSoftmax" => {
-            ": Softmax has to stay float32 at the end of the model, quantize with \
-             nodes_to_exclude=[name of the Softmax node]"
         }
         _ => "",
     };
@@ -191,7 +251,7 @@ impl<'a> Call<'a> {
         let found = self.values.get(value).and_then(Option::as_ref);
         let uses = self.graph.uses.get(value).copied().unwrap_or(0);
         match found {
-            Some(Value::Linear { .. }) if uses > 1 => {
+            Some(Value::Linear { .. } | Value::Waiting { .. }) if uses > 1 => {
                 Err(ImportErrorKind::FloatFanOut { name: self.name(index), uses })
             }
             Some(found) => Ok(Some(found)),

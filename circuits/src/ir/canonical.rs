@@ -235,6 +235,13 @@ impl Encoder {
                 out.tag(1);
                 out.len(*len);
             }
+            Tail::QuantizedSoftmax { from, len, to, elem } => {
+                out.tag(2);
+                out.quantization(from);
+                out.len(*len);
+                out.quantization(to);
+                out.elem(*elem);
+            }
         });
     }
 }

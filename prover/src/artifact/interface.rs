@@ -67,7 +67,14 @@ fn check_port(port: &Port) -> Result<usize, &'static str> {
             Tail::Dequantize(quantization) if !is_quantization(*quantization, port.elem) => {
                 return Err("a scale or zero point behind it is out of range");
             }
-            Tail::Softmax { len: normalized } if len.checked_rem(*normalized) != Some(0) => {
+            Tail::QuantizedSoftmax { from, to, elem, .. }
+                if *elem != port.elem || [from, to].iter().any(|by| !is_quantization(**by, *elem)) =>
+            {
+                return Err("a scale or zero point behind it is out of range");
+            }
+            Tail::Softmax { len: normalized } | Tail::QuantizedSoftmax { len: normalized, .. }
+                if len.checked_rem(*normalized) != Some(0) =>
+            {
                 return Err("the length of its Softmax does not divide its elements");
             }
             _ => {}

@@ -78,17 +78,20 @@ pub(super) fn mat_mul(call: &Call<'_>, builder: &mut Builder) -> Result<Value, I
     Ok(Value::Linear { layer: Rc::new(layer), clamp: FloatClamp::NONE })
 }
 
-/// The bias of a MatMul, on either side.
-pub(super) fn add(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+/// The bias of a MatMul, on either side, or two tensors.
+pub(super) fn add(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 2)?;
     call.node.attributes.reader().finish()?;
     let sides = [call.input(0, "left addend")?, call.input(1, "right addend")?];
+    if !sides.into_iter().any(|side| matches!(side, Value::Linear { .. })) {
+        return super::elementwise::add(call, builder);
+    }
     if !sides.into_iter().any(Value::is_constant) {
         return Err(ImportErrorKind::ActivationAddition { left: call.name(0), right: call.name(1) });
     }
     let (layer, clamp, bias, bias_index) = match sides {
-        [Value::Linear { layer, clamp }, bias] => (layer, clamp, bias, 1),
-        [bias, Value::Linear { layer, clamp }] => (layer, clamp, bias, 0),
+        [Value::Linear { layer, clamp }, bias] if layer.sliding.is_none() => (layer, clamp, bias, 1),
+        [bias, Value::Linear { layer, clamp }] if layer.sliding.is_none() => (layer, clamp, bias, 0),
         [left, _] => return Err(ImportErrorKind::Addend { name: call.name(0), found: left.describe() }),
     };
     if layer.bias.is_some() || *clamp != FloatClamp::NONE {
@@ -108,25 +111,32 @@ pub(super) fn requantize(
     clamp: FloatClamp,
     builder: &mut Builder,
 ) -> Result<Activation, ImportErrorKind> {
+    requantize_to(layer, elem, by, clamp.quantized(by, elem), builder)
+}
+
+/// Quantizes the accumulators of a layer and clamps the integers to a range.
+pub(super) fn requantize_to(
+    layer: &Linear,
+    elem: Elem,
+    by: Quantization,
+    range: (i32, i32),
+    builder: &mut Builder,
+) -> Result<Activation, ImportErrorKind> {
     if elem != layer.input.elem {
         return Err(ImportErrorKind::ElementType {
             role: "output of a layer",
-            got: elem_name(elem).to_owned(),
-            expected: format!("{} like its input, as in onnxruntime", elem_name(layer.input.elem)),
+            got: elem.name().to_owned(),
+            expected: format!("{} like its input, as in onnxruntime", layer.input.elem.name()),
         });
     }
-    builder.fully_connected(layer, elem, by, clamp.quantized(by, elem))
-}
-
-fn elem_name(elem: Elem) -> &'static str {
-    match elem {
-        Elem::I8 => "int8",
-        Elem::U8 => "uint8",
-    }
+    builder.linear(layer, elem, by, range)
 }
 
 /// Inputs 1 and 2 of the QOperator forms.
-fn input_quantization(call: &Call<'_>, input: &Activation) -> Result<Quantization, ImportErrorKind> {
+pub(super) fn input_quantization(
+    call: &Call<'_>,
+    input: &Activation,
+) -> Result<Quantization, ImportErrorKind> {
     let scale = call.constant(1, "input scale")?;
     let zero_point = call.constant(2, "input zero point")?;
     let (elem, by) = affine::activation(scale, zero_point, "input")?;
@@ -135,12 +145,15 @@ fn input_quantization(call: &Call<'_>, input: &Activation) -> Result<Quantizatio
     }
     Err(ImportErrorKind::ElementType {
         role: "zero point",
-        got: elem_name(elem).to_owned(),
-        expected: elem_name(input.elem).to_owned(),
+        got: elem.name().to_owned(),
+        expected: input.elem.name().to_owned(),
     })
 }
 
-fn output_quantization(call: &Call<'_>, index: usize) -> Result<(Elem, Quantization), ImportErrorKind> {
+pub(super) fn output_quantization(
+    call: &Call<'_>,
+    index: usize,
+) -> Result<(Elem, Quantization), ImportErrorKind> {
     let scale = call.constant(index, "output scale")?;
     let zero_point = call.constant(index + 1, "output zero point")?;
     affine::activation(scale, zero_point, "output")
@@ -217,7 +230,9 @@ fn broadcasts_to_row(shape: &[usize], columns: usize) -> bool {
     ones && shape.len() <= 2 && shape.last().is_none_or(|&dim| dim == 1 || dim == columns)
 }
 
-fn dequantized_input<'a>(call: &Call<'a>) -> Result<(&'a Activation, Quantization), ImportErrorKind> {
+pub(super) fn dequantized_input<'a>(
+    call: &Call<'a>,
+) -> Result<(&'a Activation, Quantization), ImportErrorKind> {
     match call.input(0, "input")? {
         Value::Dequantized(Dequantized { activation, by, clamp }) if *clamp == FloatClamp::NONE => {
             Ok((activation, *by))
@@ -306,7 +321,7 @@ impl WeightForm {
 }
 
 /// The layer without bias; `input_factor` is the part of the input in the accumulator's scale.
-fn linear(
+pub(super) fn linear(
     call: &Call<'_>,
     input: &Activation,
     by: Quantization,
@@ -317,7 +332,7 @@ fn linear(
     if input.elem == Elem::I8 && weights.elem == Elem::U8 {
         return Err(ImportErrorKind::ElementType {
             role: "weight tensor",
-            got: elem_name(weights.elem).to_owned(),
+            got: weights.elem.name().to_owned(),
             expected: "int8, since the input is int8, as in onnxruntime".to_owned(),
         });
     }
@@ -325,6 +340,7 @@ fn linear(
     Ok(Linear {
         name: call.node.label.name.clone(),
         input: input.clone(),
+        sliding: None,
         input_zero_point: by.zero_point,
         accumulator_scales: weights.scales.iter().map(|scale| input_factor * scale).collect(),
         weights,
@@ -363,7 +379,7 @@ fn gemm_shape(input: &[usize], weights: &Weights) -> Result<Vec<usize>, ImportEr
 }
 
 /// One int32 per output from a constant that broadcasts to the result.
-fn int32_bias(bias: &Constant, layer: &Linear) -> Result<Vec<i32>, ImportErrorKind> {
+pub(super) fn int32_bias(bias: &Constant, layer: &Linear) -> Result<Vec<i32>, ImportErrorKind> {
     let outputs = layer.weights.outputs;
     let Data::Int32(values) = &*bias.data else {
         return Err(ImportErrorKind::ElementType {
@@ -388,7 +404,7 @@ fn int32_bias(bias: &Constant, layer: &Linear) -> Result<Vec<i32>, ImportErrorKi
 }
 
 /// A bias that the file holds as a dequantized int32 constant of the accumulator's scale.
-fn dequantized_bias(
+pub(super) fn dequantized_bias(
     call: &Call<'_>,
     index: usize,
     bias: &Value,

@@ -10,8 +10,8 @@ use super::super::error::ImportErrorKind;
 use super::super::graph::Domain;
 use super::super::proto::data_type;
 use super::super::value::{Dequantized, DequantizedConstant, Value};
-use super::{Call, fully_connected};
-use crate::ir::{Elem, Quantization};
+use super::{Call, activation, elementwise, fully_connected};
+use crate::ir::{Elem, Quantization, Tail};
 
 pub(super) fn quantize_linear(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 3)?;
@@ -44,6 +44,10 @@ pub(super) fn quantize_linear(call: &Call<'_>, builder: &mut Builder) -> Result<
         Value::Linear { layer, clamp } => {
             fully_connected::requantize(layer, elem, by, *clamp, builder).map(Value::Quantized)
         }
+        Value::Waiting { result, clamp } => {
+            elementwise::requantize(result, elem, by, *clamp, builder).map(Value::Quantized)
+        }
+        Value::Tail { activation, tail } => activation::quantized_softmax(call, activation, tail, elem, by),
         Value::Dequantized(dequantized) => quantize_again(dequantized, elem, by, builder),
         other => Err(call.wrong_form(0, "input", other, "a float32 tensor behind a quantized operator")),
     }
@@ -158,10 +162,7 @@ pub(super) fn dequantize_linear(call: &Call<'_>, builder: &mut Builder) -> Resul
             Ok(Value::DequantizedConstant(Rc::new(DequantizedConstant { constant, by })))
         }
         Value::Quantized(activation) => {
-            let zero = Constant::vector(match activation.elem {
-                Elem::I8 => Data::Int8(vec![0]),
-                Elem::U8 => Data::Uint8(vec![0]),
-            });
+            let zero = Constant::zero(activation.elem);
             let zero_point = zero_point.unwrap_or(&zero);
             expect_type("zero point", zero_point, zero.data.data_type())?;
             let (_, by) = affine::activation(scale, zero_point, "input")?;
@@ -170,6 +171,17 @@ pub(super) fn dequantize_linear(call: &Call<'_>, builder: &mut Builder) -> Resul
                 by,
                 clamp: FloatClamp::NONE,
             }))
+        }
+        Value::Tail { activation, tail: softmax } => {
+            let &[Tail::QuantizedSoftmax { elem, .. }] = softmax.as_slice() else {
+                return Err(ImportErrorKind::SoftmaxInside { role: "input", name: call.name(0) });
+            };
+            let zero = Constant::zero(elem);
+            let zero_point = zero_point.unwrap_or(&zero);
+            expect_type("zero point", zero_point, zero.data.data_type())?;
+            let (_, by) = affine::activation(scale, zero_point, "input")?;
+            let tail = softmax.iter().copied().chain([Tail::Dequantize(by)]).collect();
+            Ok(Value::Tail { activation: activation.clone(), tail })
         }
         other => Err(call.wrong_form(0, "input", other, "an integer tensor")),
     }
