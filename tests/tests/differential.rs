@@ -218,7 +218,18 @@ fn compiled(model: &Model, scheme: Scheme) -> Option<CompiledCircuit> {
 /// Both forms of a model, quantized with the same parameters, are the same function: the same model id.
 #[test]
 fn both_forms_are_one_model() {
-    for stem in ["digits/s8s8", "digits/s8s8_per_channel", "digits/u8u8", "digits/s8s8_softmax"] {
+    for stem in [
+        "digits/s8s8",
+        "digits/s8s8_per_channel",
+        "digits/u8u8",
+        "digits/s8s8_softmax",
+        "convolutional/cnn_s8s8",
+        "convolutional/cnn_s8s8_per_channel",
+        "convolutional/cnn_u8u8",
+        "convolutional/lenet5_s8s8",
+        "convolutional/lenet5_s8s8_per_channel",
+        "convolutional/lenet5_u8u8",
+    ] {
         let id = |form: &str| {
             let fixture = Fixture::load(&format!("{stem}.{form}.onnx"));
             import(&fixture.model, &fixture.path).unwrap_or_else(|error| panic!("{error}")).id()

@@ -105,3 +105,24 @@ pub(super) fn hard_sigmoid(x: f32, alpha: f32, beta: f32) -> f32 {
 pub(super) fn leaky_relu(x: f32, alpha: f32) -> f32 {
     if x >= 0.0 { x } else { alpha * x }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{erf, exp, gelu, hard_sigmoid, leaky_relu, sigmoid, tanh};
+
+    /// The sum of the results' bit patterns on -32, -32 + 1/64, .. 32, as onnxruntime 1.31.1 computes them.
+    #[test]
+    fn every_bit_is_onnxruntimes() {
+        let sum = |function: &dyn Fn(f32) -> f32| -> u64 {
+            (-2048_i16..=2048).map(|k| u64::from(function(f32::from(k) / 64.0).to_bits())).sum()
+        };
+        assert_eq!(sum(&sigmoid), 0x2f7_07bf_57d2);
+        assert_eq!(sum(&tanh), 0x7f7_8aeb_9ea6);
+        assert_eq!(sum(&exp), 0x3f7_ca59_545f);
+        assert_eq!(sum(&erf), 0x7f7_9f1f_6b0a);
+        assert_eq!(sum(&gelu), 0x65b_6386_6e22);
+        assert_eq!(sum(&|x| hard_sigmoid(x, 0.2, 0.5)), 0x222_c2bf_ff68);
+        assert_eq!(sum(&|x| x * hard_sigmoid(x, 1.0 / 6.0, 0.5)), 0x638_5b9a_f7a1);
+        assert_eq!(sum(&|x| leaky_relu(x, 0.1)), 0x806_ba19_9b33);
+    }
+}
