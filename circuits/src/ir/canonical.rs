@@ -138,6 +138,7 @@ impl Encoder {
                 self.tag(5);
                 self.max_pool(pool);
             }
+            Op::Maximum => self.tag(7),
             Op::Rearrange(rearrange) => {
                 self.tag(6);
                 self.list(&rearrange.sources, |out, source| out.source(*source));

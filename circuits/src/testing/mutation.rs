@@ -25,6 +25,7 @@ pub fn expected(role: Role) -> (&'static str, &'static [&'static str]) {
         Role::Excess | Role::Remainder | Role::Distance => ("lookup helper", &["lane evaluation"]),
         Role::Threshold => ("lookup helper", &["lane evaluation"]),
         Role::Complement => ("lookup helper", &[]),
+        Role::OperandDistance => ("lookup helper", &["claim evaluation"]),
         Role::Multiplicity => ("lookup sum", &[]),
         Role::Helper => ("lookup helper", &["lookup sum"]),
         Role::LookupSum => ("lookup sum", &["lookup sum boundary"]),
