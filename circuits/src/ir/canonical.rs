@@ -52,6 +52,9 @@ impl Model {
     }
 }
 
+#[cfg(test)]
+mod tests;
+
 struct Encoder(Vec<u8>);
 
 impl Encoder {
