@@ -1,9 +1,11 @@
 //! Operators in terms of simpler ones that have circuits.
 //!
+//! An output with constant elements is stored as a copy: only cells can be compared with the statement.
+//!
 //! Max pooling is separable: the maximum along each axis, tap by tap, each an elementwise maximum of two
 //! rearranged views. A tap in the padding is replaced by one inside the image, which changes no maximum.
 
-use crate::ir::{MaxPool, Model, Node, Op, Rearrange, Source, Tensor, TensorId};
+use crate::ir::{MaxPool, Model, Node, Op, Rearrange, Source, Table, Tensor, TensorId};
 
 /// The model with its max poolings written as elementwise maxima; tensors keep their ids, new ones follow.
 pub(crate) fn expand(model: &Model) -> Model {
@@ -14,7 +16,29 @@ pub(crate) fn expand(model: &Model) -> Model {
             _ => out.nodes.push(node.clone()),
         }
     }
+    for index in 0..out.outputs.len() {
+        store_constants(&mut out, index);
+    }
     out
+}
+
+/// Copies an output that has elements which are constants, so that all of it is stored.
+fn store_constants(model: &mut Model, output: usize) {
+    let tensor = model.outputs[output].tensor;
+    let is_rearranged = model.nodes.iter().any(|node| {
+        let constant = |source: &Source| matches!(source, Source::Constant(_));
+        matches!(&node.op, Op::Rearrange(rearrange) if rearrange.sources.iter().any(constant))
+    });
+    if !is_rearranged {
+        return;
+    }
+    let copy = model.tensor(tensor).clone();
+    let entries = (0..256).map(|byte| byte + copy.elem.min()).collect();
+    model.tensors.push(copy);
+    let to = TensorId(model.tensors.len() - 1);
+    let name = model.outputs[output].name.clone();
+    model.nodes.push(Node { name, op: Op::Table(Table { entries }), inputs: vec![tensor], output: to });
+    model.outputs[output].tensor = to;
 }
 
 struct Expansion<'a> {

@@ -3,7 +3,7 @@
 //! Every combination of rows, lanes, widths, ways and weight columns has a predicted cost. The search visits
 //! them from the cheapest on and takes the first that holds the network.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::{
     ir::Model,
@@ -237,8 +237,11 @@ impl Variant {
             banks: None,
         };
         // The narrowest limbs for every number of limbs.
-        let widths = (1..=MAX_LIMBS).map(|limbs| forms.shift.div_ceil(limbs).max(1));
+        let narrowest = |bits: u32| (1..=MAX_LIMBS).map(move |limbs| bits.div_ceil(limbs).max(1));
+        let distances = narrowest(distance_bits).filter(|_| threshold_lanes > 0);
+        let widths: BTreeSet<u32> = narrowest(forms.shift).chain(distances).collect();
         widths
+            .into_iter()
             .filter(|width| *width <= MAX_LIMB_BITS.min(k + 1))
             .map(plain)
             .flat_map(|shape| splits(forms, shape))
@@ -259,7 +262,8 @@ impl Variant {
         let with_forms =
             model.nodes.iter().enumerate().filter(|(index, _)| !forms.nodes[*index].channels.is_empty());
         let bits = with_forms.map(|(index, node)| Packing::of(node, forms, index, &shape).base_bits).max();
-        let Some(base_bits) = bits else { return Vec::new() };
+        // A model that only copies claims nothing.
+        let base_bits = bits.unwrap_or(1);
         let banks = Some(BankShape {
             lanes: self.lanes,
             threshold_lanes: self.threshold_lanes,

@@ -2,7 +2,7 @@
 
 use crate::{
     ir::{AccumulatorRange, Add, Convolution, FullyConnected, Model, Node, Op, Requantize, Table},
-    requantize::{LinearForm, Steps, SumForm, linear_form, sum_form},
+    requantize::{LinearForm, Steps, SumForm, SumSteps, linear_form, sum_form, sum_steps},
 };
 
 use super::{PlanError, shape::MAX_SHIFT};
@@ -118,6 +118,7 @@ struct Channel {
 enum Solution {
     Channels(Vec<Channel>),
     Sum(SumForm),
+    SumSteps(SumSteps),
     None,
 }
 
@@ -144,7 +145,10 @@ impl Solutions {
                 let [lhs, rhs] = [0, 1].map(|input| model.tensor(node.inputs[input]).range);
                 let form = sum_form(add, lhs, rhs).filter(|form| form.s <= MAX_SHIFT && add.lo < add.hi);
                 let inexact = || PlanError::InexactSum { node: node.name.clone() };
-                form.map(Solution::Sum).ok_or_else(inexact)
+                match form {
+                    Some(form) => Ok(Solution::Sum(form)),
+                    None => sum_steps(add, lhs, rhs).map(Solution::SumSteps).ok_or_else(inexact),
+                }
             }
             Op::Rearrange(_) | Op::Table(_) | Op::Maximum => Ok(Solution::None),
             Op::Multiply(_) | Op::MaxPool(_) => {
@@ -176,6 +180,7 @@ impl Solutions {
                     forms.channels(model, node, requantize, &channels)
                 }
                 (Solution::Sum(form), Op::Add(add)) => forms.sum(model, node, add, *form),
+                (Solution::SumSteps(sum), Op::Add(add)) => forms.sum_steps(model, node, add, sum),
                 (_, Op::Table(table)) => forms.function(model, node, table),
                 (_, Op::Maximum) => {
                     NodeForms { channels: vec![Form::Maximum], clamp: 0, addends: vec![MAXIMUM_BASE, 1] }
@@ -239,6 +244,19 @@ impl Forms {
         self.clamps[clamp].reach(byte(lhs.0, rhs.0), byte(lhs.1, rhs.1));
         let linear = LinearForm { m: 1, c: form.c.into(), s: form.s };
         NodeForms { channels: vec![Form::Linear(linear)], clamp, addends: vec![form.lhs, form.rhs] }
+    }
+
+    fn sum_steps(&mut self, model: &Model, node: &Node, add: &Add, sum: &SumSteps) -> NodeForms {
+        // No multiplier: the class of a sum is that of no channel.
+        self.steps.push(StepClass {
+            multiplier: 0,
+            zero_point: 0,
+            clamp: (add.lo, add.hi),
+            type_min: model.tensor(node.output).elem.min(),
+            steps: sum.steps.clone(),
+        });
+        let form = Form::Threshold(self.steps.len() - 1);
+        NodeForms { channels: vec![form], clamp: 0, addends: vec![sum.lhs, sum.rhs] }
     }
 
     fn function(&mut self, model: &Model, node: &Node, table: &Table) -> NodeForms {
