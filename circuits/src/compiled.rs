@@ -55,7 +55,7 @@ pub fn compile(model: Model, scheme: Scheme) -> Result<CompiledCircuit, PlanErro
 ///
 /// # Panics
 /// If the shape is not valid or its tables do not fit.
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub fn compile_with_shape(
     model: Model,
     scheme: Scheme,
@@ -95,6 +95,18 @@ impl CompiledCircuit {
         match &self.layout {
             Layout::Lanes(plan) => plan,
             Layout::Banks(_) => panic!("the circuit has banks"),
+        }
+    }
+
+    /// The plan of a model whose lanes are in banks.
+    ///
+    /// # Panics
+    /// If the model has fully connected layers alone.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn bank_plan(&self) -> &Arc<BankPlan> {
+        match &self.layout {
+            Layout::Banks(plan) => plan,
+            Layout::Lanes(_) => panic!("the circuit has no banks"),
         }
     }
 
