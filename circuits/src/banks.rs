@@ -21,11 +21,14 @@ mod search;
 mod slices;
 mod windows;
 
+use std::sync::Arc;
+
 use halo2_proofs::halo2curves::bn256::Fr;
 
 use crate::{
-    ir::Model,
-    plan::{Cost, Entry, Forms, LANES_PER_BANK, PlanError, Scheme, Shape, fill_tables, table_entries},
+    ir::{AccumulatorRange, Model, Op, TensorId},
+    plan::{Cost, Entry, Forms, MAX_SHIFT, PlanError, Scheme, Shape, Solutions, fill_tables, table_entries},
+    requantize::requantize,
     statement::Interface,
 };
 
@@ -35,21 +38,19 @@ pub(crate) use hints::run;
 pub(crate) use place::{BankKind, Placement};
 pub(crate) use region::Region;
 
-use homes::{Cell, Homes, bytes_per_instance};
+use homes::{Cell, Constants, Homes, Runs, input_runs};
 use maps::Map;
 use slices::{Reader, Slices};
 
-/// Linear lanes of a bank.
-const LANES: usize = LANES_PER_BANK as usize;
-
-/// What follows from the model alone.
+/// What follows from the model and the number of lanes of a bank.
 #[derive(Clone, Debug)]
 pub(crate) struct Network {
-    pub(crate) forms: Forms,
-    pub(crate) homes: Homes,
-    pub(crate) maps: Vec<Map>,
+    pub(crate) homes: Arc<Homes>,
+    pub(crate) maps: Arc<Vec<Map>>,
     pub(crate) slices: Vec<Slices>,
     pub(crate) outputs: Vec<(Cell, Reader)>,
+    /// Per model input, the planes that share rows.
+    pub(crate) runs: Vec<Runs>,
     /// Per input port, bytes of a public input.
     pub(crate) input_bytes: Vec<usize>,
     /// Public inputs after the header.
@@ -63,6 +64,7 @@ pub struct BankPlan {
     /// Rows the circuit uses; the lookup sum ends on the row after them.
     pub(crate) rows: usize,
     pub(crate) columns: Columns,
+    pub(crate) forms: Forms,
     pub(crate) network: Network,
     pub(crate) placement: Placement,
     pub(crate) region: Region,
@@ -73,23 +75,65 @@ pub struct BankPlan {
     pub(crate) cost: Cost,
 }
 
-impl Network {
-    fn of(model: &Model) -> Result<Self, PlanError> {
-        let forms = Forms::of(model)?;
-        let homes = Homes::of(model);
-        let maps = Map::all(model, &homes, &forms.nodes);
-        let input_bytes: Vec<usize> = model
-            .inputs
-            .iter()
-            .map(|input| bytes_per_instance(homes.home(input.tensor)).expect("the home was made to fit"))
-            .collect();
+/// What follows from the model alone.
+#[derive(Clone, Debug)]
+pub(crate) struct Base {
+    pub(crate) solutions: Solutions,
+    homes: Arc<Homes>,
+    maps: Arc<Vec<Map>>,
+}
+
+impl Base {
+    pub(crate) fn of(model: &Model) -> Result<Self, PlanError> {
+        let solutions = Solutions::of(model)?;
+        let homes = Homes::of(model, &constants(model)?);
+        let maps = Map::all(model, &homes, &solutions.forms(model, MAX_SHIFT).nodes);
+        Ok(Self { solutions, homes: Arc::new(homes), maps: Arc::new(maps) })
+    }
+
+    /// The network in banks of `lanes` lanes.
+    pub(crate) fn network(&self, model: &Model, lanes: usize) -> Result<Network, PlanError> {
+        let homes = &self.homes;
+        let inputs = model.inputs.iter().map(|input| input_runs(homes.home(input.tensor), lanes));
+        let (runs, input_bytes): (Vec<Runs>, Vec<usize>) = inputs.unzip();
         let inputs = model.inputs.iter().zip(&input_bytes);
         let before: usize =
             inputs.map(|(input, bytes)| model.tensor(input.tensor).len.div_ceil(*bytes)).sum();
-        let (outputs, instances) = outputs(model, &homes, before)?;
-        let slices = slices::slices(&homes, &maps, &outputs);
-        Ok(Self { forms, homes, maps, slices, outputs, input_bytes, instances })
+        let (outputs, instances) = outputs(model, homes, before)?;
+        let mut slices = slices::slices(homes, &self.maps, &outputs);
+        for (input, runs) in model.inputs.iter().zip(&runs) {
+            runs.iter().for_each(|run| slices[input.tensor.0].join(run));
+        }
+        let (homes, maps) = (self.homes.clone(), self.maps.clone());
+        Ok(Network { homes, maps, slices, outputs, runs, input_bytes, instances })
     }
+}
+
+/// The channels that have the same output for every reachable accumulator, but for those of model outputs.
+fn constants(model: &Model) -> Result<Constants, PlanError> {
+    let mut constants = vec![Vec::new(); model.tensors.len()];
+    for node in &model.nodes {
+        let by = match &node.op {
+            Op::FullyConnected(layer) => &layer.requantize,
+            Op::Convolution(layer) => &layer.requantize,
+            _ => continue,
+        };
+        let constant = |(range, multiplier): (&AccumulatorRange, &f32)| {
+            let [low, high] =
+                [range.lo, range.hi].map(|acc| requantize(acc, *multiplier, by.zero_point, by.lo, by.hi));
+            (low == high).then_some(low)
+        };
+        let ranges = model.accumulator_ranges(node)?;
+        constants[node.output.0] = ranges.iter().zip(&by.multipliers).map(constant).collect();
+    }
+    let mut shown: Vec<TensorId> = model.outputs.iter().map(|output| output.tensor).collect();
+    while let Some(tensor) = shown.pop() {
+        constants[tensor.0].iter_mut().for_each(|constant| *constant = None);
+        let rearranged =
+            model.nodes.iter().filter(|node| node.output == tensor && matches!(node.op, Op::Rearrange(_)));
+        shown.extend(rearranged.flat_map(|node| node.inputs.iter().copied()));
+    }
+    Ok(constants)
 }
 
 /// The statement's bytes of the model outputs, and the number of public inputs after the header.
@@ -118,18 +162,17 @@ impl BankPlan {
     /// [`PlanError`] when the model cannot be proven exactly or is too large.
     pub fn of(model: &Model, scheme: Scheme) -> Result<Self, PlanError> {
         model.check_consistency()?;
-        let network = Network::of(model)?;
-        crate::plan::check_classes(&network.forms)?;
+        let base = Base::of(model)?;
         let too_large = || PlanError::TooLarge { activations: model.activations(), macs: model.macs() };
-        let choice = search::cheapest(model, &network, scheme).ok_or_else(too_large)?;
-        Ok(Self::with_choice(model, network, choice, scheme))
+        let choice = search::cheapest(model, &base, scheme)?.ok_or_else(too_large)?;
+        Ok(Self::with_choice(model, choice, scheme))
     }
 
-    fn with_choice(model: &Model, network: Network, choice: search::Choice, scheme: Scheme) -> Self {
-        let search::Choice { shape, placement, equations } = choice;
+    fn with_choice(model: &Model, choice: search::Choice, scheme: Scheme) -> Self {
+        let search::Choice { shape, forms, network, placement, equations } = choice;
         let columns = Columns::of(&shape);
         let region = Region::of(&equations, shape.weight_columns as usize);
-        let entries = table_entries(&network.forms, &shape);
+        let entries = table_entries(&forms, &shape);
         let table_rows = entries.len().div_ceil(shape.table_sets as usize);
         let rows = search::rows(&network, &placement, &region).max(table_rows);
         assert!(rows <= crate::plan::usable_rows(shape.k), "{rows} rows planned in 2^{}", shape.k);
@@ -137,6 +180,7 @@ impl BankPlan {
         let sources = fixed::Sources {
             model,
             network: &network,
+            forms: &forms,
             shape: &shape,
             columns: &columns,
             placement: &placement,
@@ -147,7 +191,7 @@ impl BankPlan {
         };
         let fixed = sources.build();
         let cost = Cost::of(&shape, scheme);
-        Self { shape, rows, columns, network, placement, region, tables, fixed, cost }
+        Self { shape, rows, columns, forms, network, placement, region, tables, fixed, cost }
     }
 
     /// The interface with the packing of the public inputs this layout reads.
@@ -201,7 +245,7 @@ impl BankPlan {
             let (Cell::Stored { tensor, element }, Reader::Byte { instance, byte }) = (cell, reader) else {
                 unreachable!("outputs are stored and read by the statement")
             };
-            let (plane, position) = self.network.homes.home(*tensor).spots[*element];
+            let (plane, position) = self.network.homes.home(*tensor).spot(*element);
             let (block, lane) = self.placement.lane(*tensor, plane);
             let row = block.order.iter().position(|each| *each == position);
             let row = block.first_row + row.expect("a block holds every position of its planes");

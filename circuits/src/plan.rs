@@ -24,7 +24,7 @@ pub use cost::{Cost, MSM_MICROSECONDS};
 #[cfg(any(test, feature = "testing"))]
 pub use forced::ForcedShape;
 pub use place::{LaneKind, Spot};
-pub use shape::{BankShape, LANES_PER_BANK, MAX_K, MAX_SHIFT, MIN_K, Scheme, Shape, ShapeError};
+pub use shape::{BankShape, MAX_K, MAX_SHIFT, MIN_K, Scheme, Shape, ShapeError};
 
 pub(crate) use columns::{
     Columns, LinearCells, LinearColumns, LookupColumns, ThresholdCells, ThresholdColumns,
@@ -33,7 +33,7 @@ pub(crate) use contraction::{Contraction, Operand, integer};
 #[cfg(test)]
 pub(crate) use forms::ClampClass;
 pub(crate) use forms::Step as Interval;
-pub(crate) use forms::{Form, Forms, NodeForms};
+pub(crate) use forms::{Form, Forms, NodeForms, Solutions};
 pub(crate) use packing::Packing;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use place::Step;

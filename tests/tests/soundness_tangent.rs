@@ -162,7 +162,7 @@ fn a_selector_that_is_off_is_noticed() {
     for tiny in [networks::linear(), networks::mixed()] {
         let uses = tiny.subject.fixed_uses();
         let honest = tiny.subject.grid(&tiny.samples()[0], 0);
-        let rows = tiny.subject.compiled.plan().rows();
+        let rows = tiny.subject.compiled.layout().rows();
         let on = honest.assigned(Kind::Fixed).into_iter();
         let on = on.filter(|cell| uses[cell.column] == FixedUse::Selector);
         let mut switched = 0;

@@ -2,7 +2,7 @@
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
-use crate::plan::{LANES_PER_BANK, LinearCells, LookupColumns, Shape, ThresholdCells};
+use crate::plan::{LinearCells, LookupColumns, Shape, ThresholdCells};
 
 use super::place::BankKind;
 
@@ -14,6 +14,14 @@ pub(crate) enum LaneColumns {
 }
 
 impl LaneColumns {
+    /// Fixed: the table tag of the activation. Lanes of the linear form share it.
+    pub(crate) fn tag(&self) -> usize {
+        match self {
+            Self::Linear(lane) => lane.tag,
+            Self::Threshold(lane) => lane.tag,
+        }
+    }
+
     /// The activation column.
     pub(crate) fn activation(&self) -> usize {
         match self {
@@ -42,8 +50,6 @@ pub(crate) struct BankColumns {
     pub(crate) claim_power: usize,
     /// Advice, phase 1: running evaluation of the claims.
     pub(crate) claims: usize,
-    /// Fixed: table tag of the activations.
-    pub(crate) tag: usize,
     /// Fixed: 1 where the row holds channels of a node.
     pub(crate) channel: usize,
     /// Fixed: 1 where the slice evaluations continue.
@@ -118,7 +124,10 @@ impl LaneWeights {
         let banks = shape.banks.as_ref().expect("the shape has banks");
         let slots = banks.slots() as usize;
         let power = |slot: usize| Fr::from(2).pow_vartime([u64::from(banks.base_bits) * slot as u64]);
-        Self { slots, powers: (0..slots.min(LANES_PER_BANK as usize)).map(power).collect() }
+        Self {
+            slots,
+            powers: (0..slots.min(banks.lanes.max(banks.threshold_lanes) as usize)).map(power).collect(),
+        }
     }
 
     /// Lanes of a group.
@@ -157,12 +166,13 @@ impl Columns {
         let (mut fixed, mut advice) = (Counter::default(), Counter::default());
         let (rows, boundary) = (fixed.one(), fixed.one());
         let tables = (0..shape.table_sets).map(|_| fixed.many(shape.table_width())).collect();
-        let linear = (0..shape.linear_banks()).map(|_| BankKind::Linear);
-        let threshold = (0..shape.threshold_lanes).map(|_| BankKind::Threshold);
+        let [linear, threshold] = shape.bank_counts();
+        let linear = (0..linear).map(|_| BankKind::Linear);
+        let threshold = (0..threshold).map(|_| BankKind::Threshold);
         let mut banks: Vec<BankColumns> = linear
             .chain(threshold)
             .map(|kind| match kind {
-                BankKind::Linear => linear_bank(shape, &mut fixed, &mut advice, bank_shape.groups()),
+                BankKind::Linear => linear_bank(shape, &mut fixed, &mut advice),
                 BankKind::Threshold => threshold_bank(shape, &mut fixed, &mut advice),
             })
             .collect();
@@ -208,12 +218,7 @@ impl Columns {
 
     /// A lane counted over all banks.
     pub(crate) fn lane(&self, lane: usize) -> &BankLane {
-        let lanes = LANES_PER_BANK as usize;
-        let linear = self.banks.iter().filter(|bank| bank.kind == BankKind::Linear).count();
-        match lane.checked_sub(linear * lanes) {
-            None => &self.banks[lane / lanes].lanes[lane % lanes],
-            Some(threshold) => &self.banks[linear + threshold].lanes[0],
-        }
+        self.lanes().nth(lane).expect("operands are evaluations of lanes")
     }
 
     /// All lanes, in order.
@@ -234,18 +239,19 @@ impl Columns {
     }
 }
 
-fn bank(kind: BankKind, lanes: Vec<LaneColumns>, fixed: &mut Counter, groups: u32) -> BankColumns {
-    let (tag, channel) = match &lanes[0] {
-        LaneColumns::Linear(lane) => (lane.tag, lane.channel),
-        LaneColumns::Threshold(lane) => (lane.tag, lane.channel),
+fn bank(kind: BankKind, lanes: Vec<LaneColumns>, shape: &Shape, fixed: &mut Counter) -> BankColumns {
+    let channel = match &lanes[0] {
+        LaneColumns::Linear(lane) => lane.channel,
+        LaneColumns::Threshold(lane) => lane.channel,
     };
+    let count = u32::try_from(lanes.len()).expect("a bank has few lanes");
+    let groups = shape.banks.as_ref().map_or(0, |banks| banks.groups(count));
     BankColumns {
         kind,
         lanes: lanes.into_iter().map(|cells| BankLane { cells, evaluation: 0 }).collect(),
         slice_power: 0,
         claim_power: 0,
         claims: 0,
-        tag,
         channel,
         keep_slice: fixed.one(),
         keep_claims: fixed.one(),
@@ -255,7 +261,7 @@ fn bank(kind: BankKind, lanes: Vec<LaneColumns>, fixed: &mut Counter, groups: u3
     }
 }
 
-fn linear_bank(shape: &Shape, fixed: &mut Counter, advice: &mut Counter, groups: u32) -> BankColumns {
+fn linear_bank(shape: &Shape, fixed: &mut Counter, advice: &mut Counter) -> BankColumns {
     let (tag, channel) = (fixed.one(), fixed.one());
     let lane = |_| {
         LaneColumns::Linear(LinearCells {
@@ -266,18 +272,24 @@ fn linear_bank(shape: &Shape, fixed: &mut Counter, advice: &mut Counter, groups:
             channel,
         })
     };
-    let lanes = (0..LANES_PER_BANK).map(lane).collect();
-    bank(BankKind::Linear, lanes, fixed, groups)
+    let count = shape.banks.as_ref().map_or(0, |banks| banks.lanes);
+    let lanes = (0..count).map(lane).collect();
+    bank(BankKind::Linear, lanes, shape, fixed)
 }
 
 fn threshold_bank(shape: &Shape, fixed: &mut Counter, advice: &mut Counter) -> BankColumns {
-    let lane = LaneColumns::Threshold(ThresholdCells {
-        activation: advice.one(),
-        threshold: advice.one(),
-        distance: advice.many(shape.threshold_limbs),
-        complement: advice.many(shape.threshold_limbs),
-        tag: fixed.one(),
-        channel: fixed.one(),
-    });
-    bank(BankKind::Threshold, vec![lane], fixed, 1)
+    let channel = fixed.one();
+    let lane = |_| {
+        LaneColumns::Threshold(ThresholdCells {
+            activation: advice.one(),
+            threshold: advice.one(),
+            distance: advice.many(shape.threshold_limbs),
+            complement: advice.many(shape.threshold_limbs),
+            tag: fixed.one(),
+            channel,
+        })
+    };
+    let count = shape.banks.as_ref().map_or(0, |banks| banks.threshold_lanes);
+    let lanes = (0..count).map(lane).collect();
+    bank(BankKind::Threshold, lanes, shape, fixed)
 }

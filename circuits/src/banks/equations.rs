@@ -11,7 +11,7 @@ use crate::ir::TensorId;
 
 use super::{
     maps::Map,
-    place::{BankKind, Block, Placement},
+    place::{Block, Placement},
     slices::{Reader, Slices, Term, terms},
     windows::{Stop, walk},
 };
@@ -131,7 +131,7 @@ impl Sources<'_> {
     }
 
     fn idle(&self, block: &Block) -> Vec<(Operand, Weights)> {
-        let lanes = block.planes.len()..block.kind.lanes();
+        let lanes = block.planes.len()..self.placement.lanes_per_bank.of(block.kind);
         let slices = 0..block.slice_ends.len();
         let operand = |lane: usize, class: usize| {
             let operand = Operand::Slice {
@@ -187,10 +187,13 @@ impl Sources<'_> {
         only: Option<usize>,
     ) -> Equation {
         let offset = offset(tracks.iter().flat_map(|(_, terms)| terms));
-        let groups = |block: &usize| self.placement.blocks[*block].kind.lanes().div_ceil(self.slots);
         let first = match only {
             Some(block) => BTreeMap::from([(block, 0)]),
             None => self.placement.first_groups(self.maps[map].node, self.slots),
+        };
+        let groups = |block: &usize| {
+            let kind = self.placement.blocks[*block].kind;
+            self.placement.lanes_per_bank.of(kind).div_ceil(self.slots)
         };
         let total = blocks.iter().map(groups).sum();
         let mut equation = Equation::default();
@@ -278,15 +281,9 @@ fn claims(block: &Block) -> Operand {
     Operand::Claims { bank: block.bank, row: block.end() }
 }
 
-/// A lane counted over all lanes, those of linear banks first.
+/// A lane counted over all banks.
 pub(crate) fn global_lane(block: &Block, lane: usize, placement: &Placement) -> usize {
-    match block.kind {
-        BankKind::Linear => block.bank * block.kind.lanes() + lane,
-        BankKind::Threshold => {
-            let linear = placement.linear_banks();
-            linear * BankKind::Linear.lanes() + block.bank - linear
-        }
-    }
+    placement.first_lane(block.bank) + lane
 }
 
 /// What makes every shift nonnegative.

@@ -6,7 +6,7 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
 use crate::{
     ir::Model,
-    plan::{BYTE, Entry, Form, Shape, clamp_tag, integer, step_tag},
+    plan::{BYTE, Entry, Form, Forms, Shape, clamp_tag, integer, step_tag},
 };
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
     equations::Weights,
     homes::Cell,
     maps::{Map, Tap},
-    place::{Block, Placement},
+    place::{BankKind, Block, Placement},
     region::{Region, Row},
 };
 
@@ -23,6 +23,7 @@ use super::{
 pub(super) struct Sources<'a> {
     pub(super) model: &'a Model,
     pub(super) network: &'a Network,
+    pub(super) forms: &'a Forms,
     pub(super) shape: &'a Shape,
     pub(super) columns: &'a Columns,
     pub(super) placement: &'a Placement,
@@ -78,7 +79,7 @@ impl Sources<'_> {
         for (row, &position) in block.rows().zip(&block.order) {
             let element = home.planes[block.planes[0]].elements[position];
             let (_, byte) = self.network.instance_of(block.tensor, element);
-            out[bank.tag][row] = integer(BYTE.into());
+            out[bank.lanes[0].cells.tag()][row] = integer(BYTE.into());
             let column = bank.byte.expect("inputs are in linear banks");
             out[column][row] = byte_weight(byte) * Fr::from(1 << self.shape.shift);
         }
@@ -87,21 +88,32 @@ impl Sources<'_> {
     fn channels(&self, block: &Block, node: usize, bases: &[Vec<i64>], out: &mut [Vec<Fr>]) {
         let bank = &self.columns.banks[block.bank];
         self.restarts(block, bank, out);
-        let forms = &self.network.forms.nodes[node];
-        let tag = match forms.form(block.planes[0]) {
+        let forms = &self.forms.nodes[node];
+        let home = self.network.homes.home(block.tensor);
+        let tag = |plane: usize| match forms.form(home.planes[plane].channel) {
             Form::Linear(_) => clamp_tag(forms.clamp),
-            Form::Threshold(class) => step_tag(&self.network.forms, *class),
+            Form::Threshold(class) => step_tag(self.forms, *class),
         };
-        let idle = i128::from(self.network.forms.clamps.get(forms.clamp).map_or(0, |class| class.lo));
+        // An idle lane of the linear form claims the low end of its clamp, one with thresholds looks up zeros.
+        let idle = match block.kind {
+            BankKind::Linear => i128::from(self.forms.clamps[forms.clamp].lo) << self.shape.shift,
+            BankKind::Threshold => 0,
+        };
         for (row, &position) in block.rows().zip(&block.order) {
-            out[bank.tag][row] = integer(tag.into());
             out[bank.channel][row] = Fr::ONE;
             out[bank.claim][row] = Fr::ONE;
-            for (lane, _) in bank.lanes.iter().enumerate() {
+            for (lane, columns) in bank.lanes.iter().enumerate() {
                 let constant = match block.planes.get(lane) {
-                    Some(plane) => self.constant(node, *plane, bases[*plane][position]),
-                    // An idle lane claims the low end of its clamp.
-                    None => idle << self.shape.shift,
+                    Some(plane) => {
+                        out[columns.cells.tag()][row] = integer(tag(*plane).into());
+                        self.constant(node, home.planes[*plane].channel, bases[*plane][position])
+                    }
+                    None => {
+                        if block.kind == BankKind::Linear {
+                            out[columns.cells.tag()][row] = integer(clamp_tag(forms.clamp).into());
+                        }
+                        idle
+                    }
                 };
                 let (group, weight) = self.weights.lane(lane);
                 out[bank.constants[group]][row] += weight * integer(constant);
@@ -111,24 +123,22 @@ impl Sources<'_> {
 
     /// What is subtracted from the claimed `2^s q' + r` or `T' + d` to leave `m sum W x'`; `base` is what the
     /// accumulator is when every stored `x'` is 0.
-    fn constant(&self, node: usize, plane: usize, base: i64) -> i128 {
-        match self.network.forms.nodes[node].form(plane) {
+    fn constant(&self, node: usize, channel: usize, base: i64) -> i128 {
+        match self.forms.nodes[node].form(channel) {
             Form::Linear(form) => {
                 let output = self.model.nodes[node].output;
                 let type_min = i128::from(self.model.tensor(output).elem.min());
                 i128::from(form.m) * i128::from(base) + form.c - (type_min << self.shape.shift)
             }
-            Form::Threshold(class) => {
-                i128::from(base) - i128::from(self.network.forms.steps[*class].steps.range.lo)
-            }
+            Form::Threshold(class) => i128::from(base) - i128::from(self.forms.steps[*class].steps.range.lo),
         }
     }
 
     /// Per output plane and position the accumulator when every stored `x'` is 0.
     fn bases(&self, map: &Map) -> Vec<Vec<i64>> {
         let home = self.network.homes.home(map.output);
-        let plane = |(plane, bias): (&super::homes::Plane, &i64)| vec![*bias; plane.elements.len()];
-        let mut bases: Vec<Vec<i64>> = home.planes.iter().zip(&map.bias).map(plane).collect();
+        let plane = |plane: &super::homes::Plane| vec![map.bias(plane.channel); plane.elements.len()];
+        let mut bases: Vec<Vec<i64>> = home.planes.iter().map(plane).collect();
         for tap in &map.taps {
             for (cell, position) in &tap.pairs {
                 let value = match cell {
@@ -198,9 +208,10 @@ impl Sources<'_> {
         firsts: Option<&BTreeMap<usize, usize>>,
         mut at: impl FnMut(usize, Fr),
     ) {
-        let forms = &self.network.forms.nodes[map.node];
+        let forms = &self.forms.nodes[map.node];
+        let home = self.network.homes.home(map.output);
         for (plane, weight) in &tap.weights {
-            let scale = match forms.form(*plane) {
+            let scale = match forms.form(home.planes[*plane].channel) {
                 Form::Linear(form) => i128::from(form.m),
                 Form::Threshold(_) => 1,
             };

@@ -34,7 +34,7 @@ pub(crate) fn run(
         builder.tensors[input.tensor.0].clone_from(values);
     }
     after(None, &mut builder.columns, &mut builder.tensors);
-    for map in &plan.network.maps {
+    for map in plan.network.maps.iter() {
         builder.map(map);
         after(Some(map.node), &mut builder.columns, &mut builder.tensors);
     }
@@ -64,8 +64,8 @@ impl Builder<'_> {
 
     fn accumulators(&self, map: &Map) -> Vec<Vec<i64>> {
         let home = self.plan.network.homes.home(map.output);
-        let plane = |(plane, bias): (&super::homes::Plane, &i64)| vec![*bias; plane.elements.len()];
-        let mut sums: Vec<Vec<i64>> = home.planes.iter().zip(&map.bias).map(plane).collect();
+        let plane = |plane: &super::homes::Plane| vec![map.bias(plane.channel); plane.elements.len()];
+        let mut sums: Vec<Vec<i64>> = home.planes.iter().map(plane).collect();
         for tap in &map.taps {
             let values: Vec<(i64, usize)> = tap
                 .pairs
@@ -83,7 +83,7 @@ impl Builder<'_> {
     fn map(&mut self, map: &Map) {
         let sums = self.accumulators(map);
         let plan = self.plan;
-        let (forms, node_forms) = (&plan.network.forms, &plan.network.forms.nodes[map.node]);
+        let (forms, node_forms) = (&plan.forms, &plan.forms.nodes[map.node]);
         let home = plan.network.homes.home(map.output);
         let tensor = self.model.tensor(map.output);
         let mut outputs = vec![0; tensor.len];
@@ -99,7 +99,7 @@ impl Builder<'_> {
                     let requantized = requantized(
                         forms,
                         node_forms,
-                        plane,
+                        home.planes[plane].channel,
                         plan.shape.shift,
                         tensor.elem.min(),
                         sums[plane][position],
@@ -126,10 +126,11 @@ impl Builder<'_> {
         }
     }
 
-    /// An idle lane of channels holds the low end of the clamp.
+    /// An idle lane of the linear form holds the low end of the clamp.
     fn idle(&mut self, cells: &LaneColumns, clamp: usize, row: usize) {
-        let byte = self.plan.network.forms.clamps[clamp].lo;
-        self.columns[cells.activation()][row] = byte;
+        if let LaneColumns::Linear(cells) = cells {
+            self.columns[cells.activation][row] = self.plan.forms.clamps[clamp].lo;
+        }
     }
 
     fn inputs(&mut self) {

@@ -15,8 +15,6 @@ use crate::{
     statement::LANES_PER_INSTANCE,
 };
 
-use super::LANES;
-
 /// Where an element of any tensor lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cell {
@@ -29,49 +27,61 @@ pub(crate) enum Cell {
 /// Elements that share a lane.
 #[derive(Clone, Debug)]
 pub(crate) struct Plane {
+    /// The operator's output channel; of elementwise operators and inputs the number of the plane.
+    pub(crate) channel: usize,
     /// Flat element indices, by position.
     pub(crate) elements: Vec<usize>,
     /// Exponents of s, by position.
     pub(crate) exponents: Vec<u64>,
 }
 
+/// Per tensor and channel, the integer a channel has for every input; empty where that is not known.
+pub(crate) type Constants = Vec<Vec<Option<i32>>>;
+
 /// The planes of a stored tensor.
 #[derive(Clone, Debug)]
 pub(crate) struct Home {
     pub(crate) planes: Vec<Plane>,
-    /// Per element its plane and position.
-    pub(crate) spots: Vec<(usize, usize)>,
-    /// For a model input: runs of planes whose elements at each position follow each other in the statement.
-    pub(crate) runs: Vec<Vec<usize>>,
+    /// Per element its plane and position, `None` for constants.
+    pub(crate) spots: Vec<Option<(usize, usize)>>,
 }
 
 impl Home {
-    fn new(planes: Vec<Plane>) -> Self {
-        let len = planes.iter().map(|plane| plane.elements.len()).sum();
-        let mut spots = vec![(usize::MAX, usize::MAX); len];
+    fn new(planes: Vec<Plane>, len: usize) -> Self {
+        let mut spots = vec![None; len];
         for (index, plane) in planes.iter().enumerate() {
             assert_eq!(plane.elements.len(), plane.exponents.len(), "one exponent per position");
             for (position, &element) in plane.elements.iter().enumerate() {
-                assert_eq!(spots[element], (usize::MAX, usize::MAX), "element {element} is in one plane");
-                spots[element] = (index, position);
+                assert_eq!(spots[element], None, "element {element} is in one plane");
+                spots[element] = Some((index, position));
             }
         }
-        Self { planes, spots, runs: Vec::new() }
+        Self { planes, spots }
     }
 
-    /// `channels` planes of consecutive elements with the same exponents.
-    fn image(channels: usize, exponents: &[u64]) -> Self {
+    /// A plane of consecutive elements per channel that is not constant, all with the same exponents.
+    fn image(constants: &[Option<i32>], exponents: &[u64]) -> Self {
         let len = exponents.len();
         let plane = |channel: usize| Plane {
+            channel,
             elements: (channel * len..(channel + 1) * len).collect(),
             exponents: exponents.to_vec(),
         };
-        Self::new((0..channels).map(plane).collect())
+        let live = (0..constants.len()).filter(|channel| constants[*channel].is_none());
+        Self::new(live.map(plane).collect(), constants.len() * len)
+    }
+
+    /// The plane and position of an element.
+    ///
+    /// # Panics
+    /// If it is constant, which no view calls stored.
+    pub(crate) fn spot(&self, element: usize) -> (usize, usize) {
+        self.spots[element].expect("views call only elements of planes stored")
     }
 
     /// The exponent of an element.
     pub(crate) fn exponent(&self, element: usize) -> u64 {
-        let (plane, position) = self.spots[element];
+        let (plane, position) = self.spot(element);
         self.planes[plane].exponents[position]
     }
 }
@@ -88,9 +98,10 @@ pub(crate) struct Homes {
 }
 
 impl Homes {
-    pub(crate) fn of(model: &Model) -> Self {
+    pub(crate) fn of(model: &Model, constants: &Constants) -> Self {
         let inputs = model.inputs.iter().map(|input| input.tensor).collect();
-        let mut homes = Self { stored: vec![None; model.tensors.len()], views: views(model), inputs };
+        let mut homes =
+            Self { stored: vec![None; model.tensors.len()], views: views(model, constants), inputs };
         let pitch = widest(model);
         for input in &model.inputs {
             homes.stored[input.tensor.0] = Some(homes.input(model, input.tensor, pitch));
@@ -99,12 +110,12 @@ impl Homes {
             let len = model.tensor(node.output).len;
             let home = match &node.op {
                 Op::Rearrange(_) => continue,
-                Op::FullyConnected(layer) => Home::image(layer.outputs, &[0]),
+                Op::FullyConnected(_) => Home::image(&constants[node.output.0], &[0]),
                 Op::Convolution(layer) => {
-                    Home::image(layer.channels_out, &homes.exponents(layer, node.inputs[0], pitch))
+                    Home::image(&constants[node.output.0], &homes.exponents(layer, node.inputs[0], pitch))
                 }
                 Op::MaxPool(_) | Op::Add(_) | Op::Multiply(_) | Op::Table(_) => {
-                    homes.mirror(node.inputs[0]).unwrap_or_else(|| Home::new(flat_planes(len)))
+                    homes.mirror(node.inputs[0]).unwrap_or_else(|| Home::new(flat_planes(len), len))
                 }
             };
             homes.stored[node.output.0] = Some(home);
@@ -178,12 +189,12 @@ impl Homes {
         }
         let plane = |plane: &Plane| {
             let elements = plane.elements.iter().map(|element| elements[*element]).collect::<Option<_>>()?;
-            Some(Plane { elements, exponents: plane.exponents.clone() })
+            Some(Plane { channel: plane.channel, elements, exponents: plane.exponents.clone() })
         };
         let planes: Vec<Plane> = home.planes.iter().map(plane).collect::<Option<_>>()?;
         let exponents: Vec<u64> = planes.first()?.exponents.clone();
         let even = planes.iter().all(|plane| plane.exponents == exponents) && distinct(&exponents);
-        even.then(|| Home::new(planes))
+        even.then(|| Home::new(planes, view.len()))
     }
 
     /// The arrangement of a model input: for a convolution its channels, one plane per phase of the stride.
@@ -193,14 +204,7 @@ impl Homes {
             Op::Convolution(layer) => self.phases(layer, node.inputs[0], tensor, len, pitch),
             _ => None,
         });
-        let mut home = Home::new(planes.unwrap_or_else(|| flat_planes(len)));
-        for most in (1..=LANES).rev() {
-            home.runs = runs(&home.planes, most);
-            if bytes_per_instance(&home).is_some() {
-                break;
-            }
-        }
-        home
+        Home::new(planes.unwrap_or_else(|| flat_planes(len)), len)
     }
 
     fn phases(
@@ -218,12 +222,13 @@ impl Homes {
         }
         let ([height, width], [down, right]) = (layer.window.input, layer.window.stride);
         let mut planes = Vec::new();
-        for channel in 0..layer.channels_in {
+        for image in 0..layer.channels_in {
             for (y, x) in (0..down.min(height)).flat_map(|y| (0..right.min(width)).map(move |x| (y, x))) {
-                let mut plane = Plane { elements: Vec::new(), exponents: Vec::new() };
+                let channel = planes.len();
+                let mut plane = Plane { channel, elements: Vec::new(), exponents: Vec::new() };
                 for (row, y) in (y..height).step_by(down).enumerate() {
                     for (column, x) in (x..width).step_by(right).enumerate() {
-                        let Cell::Stored { element, .. } = view[(channel * height + y) * width + x] else {
+                        let Cell::Stored { element, .. } = view[(image * height + y) * width + x] else {
                             return None;
                         };
                         plane.elements.push(element);
@@ -247,18 +252,31 @@ fn distinct(exponents: &[u64]) -> bool {
     exponents.iter().all(|exponent| seen.insert(*exponent))
 }
 
-/// Elements dealt to the lanes of a bank in flat order.
+/// Planes of a tensor without an image.
+const FLAT_PLANES: usize = 8;
+
+/// Elements dealt to planes in flat order.
 fn flat_planes(len: usize) -> Vec<Plane> {
-    let plane = |lane: usize| {
-        let elements: Vec<usize> = (lane..len).step_by(LANES).collect();
+    let plane = |channel: usize| {
+        let elements: Vec<usize> = (channel..len).step_by(FLAT_PLANES).collect();
         let exponents = (0..elements.len() as u64).collect();
-        Plane { elements, exponents }
+        Plane { channel, elements, exponents }
     };
-    (0..LANES.min(len)).map(plane).collect()
+    (0..FLAT_PLANES.min(len)).map(plane).collect()
+}
+
+/// Runs of planes of a model input whose elements at each position follow each other in the statement.
+pub(crate) type Runs = Vec<Vec<usize>>;
+
+/// The longest runs of at most `lanes` planes that public inputs can hold, and the bytes per public input.
+pub(crate) fn input_runs(home: &Home, lanes: usize) -> (Runs, usize) {
+    let runs = (1..=lanes).rev().map(|most| runs(&home.planes, most));
+    let mut fitting = runs.filter_map(|runs| bytes_per_instance(home, &runs).map(|bytes| (runs, bytes)));
+    fitting.next().expect("rows of one byte fit every public input")
 }
 
 /// Runs of planes, at most `most` long, in which at every position the elements are consecutive.
-fn runs(planes: &[Plane], most: usize) -> Vec<Vec<usize>> {
+fn runs(planes: &[Plane], most: usize) -> Runs {
     let mut order: Vec<usize> = (0..planes.len()).collect();
     order.sort_by_key(|index| planes[*index].elements[0]);
     let follows = |one: &Plane, next: &Plane| {
@@ -266,7 +284,7 @@ fn runs(planes: &[Plane], most: usize) -> Vec<Vec<usize>> {
             && one.elements.iter().zip(&next.elements).all(|(one, next)| one + 1 == *next)
             && one.exponents == next.exponents
     };
-    let mut runs: Vec<Vec<usize>> = Vec::new();
+    let mut runs = Runs::new();
     for index in order {
         match runs.last_mut() {
             Some(run)
@@ -282,9 +300,8 @@ fn runs(planes: &[Plane], most: usize) -> Vec<Vec<usize>> {
 }
 
 /// Bytes per public input: the most that split no row of a run, `None` when every size splits one.
-pub(crate) fn bytes_per_instance(home: &Home) -> Option<usize> {
-    let rows: Vec<(usize, usize)> = home
-        .runs
+fn bytes_per_instance(home: &Home, runs: &Runs) -> Option<usize> {
+    let rows: Vec<(usize, usize)> = runs
         .iter()
         .flat_map(|run| home.planes[run[0]].elements.iter().map(|start| (*start, run.len())))
         .collect();
@@ -302,10 +319,15 @@ fn widest(model: &Model) -> usize {
     model.nodes.iter().map(|node| width(&node.op)).max().unwrap_or(1)
 }
 
-fn views(model: &Model) -> Vec<Vec<Cell>> {
+fn views(model: &Model, constants: &Constants) -> Vec<Vec<Cell>> {
     let stored = |tensor: usize| {
-        let tensor = TensorId(tensor);
-        (0..model.tensor(tensor).len).map(|element| Cell::Stored { tensor, element }).collect()
+        let (tensor, constants) = (TensorId(tensor), &constants[tensor]);
+        let len = model.tensor(tensor).len;
+        let cell = |element: usize| {
+            let constant = constants.get(element * constants.len() / len).copied().flatten();
+            constant.map_or(Cell::Stored { tensor, element }, Cell::Constant)
+        };
+        (0..len).map(cell).collect()
     };
     let mut views: Vec<Vec<Cell>> = (0..model.tensors.len()).map(stored).collect();
     for node in &model.nodes {

@@ -6,12 +6,14 @@
 //! convolution has a tap per input channel and kernel position, a fully connected layer one per input, an
 //! elementwise sum one per operand and plane.
 
+use std::ops::Range;
+
 use crate::{
     ir::{Convolution, FullyConnected, Model, Node, Op, TensorId},
     plan::NodeForms,
 };
 
-use super::homes::{Cell, Homes};
+use super::homes::{Cell, Homes, Plane};
 
 /// Part of a linear map.
 #[derive(Clone, Debug)]
@@ -30,8 +32,8 @@ pub(crate) struct Map {
     pub(crate) node: usize,
     pub(crate) output: TensorId,
     pub(crate) taps: Vec<Tap>,
-    /// Per output plane, what is added to its accumulators.
-    pub(crate) bias: Vec<i64>,
+    /// Per output channel, what is added to its accumulators; empty for nothing.
+    bias: Vec<i64>,
 }
 
 impl Map {
@@ -43,13 +45,17 @@ impl Map {
                 Op::FullyConnected(layer) => (fully_connected(layer, node, homes), bias(&layer.bias)),
                 Op::Convolution(layer) => (convolution(layer, node, homes), bias(&layer.bias)),
                 Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::MaxPool(_) => {
-                    let planes = homes.home(node.output).planes.len();
-                    (elementwise(node, homes, &forms[index].addends), vec![0; planes])
+                    (elementwise(node, homes, &forms[index].addends), Vec::new())
                 }
             };
             Some(Self { node: index, output: node.output, taps, bias })
         };
         model.nodes.iter().enumerate().filter_map(map).collect()
+    }
+
+    /// What is added to the accumulators of a channel.
+    pub(crate) fn bias(&self, channel: usize) -> i64 {
+        self.bias.get(channel).copied().unwrap_or(0)
     }
 
     /// Whether every tap feeds one output plane only, so that planes can have equations of their own.
@@ -62,18 +68,30 @@ fn bias(bias: &[i32]) -> Vec<i64> {
     bias.iter().map(|bias| i64::from(*bias)).collect()
 }
 
+/// The weights of the planes whose channels are among `channels`.
+fn weights(planes: &[Plane], channels: Range<usize>, at: impl Fn(usize) -> i16) -> Vec<(usize, i64)> {
+    let first = planes.partition_point(|plane| plane.channel < channels.start);
+    let planes = planes.iter().enumerate().skip(first);
+    planes
+        .take_while(|(_, plane)| plane.channel < channels.end)
+        .map(|(index, plane)| (index, i64::from(at(plane.channel))))
+        .collect()
+}
+
 fn fully_connected(layer: &FullyConnected, node: &Node, homes: &Homes) -> Vec<Tap> {
     let view = homes.view(node.inputs[0]);
+    let planes = &homes.home(node.output).planes;
     let tap = |input: usize| Tap {
-        weights: (0..layer.outputs).map(|output| (output, i64::from(layer.row(output)[input]))).collect(),
+        weights: weights(planes, 0..layer.outputs, |output| layer.row(output)[input]),
         pairs: vec![(view[input], 0)],
         zero: layer.input_zero_point,
     };
-    (0..layer.inputs).map(tap).collect()
+    (0..layer.inputs).map(tap).filter(|tap| !tap.weights.is_empty()).collect()
 }
 
 fn convolution(layer: &Convolution, node: &Node, homes: &Homes) -> Vec<Tap> {
     let view = homes.view(node.inputs[0]);
+    let planes = &homes.home(node.output).planes;
     let (window, per_group) = (&layer.window, layer.group_inputs());
     let [kernel_height, kernel_width] = window.kernel;
     let [height, width] = window.output;
@@ -88,14 +106,14 @@ fn convolution(layer: &Convolution, node: &Node, homes: &Homes) -> Vec<Tap> {
                 let row = output * per_group + channel % per_group;
                 layer.weights[row * window.taps() + dy * kernel_width + dx]
             };
-            let weights = readers.clone().map(|output| (output, i64::from(at(output)))).collect();
+            let weights = weights(planes, readers.clone(), at);
             let mut pairs = Vec::new();
             for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
                 if let Some(source) = window.source([y, x], [dy, dx]) {
                     pairs.push((plane[source], y * width + x));
                 }
             }
-            if !pairs.is_empty() {
+            if !pairs.is_empty() && !weights.is_empty() {
                 taps.push(Tap { weights, pairs, zero: layer.input_zero_point });
             }
         }

@@ -10,23 +10,29 @@ use crate::{
     plan::{Form, Forms},
 };
 
-use super::{LANES, homes::Homes, slices::Slices};
+use super::{homes::Homes, slices::Slices};
 
 /// What the lanes of a bank hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BankKind {
-    /// Eight lanes of model inputs and channels in the linear form.
+    /// Model inputs and channels in the linear form.
     Linear,
-    /// One lane of channels requantized by thresholds.
+    /// Channels requantized by thresholds.
     Threshold,
 }
 
-impl BankKind {
-    /// Lanes of a bank.
-    pub(crate) fn lanes(self) -> usize {
-        match self {
-            Self::Linear => LANES,
-            Self::Threshold => 1,
+/// Lanes of the banks of each kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LanesPerBank {
+    pub(crate) linear: usize,
+    pub(crate) threshold: usize,
+}
+
+impl LanesPerBank {
+    pub(crate) fn of(self, kind: BankKind) -> usize {
+        match kind {
+            BankKind::Linear => self.linear,
+            BankKind::Threshold => self.threshold,
         }
     }
 }
@@ -91,34 +97,43 @@ pub(crate) struct Placement {
     pub(crate) lanes: Vec<Vec<(usize, usize)>>,
     /// Rows in use per bank.
     pub(crate) bank_rows: Vec<usize>,
+    /// Lanes of a bank of each kind.
+    pub(crate) lanes_per_bank: LanesPerBank,
     /// Banks of the linear kind, which come first.
     linear: usize,
 }
 
 impl Placement {
     /// The blocks of all stored tensors, without rows.
-    pub(crate) fn blocks(model: &Model, homes: &Homes, slices: &[Slices], forms: &Forms) -> Self {
+    pub(crate) fn blocks(
+        model: &Model,
+        homes: &Homes,
+        slices: &[Slices],
+        runs: &[Vec<Vec<usize>>],
+        forms: &Forms,
+        lanes_per_bank: LanesPerBank,
+    ) -> Self {
         let mut blocks = Vec::new();
-        for input in &model.inputs {
+        for (input, runs) in model.inputs.iter().zip(runs) {
             let (tensor, slices) = (input.tensor, &slices[input.tensor.0]);
-            let runs = &homes.home(tensor).runs;
             let block = |run: &Vec<usize>| Block::new(slices, tensor, None, BankKind::Linear, run.clone());
             blocks.extend(runs.iter().map(block));
         }
         for (index, node) in model.nodes.iter().enumerate() {
             let Some(home) = &homes.stored[node.output.0] else { continue };
             let slices = &slices[node.output.0];
-            let is_linear = |plane: &usize| matches!(forms.nodes[index].form(*plane), Form::Linear(_));
+            let is_linear = |plane: &usize| {
+                matches!(forms.nodes[index].form(home.planes[*plane].channel), Form::Linear(_))
+            };
             let (linear, threshold): (Vec<usize>, Vec<usize>) = (0..home.planes.len()).partition(is_linear);
-            for like in alike(slices, linear) {
-                let block = |planes: &[usize]| {
-                    Block::new(slices, node.output, Some(index), BankKind::Linear, planes.to_vec())
-                };
-                blocks.extend(like.chunks(LANES).map(block));
+            for (kind, planes) in [(BankKind::Linear, linear), (BankKind::Threshold, threshold)] {
+                for like in alike(slices, planes) {
+                    let block = |planes: &[usize]| {
+                        Block::new(slices, node.output, Some(index), kind, planes.to_vec())
+                    };
+                    blocks.extend(like.chunks(lanes_per_bank.of(kind)).map(block));
+                }
             }
-            let block =
-                |plane| Block::new(slices, node.output, Some(index), BankKind::Threshold, vec![plane]);
-            blocks.extend(threshold.into_iter().map(block));
         }
         let planes =
             |home: &Option<_>| home.as_ref().map_or(0, |home: &super::homes::Home| home.planes.len());
@@ -128,7 +143,7 @@ impl Placement {
                 lanes[block.tensor.0][*plane] = (index, lane);
             }
         }
-        Self { blocks, lanes, bank_rows: Vec::new(), linear: 0 }
+        Self { blocks, lanes, bank_rows: Vec::new(), lanes_per_bank, linear: 0 }
     }
 
     /// Rows of all blocks of a kind, and of the largest.
@@ -163,15 +178,16 @@ impl Placement {
         blocks
             .map(|(index, block)| {
                 let first = next;
-                next += block.kind.lanes().div_ceil(slots);
+                next += self.lanes_per_bank.of(block.kind).div_ceil(slots);
                 (index, first)
             })
             .collect()
     }
 
-    /// Banks of the linear kind.
-    pub(crate) fn linear_banks(&self) -> usize {
-        self.linear
+    /// The first lane of a bank, counted over all lanes.
+    pub(crate) fn first_lane(&self, bank: usize) -> usize {
+        let lanes = self.lanes_per_bank;
+        bank.min(self.linear) * lanes.linear + bank.saturating_sub(self.linear) * lanes.threshold
     }
 
     /// The block and lane of a plane.

@@ -1,21 +1,30 @@
 //! The cheapest columns for a network.
+//!
+//! Every combination of rows, lanes, widths, ways and weight columns has a predicted cost. The search visits
+//! them from the cheapest on and takes the first that holds the network.
 
 use std::collections::HashMap;
 
 use crate::{
     ir::Model,
     plan::{
-        BankShape, Cost, MAX_K, MAX_LIMB_BITS, MAX_TABLE_SETS, MIN_K, Packing, Scheme, Shape, distance_bits,
-        entry_count, usable_rows,
+        BankShape, Cost, Forms, MAX_K, MAX_LIMB_BITS, MAX_SHIFT, MAX_TABLE_SETS, MIN_K, Packing, PlanError,
+        Scheme, Shape, check_classes, distance_bits, entry_count, usable_rows,
     },
 };
 
 use super::{
-    Network,
+    Base, Network,
     equations::{Equation, Sources},
-    place::{BankKind, Placement},
+    place::{BankKind, LanesPerBank, Placement},
     region::Region,
 };
+
+/// Lanes of a bank that are tried.
+const LANES: [u32; 14] = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 31];
+
+/// Lanes of a bank of thresholds that are tried.
+const THRESHOLD_LANES: [u32; 4] = [1, 2, 4, 8];
 
 /// Planes side by side that are tried.
 const WAYS: [u32; 6] = [1, 2, 3, 4, 6, 8];
@@ -23,9 +32,20 @@ const WAYS: [u32; 6] = [1, 2, 3, 4, 6, 8];
 /// Weight columns per way that are tried.
 const WEIGHT_COLUMNS: [u32; 9] = [1, 2, 3, 4, 6, 8, 12, 16, 24];
 
+/// Most banks of linear lanes that are tried.
+const MAX_BANKS: usize = 6;
+
+/// Most limbs of a remainder that are tried.
+const MAX_LIMBS: u32 = 6;
+
+/// Proofs are kept below this many bytes where some shape allows it.
+const PROOF_BYTES: u32 = 9_500;
+
 /// A shape with what it holds.
 pub(super) struct Choice {
     pub(super) shape: Shape,
+    pub(super) forms: Forms,
+    pub(super) network: Network,
     pub(super) placement: Placement,
     pub(super) equations: Vec<Equation>,
 }
@@ -46,45 +66,122 @@ fn largest_power(network: &Network, region: &Region) -> usize {
     usize::try_from(largest).unwrap_or(usize::MAX - 1).max(network.instances)
 }
 
-pub(super) fn cheapest(model: &Model, network: &Network, scheme: Scheme) -> Option<Choice> {
-    let blocks = Placement::blocks(model, &network.homes, &network.slices, &network.forms);
-    let mut best: Option<(Cost, Choice)> = None;
-    for k in MIN_K..=MAX_K {
-        let capacity = usable_rows(k);
-        let Some(placement) = smallest(&blocks, capacity) else { continue };
-        let mut equations = HashMap::new();
-        for shape in shapes(model, network, &placement, k) {
-            for (ways, columns) in WAYS.iter().flat_map(|ways| WEIGHT_COLUMNS.map(|columns| (*ways, columns)))
-            {
-                let banks = shape.banks.as_ref()?;
-                let shape = Shape {
-                    weight_columns: columns,
-                    banks: Some(BankShape { ways, ..banks.clone() }),
-                    ..shape.clone()
-                };
-                let cost = Cost::of(&shape, scheme);
-                let promising = best.as_ref().is_none_or(|(least, _)| cost < *least);
-                if shape.validate().is_err() || !promising {
-                    continue;
+/// Bytes of a proof under KZG: a commitment per advice and permutation product column, the openings.
+fn proof_bytes(shape: &Shape) -> u32 {
+    let products = shape.num_permutation().div_ceil(3);
+    let commitments = shape.num_advice() + products + 1 + 4 + 2;
+    let running = shape.full_columns() - shape.helper_columns();
+    let openings =
+        shape.num_advice() + running + shape.num_fixed() + shape.num_permutation() + 3 * products + 2;
+    32 * (commitments + openings)
+}
+
+/// Forms with a cap on the shift and the blocks of a network, before they have rows.
+struct Variant {
+    lanes: u32,
+    threshold_lanes: u32,
+    blocks: Placement,
+}
+
+/// Everything tried, made when it is needed first.
+struct Search<'a> {
+    forms: Forms,
+    networks: Vec<(u32, Network)>,
+    variants: Vec<Variant>,
+    equations: HashMap<(usize, u32, usize, u32), Vec<Equation>>,
+    model: &'a Model,
+}
+
+/// A shape and the variant it is for.
+struct Candidate {
+    cost: Cost,
+    shape: Shape,
+    variant: usize,
+}
+
+/// The cheapest choice, `None` if the network fits no shape.
+///
+/// # Errors
+/// When an output is a constant or there are too many classes of channels.
+pub(super) fn cheapest(model: &Model, base: &Base, scheme: Scheme) -> Result<Option<Choice>, PlanError> {
+    let mut search = Search::of(model, base)?;
+    let mut candidates = search.candidates(scheme);
+    candidates.sort_by_key(|candidate| (proof_bytes(&candidate.shape) > PROOF_BYTES, candidate.cost));
+    let choice = candidates.iter().find_map(|candidate| search.complete(candidate));
+    Ok(choice)
+}
+
+impl<'a> Search<'a> {
+    fn of(model: &'a Model, base: &Base) -> Result<Self, PlanError> {
+        let forms = base.solutions.forms(model, MAX_SHIFT);
+        check_classes(&forms)?;
+        let (mut networks, mut variants) = (Vec::<(u32, Network)>::new(), Vec::new());
+        for lanes in LANES {
+            let network = base.network(model, lanes as usize)?;
+            for threshold_lanes in THRESHOLD_LANES {
+                let lanes_per_bank =
+                    LanesPerBank { linear: lanes as usize, threshold: threshold_lanes as usize };
+                let Network { homes, slices, runs, .. } = &network;
+                let blocks = Placement::blocks(model, homes, slices, runs, &forms, lanes_per_bank);
+                let needs_thresholds = blocks.demand(BankKind::Threshold).0 > 0;
+                if needs_thresholds || threshold_lanes == THRESHOLD_LANES[0] {
+                    variants.push(Variant { lanes, threshold_lanes, blocks });
                 }
-                let slots = banks.slots() as usize;
-                let equations = equations
-                    .entry((slots, ways))
-                    .or_insert_with(|| sources(network, &placement, slots, ways as usize).equations());
-                let rows_used: usize = equations.iter().map(|equation| equation.rows(columns as usize)).sum();
-                if rows_used + Region::FIRST_ROW + 1 > capacity {
-                    continue;
+            }
+            networks.push((lanes, network));
+        }
+        Ok(Self { forms, networks, variants, equations: HashMap::new(), model })
+    }
+
+    fn candidates(&self, scheme: Scheme) -> Vec<Candidate> {
+        let mut out = Vec::new();
+        for (index, variant) in self.variants.iter().enumerate() {
+            for shape in variant.sizes().flat_map(|k| variant.shapes(self.model, &self.forms, k)) {
+                for (ways, weight_columns) in
+                    WAYS.iter().flat_map(|ways| WEIGHT_COLUMNS.map(|columns| (*ways, columns)))
+                {
+                    let banks = shape.banks.clone().map(|banks| BankShape { ways, ..banks });
+                    let shape = Shape { weight_columns, banks, ..shape.clone() };
+                    if shape.validate().is_ok() {
+                        out.push(Candidate { cost: Cost::of(&shape, scheme), shape, variant: index });
+                    }
                 }
-                let region = Region::of(equations, columns as usize);
-                if rows(network, &placement, &region) > capacity {
-                    continue;
-                }
-                let choice = Choice { shape, placement: placement.clone(), equations: equations.clone() };
-                best = Some((cost, choice));
             }
         }
+        out
     }
-    best.map(|(_, choice)| choice)
+
+    /// Places the network in the shape of a candidate, if it fits.
+    fn complete(&mut self, candidate: &Candidate) -> Option<Choice> {
+        let (shape, variant) = (&candidate.shape, &self.variants[candidate.variant]);
+        let capacity = usable_rows(shape.k);
+        let banks = shape.banks.as_ref()?;
+        let [linear, threshold] = shape.bank_counts().map(|count| count as usize);
+        let placement = variant.blocks.placed(linear, threshold, capacity)?;
+        let (_, network) = self.networks.iter().find(|(lanes, _)| *lanes == variant.lanes)?;
+        let slots = banks.slots() as usize;
+        let key = (candidate.variant, shape.k, slots, banks.ways);
+        let ways = banks.ways as usize;
+        let equations = self
+            .equations
+            .entry(key)
+            .or_insert_with(|| sources(network, &placement, slots, ways).equations());
+        let columns = shape.weight_columns as usize;
+        let rows_used: usize = equations.iter().map(|equation| equation.rows(columns)).sum();
+        if rows_used + Region::FIRST_ROW + 1 > capacity {
+            return None;
+        }
+        // The rows of operands depend on the placement; their number does not.
+        let equations = sources(network, &placement, slots, ways).equations();
+        let region = Region::of(&equations, columns);
+        (rows(network, &placement, &region) <= capacity).then(|| Choice {
+            shape: shape.clone(),
+            forms: self.forms.clone(),
+            network: network.clone(),
+            placement,
+            equations,
+        })
+    }
 }
 
 fn sources<'a>(network: &'a Network, placement: &'a Placement, slots: usize, ways: usize) -> Sources<'a> {
@@ -98,61 +195,78 @@ fn sources<'a>(network: &'a Network, placement: &'a Placement, slots: usize, way
     }
 }
 
-/// The placement in the fewest banks.
-fn smallest(blocks: &Placement, capacity: usize) -> Option<Placement> {
-    let banks = |kind| {
-        let (rows, largest) = blocks.demand(kind);
-        (largest <= capacity).then(|| rows.div_ceil(capacity))
-    };
-    let (linear, threshold) = (banks(BankKind::Linear)?.max(1), banks(BankKind::Threshold)?);
-    (0..=linear + threshold).find_map(|more| {
-        // Blocks do not split over banks, so the lower bounds may be short.
-        let threshold = if threshold > 0 { threshold + more } else { 0 };
-        blocks.placed(linear + more, threshold, capacity)
-    })
+impl Variant {
+    /// Numbers of rows worth trying: from those that need few banks to the first that hold four times too much.
+    fn sizes(&self) -> impl Iterator<Item = u32> + '_ {
+        let (rows, largest) = self.blocks.demand(BankKind::Linear);
+        let holds = move |k: &u32| largest <= usable_rows(*k) && rows.div_ceil(usable_rows(*k)) <= MAX_BANKS;
+        let first = (MIN_K..=MAX_K).find(|k| rows <= usable_rows(*k)).unwrap_or(MAX_K);
+        (MIN_K..=(first + 2).min(MAX_K)).filter(holds)
+    }
+
+    /// Shapes of 2^k rows with the fewest banks, one way and one weight column.
+    fn shapes(&self, model: &Model, forms: &Forms, k: u32) -> Vec<Shape> {
+        let capacity = usable_rows(k);
+        let banks = |kind| {
+            let (rows, largest) = self.blocks.demand(kind);
+            let count = u32::try_from(rows.div_ceil(capacity)).ok().filter(|_| largest <= capacity)?;
+            let lanes = if kind == BankKind::Linear { self.lanes } else { self.threshold_lanes };
+            count.checked_mul(lanes)
+        };
+        let (Some(linear), Some(threshold_lanes)) = (banks(BankKind::Linear), banks(BankKind::Threshold))
+        else {
+            return Vec::new();
+        };
+        let distance_bits = distance_bits(forms);
+        let plain = |limb_bits: u32| Shape {
+            k,
+            linear_lanes: linear.max(self.lanes),
+            threshold_lanes,
+            shift: forms.shift,
+            limb_bits,
+            excess_bits: None,
+            threshold_limbs: if threshold_lanes > 0 { distance_bits.div_ceil(limb_bits) } else { 0 },
+            table_sets: 1,
+            weight_columns: 1,
+            banks: None,
+        };
+        // The narrowest limbs for every number of limbs.
+        let widths = (1..=MAX_LIMBS).map(|limbs| forms.shift.div_ceil(limbs).max(1));
+        widths
+            .filter(|width| *width <= MAX_LIMB_BITS.min(k + 1))
+            .map(plain)
+            .flat_map(|shape| splits(forms, shape))
+            .flat_map(|shape| self.complete(model, forms, shape, capacity))
+            .collect()
+    }
+
+    /// The shape with its tables and the base of its claims, and the same with one more bank: blocks do not split,
+    /// so the fewest banks may be too few.
+    fn complete(&self, model: &Model, forms: &Forms, shape: Shape, capacity: usize) -> Vec<Shape> {
+        let sets = entry_count(forms, &shape).div_ceil(capacity as u64);
+        let with_forms =
+            model.nodes.iter().enumerate().filter(|(index, _)| !forms.nodes[*index].channels.is_empty());
+        let bits = with_forms.map(|(index, node)| Packing::of(node, forms, index, &shape).base_bits).max();
+        let (Ok(table_sets), Some(base_bits)) = (u32::try_from(sets), bits) else { return Vec::new() };
+        if table_sets > MAX_TABLE_SETS {
+            return Vec::new();
+        }
+        let banks =
+            Some(BankShape { lanes: self.lanes, threshold_lanes: self.threshold_lanes, base_bits, ways: 1 });
+        let shape = Shape { table_sets, banks, ..shape };
+        let more = Shape { linear_lanes: shape.linear_lanes + self.lanes, ..shape.clone() };
+        let more_thresholds = (shape.threshold_lanes > 0).then(|| Shape {
+            threshold_lanes: shape.threshold_lanes + self.threshold_lanes,
+            ..shape.clone()
+        });
+        let shapes = [Some(shape), Some(more), more_thresholds];
+        shapes.into_iter().flatten().filter(|shape| shape.validate().is_ok()).collect()
+    }
 }
 
-/// Shapes for a placement, with one way and one weight column.
-fn shapes(model: &Model, network: &Network, placement: &Placement, k: u32) -> Vec<Shape> {
-    let banks = |kind| {
-        let count = match kind {
-            BankKind::Linear => placement.linear_banks() * kind.lanes(),
-            BankKind::Threshold => placement.bank_rows.len() - placement.linear_banks(),
-        };
-        u32::try_from(count).unwrap_or(u32::MAX)
-    };
-    let forms = &network.forms;
-    let (linear_lanes, threshold_lanes) = (banks(BankKind::Linear), banks(BankKind::Threshold));
-    let distance_bits = distance_bits(forms);
-    let plain = |limb_bits: u32| Shape {
-        k,
-        linear_lanes,
-        threshold_lanes,
-        shift: forms.shift,
-        limb_bits,
-        excess_bits: None,
-        threshold_limbs: if threshold_lanes > 0 { distance_bits.div_ceil(limb_bits) } else { 0 },
-        table_sets: 1,
-        weight_columns: 1,
-        banks: None,
-    };
-    let splits = |shape: Shape| {
-        let split = |bits| Shape { excess_bits: Some(bits), ..shape.clone() };
-        let split = (1..=MAX_LIMB_BITS).map(split).min_by_key(|shape| entry_count(forms, shape));
-        [Some(shape.clone()), split]
-    };
-    let complete = |shape: Shape| {
-        let sets = entry_count(forms, &shape).div_ceil(usable_rows(k) as u64);
-        let base_bits = model
-            .nodes
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| !forms.nodes[*index].channels.is_empty())
-            .map(|(index, node)| Packing::of(node, forms, index, &shape).base_bits)
-            .max()?;
-        let table_sets = u32::try_from(sets).ok().filter(|sets| *sets <= MAX_TABLE_SETS)?;
-        let shape = Shape { table_sets, banks: Some(BankShape { base_bits, ways: 1 }), ..shape };
-        shape.validate().is_ok().then_some(shape)
-    };
-    (1..=MAX_LIMB_BITS.min(k)).map(plain).flat_map(splits).flatten().filter_map(complete).collect()
+/// The shape with the excess whole, and split where the tables are smallest.
+fn splits(forms: &Forms, shape: Shape) -> Vec<Shape> {
+    let split = |bits| Shape { excess_bits: Some(bits), ..shape.clone() };
+    let split = (1..=MAX_LIMB_BITS).map(split).min_by_key(|shape| entry_count(forms, shape));
+    [Some(shape.clone()), split].into_iter().flatten().collect()
 }

@@ -43,7 +43,7 @@ impl Slices {
     }
 
     /// Splits slices so that the planes of a run, which share rows, have the same ones.
-    fn join(&mut self, run: &[usize]) {
+    pub(crate) fn join(&mut self, run: &[usize]) {
         let positions = self.classes[run[0]].len();
         let mut numbers: HashMap<Vec<usize>, usize> = HashMap::new();
         let mut joint = Vec::with_capacity(positions);
@@ -130,9 +130,6 @@ fn split(
         }
         slices.classes.push(classes);
         slices.uses.push(uses);
-    }
-    for run in &home.runs {
-        slices.join(run);
     }
     slices
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::ir::{BoundsError, Elem};
+use crate::ir::BoundsError;
 
 /// A refused file: which file, which node, why and what to do.
 ///
@@ -361,6 +361,16 @@ pub enum ImportErrorKind {
         /// The right addend.
         right: String,
     },
+    /// Sub or Div of two tensors.
+    #[error(
+        "it combines '{left}' and '{right}'; only a dequantized activation and a constant float32 number are supported"
+    )]
+    Pair {
+        /// The left operand.
+        left: String,
+        /// The right operand.
+        right: String,
+    },
     /// A result of Softmax that is read by another operator.
     #[error(
         "the {role} '{name}' is the float32 result of Softmax, which is computed outside the proof and has to stay \
@@ -414,17 +424,6 @@ pub enum ImportErrorKind {
         got: Vec<usize>,
         /// What is supported.
         expected: String,
-    },
-    /// A fully connected layer over several rows.
-    #[error(
-        "the input of the fully connected layer has shape {shape:?}, that is {rows} rows; only one row (batch 1) is \
-         supported: flatten it or split the layer"
-    )]
-    Rows {
-        /// Shape of the input.
-        shape: Vec<usize>,
-        /// Its rows.
-        rows: usize,
     },
     /// Average pooling with a window smaller than the image.
     #[error(
@@ -582,37 +581,6 @@ pub enum ImportErrorKind {
         /// The bias.
         name: String,
     },
-    /// Two quantizations in a row.
-    #[error(
-        "the tensor is dequantized with scale {from_scale}, zero point {from_zero_point} ({from:?}) and quantized again with \
-         scale {to_scale}, zero point {to_zero_point} ({to:?}); only equal parameters are supported: quantize again with \
-         asymmetric activations, which merges Relu and Clip into the layer before"
-    )]
-    Requantization {
-        /// Type before.
-        from: Elem,
-        /// Scale before.
-        from_scale: f32,
-        /// Zero point before.
-        from_zero_point: i32,
-        /// Type after.
-        to: Elem,
-        /// Scale after.
-        to_scale: f32,
-        /// Zero point after.
-        to_zero_point: i32,
-    },
-    /// A scale at which dequantizing and quantizing again is not the identity.
-    #[error(
-        "scale {scale} is too large or too small for float32 to hold every dequantized value; quantize again"
-    )]
-    ScaleRange {
-        /// The scale.
-        scale: f32,
-    },
-    /// A clamp with nothing to merge it into.
-    #[error("the node clamps a graph input; clamp the data before it enters the model")]
-    ClampedInput,
     /// A Relu on integers whose zero is not the real zero.
     #[error(
         "Relu on integers is max(q, 0), which is the real Relu only for zero point 0; the zero point is {zero_point}: \

@@ -50,6 +50,14 @@ pub(super) fn elements(what: &str, shape: &[usize]) -> Result<usize, ImportError
         })
 }
 
+/// Refuses a shape of more elements than rearranged tensors may have.
+pub(super) fn sources(shape: &[usize]) -> Result<(), ImportErrorKind> {
+    if elements("the result", shape)? > SOURCES {
+        return Err(ImportErrorKind::Rearranged { limit: SOURCES });
+    }
+    Ok(())
+}
+
 /// Memory that the importer may still take for tensors it computes: folded constants and centered weights.
 ///
 /// A constant that many nodes read would otherwise be expanded once per node.

@@ -1,13 +1,17 @@
 //! The supported operators: one table, one file per family.
 
 mod activation;
+mod concat;
 mod convolution;
 mod elementwise;
 mod fold;
 mod fully_connected;
+mod function;
 mod layout;
+mod pick;
 mod pooling;
 mod quantize;
+mod resize;
 mod shape;
 mod window;
 
@@ -18,7 +22,13 @@ use super::graph::{Domain, Graph, Node};
 use super::value::{Activation, Value};
 
 /// Reads one operator of a family.
-type Lower = fn(&Call<'_>, &mut Builder) -> Result<Value, ImportErrorKind>;
+#[derive(Clone, Copy, Debug)]
+enum Lower {
+    /// One output.
+    One(fn(&Call<'_>, &mut Builder) -> Result<Value, ImportErrorKind>),
+    /// One value for each output.
+    Several(fn(&Call<'_>, &mut Builder) -> Result<Vec<Value>, ImportErrorKind>),
+}
 
 /// An operator that [`import`](super::import) accepts.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +45,13 @@ pub struct SupportedOp {
     lower: Lower,
 }
 
+impl SupportedOp {
+    /// Whether outputs beyond the first have a meaning.
+    pub(super) fn has_several_outputs(&self) -> bool {
+        matches!(self.lower, Lower::Several(_))
+    }
+}
+
 const ONNX: &str = "ai.onnx";
 const MICROSOFT: &str = "com.microsoft";
 
@@ -43,9 +60,9 @@ const fn op(
     domain: &'static str,
     form: &'static str,
     notes: &'static str,
-    lower: Lower,
+    lower: fn(&Call<'_>, &mut Builder) -> Result<Value, ImportErrorKind>,
 ) -> SupportedOp {
-    SupportedOp { op, domain, form, notes, lower }
+    SupportedOp { op, domain, form, notes, lower: Lower::One(lower) }
 }
 
 const QUANTIZE_NOTES: &str = "float32 to int8 or uint8, scale per tensor; on a graph input done outside the proof; on float \
@@ -53,20 +70,22 @@ const QUANTIZE_NOTES: &str = "float32 to int8 or uint8, scale per tensor; on a g
 const DEQUANTIZE_NOTES: &str = "int8 or uint8 activations per tensor, constants also per axis, int32 biases; before an output done outside the proof";
 
 const PAIR_NOTES: &str = "two 8-bit tensors of one type, constants included, with broadcasting; per tensor";
+const TABLE_NOTES: &str =
+    "between DequantizeLinear and QuantizeLinear, alone or in a row: a table of 256 entries";
 
 static TABLE: &[SupportedOp] = &[
     op(
         "QLinearMatMul",
         ONNX,
         "QOperator",
-        "constant 2-D weights, one input row; scale and zero point per tensor or per column",
+        "constant 2-D weights, any number of rows; scale and zero point per tensor or per column",
         fully_connected::q_linear_mat_mul,
     ),
     op(
         "QGemm",
         MICROSOFT,
         "QOperator",
-        "constant weights, transA=0, one input row; weight scale and zero point per tensor or per column; int32 bias; \
+        "constant weights, transA=0, any number of rows; weight scale and zero point per tensor or per column; int32 bias; \
          quantized output",
         fully_connected::q_gemm,
     ),
@@ -74,10 +93,16 @@ static TABLE: &[SupportedOp] = &[
         "Gemm",
         ONNX,
         "QDQ",
-        "alpha=1, beta=1, transA=0, one input row; dequantized constant weights, dequantized int32 bias",
+        "alpha=1, beta=1, transA=0, any number of rows; dequantized constant weights, dequantized int32 bias",
         fully_connected::gemm,
     ),
-    op("MatMul", ONNX, "QDQ", "one input row; dequantized constant 2-D weights", fully_connected::mat_mul),
+    op(
+        "MatMul",
+        ONNX,
+        "QDQ",
+        "any number of rows; dequantized constant 2-D weights",
+        fully_connected::mat_mul,
+    ),
     op(
         "QLinearConv",
         ONNX,
@@ -142,15 +167,14 @@ static TABLE: &[SupportedOp] = &[
         "Relu",
         ONNX,
         "both",
-        "merged into the clamp of the layer before; between quantizers only with equal scales; on int8 only with zero \
-         point 0",
+        "merged into the clamp of the layer before, or a table; on int8 only with zero point 0",
         activation::relu,
     ),
     op(
         "Clip",
         ONNX,
         "both",
-        "constant bounds; merged into the clamp of the layer before; between quantizers only with equal scales",
+        "constant bounds; merged into the clamp of the layer before, or a table",
         activation::clip,
     ),
     op(
@@ -177,8 +201,61 @@ static TABLE: &[SupportedOp] = &[
     op("Cast", ONNX, "both", "activations only to the type they have", fold::cast),
     op("Constant", ONNX, "constants", "tensors, ints and floats", fold::constant),
     op("Shape", ONNX, "constants", "every shape is known", fold::shape),
-    op("Gather", ONNX, "constants", "from a list, axis 0", fold::gather),
-    op("Concat", ONNX, "constants", "of lists, axis 0", fold::concat),
+    op("Gather", ONNX, "both", "constant indices, any axis", pick::gather),
+    op("Slice", ONNX, "both", "constant starts, ends, axes and steps", pick::slice),
+    SupportedOp {
+        op: "Split",
+        domain: ONNX,
+        form: "both",
+        notes: "constant sizes",
+        lower: Lower::Several(pick::split),
+    },
+    op("Pad", ONNX, "both", "constant pads; constant, edge, reflect (once) and wrap", pick::pad),
+    op("Expand", ONNX, "both", "constant shape", pick::expand),
+    op("Tile", ONNX, "both", "constant repeats", pick::tile),
+    op("DepthToSpace", ONNX, "both", "", pick::depth_to_space),
+    op("SpaceToDepth", ONNX, "both", "", pick::space_to_depth),
+    op("Resize", ONNX, "both", "nearest, constant scales or sizes", resize::resize),
+    op(
+        "Concat",
+        ONNX,
+        "both",
+        "8-bit tensors of one type, dequantized ones of any parameters, int64 lists",
+        concat::concat,
+    ),
+    op("QLinearConcat", MICROSOFT, "QOperator", "any parameters", concat::q_linear_concat),
+    op("QLinearSigmoid", MICROSOFT, "QOperator", "a table of 256 entries", function::q_linear_sigmoid),
+    op("QLinearLeakyRelu", MICROSOFT, "QOperator", "a table of 256 entries", function::q_linear_leaky_relu),
+    op("Sigmoid", ONNX, "QDQ", TABLE_NOTES, function::sigmoid),
+    op("Tanh", ONNX, "QDQ", TABLE_NOTES, function::tanh),
+    op("Exp", ONNX, "QDQ", TABLE_NOTES, function::exp),
+    op("Erf", ONNX, "QDQ", TABLE_NOTES, function::erf),
+    op("Gelu", ONNX, "QDQ", "approximate=none; a table of 256 entries", function::gelu),
+    op("HardSigmoid", ONNX, "QDQ", TABLE_NOTES, function::hard_sigmoid),
+    op("HardSwish", ONNX, "QDQ", TABLE_NOTES, function::hard_swish),
+    op("LeakyRelu", ONNX, "QDQ", TABLE_NOTES, function::leaky_relu),
+    op("Abs", ONNX, "QDQ", TABLE_NOTES, function::abs),
+    op("Neg", ONNX, "QDQ", TABLE_NOTES, function::neg),
+    op("Sqrt", ONNX, "QDQ", TABLE_NOTES, function::sqrt),
+    op("Floor", ONNX, "QDQ", TABLE_NOTES, function::floor),
+    op("Ceil", ONNX, "QDQ", TABLE_NOTES, function::ceil),
+    op("Round", ONNX, "QDQ", TABLE_NOTES, function::round),
+    op("Reciprocal", ONNX, "QDQ", TABLE_NOTES, function::reciprocal),
+    op("Gelu", MICROSOFT, "QDQ", "a table of 256 entries", function::gelu),
+    op(
+        "Sub",
+        ONNX,
+        "QDQ",
+        "a dequantized tensor and a float32 number, a table of 256 entries",
+        function::sub,
+    ),
+    op(
+        "Div",
+        ONNX,
+        "QDQ",
+        "a dequantized tensor and a float32 number, a table of 256 entries",
+        function::div,
+    ),
 ];
 
 /// The operators that [`import`](super::import) accepts, in the order a person wants to read them.
@@ -192,9 +269,12 @@ pub(super) fn find(node: &Node) -> Result<&'static SupportedOp, ImportErrorKind>
     entry.ok_or_else(|| unsupported(node))
 }
 
-/// Reads one node.
-pub(super) fn lower(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
-    (find(call.node)?.lower)(call, builder)
+/// Reads one node: the values of its outputs.
+pub(super) fn lower(call: &Call<'_>, builder: &mut Builder) -> Result<Vec<Value>, ImportErrorKind> {
+    match find(call.node)?.lower {
+        Lower::One(lower) => lower(call, builder).map(|value| vec![value]),
+        Lower::Several(lower) => lower(call, builder),
+    }
 }
 
 /// Whether a node is one of those that only quantized models have.
@@ -213,6 +293,13 @@ fn unsupported(node: &Node) -> ImportErrorKind {
         | "DynamicQuantizeLinear"
         | "DynamicQuantizeMatMul"
         | "MatMulIntegerToFloat" => ": dynamic quantization; use onnxruntime.quantization.quantize_static",
+        "Elu" | "Selu" | "Celu" | "Softplus" | "Softsign" | "Mish" | "Log" | "Sin" | "Cos" | "Pow" => {
+            ": its float32 result depends on how onnxruntime was compiled; use Relu, LeakyRelu, HardSwish, Sigmoid, Tanh \
+             or Gelu"
+        }
+        "ReduceMean" | "ReduceSum" => {
+            ": onnxruntime adds float32 values one after the other; use GlobalAveragePool for an average over the image"
+        }
         "ConvTranspose" | "FusedConv" => ": use Conv, and Resize in front of it to enlarge an image",
         "MatMulNBits" | "MatMulBnb4" => {
             ": it computes in float32 with quantized weights; quantize activations too with \

@@ -23,6 +23,14 @@ pub(super) struct Dequantized {
     pub(super) clamp: FloatClamp,
 }
 
+/// The float view of an activation through functions of one value.
+#[derive(Clone, Debug)]
+pub(super) struct Function {
+    pub(super) activation: Activation,
+    /// The result for each of the 256 integers, smallest first.
+    pub(super) values: Rc<[f32]>,
+}
+
 /// The float view of an integer constant: quantized weights or a bias.
 #[derive(Clone, Debug)]
 pub(super) struct DequantizedConstant {
@@ -66,6 +74,8 @@ pub(super) struct Linear {
     /// Name of the node, for messages.
     pub(super) name: String,
     pub(super) input: Activation,
+    /// Rows of a fully connected layer, which is a convolution over them when there are several.
+    pub(super) rows: usize,
     /// Present for a convolution.
     pub(super) sliding: Option<Sliding>,
     pub(super) input_zero_point: i32,
@@ -76,6 +86,13 @@ pub(super) struct Linear {
     pub(super) accumulator_scales: Vec<f32>,
     /// Shape of the result.
     pub(super) shape: Vec<usize>,
+}
+
+impl Linear {
+    /// Whether it is a fully connected layer, on one row or several.
+    pub(super) fn is_dense(&self) -> bool {
+        self.sliding.is_none() || self.rows > 1
+    }
 }
 
 /// The float result of an operator on integers that still waits for its quantizer.
@@ -95,8 +112,19 @@ pub(super) enum WaitingForm {
     Add([Operand; 2]),
     /// Elementwise product of two operands of the result's shape.
     Multiply([Operand; 2]),
+    /// Parts one after the other along an axis.
+    Concat { parts: Vec<Function>, axis: usize },
     /// Average over the whole image of `[channels][positions]`.
     Average { operand: Operand, channels: usize },
+}
+
+/// A float input whose elements were moved before its quantizer.
+#[derive(Clone, Debug)]
+pub(super) struct Moved {
+    /// Shape of the graph input.
+    pub(super) from: Vec<usize>,
+    /// Per element the flat index in the graph input.
+    pub(super) elements: Vec<usize>,
 }
 
 /// A value of the graph.
@@ -108,9 +136,12 @@ pub(super) enum Value {
     FloatInput {
         input: usize,
         shape: Vec<usize>,
+        /// Its elements in another order; quantizing them is done before moving them.
+        moved: Option<Rc<Moved>>,
     },
     Quantized(Activation),
     Dequantized(Dequantized),
+    Function(Function),
     /// The float result of a linear operator before its quantizer, possibly clamped since.
     Linear {
         layer: Rc<Linear>,
@@ -136,6 +167,7 @@ impl Value {
             Self::FloatInput { shape, .. } => shape,
             Self::Quantized(activation)
             | Self::Dequantized(Dequantized { activation, .. })
+            | Self::Function(Function { activation, .. })
             | Self::Tail { activation, .. } => &activation.shape,
             Self::Linear { layer, .. } => &layer.shape,
             Self::Waiting { result, .. } => &result.shape,
@@ -159,7 +191,10 @@ impl Value {
             }
             Self::Dequantized(_) => "the float32 result of Relu or Clip",
             Self::Linear { .. } => "the float32 result of a layer, not quantized",
-            Self::Waiting { .. } => "the float32 result of a sum, product or average, not quantized",
+            Self::Function(_) => "the float32 result of a function, not quantized",
+            Self::Waiting { .. } => {
+                "the float32 result of a sum, product, average or concatenation, not quantized"
+            }
             Self::Tail { .. } => "the float32 result of Softmax",
         }
     }
@@ -172,6 +207,7 @@ impl Value {
             Self::FloatInput { shape: old, .. } => *old = shape,
             Self::Quantized(activation)
             | Self::Dequantized(Dequantized { activation, .. })
+            | Self::Function(Function { activation, .. })
             | Self::Tail { activation, .. } => activation.shape = shape,
             Self::DequantizedConstant(_) | Self::Linear { .. } | Self::Waiting { .. } => return None,
         }

@@ -1,8 +1,8 @@
 //! Which exact requantization form each output channel gets, and what its cells must be able to hold.
 
 use crate::{
-    ir::{AccumulatorRange, Add, Model, Node, Op, Requantize},
-    requantize::{LinearForm, Steps, linear_form, sum_form},
+    ir::{AccumulatorRange, Add, Convolution, FullyConnected, Model, Node, Op, Requantize},
+    requantize::{LinearForm, Steps, SumForm, linear_form, sum_form},
 };
 
 use super::{PlanError, shape::MAX_SHIFT};
@@ -93,9 +93,82 @@ pub(crate) struct NodeForms {
 }
 
 impl NodeForms {
-    /// The form of a plane of the output; elementwise operators have one for all.
-    pub(crate) fn form(&self, plane: usize) -> &Form {
-        if self.addends.is_empty() { &self.channels[plane] } else { &self.channels[0] }
+    /// The form of a channel of the output; elementwise operators have one for all.
+    pub(crate) fn form(&self, channel: usize) -> &Form {
+        if self.addends.is_empty() { &self.channels[channel] } else { &self.channels[0] }
+    }
+}
+
+/// A channel with its linear form, if one is exact.
+#[derive(Clone, Copy, Debug)]
+struct Channel {
+    range: AccumulatorRange,
+    linear: Option<LinearForm>,
+}
+
+/// What a node's forms are chosen from.
+#[derive(Clone, Debug)]
+enum Solution {
+    Channels(Vec<Channel>),
+    Sum(SumForm),
+    None,
+}
+
+/// The exact linear forms of a model, each with its smallest shift.
+#[derive(Clone, Debug)]
+pub(crate) struct Solutions(Vec<Solution>);
+
+impl Solutions {
+    /// Solves every channel of a model.
+    ///
+    /// # Errors
+    /// When an accumulator can leave int32, or an operator has no exact form.
+    pub(crate) fn of(model: &Model) -> Result<Self, PlanError> {
+        let channels = |node: &Node, by: &Requantize| -> Result<Solution, PlanError> {
+            let ranges = model.accumulator_ranges(node)?;
+            let linear = linear_channels(by, &ranges);
+            let channel = |(range, linear)| Channel { range, linear };
+            Ok(Solution::Channels(ranges.into_iter().zip(linear).map(channel).collect()))
+        };
+        let solve = |node: &Node| match &node.op {
+            Op::FullyConnected(layer) => channels(node, &layer.requantize),
+            Op::Convolution(layer) => channels(node, &layer.requantize),
+            Op::Add(add) => {
+                let [lhs, rhs] = [0, 1].map(|input| model.tensor(node.inputs[input]).range);
+                let form = sum_form(add, lhs, rhs).filter(|form| form.s <= MAX_SHIFT && add.lo < add.hi);
+                let inexact = || PlanError::InexactSum { node: node.name.clone() };
+                form.map(Solution::Sum).ok_or_else(inexact)
+            }
+            Op::Rearrange(_) => Ok(Solution::None),
+            Op::Multiply(_) | Op::Table(_) | Op::MaxPool(_) => {
+                let (node, operator) = (node.name.clone(), node.op.name());
+                Err(PlanError::UnsupportedOperator { node, operator })
+            }
+        };
+        model.nodes.iter().map(solve).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The forms with linear ones up to a shift and thresholds elsewhere. Sums have no thresholds.
+    pub(crate) fn forms(&self, model: &Model, most: u32) -> Forms {
+        let mut forms = Forms { nodes: Vec::new(), shift: 0, clamps: Vec::new(), steps: Vec::new() };
+        for (node, solution) in model.nodes.iter().zip(&self.0) {
+            let node_forms = match (solution, &node.op) {
+                (Solution::Channels(channels), Op::FullyConnected(FullyConnected { requantize, .. }))
+                | (Solution::Channels(channels), Op::Convolution(Convolution { requantize, .. })) => {
+                    let capped = |channel: &Channel| Channel {
+                        linear: channel.linear.filter(|form| form.s <= most),
+                        ..*channel
+                    };
+                    let channels: Vec<Channel> = channels.iter().map(capped).collect();
+                    forms.channels(model, node, requantize, &channels)
+                }
+                (Solution::Sum(form), Op::Add(add)) => forms.sum(model, node, add, *form),
+                _ => NodeForms { channels: Vec::new(), clamp: 0, addends: Vec::new() },
+            };
+            forms.nodes.push(node_forms);
+        }
+        forms.align_shifts();
+        forms
     }
 }
 
@@ -118,58 +191,35 @@ impl Forms {
     /// # Errors
     /// When an accumulator can leave int32, or an operator has no exact form.
     pub(crate) fn of(model: &Model) -> Result<Self, PlanError> {
-        let mut forms = Self { nodes: Vec::new(), shift: 0, clamps: Vec::new(), steps: Vec::new() };
-        for node in &model.nodes {
-            let node_forms = match &node.op {
-                Op::FullyConnected(layer) => forms.channels(model, node, &layer.requantize)?,
-                Op::Convolution(layer) => forms.channels(model, node, &layer.requantize)?,
-                Op::Add(add) => forms.sum(model, node, add)?,
-                Op::Rearrange(_) => NodeForms { channels: Vec::new(), clamp: 0, addends: Vec::new() },
-                Op::Multiply(_) | Op::Table(_) | Op::MaxPool(_) => {
-                    let (node, operator) = (node.name.clone(), node.op.name());
-                    return Err(PlanError::UnsupportedOperator { node, operator });
-                }
-            };
-            forms.nodes.push(node_forms);
-        }
-        forms.align_shifts();
-        Ok(forms)
+        Ok(Solutions::of(model)?.forms(model, MAX_SHIFT))
     }
 
-    fn channels(&mut self, model: &Model, node: &Node, by: &Requantize) -> Result<NodeForms, PlanError> {
-        let ranges = model.accumulator_ranges(node)?;
+    fn channels(&mut self, model: &Model, node: &Node, by: &Requantize, solved: &[Channel]) -> NodeForms {
         let type_min = model.tensor(node.output).elem.min();
-        let linear = linear_channels(by, &ranges);
         let clamp = self.clamp_class((by.lo - type_min, by.hi - type_min));
-        for (form, range) in linear.iter().zip(&ranges) {
-            if let Some(form) = form {
+        let form = |(channel, &multiplier): (&Channel, &f32)| match channel.linear {
+            Some(form) => {
                 let byte = |acc| to_i64(form.quotient(acc)) - i64::from(type_min);
-                self.clamps[clamp].reach(byte(range.lo), byte(range.hi));
+                self.clamps[clamp].reach(byte(channel.range.lo), byte(channel.range.hi));
+                Form::Linear(form)
             }
+            None => Form::Threshold(self.step_class(by, multiplier, type_min, channel.range)),
+        };
+        NodeForms {
+            channels: solved.iter().zip(&by.multipliers).map(form).collect(),
+            clamp,
+            addends: Vec::new(),
         }
-        let channels = linear
-            .into_iter()
-            .zip(&ranges)
-            .zip(&by.multipliers)
-            .map(|((form, range), &multiplier)| match form {
-                Some(form) => Form::Linear(form),
-                None => Form::Threshold(self.step_class(by, multiplier, type_min, *range)),
-            })
-            .collect();
-        Ok(NodeForms { channels, clamp, addends: Vec::new() })
     }
 
-    fn sum(&mut self, model: &Model, node: &Node, add: &Add) -> Result<NodeForms, PlanError> {
+    fn sum(&mut self, model: &Model, node: &Node, add: &Add, form: SumForm) -> NodeForms {
         let type_min = model.tensor(node.output).elem.min();
         let [lhs, rhs] = [0, 1].map(|input| model.tensor(node.inputs[input]).range);
-        let form = sum_form(add, lhs, rhs)
-            .filter(|form| form.s <= MAX_SHIFT && add.lo < add.hi)
-            .ok_or_else(|| PlanError::InexactSum { node: node.name.clone() })?;
         let clamp = self.clamp_class((add.lo - type_min, add.hi - type_min));
         let byte = |a, b| form.quotient(a, b) - i64::from(type_min);
         self.clamps[clamp].reach(byte(lhs.0, rhs.0), byte(lhs.1, rhs.1));
         let linear = LinearForm { m: 1, c: form.c.into(), s: form.s };
-        Ok(NodeForms { channels: vec![Form::Linear(linear)], clamp, addends: vec![form.lhs, form.rhs] })
+        NodeForms { channels: vec![Form::Linear(linear)], clamp, addends: vec![form.lhs, form.rhs] }
     }
 
     fn clamp_class(&mut self, (lo, hi): (i32, i32)) -> usize {

@@ -58,23 +58,26 @@ pub struct Shape {
     pub banks: Option<BankShape>,
 }
 
-/// Lanes in banks: [`LANES_PER_BANK`] linear lanes share their fixed columns, a threshold lane is a bank of its
-/// own.
+/// Lanes in banks: the lanes of a bank share their rows and most of their fixed columns.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct BankShape {
+    /// Lanes of a bank of linear lanes.
+    pub lanes: u32,
+    /// Lanes of a bank of threshold lanes.
+    pub threshold_lanes: u32,
     /// `log2 B`, the base in which the claims of a bank's lanes are packed.
     pub base_bits: u32,
     /// Windows that are multiplied with weights side by side.
     pub ways: u32,
 }
 
-/// Linear lanes of a bank.
-pub const LANES_PER_BANK: u32 = 8;
-
 /// Bits of a packed value: `2^252 < p / 2` for the BN254 scalar field.
 pub(crate) const PACKED_BITS: u32 = 252;
 
 const MAX_WAYS: u32 = 64;
+
+/// A row of an input's bytes is part of one public input.
+const MAX_LANES_PER_BANK: u32 = 31;
 
 impl BankShape {
     /// Claims that share a field element: `B^slots <= 2^252`.
@@ -82,9 +85,9 @@ impl BankShape {
         PACKED_BITS / self.base_bits
     }
 
-    /// Groups of a bank of linear lanes.
-    pub fn groups(&self) -> u32 {
-        LANES_PER_BANK.div_ceil(self.slots())
+    /// Groups of a bank of so many lanes.
+    pub fn groups(&self, lanes: u32) -> u32 {
+        lanes.div_ceil(self.slots())
     }
 }
 
@@ -125,16 +128,21 @@ impl Shape {
         check("table_sets", self.table_sets, 1, MAX_TABLE_SETS)?;
         check("weight_columns", self.weight_columns, 1, MAX_WEIGHT_COLUMNS)?;
         if let Some(banks) = &self.banks {
-            check("linear_lanes modulo a bank", self.linear_lanes % LANES_PER_BANK, 0, 0)?;
+            check("lanes of a bank", banks.lanes, 1, MAX_LANES_PER_BANK)?;
+            check("linear_lanes modulo a bank", self.linear_lanes % banks.lanes, 0, 0)?;
+            check("threshold lanes of a bank", banks.threshold_lanes, 1, MAX_LANES_PER_BANK)?;
+            check("threshold_lanes modulo a bank", self.threshold_lanes % banks.threshold_lanes, 0, 0)?;
             check("base_bits", banks.base_bits, 1, PACKED_BITS / 2)?;
             check("ways", banks.ways, 1, MAX_WAYS)?;
         }
         Ok(())
     }
 
-    /// Banks of linear lanes.
-    pub fn linear_banks(&self) -> u32 {
-        self.linear_lanes / LANES_PER_BANK
+    /// Banks of linear and of threshold lanes, none without banks.
+    pub fn bank_counts(&self) -> [u32; 2] {
+        let Some(banks) = &self.banks else { return [0; 2] };
+        let count = |lanes: u32, per_bank: u32| lanes.checked_div(per_bank).unwrap_or(0);
+        [count(self.linear_lanes, banks.lanes), count(self.threshold_lanes, banks.threshold_lanes)]
     }
 
     /// Limbs of a remainder: `ceil(shift / limb_bits)`.
@@ -185,7 +193,7 @@ impl Shape {
         let lanes = self.linear_lanes + self.threshold_lanes;
         let others = match &self.banks {
             None => 3,
-            Some(banks) => 3 * (self.linear_banks() + self.threshold_lanes) + 2 + 3 * banks.ways + 1,
+            Some(banks) => 3 * self.bank_counts().iter().sum::<u32>() + 2 + 3 * banks.ways + 1,
         };
         self.helper_columns() + 1 + lanes + others
     }
@@ -200,8 +208,9 @@ impl Shape {
         let others = match &self.banks {
             None => self.linear_lanes * 5 + self.threshold_lanes * 6 + self.weight_columns + 3 + 1,
             Some(banks) => {
-                self.linear_banks() * (6 + banks.groups())
-                    + self.threshold_lanes * 6
+                let [linear, threshold] = self.bank_counts();
+                linear * (6 + banks.groups(banks.lanes))
+                    + threshold * (4 + banks.threshold_lanes + banks.groups(banks.threshold_lanes))
                     + banks.ways * self.weight_columns
                     + 5
                     + 2
@@ -216,7 +225,7 @@ impl Shape {
         let lanes = self.linear_lanes + self.threshold_lanes;
         match &self.banks {
             None => 2 * lanes + 1,
-            Some(banks) => lanes + 3 * (self.linear_banks() + self.threshold_lanes) + 2 + banks.ways,
+            Some(banks) => lanes + 3 * self.bank_counts().iter().sum::<u32>() + 2 + banks.ways,
         }
     }
 }

@@ -34,8 +34,10 @@ fn integer_relu(
         });
     }
     match builder.zero_point(activation.tensor) {
-        None => Err(ImportErrorKind::ClampedInput),
-        Some(0) => builder.clamped(activation, (0, activation.elem.max())).map(Value::Quantized),
+        None | Some(0) => {
+            let bounds = (0, activation.elem.max());
+            builder.clamped(&call.node.label.name, activation, bounds).map(Value::Quantized)
+        }
         Some(zero_point) => Err(ImportErrorKind::IntegerRelu { zero_point }),
     }
 }
@@ -44,6 +46,7 @@ fn integer_relu(
 fn float_clamp(call: &Call<'_>, x: &Value, next: FloatClamp) -> Result<Value, ImportErrorKind> {
     match x {
         Value::Linear { layer, clamp } => Ok(Value::Linear { layer: layer.clone(), clamp: clamp.then(next) }),
+        Value::Function(function) => Ok(Value::Function(super::function::clamped(function, next))),
         Value::Waiting { result, clamp } => {
             Ok(Value::Waiting { result: result.clone(), clamp: clamp.then(next) })
         }
@@ -115,7 +118,7 @@ fn integer_clip(
     if min > max {
         return Err(ImportErrorKind::ClipBounds { min: min as f32, max: max as f32 });
     }
-    builder.clamped(activation, (min, max)).map(Value::Quantized)
+    builder.clamped(&call.node.label.name, activation, (min, max)).map(Value::Quantized)
 }
 
 /// Softmax of the last values, outside the proof.

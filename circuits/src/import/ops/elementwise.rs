@@ -8,7 +8,7 @@ use super::super::constant::Constant;
 use super::super::error::ImportErrorKind;
 use super::super::value::{Activation, Dequantized, Operand, Value, Waiting, WaitingForm};
 use super::Call;
-use super::layout;
+use super::{concat, function, layout};
 use crate::ir::{Add, Elem, Multiply, Op, Quantization};
 
 /// Beyond it onnxruntime's conversion of a float result to int32 would wrap.
@@ -36,7 +36,7 @@ fn q_linear(call: &Call<'_>, kind: Kind, builder: &mut Builder) -> Result<Value,
     let rhs = q_operand(call, 3, "right operand", builder)?;
     let (elem, by) = parameters(call, 6, lhs.activation.elem, "output")?;
     let result = combined(call, kind, [lhs, rhs], builder)?;
-    requantize(&result, elem, by, FloatClamp::NONE, builder).map(Value::Quantized)
+    requantize(call, &result, elem, by, FloatClamp::NONE, builder).map(Value::Quantized)
 }
 
 /// An operand with its scale and zero point behind it; a constant becomes a tensor.
@@ -92,13 +92,19 @@ fn not_8_bit(role: &'static str, constant: &Constant) -> ImportErrorKind {
 
 /// Add between quantizers, neither side being a layer without bias.
 pub(super) fn add(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
-    between_quantizers(call, Kind::Add, builder)
+    match function::with_constant(call, |a, b| a + b)? {
+        Some(value) => Ok(value),
+        None => between_quantizers(call, Kind::Add, builder),
+    }
 }
 
 pub(super) fn mul(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 2)?;
     call.node.attributes.reader().finish()?;
-    between_quantizers(call, Kind::Multiply, builder)
+    match function::with_constant(call, |a, b| a * b)? {
+        Some(value) => Ok(value),
+        None => between_quantizers(call, Kind::Multiply, builder),
+    }
 }
 
 fn between_quantizers(call: &Call<'_>, kind: Kind, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
@@ -164,6 +170,7 @@ fn combined(
 
 /// Quantizes a waiting result.
 pub(super) fn requantize(
+    call: &Call<'_>,
     result: &Waiting,
     elem: Elem,
     to: Quantization,
@@ -174,6 +181,9 @@ pub(super) fn requantize(
     let (op, operands) = match &result.form {
         WaitingForm::Add(operands) => (sum(operands, to, range)?, operands),
         WaitingForm::Multiply(operands) => (product(operands, to, range)?, operands),
+        WaitingForm::Concat { parts, axis } => {
+            return concat::requantize(call, (&result.name, parts, *axis), elem, to, clamp, builder);
+        }
         WaitingForm::Average { .. } => {
             return super::pooling::average_layer(result, elem, to, clamp, builder);
         }

@@ -8,9 +8,9 @@ use super::super::builder::Builder;
 use super::super::constant::{Constant, Data};
 use super::super::error::ImportErrorKind;
 use super::super::limits;
-use super::super::value::{Activation, Dequantized, DequantizedConstant, Linear, Value, Weights};
-use super::Call;
-use crate::ir::{Elem, Quantization};
+use super::super::value::{Activation, Dequantized, DequantizedConstant, Linear, Sliding, Value, Weights};
+use super::{Call, layout};
+use crate::ir::{Elem, Quantization, Window};
 
 /// Largest relative difference of a bias scale from input scale times weight scale: quantizers compute the product
 /// in double precision or round its factors once more.
@@ -23,7 +23,7 @@ pub(super) fn q_linear_mat_mul(call: &Call<'_>, builder: &mut Builder) -> Result
     let by = input_quantization(call, input)?;
     let weights = q_weights(call, false, mat_mul_parameters, builder)?;
     let shape = mat_mul_shape(&input.shape, &weights)?;
-    let layer = linear(call, input, by, by.scale, Rc::new(weights), shape)?;
+    let layer = over_rows(linear(call, input, by, by.scale, Rc::new(weights), shape)?, builder)?;
     let (elem, by) = output_quantization(call, 6)?;
     requantize(&layer, elem, by, FloatClamp::NONE, builder).map(Value::Quantized)
 }
@@ -42,7 +42,7 @@ pub(super) fn q_gemm(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Im
     let by = input_quantization(call, input)?;
     let weights = q_weights(call, transposed, gemm_parameters, builder)?;
     let shape = gemm_shape(&input.shape, &weights)?;
-    let mut layer = linear(call, input, by, alpha * by.scale, Rc::new(weights), shape)?;
+    let mut layer = over_rows(linear(call, input, by, alpha * by.scale, Rc::new(weights), shape)?, builder)?;
     if let Some(bias) = call.optional_constant(6, "bias")? {
         layer.bias = Some(int32_bias(bias, &layer)?);
     }
@@ -61,7 +61,7 @@ pub(super) fn gemm(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impo
     let (input, by) = dequantized_input(call)?;
     let weights = dequantized_weights(call, transposed, builder)?;
     let shape = gemm_shape(&input.shape, &weights)?;
-    let mut layer = linear(call, input, by, by.scale, Rc::new(weights), shape)?;
+    let mut layer = over_rows(linear(call, input, by, by.scale, Rc::new(weights), shape)?, builder)?;
     if let Some(bias) = call.optional(2)? {
         layer.bias = Some(dequantized_bias(call, 2, bias, &layer)?);
     }
@@ -74,7 +74,7 @@ pub(super) fn mat_mul(call: &Call<'_>, builder: &mut Builder) -> Result<Value, I
     let (input, by) = dequantized_input(call)?;
     let weights = dequantized_weights(call, false, builder)?;
     let shape = mat_mul_shape(&input.shape, &weights)?;
-    let layer = linear(call, input, by, by.scale, Rc::new(weights), shape)?;
+    let layer = over_rows(linear(call, input, by, by.scale, Rc::new(weights), shape)?, builder)?;
     Ok(Value::Linear { layer: Rc::new(layer), clamp: FloatClamp::NONE })
 }
 
@@ -90,8 +90,8 @@ pub(super) fn add(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impor
         return Err(ImportErrorKind::ActivationAddition { left: call.name(0), right: call.name(1) });
     }
     let (layer, clamp, bias, bias_index) = match sides {
-        [Value::Linear { layer, clamp }, bias] if layer.sliding.is_none() => (layer, clamp, bias, 1),
-        [bias, Value::Linear { layer, clamp }] if layer.sliding.is_none() => (layer, clamp, bias, 0),
+        [Value::Linear { layer, clamp }, bias] if layer.is_dense() => (layer, clamp, bias, 1),
+        [bias, Value::Linear { layer, clamp }] if layer.is_dense() => (layer, clamp, bias, 0),
         [left, _] => return Err(ImportErrorKind::Addend { name: call.name(0), found: left.describe() }),
     };
     if layer.bias.is_some() || *clamp != FloatClamp::NONE {
@@ -129,7 +129,13 @@ pub(super) fn requantize_to(
             expected: format!("{} like its input, as in onnxruntime", layer.input.elem.name()),
         });
     }
-    builder.linear(layer, elem, by, range)
+    let result = builder.linear(layer, elem, by, range)?;
+    if layer.rows == 1 {
+        return Ok(result);
+    }
+    let channels = Activation { shape: vec![layer.weights.outputs, layer.rows], ..result };
+    let rows = layout::transposed(&layer.name, &channels, &[1, 0], builder)?;
+    Ok(Activation { shape: layer.shape.clone(), ..rows })
 }
 
 /// Inputs 1 and 2 of the QOperator forms.
@@ -340,6 +346,7 @@ pub(super) fn linear(
     Ok(Linear {
         name: call.node.label.name.clone(),
         input: input.clone(),
+        rows: 1,
         sliding: None,
         input_zero_point: by.zero_point,
         accumulator_scales: weights.scales.iter().map(|scale| input_factor * scale).collect(),
@@ -349,20 +356,40 @@ pub(super) fn linear(
     })
 }
 
-/// `[.., 1, inputs] -> [.., 1, outputs]`, and `[inputs] -> [outputs]`.
+/// The layer on several rows: a convolution with one tap over an image whose channels are the columns.
+fn over_rows(layer: Linear, builder: &mut Builder) -> Result<Linear, ImportErrorKind> {
+    let Weights { inputs, outputs, .. } = *layer.weights;
+    let rows = layer.shape.iter().product::<usize>() / outputs;
+    if rows == 1 {
+        return Ok(layer);
+    }
+    let matrix = Activation { shape: vec![rows, inputs], ..layer.input.clone() };
+    let window = Window {
+        input: [rows, 1],
+        output: [rows, 1],
+        kernel: [1, 1],
+        stride: [1, 1],
+        dilation: [1, 1],
+        pad: [0, 0],
+    };
+    Ok(Linear {
+        input: layout::transposed(&layer.name, &matrix, &[1, 0], builder)?,
+        rows,
+        sliding: Some(Sliding { channels: inputs, groups: 1, window }),
+        ..layer
+    })
+}
+
+/// `[.., rows, inputs] -> [.., rows, outputs]`, and `[inputs] -> [outputs]`.
 fn mat_mul_shape(input: &[usize], weights: &Weights) -> Result<Vec<usize>, ImportErrorKind> {
     match input.split_last() {
         Some((&last, leading)) if last == weights.inputs => {
-            let rows: usize = leading.iter().product();
-            if rows != 1 {
-                return Err(ImportErrorKind::Rows { shape: input.to_vec(), rows });
-            }
             Ok(leading.iter().copied().chain([weights.outputs]).collect())
         }
         _ => Err(ImportErrorKind::Shape {
             role: "input of the layer",
             got: input.to_vec(),
-            expected: format!("[1, {}], to fit the weights of shape {:?}", weights.inputs, weights.shape),
+            expected: format!("[rows, {}], to fit the weights of shape {:?}", weights.inputs, weights.shape),
         }),
     }
 }
@@ -372,7 +399,7 @@ fn gemm_shape(input: &[usize], weights: &Weights) -> Result<Vec<usize>, ImportEr
         return Err(ImportErrorKind::Shape {
             role: "input of the layer",
             got: input.to_vec(),
-            expected: format!("[1, {}], to fit the weights of shape {:?}", weights.inputs, weights.shape),
+            expected: format!("[rows, {}], to fit the weights of shape {:?}", weights.inputs, weights.shape),
         });
     }
     mat_mul_shape(input, weights)

@@ -11,7 +11,7 @@ use crate::ir::Source;
 
 /// The activation with its axes in another order.
 pub(super) fn transposed(
-    call: &Call<'_>,
+    name: &str,
     x: &Activation,
     order: &[usize],
     builder: &mut Builder,
@@ -19,7 +19,7 @@ pub(super) fn transposed(
     let shape = order.iter().filter_map(|&axis| x.shape.get(axis).copied()).collect();
     let indices = transposed_indices(&x.shape, order);
     let sources = indices.map(|element| Source::Element { input: 0, element });
-    builder.rearrange(&call.node.label.name, &[x], (x.elem, shape), sources)
+    builder.rearrange(name, &[x], (x.elem, shape), sources)
 }
 
 /// An 8-bit constant as a tensor without inputs.
@@ -65,24 +65,100 @@ pub(super) fn broadcast(
     if x.shape == shape {
         return Ok(x.clone());
     }
-    let total = limits::elements("the result", shape)?;
     let padding = shape.len().saturating_sub(x.shape.len());
-    // Per axis of the result, innermost first: its size, and how far one step moves in the source.
+    let mut own = vec![1; padding];
+    own.extend_from_slice(&x.shape);
+    let aligned = Activation { shape: own.clone(), ..x.clone() };
+    limits::sources(shape)?;
+    let axes: Vec<Coordinates> = shape
+        .iter()
+        .zip(&own)
+        .map(|(&size, &own)| (0..size).map(|index| Some(if own == 1 { 0 } else { index })).collect())
+        .collect();
+    picked(&call.node.label.name, &aligned, &axes, 0, builder)
+}
+
+/// Per position along an axis of the result the position in the source, `None` outside of it.
+pub(super) type Coordinates = Vec<Option<usize>>;
+
+/// The flat indices of the elements at the coordinates of every axis of `shape`, `None` outside of it.
+pub(super) fn picked_indices(shape: &[usize], axes: &[Coordinates]) -> impl Iterator<Item = Option<usize>> {
     let mut stride = 1;
-    let mut steps = Vec::with_capacity(shape.len());
-    for (axis, &size) in shape.iter().enumerate().rev() {
-        let own = axis.checked_sub(padding).and_then(|axis| x.shape.get(axis)).copied().unwrap_or(1);
-        steps.push((size, if own == 1 { 0 } else { stride }));
-        stride *= own;
+    let mut strides: Vec<usize> = Vec::with_capacity(shape.len());
+    for &size in shape.iter().rev() {
+        strides.push(stride);
+        stride *= size;
     }
-    let sources = (0..total).map(|index| {
+    let total: usize = axes.iter().map(Vec::len).product();
+    (0..total).map(move |index| {
         let mut rest = index;
-        let element = steps.iter().fold(0, |element, &(size, step)| {
-            let coordinate = rest % size;
-            rest /= size;
-            element + coordinate * step
+        axes.iter().rev().zip(&strides).try_fold(0, |element, (coordinates, stride)| {
+            let coordinate = coordinates.get(rest % coordinates.len()).copied().flatten();
+            rest /= coordinates.len();
+            Some(element + coordinate? * stride)
+        })
+    })
+}
+
+/// The elements at the coordinates of every axis, `fill` outside.
+pub(super) fn picked(
+    name: &str,
+    x: &Activation,
+    axes: &[Coordinates],
+    fill: i32,
+    builder: &mut Builder,
+) -> Result<Activation, ImportErrorKind> {
+    let shape: Vec<usize> = axes.iter().map(Vec::len).collect();
+    limits::elements("the result", &shape)?;
+    let indices = picked_indices(&x.shape, axes);
+    let sources = indices
+        .map(|index| index.map_or(Source::Constant(fill), |element| Source::Element { input: 0, element }));
+    builder.rearrange(name, &[x], (x.elem, shape), sources)
+}
+
+/// The activations one after the other along an axis.
+pub(super) fn concatenated(
+    call: &Call<'_>,
+    parts: &[Activation],
+    axis: usize,
+    builder: &mut Builder,
+) -> Result<Activation, ImportErrorKind> {
+    let Some(first) = parts.first() else {
+        return Err(ImportErrorKind::MissingInput { index: 0, role: "input" });
+    };
+    let outside = |shape: &[usize]| {
+        let mut shape = shape.to_vec();
+        if axis < shape.len() {
+            shape.remove(axis);
+        }
+        shape
+    };
+    if let Some(other) = parts.iter().find(|part| {
+        part.elem != first.elem
+            || part.shape.len() != first.shape.len()
+            || outside(&part.shape) != outside(&first.shape)
+    }) {
+        return Err(ImportErrorKind::Shape {
+            role: "input to concatenate",
+            got: other.shape.clone(),
+            expected: format!("{:?} except for axis {axis}, all of type {}", first.shape, first.elem.name()),
         });
-        Source::Element { input: 0, element }
+    }
+    let size = |part: &Activation| part.shape.get(axis).copied().unwrap_or(1);
+    let mut shape = first.shape.clone();
+    if let Some(joined) = shape.get_mut(axis) {
+        // At most 2^26 elements in each of at most 2^17 parts.
+        *joined = parts.iter().map(size).sum();
+    }
+    limits::sources(&shape)?;
+    let inner: usize = shape.iter().skip(axis + 1).product();
+    let outer: usize = shape.iter().take(axis).product();
+    let sources = (0..outer).flat_map(|row| {
+        parts.iter().enumerate().flat_map(move |(input, part)| {
+            let length = size(part) * inner;
+            (0..length).map(move |offset| Source::Element { input, element: row * length + offset })
+        })
     });
-    builder.rearrange(&call.node.label.name, &[x], (x.elem, shape.to_vec()), sources)
+    let inputs: Vec<&Activation> = parts.iter().collect();
+    builder.rearrange(&call.node.label.name, &inputs, (first.elem, shape), sources)
 }

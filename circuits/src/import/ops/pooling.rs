@@ -52,7 +52,7 @@ fn q_average(
     // With the channels last, they move to axis 1 and the result back.
     let first = if channels_last && rank >= 3 {
         let order: Vec<usize> = [0, rank - 1].into_iter().chain(1..rank - 1).collect();
-        layout::transposed(call, input, &order, builder)?
+        layout::transposed(&call.node.label.name, input, &order, builder)?
     } else {
         input.clone()
     };
@@ -125,7 +125,7 @@ pub(super) fn average_layer(
     builder: &mut Builder,
 ) -> Result<Activation, ImportErrorKind> {
     let WaitingForm::Average { operand: Operand { activation, by }, channels } = &average.form else {
-        return Err(ImportErrorKind::ClampedInput);
+        return Err(ImportErrorKind::MissingInput { index: 0, role: "input" });
     };
     let elements: usize = activation.shape.iter().product();
     let positions = elements / channels;
@@ -146,6 +146,7 @@ pub(super) fn average_layer(
     let layer = Linear {
         name: average.name.clone(),
         input: activation.clone(),
+        rows: 1,
         sliding: Some(Sliding {
             channels: *channels,
             groups: *channels,
@@ -177,6 +178,9 @@ pub(super) fn max_pool(call: &Call<'_>, builder: &mut Builder) -> Result<Value, 
     // The order of the indices, which are a second output.
     attributes.flag("storage_order")?;
     attributes.finish()?;
+    if let other @ Value::Function(_) = call.input(0, "input")? {
+        return Err(call.wrong_form(0, "input", other, "a quantized or dequantized activation"));
+    }
     shape::on_integers(call, |activation| pooled(call, activation, &window, builder))
 }
 

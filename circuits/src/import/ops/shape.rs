@@ -1,11 +1,13 @@
 //! Operators that leave the elements in order and change their shape, or change nothing.
 
+use std::rc::Rc;
+
 use super::super::attributes::unsupported;
 use super::super::builder::Builder;
 use super::super::constant::{Constant, Data};
 use super::super::error::ImportErrorKind;
 use super::super::limits;
-use super::super::value::{Activation, Dequantized, Value};
+use super::super::value::{Activation, Dequantized, Function, Moved, Value};
 use super::{Call, layout};
 
 /// The index that an axis, negative from the end, stands for.
@@ -37,6 +39,9 @@ pub(super) fn on_integers(
             activation: apply(&dequantized.activation)?,
             ..dequantized.clone()
         })),
+        Value::Function(function) => {
+            Ok(Value::Function(Function { activation: apply(&function.activation)?, ..function.clone() }))
+        }
         other => Err(call.wrong_form(0, "input", other, "a quantized or dequantized activation")),
     }
 }
@@ -69,6 +74,7 @@ pub(super) fn dropout(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportE
         | Value::DequantizedConstant(_)
         | Value::Linear { .. }
         | Value::Waiting { .. }
+        | Value::Function(_)
         | Value::Tail { .. }) => Ok(value.clone()),
         Value::Constant(constant) if matches!(&*constant.data, Data::Float(_)) => {
             Ok(Value::Constant(constant.clone()))
@@ -216,11 +222,35 @@ pub(super) fn transpose(call: &Call<'_>, builder: &mut Builder) -> Result<Value,
         return reshaped(call, shape);
     }
     let Value::Constant(constant) = value else {
-        return on_integers(call, |activation| layout::transposed(call, activation, &order, builder));
+        if let Value::FloatInput { input, shape: from, moved } = value {
+            let moved = transposed_input(from, moved.as_deref(), &order, builder)?;
+            return Ok(Value::FloatInput { input: *input, shape, moved: Some(Rc::new(moved)) });
+        }
+        let name = &call.node.label.name;
+        return on_integers(call, |activation| layout::transposed(name, activation, &order, builder));
     };
     builder.budget.spend(constant.data.len(), size_of::<i64>())?;
     let data = constant.data.select(transposed_indices(from, &order));
     Ok(Value::Constant(Constant::new(shape, data)))
+}
+
+/// A float input with its axes in another order.
+fn transposed_input(
+    from: &[usize],
+    moved: Option<&Moved>,
+    order: &[usize],
+    builder: &mut Builder,
+) -> Result<Moved, ImportErrorKind> {
+    limits::sources(from)?;
+    builder.budget.spend_sources(from.iter().product())?;
+    let indices = transposed_indices(from, order);
+    Ok(match moved {
+        None => Moved { from: from.to_vec(), elements: indices.collect() },
+        Some(Moved { from, elements }) => Moved {
+            from: from.clone(),
+            elements: indices.filter_map(|index| elements.get(index).copied()).collect(),
+        },
+    })
 }
 
 /// The order of the axes; unlike other axes, these may not count from the end.

@@ -91,6 +91,11 @@ impl<'a> WindowAttributes<'a> {
             let (stride, dilation) = (at(&strides), at(&dilations));
             // Below 2^26 times below 2^26.
             let extent = (kernel - 1) * dilation + 1;
+            if dilation > 1 && matches!(self.auto_pad, AutoPad::SameUpper | AutoPad::SameLower) {
+                let expected =
+                    "1 with auto_pad SAME_UPPER or SAME_LOWER, as in onnxruntime: write the pads out";
+                return Err(unsupported("dilations", dilation, expected));
+            }
             let (before, after) = match self.auto_pad {
                 AutoPad::NotSet => {
                     pads.get(axis).copied().zip(pads.get(rank + axis).copied()).unwrap_or_default()

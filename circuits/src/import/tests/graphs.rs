@@ -147,7 +147,9 @@ fn unsupported_operators_are_refused_with_what_to_do() {
         ("MatMulInteger", "quantize_static"),
         ("ConvTranspose", "operator ConvTranspose is not supported: use Conv"),
         ("com.microsoft:MatMulNBits", "quantize_static"),
-        ("Sin", "operator Sin is not supported; see `lemma ops`"),
+        ("Einsum", "operator Einsum is not supported; see `lemma ops`"),
+        ("Elu", "depends on how onnxruntime was compiled"),
+        ("ReduceMean", "GlobalAveragePool"),
         ("com.microsoft:Gemm", "lemma ops"),
         ("other.domain:QGemm", "other.domain.QGemm"),
     ] {
