@@ -32,6 +32,9 @@ const WAYS: [u32; 6] = [1, 2, 3, 4, 6, 8];
 /// Weight columns per way that are tried.
 const WEIGHT_COLUMNS: [u32; 9] = [1, 2, 3, 4, 6, 8, 12, 16, 24];
 
+/// Sizes up to this are tried for every network: tables take hundreds of rows where lanes take few.
+const SMALL_K: u32 = 10;
+
 /// Most banks of linear lanes that are tried.
 const MAX_BANKS: usize = 6;
 
@@ -201,7 +204,7 @@ impl Variant {
         let (rows, largest) = self.blocks.demand(BankKind::Linear);
         let holds = move |k: &u32| largest <= usable_rows(*k) && rows.div_ceil(usable_rows(*k)) <= MAX_BANKS;
         let first = (MIN_K..=MAX_K).find(|k| rows <= usable_rows(*k)).unwrap_or(MAX_K);
-        (MIN_K..=(first + 2).min(MAX_K)).filter(holds)
+        (MIN_K..=(first + 2).clamp(SMALL_K, MAX_K)).filter(holds)
     }
 
     /// Shapes of 2^k rows with the fewest banks, one way and one weight column.

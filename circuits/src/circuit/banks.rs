@@ -129,7 +129,7 @@ impl Columns {
         let powers = |bank: &&BankColumns| [bank.slice_power, bank.claim_power].contains(&column);
         let is_operand = self.ways.iter().any(|way| way.operand == column);
         let of_ways = is_operand.then_some(self.sign).or_else(|| (column == self.power).then_some(self.end));
-        self.banks.iter().find(powers).map(|bank| bank.tag).or(of_ways)
+        self.banks.iter().find(powers).map(|bank| bank.lanes[0].cells.tag()).or(of_ways)
     }
 }
 

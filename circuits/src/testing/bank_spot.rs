@@ -21,13 +21,13 @@ pub(crate) struct BankSpot {
 }
 
 impl BankSpot {
-    /// The spot of an element of a stored tensor.
-    pub(crate) fn of(plan: &BankPlan, tensor: TensorId, element: usize) -> Self {
-        let (plane, position) = plan.network.homes.home(tensor).spots[element];
+    /// The spot of an element of a stored tensor; none if the element is the same for every input.
+    pub(crate) fn of(plan: &BankPlan, tensor: TensorId, element: usize) -> Option<Self> {
+        let (plane, position) = plan.network.homes.home(tensor).spots[element]?;
         let (block, lane) = plan.placement.lanes[tensor.0][plane];
         let found = &plan.placement.blocks[block];
         let row = found.order.iter().position(|each| *each == position);
-        Self { block, lane, row: found.first_row + row.expect("a block holds every position") }
+        Some(Self { block, lane, row: found.first_row + row.expect("a block holds every position") })
     }
 
     /// The columns of its lane.
@@ -49,15 +49,15 @@ impl BankSpot {
     }
 }
 
-/// The stored element that an element of any tensor is a copy of, or the constant it is.
-pub(crate) fn resolve(model: &Model, tensor: TensorId, element: usize) -> Result<(TensorId, usize), i32> {
+/// The stored element that an element of any tensor is a copy of; none of a constant.
+pub(crate) fn resolve(model: &Model, tensor: TensorId, element: usize) -> Option<(TensorId, usize)> {
     let node = model.nodes.iter().find(|node| node.output == tensor);
     match node.map(|node| (&node.op, node)) {
         Some((Op::Rearrange(rearrange), node)) => match rearrange.sources[element] {
             Source::Element { input, element } => resolve(model, node.inputs[input], element),
-            Source::Constant(value) => Err(value),
+            Source::Constant(_) => None,
         },
-        _ => Ok((tensor, element)),
+        _ => Some((tensor, element)),
     }
 }
 
@@ -85,16 +85,16 @@ pub(crate) fn reads(plan: &BankPlan, index: usize, node: &Node, element: usize) 
             out
         }
         Op::Add(_) => {
-            let addends = &plan.network.forms.nodes[index].addends;
+            let addends = &plan.forms.nodes[index].addends;
             (0..).zip(addends).map(|(input, addend)| (input, element, *addend)).collect()
         }
         Op::Rearrange(_) | Op::MaxPool(_) | Op::Multiply(_) | Op::Table(_) => Vec::new(),
     }
 }
 
-/// What an accumulator of an output plane is multiplied with.
-pub(crate) fn multiplier(plan: &BankPlan, node: usize, plane: usize) -> i128 {
-    match plan.network.forms.nodes[node].form(plane) {
+/// What an accumulator of an output channel is multiplied with.
+pub(crate) fn multiplier(plan: &BankPlan, node: usize, channel: usize) -> i128 {
+    match plan.forms.nodes[node].form(channel) {
         Form::Linear(form) => i128::from(form.m),
         Form::Threshold(_) => 1,
     }

@@ -9,14 +9,14 @@ use halo2_proofs::{
 
 use super::{
     bank_spot::BankSpot,
-    grid::{Cell, Grid},
+    grid::{Cell, Grid, Kind},
     mutation::FixedUse,
     recorder::{challenges, record},
     system::System,
 };
 use crate::{
     CompiledCircuit, Role,
-    banks::{BankColumns, BankPlan, LaneColumns},
+    banks::{BankColumns, BankKind, BankPlan, LaneColumns},
     circuit::{Layout, LemmaCircuit},
     ir::TensorId,
     plan::{LinearCells, Plan, ThresholdCells, Use},
@@ -84,7 +84,7 @@ impl Subject {
 
     /// Whether the prover computes the cell from others.
     pub fn is_derived(&self, cell: Cell) -> bool {
-        cell.kind == super::grid::Kind::Advice && !self.roles[cell.column].is_hint()
+        cell.kind == Kind::Advice && !self.roles[cell.column].is_hint()
     }
 
     /// What each fixed column is for.
@@ -122,7 +122,9 @@ impl Subject {
                 let spot = plan.placement.homes[tensor.0][element];
                 Cell::advice(plan.columns.activation(spot.lane), spot.row)
             }
-            Layout::Banks(plan) => BankSpot::of(plan, tensor, element).activation(plan),
+            Layout::Banks(plan) => {
+                BankSpot::of(plan, tensor, element).expect("inputs are stored").activation(plan)
+            }
         }
     }
 
@@ -146,14 +148,23 @@ impl Subject {
             .collect()
     }
 
+    /// Whether a fixed column is a switch of range checks in a bank that has no remainders.
+    pub fn is_idle_switch(&self, kind: Kind, column: usize) -> bool {
+        let Layout::Banks(plan) = self.compiled.layout() else { return false };
+        let mut banks = plan.columns.banks.iter().filter(|bank| bank.kind == BankKind::Linear);
+        kind == Kind::Fixed
+            && plan.shape.remainder_limbs() == 0
+            && banks.any(|bank| bank.channel == column)
+    }
+
     /// Whether the cell is a power of s in a row of a bank that no block uses: it is multiplied with cells that are 0.
     pub fn is_unused_power(&self, cell: Cell) -> bool {
         let Layout::Banks(plan) = self.compiled.layout() else { return false };
         let powers = |bank: &&BankColumns| {
-            cell.kind == super::grid::Kind::Advice
+            cell.kind == Kind::Advice
                 && [bank.slice_power, bank.claim_power].contains(&cell.column)
         };
-        plan.columns.banks.iter().find(powers).is_some_and(|bank| plan.fixed[bank.tag][cell.row] == Fr::ZERO)
+        plan.columns.banks.iter().find(powers).is_some_and(|bank| plan.fixed[bank.lanes[0].cells.tag()][cell.row] == Fr::ZERO)
     }
 }
 

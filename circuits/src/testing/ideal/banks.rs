@@ -47,19 +47,20 @@ fn operators(model: &Model, plan: &BankPlan) -> Vec<Form> {
         let planes = &plan.network.homes.home(block.tensor).planes;
         for (row, &position) in block.rows().zip(&block.order) {
             let mut groups: BTreeMap<usize, Form> = BTreeMap::new();
-            for lane in 0..block.kind.lanes() {
+            for lane in 0..plan.placement.lanes_per_bank.of(block.kind) {
                 let form = groups.entry(lane / banks.slots() as usize).or_default();
                 let weight = power_of_base(banks.base_bits, lane % banks.slots() as usize);
                 let spot = BankSpot { block: index, lane, row };
                 form.extend(scaled(&spot.claim(plan), row, weight));
                 let Some(&plane) = block.planes.get(lane) else { continue };
-                let scale = multiplier(plan, node_index, plane);
+                let scale = multiplier(plan, node_index, planes[plane].channel);
                 for (input, element, factor) in
                     reads(plan, node_index, node, planes[plane].elements[position])
                 {
-                    let Ok((tensor, element)) = resolve(model, node.inputs[input], element) else { continue };
-                    let cell = BankSpot::of(plan, tensor, element).activation(plan);
-                    form.push((cell, -weight * integer(i128::from(factor) * scale)));
+                    let stored = resolve(model, node.inputs[input], element);
+                    let spot = stored.and_then(|(tensor, element)| BankSpot::of(plan, tensor, element));
+                    let factor = -weight * integer(i128::from(factor) * scale);
+                    form.extend(spot.map(|spot| (spot.activation(plan), factor)));
                 }
             }
             out.extend(groups.into_values());
@@ -90,12 +91,13 @@ fn statement(subject: &Subject, plan: &BankPlan) -> Vec<Form> {
     let mut forms: BTreeMap<usize, Form> = BTreeMap::new();
     for (index, (tensor, element, instance, byte)) in packed(subject).into_iter().enumerate() {
         let form = forms.entry(instance).or_insert_with(|| vec![(Cell::instance(instance), -Fr::ONE)]);
-        let Ok((tensor, element)) = resolve(model, tensor, element) else { continue };
-        let spot = BankSpot::of(plan, tensor, element);
+        let stored = resolve(model, tensor, element);
+        let spot = stored.and_then(|(tensor, element)| BankSpot::of(plan, tensor, element));
+        let spot = spot.expect("ports hold no constants");
         form.push((spot.activation(plan), power_of_base(8, byte)));
         let block = &plan.placement.blocks[spot.block];
         let is_last = index < inputs && spot.lane + 1 == block.planes.len();
-        for lane in (spot.lane + 1..block.kind.lanes()).filter(|_| is_last) {
+        for lane in (spot.lane + 1..plan.placement.lanes_per_bank.of(block.kind)).filter(|_| is_last) {
             let idle = BankSpot { lane, ..spot };
             form.push((idle.activation(plan), power_of_base(8, byte + lane - spot.lane)));
         }
@@ -112,7 +114,7 @@ fn idle(plan: &BankPlan) -> Vec<Form> {
     for (index, block) in plan.placement.blocks.iter().enumerate().filter(|(_, block)| block.node.is_none()) {
         for row in block.rows() {
             let form = forms.entry(exponents[&(block.bank, row)]).or_default();
-            for lane in block.planes.len()..block.kind.lanes() {
+            for lane in block.planes.len()..plan.placement.lanes_per_bank.of(block.kind) {
                 form.push((BankSpot { block: index, lane, row }.activation(plan), Fr::ONE));
             }
         }

@@ -38,7 +38,7 @@ pub fn strided() -> Tiny {
 
 /// A pointwise convolution and the sum with its input.
 pub fn residual() -> Tiny {
-    let mut network = Builder::new(3, 3, 2, [2, 2]);
+    let mut network = Builder::new(3, 3, 2, [2, 3]);
     let input = network.last();
     network.convolution(2, 1, Slide::POINTWISE, &scale(&EXACT));
     network.add(input, CLAMP);
@@ -47,7 +47,7 @@ pub fn residual() -> Tiny {
 
 /// A global sum over the image and a fully connected layer.
 pub fn pooled() -> Tiny {
-    let mut network = Builder::new(4, 3, 2, [2, 2]);
+    let mut network = Builder::new(4, 3, 2, [2, 3]);
     network.convolution(3, 1, Slide::POINTWISE, &scale(&EXACT));
     network.pool(&scale(&EXACT));
     network.fully_connected(2, &scale(&EXACT));
@@ -65,7 +65,7 @@ pub fn interleaved() -> Tiny {
 
 /// Two outputs, one of which later layers read.
 pub fn branches() -> Tiny {
-    let mut network = Builder::new(6, 3, 1, [2, 3]);
+    let mut network = Builder::new(6, 3, 1, [3, 4]);
     network.convolution(2, 1, Slide { kernel: [1, 2], ..Slide::POINTWISE }, &scale(&EXACT));
     network.output("branch");
     network.depthwise(Slide { kernel: [2, 1], pad: [1, 0], ..Slide::POINTWISE }, &scale(&EXACT));
