@@ -66,6 +66,21 @@ pub fn compile_with_shape(
     Ok(CompiledCircuit::new(model, plan.into(), interface, scheme))
 }
 
+/// The circuit of a model in banks, in the cheapest shape among those a test admits.
+///
+/// # Errors
+/// [`PlanError`] when the model cannot be proven exactly or fits no such shape.
+#[cfg(any(test, feature = "testing"))]
+pub fn compile_among(
+    model: Model,
+    scheme: Scheme,
+    admitted: impl Fn(&Shape) -> bool,
+) -> Result<CompiledCircuit, PlanError> {
+    let plan = Arc::new(BankPlan::among(&model, scheme, admitted)?);
+    let interface = plan.interface(Interface::of(&model));
+    Ok(CompiledCircuit::new(model, plan.into(), interface, scheme))
+}
+
 impl CompiledCircuit {
     fn new(model: Model, layout: Layout, interface: Interface, scheme: Scheme) -> Self {
         Self { model_id: model.id(), interface, model: Arc::new(model), layout, scheme }

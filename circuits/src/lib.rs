@@ -23,5 +23,5 @@ pub mod witness;
 
 pub use chip::{MAX_GATE_DEGREE, Role};
 #[cfg(any(test, feature = "testing"))]
-pub use compiled::compile_with_shape;
+pub use compiled::{compile_among, compile_with_shape};
 pub use compiled::{Assignment, CompiledCircuit, compile};
