@@ -164,12 +164,24 @@ impl BankPlan {
     /// # Errors
     /// [`PlanError`] when the model cannot be proven exactly or is too large.
     pub fn of(model: &Model, scheme: Scheme) -> Result<Self, PlanError> {
+        Self::among(model, scheme, |_| true)
+    }
+
+    /// The cheapest plan among the shapes `admitted`.
+    ///
+    /// # Errors
+    /// As [`BankPlan::of`].
+    pub(crate) fn among(
+        model: &Model,
+        scheme: Scheme,
+        admitted: impl Fn(&Shape) -> bool,
+    ) -> Result<Self, PlanError> {
         model.check_consistency()?;
         let model = &expand::expand(model);
         model.check_consistency()?;
         let base = Base::of(model)?;
         let too_large = || PlanError::TooLarge { activations: model.activations(), macs: model.macs() };
-        let choice = search::cheapest(model, &base, scheme)?.ok_or_else(too_large)?;
+        let choice = search::cheapest(model, &base, scheme, admitted)?.ok_or_else(too_large)?;
         Ok(Self::with_choice(model, choice, scheme))
     }
 

@@ -11,7 +11,7 @@ use halo2_proofs::{
     plonk::{Any, Circuit, Column, ConstraintSystem, Error, FirstPhase, SecondPhase},
 };
 
-mod banks;
+pub(crate) mod banks;
 
 use crate::{
     banks::BankPlan,
@@ -122,7 +122,7 @@ impl Layout {
         LookupTables { tables, fixed: self.fixed(), multiplicities, rows: self.rows() }
     }
 
-    fn slots(&self) -> Vec<Slot> {
+    pub(crate) fn slots(&self) -> Vec<Slot> {
         match self {
             Self::Lanes(plan) => {
                 lanes(&plan.columns, &plan.shape).into_iter().flat_map(|lane| lane.slots).collect()
@@ -139,11 +139,16 @@ impl Layout {
         }
     }
 
-    /// Whether an advice cell is read: operands of lanes are assigned where a gate reads them.
-    fn is_read(&self, column: usize, row: usize) -> bool {
+    /// Per row of an advice column, whether a gate reads the cell: copies are assigned where one does.
+    fn rows_read<'a>(&'a self, column: usize) -> Box<dyn Fn(usize) -> bool + 'a> {
         match self {
-            Self::Lanes(plan) => column != plan.columns.operand || plan.reads_operand(row),
-            Self::Banks(_) => true,
+            Self::Lanes(plan) => {
+                Box::new(move |row| column != plan.columns.operand || plan.reads_operand(row))
+            }
+            Self::Banks(plan) => match plan.columns.reading(column) {
+                None => Box::new(|_| true),
+                Some(fixed) => Box::new(move |row| plan.fixed[fixed][row] != Fr::ZERO),
+            },
         }
     }
 }
@@ -163,6 +168,8 @@ pub struct LemmaCircuit {
     layout: Option<Layout>,
     witness: Option<Arc<Witness>>,
     overrides: BTreeMap<(usize, usize), Fr>,
+    /// What phase 1 is derived by, if not by the layout.
+    derivation: Option<Layout>,
 }
 
 impl LemmaCircuit {
@@ -174,6 +181,7 @@ impl LemmaCircuit {
             layout: Some(layout),
             witness: None,
             overrides: BTreeMap::new(),
+            derivation: None,
         }
     }
 
@@ -190,6 +198,15 @@ impl LemmaCircuit {
     #[must_use]
     pub fn with_overrides(mut self, overrides: BTreeMap<(usize, usize), Fr>) -> Self {
         self.overrides = overrides;
+        self
+    }
+
+    /// Derives phase 1 as if the layout were this one; fixed cells and copies stay those of the circuit's own. For
+    /// soundness tests.
+    #[cfg(any(test, feature = "testing"))]
+    #[must_use]
+    pub fn derived_by(mut self, layout: impl Into<Layout>) -> Self {
+        self.derivation = Some(layout.into());
         self
     }
 
@@ -279,8 +296,8 @@ impl Circuit<Fr> for LemmaCircuit {
             panic!("{error}");
         }
         if shape.banks.is_some() {
-            meta.set_minimum_degree(MAX_GATE_DEGREE);
-            let (handles, chips) = banks::configure(meta, &shape);
+            let chips = banks::bank_chips(&crate::banks::Columns::of(&shape), &shape);
+            let (handles, chips) = banks::configure_banks(meta, &shape, chips);
             return CircuitConfig { handles, chips: Chips::Banks(chips) };
         }
         let lanes = lanes(&Columns::of(&shape), &shape);
@@ -300,7 +317,8 @@ impl Circuit<Fr> for LemmaCircuit {
                 constrain_copies(&mut region, handles, layout);
                 if let Some(witness) = &self.witness {
                     let mut advice = self.hints(layout.phases(), witness);
-                    let phase = match (&config.chips, layout) {
+                    let derivation = self.derivation.as_ref().unwrap_or(layout);
+                    let phase = match (&config.chips, derivation) {
                         (Chips::Lanes(chips), Layout::Lanes(plan)) => {
                             chips.derive(plan, &mut advice, challenges, &self.overrides)
                         }
@@ -405,8 +423,9 @@ fn assign_advice(
 ) {
     let of_phase = layout.phases().iter().enumerate().filter(|(_, each)| **each == phase);
     for (index, _) in of_phase {
+        let is_read = layout.rows_read(index);
         for (row, value) in advice[index].iter().enumerate() {
-            if layout.is_read(index, row) {
+            if is_read(row) {
                 region.assign_advice(handles.advice[index], row, Value::known(*value));
             }
         }

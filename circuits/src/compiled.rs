@@ -55,7 +55,7 @@ pub fn compile(model: Model, scheme: Scheme) -> Result<CompiledCircuit, PlanErro
 ///
 /// # Panics
 /// If the shape is not valid or its tables do not fit.
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub fn compile_with_shape(
     model: Model,
     scheme: Scheme,
@@ -63,6 +63,21 @@ pub fn compile_with_shape(
 ) -> Result<CompiledCircuit, PlanError> {
     let plan = Arc::new(Plan::with_forced_shape(&model, scheme, shape)?);
     let interface = Interface::of(&model);
+    Ok(CompiledCircuit::new(model, plan.into(), interface, scheme))
+}
+
+/// The circuit of a model in banks, in the cheapest shape among those a test admits.
+///
+/// # Errors
+/// [`PlanError`] when the model cannot be proven exactly or fits no such shape.
+#[cfg(any(test, feature = "testing"))]
+pub fn compile_among(
+    model: Model,
+    scheme: Scheme,
+    admitted: impl Fn(&Shape) -> bool,
+) -> Result<CompiledCircuit, PlanError> {
+    let plan = Arc::new(BankPlan::among(&model, scheme, admitted)?);
+    let interface = plan.interface(Interface::of(&model));
     Ok(CompiledCircuit::new(model, plan.into(), interface, scheme))
 }
 
@@ -95,6 +110,18 @@ impl CompiledCircuit {
         match &self.layout {
             Layout::Lanes(plan) => plan,
             Layout::Banks(_) => panic!("the circuit has banks"),
+        }
+    }
+
+    /// The plan of a model whose lanes are in banks.
+    ///
+    /// # Panics
+    /// If the model has fully connected layers alone.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn bank_plan(&self) -> &Arc<BankPlan> {
+        match &self.layout {
+            Layout::Banks(plan) => plan,
+            Layout::Lanes(_) => panic!("the circuit has no banks"),
         }
     }
 

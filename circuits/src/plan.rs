@@ -7,7 +7,7 @@ mod columns;
 mod contraction;
 mod cost;
 mod fixed;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 mod forced;
 mod forms;
 mod packing;
@@ -21,7 +21,7 @@ use halo2_proofs::halo2curves::bn256::Fr;
 use crate::ir::{BoundsError, InconsistentModel, Model, Op};
 
 pub use cost::{Cost, MSM_MICROSECONDS};
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub use forced::ForcedShape;
 pub use place::{LaneKind, Spot};
 pub use shape::{BankShape, MAX_K, MAX_SHIFT, MIN_K, Scheme, Shape, ShapeError};
@@ -35,7 +35,7 @@ pub(crate) use forms::ClampClass;
 pub(crate) use forms::Step as Interval;
 pub(crate) use forms::{Form, Forms, MAXIMUM_BASE, NodeForms, Solutions};
 pub(crate) use packing::Packing;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub(crate) use place::Step;
 pub(crate) use place::{Lane, Placement, Use};
 pub(crate) use search::{distance_bits, usable_rows};

@@ -97,6 +97,41 @@ fn the_threshold_form_moves_as_predicted() {
     [networks::threshold(), networks::mixed()].iter().for_each(moves_as_predicted);
 }
 
+/// Rows that hold something, all lanes of them; then a few rows that hold nothing.
+#[test]
+fn circuits_with_banks_move_as_predicted() {
+    for tiny in networks::convolutional() {
+        let start = Instant::now();
+        let inputs = &tiny.samples()[0];
+        let draw = |draw| tiny.subject.grid(inputs, draw);
+        let idle = tiny.subject.idle_hints();
+        let audit = examine(&tiny, &tiny.subject.system, &idle, draw);
+        println!(
+            "{}: {} unknowns, {} draws, rank {} (predicted {}), kernel {}, support {:?}, {:.1?}",
+            tiny.name,
+            audit.unknowns,
+            audit.draws,
+            audit.rank,
+            audit.ideal_rank,
+            audit.kernel(),
+            audit.support,
+            start.elapsed()
+        );
+        assert!(audit.is_sound(), "{}: {audit:?}", tiny.name);
+        assert_eq!(audit.rank, audit.ideal_rank, "{}", tiny.name);
+        let relaxed = examine_relaxed(&tiny, &tiny.subject.system, draw);
+        println!(
+            "{}: without lookups {} draws, rank {}, {:.1?}",
+            tiny.name,
+            relaxed.draws,
+            relaxed.rank,
+            start.elapsed()
+        );
+        assert!(relaxed.is_complete(), "{}: {relaxed:?}", tiny.name);
+        assert_eq!(relaxed.rank, relaxed.ideal_rank, "{}", tiny.name);
+    }
+}
+
 #[test]
 fn derived_cells_follow_from_the_hints() {
     for tiny in networks::all() {

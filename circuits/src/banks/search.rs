@@ -102,13 +102,19 @@ struct Candidate {
     variant: usize,
 }
 
-/// The cheapest choice, `None` if the network fits no shape.
+/// The cheapest choice among the `admitted` shapes, `None` if the network fits no shape.
 ///
 /// # Errors
 /// When an output is a constant or there are too many classes of channels.
-pub(super) fn cheapest(model: &Model, base: &Base, scheme: Scheme) -> Result<Option<Choice>, PlanError> {
+pub(super) fn cheapest(
+    model: &Model,
+    base: &Base,
+    scheme: Scheme,
+    admitted: impl Fn(&Shape) -> bool,
+) -> Result<Option<Choice>, PlanError> {
     let mut search = Search::of(model, base)?;
     let mut candidates = search.candidates(scheme);
+    candidates.retain(|candidate| admitted(&candidate.shape));
     candidates.sort_by_cached_key(|candidate| (proof_bytes(&candidate.shape) > PROOF_BYTES, candidate.cost));
     let choice = candidates.iter().find_map(|candidate| search.complete(candidate));
     Ok(choice)

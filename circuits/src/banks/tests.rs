@@ -258,3 +258,14 @@ proptest! {
         check(network.finish(), seed ^ 1);
     }
 }
+
+#[test]
+fn networks_smaller_than_their_tables() {
+    for image in [[1, 1], [2, 2], [2, 3]] {
+        let mut network = Network::new(9, 2, image);
+        let input = network.last.0;
+        network.convolution(2, 1, PLAIN, true);
+        network.add(input);
+        check(network.finish(), 10);
+    }
+}

@@ -8,8 +8,8 @@ use halo2_proofs::{
 };
 
 use crate::{
-    banks::{BankPlan, Columns, LaneColumns, Operand, Region},
-    chip::{Handles, Role, Slot, bank::BankChip, equation, lookup::LookupChip, power},
+    banks::{BankColumns, BankPlan, Columns, LaneColumns, Operand, Region},
+    chip::{Handles, MAX_GATE_DEGREE, Role, Slot, bank::BankChip, equation, lookup::LookupChip, power},
     plan::Shape,
 };
 
@@ -17,7 +17,7 @@ use super::{handles, override_cells};
 
 /// The chips of a shape with banks.
 #[derive(Clone, Debug)]
-pub(super) struct BankChips {
+pub(crate) struct BankChips {
     pub(super) columns: Columns,
     banks: Vec<BankChip>,
     lookup: LookupChip,
@@ -25,14 +25,24 @@ pub(super) struct BankChips {
 
 /// The lookups of all lanes, in order.
 pub(crate) fn bank_slots(columns: &Columns, shape: &Shape) -> Vec<Slot> {
-    columns.banks.iter().flat_map(|bank| BankChip::new(bank, shape).slots).collect()
+    bank_chips(columns, shape).into_iter().flat_map(|bank| bank.slots).collect()
 }
 
-/// Adds columns, gates and equality of a shape with banks.
-pub(super) fn configure(meta: &mut ConstraintSystem<Fr>, shape: &Shape) -> (Handles, BankChips) {
+/// The chips of the banks of a shape.
+pub(crate) fn bank_chips(columns: &Columns, shape: &Shape) -> Vec<BankChip> {
+    columns.banks.iter().map(|bank| BankChip::new(bank, shape)).collect()
+}
+
+/// Adds columns, gates and equality of a shape with these banks.
+pub(crate) fn configure_banks(
+    meta: &mut ConstraintSystem<Fr>,
+    shape: &Shape,
+    banks: Vec<BankChip>,
+) -> (Handles, BankChips) {
+    // Whatever MAX_DEGREE says, the quotient domain is that of degree 5.
+    meta.set_minimum_degree(MAX_GATE_DEGREE);
     let columns = Columns::of(shape);
     let handles = handles(meta, columns.fixed, &columns.phases, true);
-    let banks: Vec<BankChip> = columns.banks.iter().map(|bank| BankChip::new(bank, shape)).collect();
     let slots = banks.iter().flat_map(|bank| bank.slots.clone()).collect();
     let lookup = LookupChip::configure(meta, &handles, &columns.lookup, slots);
     banks.iter().for_each(|bank| bank.configure(meta, &handles, columns.lookup.rows));
@@ -111,6 +121,16 @@ impl BankChips {
         equation::fill(&plan.region, &self.columns, &plan.fixed, advice, &instances, rho, plan.rows);
         override_cells(advice, overrides, 1, &plan.columns.phases);
         1
+    }
+}
+
+impl Columns {
+    /// For a column of copies, the fixed column without which nothing reads a cell of it.
+    pub(super) fn reading(&self, column: usize) -> Option<usize> {
+        let powers = |bank: &&BankColumns| [bank.slice_power, bank.claim_power].contains(&column);
+        let is_operand = self.ways.iter().any(|way| way.operand == column);
+        let of_ways = is_operand.then_some(self.sign).or_else(|| (column == self.power).then_some(self.end));
+        self.banks.iter().find(powers).map(|bank| bank.lanes[0].cells.tag()).or(of_ways)
     }
 }
 
