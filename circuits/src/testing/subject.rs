@@ -12,7 +12,7 @@ use super::{
     grid::{Cell, Grid, Kind},
     mutation::FixedUse,
     recorder::{challenges, record},
-    system::System,
+    system::{Constraint, System},
 };
 use crate::{
     CompiledCircuit, Role,
@@ -148,23 +148,33 @@ impl Subject {
             .collect()
     }
 
+    /// Whether this constraint, and no other, reads the fixed column.
+    pub fn reads(&self, constraint: &str, column: usize) -> bool {
+        let reads = |each: &&Constraint| {
+            each.queries.iter().any(|query| (query.kind, query.column) == (Kind::Fixed, column))
+        };
+        let mut readers = self.system.constraints.iter().filter(reads).peekable();
+        readers.peek().is_some() && readers.all(|each| each.name == constraint)
+    }
+
     /// Whether a fixed column is a switch of range checks in a bank that has no remainders.
     pub fn is_idle_switch(&self, kind: Kind, column: usize) -> bool {
         let Layout::Banks(plan) = self.compiled.layout() else { return false };
         let mut banks = plan.columns.banks.iter().filter(|bank| bank.kind == BankKind::Linear);
-        kind == Kind::Fixed
-            && plan.shape.remainder_limbs() == 0
-            && banks.any(|bank| bank.channel == column)
+        kind == Kind::Fixed && plan.shape.remainder_limbs() == 0 && banks.any(|bank| bank.channel == column)
     }
 
     /// Whether the cell is a power of s in a row of a bank that no block uses: it is multiplied with cells that are 0.
     pub fn is_unused_power(&self, cell: Cell) -> bool {
         let Layout::Banks(plan) = self.compiled.layout() else { return false };
         let powers = |bank: &&BankColumns| {
-            cell.kind == Kind::Advice
-                && [bank.slice_power, bank.claim_power].contains(&cell.column)
+            cell.kind == Kind::Advice && [bank.slice_power, bank.claim_power].contains(&cell.column)
         };
-        plan.columns.banks.iter().find(powers).is_some_and(|bank| plan.fixed[bank.lanes[0].cells.tag()][cell.row] == Fr::ZERO)
+        plan.columns
+            .banks
+            .iter()
+            .find(powers)
+            .is_some_and(|bank| plan.fixed[bank.lanes[0].cells.tag()][cell.row] == Fr::ZERO)
     }
 }
 
