@@ -1,21 +1,27 @@
+//! Prints the shape chosen for every model named on the command line, or why there is none.
 fn main() {
     for path in std::env::args().skip(1) {
-        let model = lemma_circuits::import::import(&std::fs::read(&path).unwrap(), &path).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let model = match lemma_circuits::import::import(&bytes, &path) {
+            Ok(m) => m,
+            Err(e) => {
+                println!("IMPORT {e}");
+                continue;
+            }
+        };
         let start = std::time::Instant::now();
-        let compiled = lemma_circuits::compile(model, lemma_circuits::plan::Scheme::Kzg).unwrap();
-        let layout = compiled.layout();
-        let s = compiled.shape();
-        println!(
-            "{path}: {s:?} rows {} units {:.1} cells {}/{} small {} full {} perm {} fixed {} in {:.1?}",
-            layout.rows(),
-            layout.cost().units(),
-            layout.used_cells(),
-            layout.all_cells(),
-            s.small_columns(),
-            s.full_columns(),
-            s.num_permutation(),
-            s.num_fixed(),
-            start.elapsed()
-        );
+        match lemma_circuits::compile(model, lemma_circuits::plan::Scheme::Kzg) {
+            Err(e) => println!("PLAN {path}: {e}"),
+            Ok(c) => {
+                let l = c.layout();
+                println!(
+                    "ok {path}: k {} rows {} units {:.1} in {:.1?}",
+                    c.k(),
+                    l.rows(),
+                    l.cost().units(),
+                    start.elapsed()
+                )
+            }
+        }
     }
 }

@@ -11,6 +11,7 @@
 
 pub(crate) mod columns;
 mod equations;
+mod expand;
 mod fixed;
 mod hints;
 pub(crate) mod homes;
@@ -60,6 +61,8 @@ pub(crate) struct Network {
 /// Everything about a circuit with banks that does not depend on an input.
 #[derive(Debug)]
 pub struct BankPlan {
+    /// The model in terms of operators that have circuits.
+    pub(crate) model: Model,
     pub(crate) shape: Shape,
     /// Rows the circuit uses; the lookup sum ends on the row after them.
     pub(crate) rows: usize,
@@ -174,6 +177,8 @@ impl BankPlan {
         admitted: impl Fn(&Shape) -> bool,
     ) -> Result<Self, PlanError> {
         model.check_consistency()?;
+        let model = &expand::expand(model);
+        model.check_consistency()?;
         let base = Base::of(model)?;
         let too_large = || PlanError::TooLarge { activations: model.activations(), macs: model.macs() };
         let choice = search::cheapest(model, &base, scheme, admitted)?.ok_or_else(too_large)?;
@@ -203,7 +208,8 @@ impl BankPlan {
         };
         let fixed = sources.build();
         let cost = Cost::of(&shape, scheme);
-        Self { shape, rows, columns, forms, network, placement, region, tables, fixed, cost }
+        let model = model.clone();
+        Self { model, shape, rows, columns, forms, network, placement, region, tables, fixed, cost }
     }
 
     /// The interface with the packing of the public inputs this layout reads.
@@ -221,6 +227,7 @@ impl BankPlan {
             let per_lane = match bank.kind {
                 BankKind::Linear => 2 + shape.excess_cells() + shape.remainder_limbs(),
                 BankKind::Threshold => 3 + 2 * shape.threshold_limbs,
+                BankKind::Maximum => 4,
             };
             rows * (bank.lanes.len() * per_lane as usize + 3)
         };

@@ -11,6 +11,7 @@ pub(crate) mod equation;
 pub(crate) mod lane;
 pub(crate) mod linear;
 pub(crate) mod lookup;
+pub(crate) mod maximum;
 pub(crate) mod power;
 pub(crate) mod statement;
 pub(crate) mod threshold;
@@ -41,6 +42,8 @@ pub enum Role {
     Distance,
     /// A limb of the distance from the accumulator to the next threshold.
     Complement,
+    /// The distance from a maximum to one of its operands.
+    OperandDistance,
     /// How often a table entry is looked up.
     Multiplicity,
     /// Sum of up to three inverses of the lookup argument: determined by its gate.
@@ -78,6 +81,7 @@ impl Role {
                 | Self::Threshold
                 | Self::Distance
                 | Self::Complement
+                | Self::OperandDistance
                 | Self::Multiplicity
         )
     }

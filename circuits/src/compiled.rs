@@ -176,7 +176,7 @@ impl CompiledCircuit {
     pub fn assign(&self, inputs: &[Vec<i32>]) -> Result<Assignment, WitnessError> {
         let witness = match &self.layout {
             Layout::Lanes(plan) => Witness::new(&self.model, plan, inputs)?,
-            Layout::Banks(plan) => banks::run(&self.model, plan, inputs, &mut |_, _, _| {})?,
+            Layout::Banks(plan) => banks::run(plan, inputs, &mut |_, _, _| {})?,
         };
         let outputs = witness.outputs.clone();
         Ok(Assignment { circuit: LemmaCircuit::with_witness(self.layout.clone(), witness), outputs })

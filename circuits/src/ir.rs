@@ -184,6 +184,8 @@ pub enum Op {
     Table(Table),
     /// Largest value of every window.
     MaxPool(MaxPool),
+    /// Elementwise larger of two tensors.
+    Maximum,
     /// Elements of the inputs in another order, repeated, left out, or constant.
     Rearrange(Rearrange),
 }
@@ -198,6 +200,7 @@ impl Op {
             Self::Multiply(_) => "multiply",
             Self::Table(_) => "table",
             Self::MaxPool(_) => "max pool",
+            Self::Maximum => "maximum",
             Self::Rearrange(_) => "rearrange",
         }
     }
@@ -258,7 +261,12 @@ impl Model {
             .map(|node| match &node.op {
                 Op::FullyConnected(layer) => layer.inputs as u64 * layer.outputs as u64,
                 Op::Convolution(layer) => layer.macs(),
-                Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::MaxPool(_) | Op::Rearrange(_) => 0,
+                Op::Add(_)
+                | Op::Multiply(_)
+                | Op::Table(_)
+                | Op::MaxPool(_)
+                | Op::Maximum
+                | Op::Rearrange(_) => 0,
             })
             .sum()
     }

@@ -27,13 +27,13 @@ pub use place::{LaneKind, Spot};
 pub use shape::{BankShape, MAX_K, MAX_SHIFT, MIN_K, Scheme, Shape, ShapeError};
 
 pub(crate) use columns::{
-    Columns, LinearCells, LinearColumns, LookupColumns, ThresholdCells, ThresholdColumns,
+    Columns, LinearCells, LinearColumns, LookupColumns, MaximumCells, ThresholdCells, ThresholdColumns,
 };
 pub(crate) use contraction::{Contraction, Operand, integer};
 #[cfg(test)]
 pub(crate) use forms::ClampClass;
 pub(crate) use forms::Step as Interval;
-pub(crate) use forms::{Form, Forms, NodeForms, Solutions};
+pub(crate) use forms::{Form, Forms, MAXIMUM_BASE, NodeForms, Solutions};
 pub(crate) use packing::Packing;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use place::Step;
@@ -43,7 +43,7 @@ pub(crate) use shape::{MAX_LIMB_BITS, MAX_TABLE_SETS};
 pub(crate) use tables::{
     BYTE, check_classes, clamp_tag, entries as table_entries, entry_count, fill as fill_tables, step_tag,
 };
-pub(crate) use tables::{Entry, SECOND_TAG_FACTOR, range_tag};
+pub(crate) use tables::{Entry, FUNCTION_EXCESS_BITS, PAIR, SECOND_TAG_FACTOR, function_tag, range_tag};
 #[cfg(test)]
 pub(crate) use tables::{PAD, entries, second_tag};
 

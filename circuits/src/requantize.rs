@@ -18,7 +18,7 @@ mod sum;
 
 pub use linear::{LinearForm, linear_form};
 pub use steps::Steps;
-pub use sum::{SumForm, quantized_sum, sum_form};
+pub use sum::{SumForm, SumSteps, quantized_sum, sum_form, sum_steps};
 
 /// `clamp(rne(fl(float32(acc) * multiplier)) + zero_point, lo, hi)`.
 ///

@@ -218,6 +218,7 @@ impl Builder<'_> {
                 self.threshold_cells(spot, step, distance);
                 step.byte
             }
+            Requantized::Maximum { .. } => unreachable!("lanes hold fully connected layers"),
         };
         type_min + i32::try_from(byte).expect("outputs are bytes")
     }

@@ -2,7 +2,7 @@
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
-use crate::plan::{LinearCells, LookupColumns, Shape, ThresholdCells};
+use crate::plan::{LinearCells, LookupColumns, MaximumCells, Shape, ThresholdCells};
 
 use super::place::BankKind;
 
@@ -11,6 +11,7 @@ use super::place::BankKind;
 pub(crate) enum LaneColumns {
     Linear(LinearCells),
     Threshold(ThresholdCells),
+    Maximum(MaximumCells),
 }
 
 impl LaneColumns {
@@ -19,6 +20,7 @@ impl LaneColumns {
         match self {
             Self::Linear(lane) => lane.tag,
             Self::Threshold(lane) => lane.tag,
+            Self::Maximum(lane) => lane.tag,
         }
     }
 
@@ -27,6 +29,7 @@ impl LaneColumns {
         match self {
             Self::Linear(lane) => lane.activation,
             Self::Threshold(lane) => lane.activation,
+            Self::Maximum(lane) => lane.activation,
         }
     }
 }
@@ -50,8 +53,8 @@ pub(crate) struct BankColumns {
     pub(crate) claim_power: usize,
     /// Advice, phase 1: running evaluation of the claims.
     pub(crate) claims: usize,
-    /// Fixed: 1 where the row holds channels of a node.
-    pub(crate) channel: usize,
+    /// Fixed: 1 where the remainder limbs or threshold distances are looked up.
+    pub(crate) channel: Option<usize>,
     /// Fixed: 1 where the slice evaluations continue.
     pub(crate) keep_slice: usize,
     /// Fixed: 1 where the evaluation of the claims continues.
@@ -126,7 +129,9 @@ impl LaneWeights {
         let power = |slot: usize| Fr::from(2).pow_vartime([u64::from(banks.base_bits) * slot as u64]);
         Self {
             slots,
-            powers: (0..slots.min(banks.lanes.max(banks.threshold_lanes) as usize)).map(power).collect(),
+            powers: (0..slots.min(banks.lanes.max(banks.threshold_lanes).max(banks.maximum_lanes) as usize))
+                .map(power)
+                .collect(),
         }
     }
 
@@ -166,14 +171,17 @@ impl Columns {
         let (mut fixed, mut advice) = (Counter::default(), Counter::default());
         let (rows, boundary) = (fixed.one(), fixed.one());
         let tables = (0..shape.table_sets).map(|_| fixed.many(shape.table_width())).collect();
-        let [linear, threshold] = shape.bank_counts();
+        let [linear, threshold, maximum] = shape.bank_counts();
         let linear = (0..linear).map(|_| BankKind::Linear);
         let threshold = (0..threshold).map(|_| BankKind::Threshold);
+        let maximum = (0..maximum).map(|_| BankKind::Maximum);
         let mut banks: Vec<BankColumns> = linear
             .chain(threshold)
+            .chain(maximum)
             .map(|kind| match kind {
                 BankKind::Linear => linear_bank(shape, &mut fixed, &mut advice),
                 BankKind::Threshold => threshold_bank(shape, &mut fixed, &mut advice),
+                BankKind::Maximum => maximum_bank(shape, &mut fixed, &mut advice),
             })
             .collect();
         let multiplicities = advice.many(shape.table_sets);
@@ -241,8 +249,9 @@ impl Columns {
 
 fn bank(kind: BankKind, lanes: Vec<LaneColumns>, shape: &Shape, fixed: &mut Counter) -> BankColumns {
     let channel = match &lanes[0] {
-        LaneColumns::Linear(lane) => lane.channel,
-        LaneColumns::Threshold(lane) => lane.channel,
+        LaneColumns::Linear(lane) => Some(lane.channel),
+        LaneColumns::Threshold(lane) => Some(lane.channel),
+        LaneColumns::Maximum(_) => None,
     };
     let count = u32::try_from(lanes.len()).expect("a bank has few lanes");
     let groups = shape.banks.as_ref().map_or(0, |banks| banks.groups(count));
@@ -292,4 +301,18 @@ fn threshold_bank(shape: &Shape, fixed: &mut Counter, advice: &mut Counter) -> B
     let count = shape.banks.as_ref().map_or(0, |banks| banks.threshold_lanes);
     let lanes = (0..count).map(lane).collect();
     bank(BankKind::Threshold, lanes, shape, fixed)
+}
+
+fn maximum_bank(shape: &Shape, fixed: &mut Counter, advice: &mut Counter) -> BankColumns {
+    let tag = fixed.one();
+    let lane = |_| {
+        LaneColumns::Maximum(MaximumCells {
+            activation: advice.one(),
+            distances: [advice.one(), advice.one()],
+            tag,
+        })
+    };
+    let count = shape.banks.as_ref().map_or(0, |banks| banks.maximum_lanes);
+    let lanes = (0..count).map(lane).collect();
+    bank(BankKind::Maximum, lanes, shape, fixed)
 }

@@ -6,7 +6,7 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
 use crate::{
     ir::Model,
-    plan::{BYTE, Entry, Form, Forms, Shape, clamp_tag, integer, step_tag},
+    plan::{BYTE, Entry, Form, Forms, PAIR, Shape, clamp_tag, function_tag, integer, step_tag},
 };
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
     equations::Weights,
     homes::Cell,
     maps::{Map, Tap},
-    place::{BankKind, Block, Placement},
+    place::{Block, Placement},
     region::{Region, Row},
 };
 
@@ -93,14 +93,21 @@ impl Sources<'_> {
         let tag = |plane: usize| match forms.form(home.planes[plane].channel) {
             Form::Linear(_) => clamp_tag(forms.clamp),
             Form::Threshold(class) => step_tag(self.forms, *class),
+            Form::Function(function) => function_tag(self.forms, *function),
+            Form::Maximum => PAIR,
         };
-        // An idle lane of the linear form claims the low end of its clamp, one with thresholds looks up zeros.
-        let idle = match block.kind {
-            BankKind::Linear => i128::from(self.forms.clamps[forms.clamp].lo) << self.shape.shift,
-            BankKind::Threshold => 0,
+        let form = forms.form(home.planes[block.planes[0]].channel);
+        let looks_up_limbs = matches!(form, Form::Linear(_) | Form::Threshold(_));
+        // An idle lane of the linear form claims the low end of its clamp, one of a function the byte 0, others
+        // look up zeros.
+        let idle = match form {
+            Form::Linear(_) => i128::from(self.forms.clamps[forms.clamp].lo) << self.shape.shift,
+            Form::Threshold(_) | Form::Function(_) | Form::Maximum => 0,
         };
         for (row, &position) in block.rows().zip(&block.order) {
-            out[bank.channel][row] = Fr::ONE;
+            if let Some(channel) = bank.channel.filter(|_| looks_up_limbs) {
+                out[channel][row] = Fr::ONE;
+            }
             out[bank.claim][row] = Fr::ONE;
             for (lane, columns) in bank.lanes.iter().enumerate() {
                 let constant = match block.planes.get(lane) {
@@ -109,9 +116,7 @@ impl Sources<'_> {
                         self.constant(node, home.planes[*plane].channel, bases[*plane][position])
                     }
                     None => {
-                        if block.kind == BankKind::Linear {
-                            out[columns.cells.tag()][row] = integer(clamp_tag(forms.clamp).into());
-                        }
+                        // The lanes of a linear bank share the tag.
                         idle
                     }
                 };
@@ -131,6 +136,8 @@ impl Sources<'_> {
                 i128::from(form.m) * i128::from(base) + form.c - (type_min << self.shape.shift)
             }
             Form::Threshold(class) => i128::from(base) - i128::from(self.forms.steps[*class].steps.range.lo),
+            Form::Function(_) => i128::from(base) << self.shape.shift,
+            Form::Maximum => base.into(),
         }
     }
 
@@ -213,7 +220,8 @@ impl Sources<'_> {
         for (plane, weight) in &tap.weights {
             let scale = match forms.form(home.planes[*plane].channel) {
                 Form::Linear(form) => i128::from(form.m),
-                Form::Threshold(_) => 1,
+                Form::Threshold(_) | Form::Maximum => 1,
+                Form::Function(_) => 1 << self.shape.shift,
             };
             let (block, lane) = self.placement.lanes[map.output.0][*plane];
             let (group, power) = self.weights.lane(lane);

@@ -2,6 +2,7 @@
 
 use crate::{
     ir::{Model, TensorId},
+    plan::{Form, NodeForms},
     witness::{Requantized, Witness, WitnessError, check_inputs, requantized, write_linear, write_threshold},
 };
 
@@ -16,12 +17,8 @@ pub(crate) type Lie<'a> = &'a mut dyn FnMut(Option<usize>, &mut [Vec<i64>], &mut
 ///
 /// # Errors
 /// When the inputs are not integers of the model's inputs.
-pub(crate) fn run(
-    model: &Model,
-    plan: &BankPlan,
-    inputs: &[Vec<i32>],
-    after: Lie<'_>,
-) -> Result<Witness, WitnessError> {
+pub(crate) fn run(plan: &BankPlan, inputs: &[Vec<i32>], after: Lie<'_>) -> Result<Witness, WitnessError> {
+    let model = &plan.model;
     check_inputs(model, inputs)?;
     let hint_columns = plan.columns.phases.iter().filter(|phase| **phase == 0).count();
     let mut builder = Builder {
@@ -93,7 +90,7 @@ impl Builder<'_> {
             for (row, &position) in block.rows().zip(&block.order) {
                 for (lane, columns) in lanes.iter().enumerate() {
                     let Some(&plane) = block.planes.get(lane) else {
-                        self.idle(&columns.cells, node_forms.clamp, row);
+                        self.idle(&columns.cells, node_forms, row);
                         continue;
                     };
                     let requantized = requantized(
@@ -122,14 +119,26 @@ impl Builder<'_> {
             (LaneColumns::Threshold(cells), Requantized::Threshold { step, distance }) => {
                 write_threshold(&mut self.columns, cells, shape, row, step, distance);
             }
+            (LaneColumns::Maximum(cells), Requantized::Maximum { byte, distances }) => {
+                self.columns[cells.activation][row] = byte;
+                for (column, distance) in cells.distances.iter().zip(distances) {
+                    self.columns[*column][row] = distance;
+                }
+            }
             _ => unreachable!("a block is in a bank of its kind"),
         }
     }
 
-    /// An idle lane of the linear form holds the low end of the clamp.
-    fn idle(&mut self, cells: &LaneColumns, clamp: usize, row: usize) {
+    /// An idle lane of the linear form holds the low end of the clamp, one of a function that of the byte 0.
+    fn idle(&mut self, cells: &LaneColumns, forms: &NodeForms, row: usize) {
+        let (byte, excess) = match &forms.channels[0] {
+            Form::Function(function) => {
+                (self.plan.forms.functions[*function][0], self.plan.forms.functions[*function][0])
+            }
+            _ => (self.plan.forms.clamps.get(forms.clamp).map_or(0, |clamp| clamp.lo), 0),
+        };
         if let LaneColumns::Linear(cells) = cells {
-            self.columns[cells.activation][row] = self.plan.forms.clamps[clamp].lo;
+            write_linear(&mut self.columns, cells, &self.plan.shape, row, [byte, excess, 0]);
         }
     }
 

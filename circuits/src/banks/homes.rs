@@ -114,7 +114,7 @@ impl Homes {
                 Op::Convolution(layer) => {
                     Home::image(&constants[node.output.0], &homes.exponents(layer, node.inputs[0], pitch))
                 }
-                Op::MaxPool(_) | Op::Add(_) | Op::Multiply(_) | Op::Table(_) => {
+                Op::MaxPool(_) | Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::Maximum => {
                     homes.mirror(node.inputs[0]).unwrap_or_else(|| Home::new(flat_planes(len), len))
                 }
             };
@@ -173,25 +173,23 @@ impl Homes {
         })
     }
 
-    /// The arrangement of a tensor whose view is exactly one stored tensor.
+    /// The planes and exponents of what a tensor views, if that is part of one stored tensor, evenly.
     fn mirror(&self, tensor: TensorId) -> Option<Home> {
         let view = self.view(tensor);
         let Cell::Stored { tensor: source, .. } = *view.first()? else { return None };
         let home = self.stored[source.0].as_ref()?;
-        let mut elements = vec![None; home.spots.len()];
+        let empty = |plane: &Plane| Plane { elements: Vec::new(), exponents: Vec::new(), ..*plane };
+        let mut planes: Vec<Plane> = home.planes.iter().map(empty).collect();
         for (index, cell) in view.iter().enumerate() {
-            match cell {
-                Cell::Stored { tensor, element } if *tensor == source && elements[*element].is_none() => {
-                    elements[*element] = Some(index);
-                }
-                _ => return None,
+            let Cell::Stored { tensor, element } = *cell else { return None };
+            if tensor != source {
+                return None;
             }
+            let (plane, position) = home.spot(element);
+            planes[plane].elements.push(index);
+            planes[plane].exponents.push(home.planes[plane].exponents[position]);
         }
-        let plane = |plane: &Plane| {
-            let elements = plane.elements.iter().map(|element| elements[*element]).collect::<Option<_>>()?;
-            Some(Plane { channel: plane.channel, elements, exponents: plane.exponents.clone() })
-        };
-        let planes: Vec<Plane> = home.planes.iter().map(plane).collect::<Option<_>>()?;
+        planes.retain(|plane| !plane.elements.is_empty());
         let exponents: Vec<u64> = planes.first()?.exponents.clone();
         let even = planes.iter().all(|plane| plane.exponents == exponents) && distinct(&exponents);
         even.then(|| Home::new(planes, view.len()))

@@ -44,8 +44,8 @@ impl Map {
                 Op::Rearrange(_) => return None,
                 Op::FullyConnected(layer) => (fully_connected(layer, node, homes), bias(&layer.bias)),
                 Op::Convolution(layer) => (convolution(layer, node, homes), bias(&layer.bias)),
-                Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::MaxPool(_) => {
-                    (elementwise(node, homes, &forms[index].addends), Vec::new())
+                Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::MaxPool(_) | Op::Maximum => {
+                    (elementwise(model, node, homes, &forms[index].addends), Vec::new())
                 }
             };
             Some(Self { node: index, output: node.output, taps, bias })
@@ -122,15 +122,17 @@ fn convolution(layer: &Convolution, node: &Node, homes: &Homes) -> Vec<Tap> {
 }
 
 /// `sum_k addend_k x_k` for every element.
-fn elementwise(node: &Node, homes: &Homes, addends: &[i64]) -> Vec<Tap> {
+fn elementwise(model: &Model, node: &Node, homes: &Homes, addends: &[i64]) -> Vec<Tap> {
     let home = homes.home(node.output);
     let mut taps = Vec::new();
     for (input, &addend) in node.inputs.iter().zip(addends) {
         let view = homes.view(*input);
+        // A sum is one of integers, functions and maxima are of bytes.
+        let zero = if matches!(node.op, Op::Add(_)) { 0 } else { model.tensor(*input).elem.min() };
         for (index, plane) in home.planes.iter().enumerate() {
             let pairs =
                 plane.elements.iter().enumerate().map(|(position, &element)| (view[element], position));
-            taps.push(Tap { weights: vec![(index, addend)], pairs: pairs.collect(), zero: 0 });
+            taps.push(Tap { weights: vec![(index, addend)], pairs: pairs.collect(), zero });
         }
     }
     taps

@@ -19,6 +19,21 @@ pub(crate) enum BankKind {
     Linear,
     /// Channels requantized by thresholds.
     Threshold,
+    /// Elementwise maxima.
+    Maximum,
+}
+
+impl BankKind {
+    /// All kinds, in the order of their banks.
+    pub(crate) const ALL: [Self; 3] = [Self::Linear, Self::Threshold, Self::Maximum];
+
+    fn of(form: &Form) -> Self {
+        match form {
+            Form::Linear(_) | Form::Function(_) => Self::Linear,
+            Form::Threshold(_) => Self::Threshold,
+            Form::Maximum => Self::Maximum,
+        }
+    }
 }
 
 /// Lanes of the banks of each kind.
@@ -26,6 +41,7 @@ pub(crate) enum BankKind {
 pub(crate) struct LanesPerBank {
     pub(crate) linear: usize,
     pub(crate) threshold: usize,
+    pub(crate) maximum: usize,
 }
 
 impl LanesPerBank {
@@ -33,6 +49,7 @@ impl LanesPerBank {
         match kind {
             BankKind::Linear => self.linear,
             BankKind::Threshold => self.threshold,
+            BankKind::Maximum => self.maximum,
         }
     }
 }
@@ -99,8 +116,8 @@ pub(crate) struct Placement {
     pub(crate) bank_rows: Vec<usize>,
     /// Lanes of a bank of each kind.
     pub(crate) lanes_per_bank: LanesPerBank,
-    /// Banks of the linear kind, which come first.
-    linear: usize,
+    /// Banks of each kind, in the order of [`BankKind::ALL`].
+    counts: [usize; 3],
 }
 
 impl Placement {
@@ -122,16 +139,13 @@ impl Placement {
         for (index, node) in model.nodes.iter().enumerate() {
             let Some(home) = &homes.stored[node.output.0] else { continue };
             let slices = &slices[node.output.0];
-            let is_linear = |plane: &usize| {
-                matches!(forms.nodes[index].form(home.planes[*plane].channel), Form::Linear(_))
-            };
-            let (linear, threshold): (Vec<usize>, Vec<usize>) = (0..home.planes.len()).partition(is_linear);
-            for (kind, planes) in [(BankKind::Linear, linear), (BankKind::Threshold, threshold)] {
+            let kind = |plane: usize| BankKind::of(forms.nodes[index].form(home.planes[plane].channel));
+            for of in BankKind::ALL {
+                let planes = (0..home.planes.len()).filter(|plane| kind(*plane) == of).collect();
                 for like in alike(slices, planes) {
-                    let block = |planes: &[usize]| {
-                        Block::new(slices, node.output, Some(index), kind, planes.to_vec())
-                    };
-                    blocks.extend(like.chunks(lanes_per_bank.of(kind)).map(block));
+                    let block =
+                        |planes: &[usize]| Block::new(slices, node.output, Some(index), of, planes.to_vec());
+                    blocks.extend(like.chunks(lanes_per_bank.of(of)).map(block));
                 }
             }
         }
@@ -143,7 +157,7 @@ impl Placement {
                 lanes[block.tensor.0][*plane] = (index, lane);
             }
         }
-        Self { blocks, lanes, bank_rows: Vec::new(), lanes_per_bank, linear: 0 }
+        Self { blocks, lanes, bank_rows: Vec::new(), lanes_per_bank, counts: [0; 3] }
     }
 
     /// Rows of all blocks of a kind, and of the largest.
@@ -152,19 +166,17 @@ impl Placement {
         rows.fold((0, 0), |(sum, largest), rows| (sum + rows, largest.max(rows)))
     }
 
-    /// Gives every block rows in the emptiest bank of its kind, largest blocks first; `None` if a bank then has
-    /// more than `capacity` rows.
-    pub(crate) fn placed(&self, linear: usize, threshold: usize, capacity: usize) -> Option<Self> {
-        let mut out = Self { bank_rows: vec![0; linear + threshold], linear, ..self.clone() };
+    /// Gives every block rows in the emptiest of so many banks of its kind, largest blocks first; `None` if a bank
+    /// then has more than `capacity` rows.
+    pub(crate) fn placed(&self, counts: [usize; 3], capacity: usize) -> Option<Self> {
+        let mut out = Self { bank_rows: vec![0; counts.iter().sum()], counts, ..self.clone() };
         let mut order: Vec<usize> = (0..out.blocks.len()).collect();
         order.sort_by_key(|index| std::cmp::Reverse(out.blocks[*index].order.len()));
         for index in order {
             let block = &mut out.blocks[index];
-            let banks = match block.kind {
-                BankKind::Linear => 0..linear,
-                BankKind::Threshold => linear..linear + threshold,
-            };
-            let bank = banks.min_by_key(|bank| out.bank_rows[*bank])?;
+            let kind = block.kind as usize;
+            let first: usize = counts[..kind].iter().sum();
+            let bank = (first..first + counts[kind]).min_by_key(|bank| out.bank_rows[*bank])?;
             (block.bank, block.first_row) = (bank, out.bank_rows[bank]);
             out.bank_rows[bank] += block.order.len();
         }
@@ -186,8 +198,13 @@ impl Placement {
 
     /// The first lane of a bank, counted over all lanes.
     pub(crate) fn first_lane(&self, bank: usize) -> usize {
-        let lanes = self.lanes_per_bank;
-        bank.min(self.linear) * lanes.linear + bank.saturating_sub(self.linear) * lanes.threshold
+        let mut before = bank;
+        let mut lanes = 0;
+        for (kind, count) in BankKind::ALL.into_iter().zip(self.counts) {
+            lanes += before.min(count) * self.lanes_per_bank.of(kind);
+            before = before.saturating_sub(count);
+        }
+        lanes
     }
 
     /// The block and lane of a plane.

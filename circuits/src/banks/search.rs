@@ -3,13 +3,13 @@
 //! Every combination of rows, lanes, widths, ways and weight columns has a predicted cost. The search visits
 //! them from the cheapest on and takes the first that holds the network.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::{
     ir::Model,
     plan::{
-        BankShape, Cost, Forms, MAX_K, MAX_LIMB_BITS, MAX_SHIFT, MAX_TABLE_SETS, MIN_K, Packing, PlanError,
-        Scheme, Shape, check_classes, distance_bits, entry_count, usable_rows,
+        BankShape, Cost, FUNCTION_EXCESS_BITS, Forms, MAX_K, MAX_LIMB_BITS, MAX_SHIFT, MAX_TABLE_SETS, MIN_K,
+        Packing, PlanError, Scheme, Shape, check_classes, distance_bits, entry_count, usable_rows,
     },
 };
 
@@ -32,11 +32,11 @@ const WAYS: [u32; 6] = [1, 2, 3, 4, 6, 8];
 /// Weight columns per way that are tried.
 const WEIGHT_COLUMNS: [u32; 9] = [1, 2, 3, 4, 6, 8, 12, 16, 24];
 
-/// Sizes up to this are tried for every network: tables take hundreds of rows where lanes take few.
-const SMALL_K: u32 = 10;
+/// Most banks of a kind that are tried.
+const MAX_BANKS: u32 = 6;
 
-/// Most banks of linear lanes that are tried.
-const MAX_BANKS: usize = 6;
+/// Tables of any network without thresholds fit this many rows.
+const TABLES_FIT: u32 = 13;
 
 /// Most limbs of a remainder that are tried.
 const MAX_LIMBS: u32 = 6;
@@ -115,7 +115,7 @@ pub(super) fn cheapest(
     let mut search = Search::of(model, base)?;
     let mut candidates = search.candidates(scheme);
     candidates.retain(|candidate| admitted(&candidate.shape));
-    candidates.sort_by_key(|candidate| (proof_bytes(&candidate.shape) > PROOF_BYTES, candidate.cost));
+    candidates.sort_by_cached_key(|candidate| (proof_bytes(&candidate.shape) > PROOF_BYTES, candidate.cost));
     let choice = candidates.iter().find_map(|candidate| search.complete(candidate));
     Ok(choice)
 }
@@ -128,8 +128,11 @@ impl<'a> Search<'a> {
         for lanes in LANES {
             let network = base.network(model, lanes as usize)?;
             for threshold_lanes in THRESHOLD_LANES {
-                let lanes_per_bank =
-                    LanesPerBank { linear: lanes as usize, threshold: threshold_lanes as usize };
+                let lanes_per_bank = LanesPerBank {
+                    linear: lanes as usize,
+                    threshold: threshold_lanes as usize,
+                    maximum: maximum_lanes(lanes) as usize,
+                };
                 let Network { homes, slices, runs, .. } = &network;
                 let blocks = Placement::blocks(model, homes, slices, runs, &forms, lanes_per_bank);
                 let needs_thresholds = blocks.demand(BankKind::Threshold).0 > 0;
@@ -165,8 +168,8 @@ impl<'a> Search<'a> {
         let (shape, variant) = (&candidate.shape, &self.variants[candidate.variant]);
         let capacity = usable_rows(shape.k);
         let banks = shape.banks.as_ref()?;
-        let [linear, threshold] = shape.bank_counts().map(|count| count as usize);
-        let placement = variant.blocks.placed(linear, threshold, capacity)?;
+        let counts = shape.bank_counts().map(|count| count as usize);
+        let placement = variant.blocks.placed(counts, capacity)?;
         let (_, network) = self.networks.iter().find(|(lanes, _)| *lanes == variant.lanes)?;
         let slots = banks.slots() as usize;
         let key = (candidate.variant, shape.k, slots, banks.ways);
@@ -208,9 +211,10 @@ impl Variant {
     /// Numbers of rows worth trying: from those that need few banks to the first that hold four times too much.
     fn sizes(&self) -> impl Iterator<Item = u32> + '_ {
         let (rows, largest) = self.blocks.demand(BankKind::Linear);
-        let holds = move |k: &u32| largest <= usable_rows(*k) && rows.div_ceil(usable_rows(*k)) <= MAX_BANKS;
+        let holds =
+            move |k: &u32| largest <= usable_rows(*k) && rows.div_ceil(usable_rows(*k)) <= MAX_BANKS as usize;
         let first = (MIN_K..=MAX_K).find(|k| rows <= usable_rows(*k)).unwrap_or(MAX_K);
-        (MIN_K..=(first + 2).clamp(SMALL_K, MAX_K)).filter(holds)
+        (MIN_K..=(first + 2).clamp(TABLES_FIT, MAX_K)).filter(holds)
     }
 
     /// Shapes of 2^k rows with the fewest banks, one way and one weight column.
@@ -218,18 +222,17 @@ impl Variant {
         let capacity = usable_rows(k);
         let banks = |kind| {
             let (rows, largest) = self.blocks.demand(kind);
-            let count = u32::try_from(rows.div_ceil(capacity)).ok().filter(|_| largest <= capacity)?;
-            let lanes = if kind == BankKind::Linear { self.lanes } else { self.threshold_lanes };
-            count.checked_mul(lanes)
+            let count = u32::try_from(rows.div_ceil(capacity)).ok();
+            count.filter(|count| largest <= capacity && *count <= MAX_BANKS)
         };
-        let (Some(linear), Some(threshold_lanes)) = (banks(BankKind::Linear), banks(BankKind::Threshold))
-        else {
+        let [Some(linear), Some(thresholds), Some(maximum_banks)] = BankKind::ALL.map(banks) else {
             return Vec::new();
         };
+        let threshold_lanes = thresholds * self.threshold_lanes;
         let distance_bits = distance_bits(forms);
         let plain = |limb_bits: u32| Shape {
             k,
-            linear_lanes: linear.max(self.lanes),
+            linear_lanes: linear.max(1) * self.lanes,
             threshold_lanes,
             shift: forms.shift,
             limb_bits,
@@ -240,29 +243,47 @@ impl Variant {
             banks: None,
         };
         // The narrowest limbs for every number of limbs.
-        let widths = (1..=MAX_LIMBS).map(|limbs| forms.shift.div_ceil(limbs).max(1));
+        let narrowest = |bits: u32| (1..=MAX_LIMBS).map(move |limbs| bits.div_ceil(limbs).max(1));
+        let distances = narrowest(distance_bits).filter(|_| threshold_lanes > 0);
+        let widths: BTreeSet<u32> = narrowest(forms.shift).chain(distances).collect();
         widths
+            .into_iter()
             .filter(|width| *width <= MAX_LIMB_BITS.min(k + 1))
             .map(plain)
             .flat_map(|shape| splits(forms, shape))
-            .flat_map(|shape| self.complete(model, forms, shape, capacity))
+            .flat_map(|shape| self.complete(model, forms, shape, maximum_banks, capacity))
             .collect()
     }
 
     /// The shape with its tables and the base of its claims, and the same with one more bank: blocks do not split,
     /// so the fewest banks may be too few.
-    fn complete(&self, model: &Model, forms: &Forms, shape: Shape, capacity: usize) -> Vec<Shape> {
-        let sets = entry_count(forms, &shape).div_ceil(capacity as u64);
+    fn complete(
+        &self,
+        model: &Model,
+        forms: &Forms,
+        shape: Shape,
+        maximum_banks: u32,
+        capacity: usize,
+    ) -> Vec<Shape> {
         let with_forms =
             model.nodes.iter().enumerate().filter(|(index, _)| !forms.nodes[*index].channels.is_empty());
         let bits = with_forms.map(|(index, node)| Packing::of(node, forms, index, &shape).base_bits).max();
-        let (Ok(table_sets), Some(base_bits)) = (u32::try_from(sets), bits) else { return Vec::new() };
-        if table_sets > MAX_TABLE_SETS {
+        // A model that only copies claims nothing.
+        let base_bits = bits.unwrap_or(1);
+        let banks = Some(BankShape {
+            lanes: self.lanes,
+            threshold_lanes: self.threshold_lanes,
+            maximum_lanes: maximum_lanes(self.lanes),
+            maximum_banks,
+            base_bits,
+            ways: 1,
+        });
+        let shape = Shape { banks, ..shape };
+        let sets = entry_count(forms, &shape).div_ceil(capacity as u64);
+        let Some(table_sets) = u32::try_from(sets).ok().filter(|sets| *sets <= MAX_TABLE_SETS) else {
             return Vec::new();
-        }
-        let banks =
-            Some(BankShape { lanes: self.lanes, threshold_lanes: self.threshold_lanes, base_bits, ways: 1 });
-        let shape = Shape { table_sets, banks, ..shape };
+        };
+        let shape = Shape { table_sets, ..shape };
         let more = Shape { linear_lanes: shape.linear_lanes + self.lanes, ..shape.clone() };
         let more_thresholds = (shape.threshold_lanes > 0).then(|| Shape {
             threshold_lanes: shape.threshold_lanes + self.threshold_lanes,
@@ -273,9 +294,15 @@ impl Variant {
     }
 }
 
+/// Maxima are few beside the channels they are taken of.
+fn maximum_lanes(lanes: u32) -> u32 {
+    lanes.div_ceil(4)
+}
+
 /// The shape with the excess whole, and split where the tables are smallest.
 fn splits(forms: &Forms, shape: Shape) -> Vec<Shape> {
     let split = |bits| Shape { excess_bits: Some(bits), ..shape.clone() };
-    let split = (1..=MAX_LIMB_BITS).map(split).min_by_key(|shape| entry_count(forms, shape));
+    let least = if forms.functions.is_empty() { 1 } else { FUNCTION_EXCESS_BITS };
+    let split = (least..=MAX_LIMB_BITS).map(split).min_by_key(|shape| entry_count(forms, shape));
     [Some(shape.clone()), split].into_iter().flatten().collect()
 }

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use crate::{
     compile,
     ir::{
-        Add, Convolution, Elem, FullyConnected, Input, Model, Node, Op, Output, Rearrange, Requantize,
-        Source, Tensor, TensorId, Window,
+        Add, Convolution, Elem, FullyConnected, Input, MaxPool, Model, Node, Op, Output, Rearrange,
+        Requantize, Source, Table, Tensor, TensorId, Window,
     },
     plan::Scheme,
     reference,
@@ -74,11 +74,8 @@ impl Network {
 
     fn convolution(&mut self, channels_out: usize, groups: usize, geometry: [[usize; 2]; 4], exact: bool) {
         let (input, channels_in, image) = self.last;
-        let [kernel, stride, pad, dilation] = geometry;
-        let output = [0, 1].map(|axis| {
-            (image[axis] + 2 * pad[axis] - (kernel[axis] - 1) * dilation[axis] - 1) / stride[axis] + 1
-        });
-        let window = Window { input: image, output, kernel, stride, dilation, pad };
+        let window = window(image, geometry);
+        let output = window.output;
         let count = channels_out * channels_in / groups * window.taps();
         let weights = (0..count).map(|_| self.numbers.weight()).collect();
         let bias = (0..channels_out).map(|_| self.numbers.next(200) as i32 - 100).collect();
@@ -101,6 +98,22 @@ impl Network {
         let (input, channels, image) = self.last;
         let add = Add { lhs_scale: 0.713_2, rhs_scale: 0.415_1, offset: 3.25, lo: -128, hi: 127 };
         self.push(Op::Add(add), vec![input, other], channels, image, (-128, 127));
+    }
+
+    fn table(&mut self) {
+        let (input, channels, image) = self.last;
+        let entries: Vec<i32> = (0..256).map(|x: i32| (x * x / 300) - 100).collect();
+        let table = Table { entries };
+        let range = table.range(self.model.tensor(input)).unwrap();
+        self.push(Op::Table(table), vec![input], channels, image, range);
+    }
+
+    fn max_pool(&mut self, geometry: [[usize; 2]; 4]) {
+        let (input, channels, image) = self.last;
+        let range = self.model.tensor(input).range;
+        let window = window(image, geometry);
+        let output = window.output;
+        self.push(Op::MaxPool(MaxPool { channels, window }), vec![input], channels, output, range);
     }
 
     fn fully_connected(&mut self, outputs: usize) {
@@ -136,6 +149,14 @@ impl Network {
         self.model.outputs.push(Output { name: "y".to_owned(), shape, tensor, tail: Vec::new() });
         self.model
     }
+}
+
+/// A window of kernel, stride, padding on both sides and dilation.
+fn window(input: [usize; 2], [kernel, stride, pad, dilation]: [[usize; 2]; 4]) -> Window {
+    let output = [0, 1].map(|axis| {
+        (input[axis] + 2 * pad[axis] - (kernel[axis] - 1) * dilation[axis] - 1) / stride[axis] + 1
+    });
+    Window { input, output, kernel, stride, dilation, pad }
 }
 
 /// Compiles, runs on inputs from `seed`, compares with the reference and checks every constraint.
@@ -211,64 +232,31 @@ proptest! {
 }
 
 #[test]
-#[ignore = "prints sizes"]
-fn sizes() {
-    let kws = |network: &mut Network| {
-        network.convolution(64, 1, [[10, 4], [2, 2], [5, 1], [1, 1]], true);
-        for _ in 0..4 {
-            network.convolution(64, 64, SAME, true);
-            network.convolution(64, 1, PLAIN, true);
-        }
-        network.convolution(64, 64, [[25, 5], [25, 5], [0, 0], [1, 1]], true);
-        network.fully_connected(12);
-    };
-    let vww = |network: &mut Network| {
-        network.transpose();
-        network.convolution(8, 1, STRIDED, true);
-        let layers = [
-            (16, 1),
-            (32, 2),
-            (32, 1),
-            (64, 2),
-            (64, 1),
-            (128, 2),
-            (128, 1),
-            (128, 1),
-            (128, 1),
-            (128, 1),
-            (128, 1),
-            (256, 2),
-            (256, 1),
-        ];
-        for (channels, stride) in layers {
-            let groups = network.last.1;
-            network.convolution(groups, groups, [[3, 3], [stride, stride], [1, 1], [1, 1]], true);
-            network.convolution(channels, 1, PLAIN, true);
-        }
-        network.convolution(256, 256, [[3, 3], [3, 3], [0, 0], [1, 1]], true);
-        network.fully_connected(2);
-    };
-    let report = |name: &str, network: Network| {
-        let model = network.finish();
-        let start = std::time::Instant::now();
-        let compiled = compile(model, Scheme::Kzg).unwrap();
-        let layout = compiled.layout();
-        println!(
-            "{name}: {:?} rows {} units {:.1} cells {} / {} in {:.1?}",
-            compiled.shape(),
-            layout.rows(),
-            layout.cost().units(),
-            layout.used_cells(),
-            layout.all_cells(),
-            start.elapsed()
-        );
-    };
-    let mut network = Network::new(1, 1, [49, 10]);
-    kws(&mut network);
-    report("kws", network);
-    let mut network = Network::new(1, 3, [96, 96]);
-    vww(&mut network);
-    report("vww", network);
+fn tables_and_max_pooling() {
+    let mut network = Network::new(9, 3, [7, 6]);
+    network.convolution(5, 1, SAME, true);
+    network.table();
+    network.max_pool([[2, 2], [2, 2], [0, 0], [1, 1]]);
+    network.convolution(4, 1, SAME, true);
+    network.max_pool([[3, 3], [1, 1], [1, 1], [1, 1]]);
+    network.table();
+    check(network.finish(), 10);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+    #[test]
+    fn random_max_pooling(
+        seed: u64, channels in 1_usize..4, height in 3_usize..8, width in 3_usize..8,
+        kernel in (1_usize..4, 1_usize..4), stride in (1_usize..4, 1_usize..4), pad: (bool, bool),
+    ) {
+        let pad = (usize::from(pad.0 && kernel.0 > 1), usize::from(pad.1 && kernel.1 > 1));
+        let geometry = [kernel, stride, pad, (1, 1)].map(|(y, x)| [y, x]);
+        let mut network = Network::new(seed, channels, [height, width]);
+        network.max_pool(geometry);
+        network.convolution(2, 1, SAME, true);
+        check(network.finish(), seed ^ 1);
+    }
 }
 
 #[test]

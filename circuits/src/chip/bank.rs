@@ -23,7 +23,9 @@ use halo2_proofs::{
     plonk::ConstraintSystem,
 };
 
-use super::{Handles, Slot, Terms, gate, linear::linear_cells, sum, threshold::threshold_cells};
+use super::{
+    Handles, Slot, Terms, gate, linear::linear_cells, maximum::maximum_cells, sum, threshold::threshold_cells,
+};
 use crate::{
     banks::{BankColumns, LaneColumns, LaneWeights},
     plan::Shape,
@@ -50,6 +52,7 @@ impl BankChip {
         let cells = columns.lanes.iter().map(|lane| match &lane.cells {
             LaneColumns::Linear(cells) => linear_cells(cells, shape),
             LaneColumns::Threshold(cells) => threshold_cells(cells, shape),
+            LaneColumns::Maximum(cells) => maximum_cells(cells),
         });
         let (slots, values): (Vec<_>, Vec<_>) = cells.unzip();
         let weights = LaneWeights::of(shape);

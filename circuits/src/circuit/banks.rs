@@ -72,6 +72,7 @@ pub(super) fn roles(shape: &Shape) -> Vec<Role> {
                 set(&cells.distance, Role::Distance);
                 set(&cells.complement, Role::Complement);
             }
+            LaneColumns::Maximum(cells) => set(&cells.distances, Role::OperandDistance),
         }
     }
     for bank in &columns.banks {

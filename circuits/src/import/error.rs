@@ -361,7 +361,7 @@ pub enum ImportErrorKind {
         /// The right addend.
         right: String,
     },
-    /// Sub or Div of two tensors.
+    /// Sub, Div, Max or Min of two tensors.
     #[error(
         "it combines '{left}' and '{right}'; only a dequantized activation and a constant float32 number are supported"
     )]

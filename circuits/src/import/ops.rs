@@ -243,6 +243,20 @@ static TABLE: &[SupportedOp] = &[
     op("Reciprocal", ONNX, "QDQ", TABLE_NOTES, function::reciprocal),
     op("Gelu", MICROSOFT, "QDQ", "a table of 256 entries", function::gelu),
     op(
+        "Max",
+        ONNX,
+        "QDQ",
+        "a dequantized tensor and a float32 number, a table of 256 entries",
+        function::max,
+    ),
+    op(
+        "Min",
+        ONNX,
+        "QDQ",
+        "a dequantized tensor and a float32 number, a table of 256 entries",
+        function::min,
+    ),
+    op(
         "Sub",
         ONNX,
         "QDQ",

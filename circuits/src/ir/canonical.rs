@@ -52,6 +52,9 @@ impl Model {
     }
 }
 
+#[cfg(test)]
+mod tests;
+
 struct Encoder(Vec<u8>);
 
 impl Encoder {
@@ -138,6 +141,7 @@ impl Encoder {
                 self.tag(5);
                 self.max_pool(pool);
             }
+            Op::Maximum => self.tag(7),
             Op::Rearrange(rearrange) => {
                 self.tag(6);
                 self.list(&rearrange.sources, |out, source| out.source(*source));

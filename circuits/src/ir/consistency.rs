@@ -63,6 +63,7 @@ impl Model {
             (Op::Multiply(multiply), [lhs, rhs]) => multiply.check(lhs, rhs, output),
             (Op::Table(table), [x]) => table.check(x, output),
             (Op::MaxPool(pool), [x]) => pool.check(x, output),
+            (Op::Maximum, [lhs, rhs]) => operators::check_maximum(lhs, rhs, output),
             (Op::Rearrange(rearrange), inputs) => rearrange.check(inputs, output),
             _ => Err("reads another number of tensors than its operator"),
         }

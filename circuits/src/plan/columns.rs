@@ -66,6 +66,17 @@ pub(crate) struct ThresholdCells {
     pub(crate) channel: usize,
 }
 
+/// The cells of a maximum and the fixed column its lookups read.
+#[derive(Clone, Debug)]
+pub(crate) struct MaximumCells {
+    /// Advice, phase 0: the maximum `y'`.
+    pub(crate) activation: usize,
+    /// Advice, phase 0: `y' - a'` and `y' - b'`.
+    pub(crate) distances: [usize; 2],
+    /// Fixed: table tag.
+    pub(crate) tag: usize,
+}
+
 /// The columns of the lookup argument.
 #[derive(Clone, Debug)]
 pub(crate) struct LookupColumns {

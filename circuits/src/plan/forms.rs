@@ -1,8 +1,8 @@
 //! Which exact requantization form each output channel gets, and what its cells must be able to hold.
 
 use crate::{
-    ir::{AccumulatorRange, Add, Convolution, FullyConnected, Model, Node, Op, Requantize},
-    requantize::{LinearForm, Steps, SumForm, linear_form, sum_form},
+    ir::{AccumulatorRange, Add, Convolution, FullyConnected, Model, Node, Op, Requantize, Table},
+    requantize::{LinearForm, Steps, SumForm, SumSteps, linear_form, sum_form, sum_steps},
 };
 
 use super::{PlanError, shape::MAX_SHIFT};
@@ -14,6 +14,10 @@ pub(crate) enum Form {
     Linear(LinearForm),
     /// `T_y <= acc < T_{y+1}` with the thresholds of this [`StepClass`].
     Threshold(usize),
+    /// `y = f(x)` for the byte x, with this one of [`Forms::functions`].
+    Function(usize),
+    /// `y = max(a, b)` of two bytes, the accumulator being `2^16 a + b`.
+    Maximum,
 }
 
 /// Channels that saturate alike: `y' = clamp(q', lo, hi)` and the excess `E = y' - q'`, primes meaning "minus
@@ -81,6 +85,9 @@ impl StepClass {
     }
 }
 
+/// What the first operand of a maximum is multiplied with in its accumulator.
+pub(crate) const MAXIMUM_BASE: i64 = 1 << 16;
+
 /// The forms of one node's channels.
 #[derive(Clone, Debug)]
 pub(crate) struct NodeForms {
@@ -111,6 +118,7 @@ struct Channel {
 enum Solution {
     Channels(Vec<Channel>),
     Sum(SumForm),
+    SumSteps(SumSteps),
     None,
 }
 
@@ -137,10 +145,13 @@ impl Solutions {
                 let [lhs, rhs] = [0, 1].map(|input| model.tensor(node.inputs[input]).range);
                 let form = sum_form(add, lhs, rhs).filter(|form| form.s <= MAX_SHIFT && add.lo < add.hi);
                 let inexact = || PlanError::InexactSum { node: node.name.clone() };
-                form.map(Solution::Sum).ok_or_else(inexact)
+                match form {
+                    Some(form) => Ok(Solution::Sum(form)),
+                    None => sum_steps(add, lhs, rhs).map(Solution::SumSteps).ok_or_else(inexact),
+                }
             }
-            Op::Rearrange(_) => Ok(Solution::None),
-            Op::Multiply(_) | Op::Table(_) | Op::MaxPool(_) => {
+            Op::Rearrange(_) | Op::Table(_) | Op::Maximum => Ok(Solution::None),
+            Op::Multiply(_) | Op::MaxPool(_) => {
                 let (node, operator) = (node.name.clone(), node.op.name());
                 Err(PlanError::UnsupportedOperator { node, operator })
             }
@@ -150,7 +161,13 @@ impl Solutions {
 
     /// The forms with linear ones up to a shift and thresholds elsewhere. Sums have no thresholds.
     pub(crate) fn forms(&self, model: &Model, most: u32) -> Forms {
-        let mut forms = Forms { nodes: Vec::new(), shift: 0, clamps: Vec::new(), steps: Vec::new() };
+        let mut forms = Forms {
+            nodes: Vec::new(),
+            shift: 0,
+            clamps: Vec::new(),
+            steps: Vec::new(),
+            functions: Vec::new(),
+        };
         for (node, solution) in model.nodes.iter().zip(&self.0) {
             let node_forms = match (solution, &node.op) {
                 (Solution::Channels(channels), Op::FullyConnected(FullyConnected { requantize, .. }))
@@ -163,6 +180,11 @@ impl Solutions {
                     forms.channels(model, node, requantize, &channels)
                 }
                 (Solution::Sum(form), Op::Add(add)) => forms.sum(model, node, add, *form),
+                (Solution::SumSteps(sum), Op::Add(add)) => forms.sum_steps(model, node, add, sum),
+                (_, Op::Table(table)) => forms.function(model, node, table),
+                (_, Op::Maximum) => {
+                    NodeForms { channels: vec![Form::Maximum], clamp: 0, addends: vec![MAXIMUM_BASE, 1] }
+                }
                 _ => NodeForms { channels: Vec::new(), clamp: 0, addends: Vec::new() },
             };
             forms.nodes.push(node_forms);
@@ -183,6 +205,8 @@ pub(crate) struct Forms {
     pub(crate) clamps: Vec<ClampClass>,
     /// Threshold classes.
     pub(crate) steps: Vec<StepClass>,
+    /// Functions of a byte: the output byte of every input byte.
+    pub(crate) functions: Vec<Vec<i64>>,
 }
 
 impl Forms {
@@ -220,6 +244,30 @@ impl Forms {
         self.clamps[clamp].reach(byte(lhs.0, rhs.0), byte(lhs.1, rhs.1));
         let linear = LinearForm { m: 1, c: form.c.into(), s: form.s };
         NodeForms { channels: vec![Form::Linear(linear)], clamp, addends: vec![form.lhs, form.rhs] }
+    }
+
+    fn sum_steps(&mut self, model: &Model, node: &Node, add: &Add, sum: &SumSteps) -> NodeForms {
+        // No multiplier: the class of a sum is that of no channel.
+        self.steps.push(StepClass {
+            multiplier: 0,
+            zero_point: 0,
+            clamp: (add.lo, add.hi),
+            type_min: model.tensor(node.output).elem.min(),
+            steps: sum.steps.clone(),
+        });
+        let form = Form::Threshold(self.steps.len() - 1);
+        NodeForms { channels: vec![form], clamp: 0, addends: vec![sum.lhs, sum.rhs] }
+    }
+
+    fn function(&mut self, model: &Model, node: &Node, table: &Table) -> NodeForms {
+        let type_min = model.tensor(node.output).elem.min();
+        let bytes: Vec<i64> = table.entries.iter().map(|entry| i64::from(entry - type_min)).collect();
+        let known = self.functions.iter().position(|function| *function == bytes);
+        let index = known.unwrap_or_else(|| {
+            self.functions.push(bytes);
+            self.functions.len() - 1
+        });
+        NodeForms { channels: vec![Form::Function(index)], clamp: 0, addends: vec![1] }
     }
 
     fn clamp_class(&mut self, (lo, hi): (i32, i32)) -> usize {
@@ -269,7 +317,7 @@ impl Forms {
         let linear = |node: &NodeForms| -> Option<u32> {
             let shift = |form: &Form| match form {
                 Form::Linear(form) => Some(form.s),
-                Form::Threshold(_) => None,
+                Form::Threshold(_) | Form::Function(_) | Form::Maximum => None,
             };
             node.channels.iter().filter_map(shift).max()
         };

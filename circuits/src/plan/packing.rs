@@ -15,7 +15,7 @@ use halo2_proofs::halo2curves::{
 use crate::ir::Node;
 
 use super::{
-    forms::{ClampClass, Form, Forms},
+    forms::{ClampClass, Form, Forms, MAXIMUM_BASE},
     shape::{PACKED_BITS, Shape},
     tables::excess_parts,
 };
@@ -40,6 +40,8 @@ impl Packing {
                 let span = u128::from((range.hi - range.lo).unsigned_abs());
                 span + span.max(1 << (shape.threshold_limbs * shape.limb_bits)) + 1
             }
+            Form::Function(_) => 512 << shape.shift,
+            Form::Maximum => u128::from(MAXIMUM_BASE.unsigned_abs() + 1) * 512,
         });
         let bound = distance.max().unwrap_or(1);
         let base_bits = u128::BITS - bound.leading_zeros();

@@ -65,6 +65,10 @@ pub struct BankShape {
     pub lanes: u32,
     /// Lanes of a bank of threshold lanes.
     pub threshold_lanes: u32,
+    /// Lanes of a bank of maxima.
+    pub maximum_lanes: u32,
+    /// Banks of maxima.
+    pub maximum_banks: u32,
     /// `log2 B`, the base in which the claims of a bank's lanes are packed.
     pub base_bits: u32,
     /// Windows that are multiplied with weights side by side.
@@ -75,6 +79,8 @@ pub struct BankShape {
 pub(crate) const PACKED_BITS: u32 = 252;
 
 const MAX_WAYS: u32 = 64;
+
+const MAX_MAXIMUM_BANKS: u32 = 16;
 
 /// A row of an input's bytes is part of one public input.
 const MAX_LANES_PER_BANK: u32 = 31;
@@ -132,17 +138,25 @@ impl Shape {
             check("linear_lanes modulo a bank", self.linear_lanes % banks.lanes, 0, 0)?;
             check("threshold lanes of a bank", banks.threshold_lanes, 1, MAX_LANES_PER_BANK)?;
             check("threshold_lanes modulo a bank", self.threshold_lanes % banks.threshold_lanes, 0, 0)?;
+            check("lanes of a bank of maxima", banks.maximum_lanes, 1, MAX_LANES_PER_BANK)?;
+            check("banks of maxima", banks.maximum_banks, 0, MAX_MAXIMUM_BANKS)?;
             check("base_bits", banks.base_bits, 1, PACKED_BITS / 2)?;
             check("ways", banks.ways, 1, MAX_WAYS)?;
         }
         Ok(())
     }
 
-    /// Banks of linear and of threshold lanes, none without banks.
-    pub fn bank_counts(&self) -> [u32; 2] {
-        let Some(banks) = &self.banks else { return [0; 2] };
+    /// Banks of linear lanes, of threshold lanes and of maxima, none without banks.
+    pub fn bank_counts(&self) -> [u32; 3] {
+        let Some(banks) = &self.banks else { return [0; 3] };
         let count = |lanes: u32, per_bank: u32| lanes.checked_div(per_bank).unwrap_or(0);
-        [count(self.linear_lanes, banks.lanes), count(self.threshold_lanes, banks.threshold_lanes)]
+        let linear = count(self.linear_lanes, banks.lanes);
+        [linear, count(self.threshold_lanes, banks.threshold_lanes), banks.maximum_banks]
+    }
+
+    /// Lanes of maxima.
+    pub fn maximum_lanes(&self) -> u32 {
+        self.banks.as_ref().map_or(0, |banks| banks.maximum_banks * banks.maximum_lanes)
     }
 
     /// Limbs of a remainder: `ceil(shift / limb_bits)`.
@@ -167,6 +181,7 @@ impl Shape {
     pub fn lookup_slots(&self) -> u32 {
         self.linear_lanes * (self.excess_cells() + self.remainder_limbs())
             + self.threshold_lanes * (1 + 2 * self.threshold_limbs)
+            + self.maximum_lanes() * 2
     }
 
     /// Helper columns of the lookup argument, three lookups each.
@@ -183,6 +198,7 @@ impl Shape {
     pub fn small_columns(&self) -> u32 {
         self.linear_lanes * (1 + self.excess_cells() + self.remainder_limbs())
             + self.threshold_lanes * (2 + 2 * self.threshold_limbs)
+            + self.maximum_lanes() * 3
             + self.table_sets
     }
 
@@ -190,7 +206,7 @@ impl Shape {
     /// running evaluation per lane, weight evaluation, operand and product sum; with banks also two columns of powers
     /// and the claims per bank, the powers of s and of a product, and a window per way.
     pub fn full_columns(&self) -> u32 {
-        let lanes = self.linear_lanes + self.threshold_lanes;
+        let lanes = self.linear_lanes + self.threshold_lanes + self.maximum_lanes();
         let others = match &self.banks {
             None => 3,
             Some(banks) => 3 * self.bank_counts().iter().sum::<u32>() + 2 + 3 * banks.ways + 1,
@@ -208,9 +224,10 @@ impl Shape {
         let others = match &self.banks {
             None => self.linear_lanes * 5 + self.threshold_lanes * 6 + self.weight_columns + 3 + 1,
             Some(banks) => {
-                let [linear, threshold] = self.bank_counts();
+                let [linear, threshold, maximum] = self.bank_counts();
                 linear * (6 + banks.groups(banks.lanes))
                     + threshold * (4 + banks.threshold_lanes + banks.groups(banks.threshold_lanes))
+                    + maximum * (4 + banks.groups(banks.maximum_lanes))
                     + banks.ways * self.weight_columns
                     + 5
                     + 2
@@ -222,7 +239,7 @@ impl Shape {
     /// Columns in the permutation argument: activations and running evaluation per lane, the operand; with banks the
     /// running evaluations, powers, claims and operands.
     pub fn num_permutation(&self) -> u32 {
-        let lanes = self.linear_lanes + self.threshold_lanes;
+        let lanes = self.linear_lanes + self.threshold_lanes + self.maximum_lanes();
         match &self.banks {
             None => 2 * lanes + 1,
             Some(banks) => lanes + 3 * self.bank_counts().iter().sum::<u32>() + 2 + banks.ways,

@@ -1,6 +1,7 @@
 //! The integer formula that equals onnxruntime's QLinearAdd on every reachable pair.
 
-use crate::ir::Add;
+use super::Steps;
+use crate::ir::{AccumulatorRange, Add};
 
 /// The formula `clamp(floor((a * lhs + b * rhs + c) / 2^s), lo, hi)` of two stored integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,9 +78,53 @@ fn constant(add: &Add, outputs: &[(i64, i64, i32)], lhs: i64, rhs: i64, s: u32) 
     Some(if least == i64::MIN { most.min(0) } else { least })
 }
 
+/// A sum as a monotone step function of an integer combination of its operands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SumSteps {
+    /// What the first operand is multiplied with.
+    pub lhs: i64,
+    /// What the second operand is multiplied with.
+    pub rhs: i64,
+    /// The output over the reachable values of `a * lhs + b * rhs`.
+    pub steps: Steps,
+}
+
+/// The smallest integer multiples of the operands whose sum decides [`quantized_sum`], monotonically, for all `a` and
+/// `b` of the given closed ranges; `None` when there are none below 2^20.
+///
+/// This is what remains where ties to even alternate, with scales that are powers of two of each other.
+pub fn sum_steps(add: &Add, a_range: (i32, i32), b_range: (i32, i32)) -> Option<SumSteps> {
+    (0..=20).find_map(|s| {
+        let scale = f64::from(1u32 << s);
+        let multiple = |scale_of: f32| (f64::from(scale_of) * scale).round() as i64;
+        let (lhs, rhs) = (multiple(add.lhs_scale), multiple(add.rhs_scale));
+        let small = |value: i64| 0 < value && value < 1 << 20;
+        (small(lhs) && small(rhs)).then(|| monotone(add, a_range, b_range, lhs, rhs))?
+    })
+}
+
+fn monotone(add: &Add, a_range: (i32, i32), b_range: (i32, i32), lhs: i64, rhs: i64) -> Option<SumSteps> {
+    let pairs = || (a_range.0..=a_range.1).flat_map(|a| (b_range.0..=b_range.1).map(move |b| (a, b)));
+    let mut outputs: Vec<(i64, i32)> =
+        pairs().map(|(a, b)| (i64::from(a) * lhs + i64::from(b) * rhs, quantized_sum(add, a, b))).collect();
+    outputs.sort_unstable();
+    let is_monotone = |pair: &[(i64, i32)]| {
+        let [(v, y), (next_v, next_y)] = [pair[0], pair[1]];
+        if v == next_v { y == next_y } else { y <= next_y }
+    };
+    if !outputs.windows(2).all(is_monotone) {
+        return None;
+    }
+    let (&(lo, first), &(hi, last)) = (outputs.first()?, outputs.last()?);
+    let rise = |target: i32| outputs[outputs.partition_point(|(_, y)| *y < target)].0;
+    let thresholds = (first + 1..=last).map(rise).collect();
+    let steps = Steps { range: AccumulatorRange { lo, hi }, first, thresholds };
+    Some(SumSteps { lhs, rhs, steps })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{quantized_sum, sum_form};
+    use super::{quantized_sum, sum_form, sum_steps};
     use crate::ir::Add;
 
     fn add(lhs_scale: f32, rhs_scale: f32, offset: f32) -> Add {
@@ -100,6 +145,17 @@ mod tests {
     #[test]
     fn ties_that_alternate_have_no_form() {
         assert_eq!(sum_form(&add(0.5, 0.5, 0.0), (-128, 127), (-128, 127)), None);
+    }
+
+    #[test]
+    fn thresholds_are_exact_where_ties_alternate() {
+        for add in [add(0.5, 0.5, 0.0), add(0.25, 0.5, 1.0), add(1.0, 0.125, -3.5)] {
+            let sum = sum_steps(&add, (-128, 127), (-100, 127)).unwrap();
+            for (a, b) in (-128..=127).flat_map(|a| (-100..=127).map(move |b| (a, b))) {
+                let v = i64::from(a) * sum.lhs + i64::from(b) * sum.rhs;
+                assert_eq!(sum.steps.output(v), quantized_sum(&add, a, b), "{add:?} at {a}, {b}");
+            }
+        }
     }
 
     #[test]

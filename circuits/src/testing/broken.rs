@@ -57,7 +57,7 @@ impl<'a> BlindLookup<'a> {
         let compiled = &self.subject.compiled;
         let witness = match compiled.layout() {
             Layout::Lanes(plan) => Witness::new(compiled.model(), plan, inputs),
-            Layout::Banks(plan) => banks::run(compiled.model(), plan, inputs, &mut |_, _, _| {}),
+            Layout::Banks(plan) => banks::run(plan, inputs, &mut |_, _, _| {}),
         };
         let mut witness = witness.expect("inputs of the model");
         let tables = compiled.layout().lookup_tables();

@@ -161,7 +161,9 @@ impl Subject {
     pub fn is_idle_switch(&self, kind: Kind, column: usize) -> bool {
         let Layout::Banks(plan) = self.compiled.layout() else { return false };
         let mut banks = plan.columns.banks.iter().filter(|bank| bank.kind == BankKind::Linear);
-        kind == Kind::Fixed && plan.shape.remainder_limbs() == 0 && banks.any(|bank| bank.channel == column)
+        kind == Kind::Fixed
+            && plan.shape.remainder_limbs() == 0
+            && banks.any(|bank| bank.channel == Some(column))
     }
 
     /// Whether the cell is a power of s in a row of a bank that no block uses: it is multiplied with cells that are 0.
@@ -209,6 +211,7 @@ pub(crate) fn hints(lane: &LaneColumns) -> Vec<usize> {
     match lane {
         LaneColumns::Linear(cells) => linear_cells(cells),
         LaneColumns::Threshold(cells) => threshold_cells(cells),
+        LaneColumns::Maximum(cells) => [vec![cells.activation], cells.distances.to_vec()].concat(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The hint cells of one requantized channel.
 
-use crate::plan::{Form, Forms, Interval, LinearCells, NodeForms, Shape, ThresholdCells};
+use crate::plan::{Form, Forms, Interval, LinearCells, MAXIMUM_BASE, NodeForms, Shape, ThresholdCells};
 
 /// What the cells of a channel hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,13 +9,15 @@ pub(crate) enum Requantized {
     Linear { byte: i64, excess: i64, remainder: i64 },
     /// The accumulator is `distance` above the start of its interval.
     Threshold { step: Interval, distance: i64 },
+    /// The larger of two bytes and its distances to them.
+    Maximum { byte: i64, distances: [i64; 2] },
 }
 
 impl Requantized {
     /// The output byte.
     pub(crate) fn byte(self) -> i64 {
         match self {
-            Self::Linear { byte, .. } => byte,
+            Self::Linear { byte, .. } | Self::Maximum { byte, .. } => byte,
             Self::Threshold { step, .. } => step.byte,
         }
     }
@@ -46,6 +48,15 @@ pub(crate) fn requantized(
             let intervals = class.intervals();
             let index = intervals.partition_point(|step| step.start <= acc) - 1;
             Requantized::Threshold { step: intervals[index], distance: acc - intervals[index].start }
+        }
+        Form::Function(function) => {
+            let byte = forms.functions[*function][usize::try_from(acc).expect("functions are of bytes")];
+            Requantized::Linear { byte, excess: byte - acc, remainder: 0 }
+        }
+        Form::Maximum => {
+            let (first, second) = (acc / MAXIMUM_BASE, acc % MAXIMUM_BASE);
+            let byte = first.max(second);
+            Requantized::Maximum { byte, distances: [byte - first, byte - second] }
         }
     }
 }

@@ -6,7 +6,7 @@ use super::super::builder::Builder;
 use super::super::error::ImportErrorKind;
 use super::super::value::{Activation, Dequantized, Value};
 use super::Call;
-use super::fully_connected::{input_quantization, output_quantization};
+use super::elementwise::{input_parameters, parameters};
 use super::shape::axis_index;
 use crate::ir::{Elem, Quantization, Tail};
 
@@ -181,14 +181,14 @@ pub(super) fn quantized_softmax(
 
 /// QLinearSoftmax of the last values, outside the proof.
 pub(super) fn q_linear_softmax(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
-    call.expect_inputs(5, 5)?;
+    call.expect_inputs(4, 5)?;
     let attributes = call.node.attributes.reader();
     let axis = attributes.int("axis")?;
     let opset = attributes.int("opset")?.ok_or(ImportErrorKind::MissingAttribute { attribute: "opset" })?;
     attributes.finish()?;
     let activation = call.activation(0, "input")?;
-    let from = input_quantization(call, activation)?;
-    let (elem, to) = output_quantization(call, 3)?;
+    let from = input_parameters(call, 1, activation)?;
+    let (elem, to) = parameters(call, 3, activation.elem, "output")?;
     let len = normalized(&activation.shape, axis, opset)?;
     quantized_softmax(call, activation, &[Tail::Dequantize(from), Tail::Softmax { len }], elem, to)
 }

@@ -62,8 +62,19 @@ fn q_operand(
     }
 }
 
+/// A scale and an optional zero point, 0 of the type unless given; of an input they have to be of its type.
+pub(super) fn input_parameters(
+    call: &Call<'_>,
+    index: usize,
+    input: &Activation,
+) -> Result<Quantization, ImportErrorKind> {
+    let (elem, by) = parameters(call, index, input.elem, "input")?;
+    expect_elem("zero point", elem, input.elem)?;
+    Ok(by)
+}
+
 /// A scale and an optional zero point, 0 of the type unless given.
-fn parameters(
+pub(super) fn parameters(
     call: &Call<'_>,
     index: usize,
     elem: Elem,

@@ -9,7 +9,7 @@ use super::super::error::ImportErrorKind;
 use super::super::functions;
 use super::super::value::{Activation, Dequantized, Function, Value};
 use super::Call;
-use super::fully_connected::{input_quantization, output_quantization};
+use super::elementwise::{input_parameters, parameters};
 use crate::ir::{Elem, Quantization};
 
 /// Applies a float function to the input.
@@ -140,8 +140,8 @@ fn q_linear(
     builder: &mut Builder,
 ) -> Result<Value, ImportErrorKind> {
     let activation = call.activation(0, "input")?.clone();
-    let by = input_quantization(call, &activation)?;
-    let (elem, to) = output_quantization(call, 3)?;
+    let by = input_parameters(call, 1, &activation)?;
+    let (elem, to) = parameters(call, 3, activation.elem, "output")?;
     let view = of_dequantized(&Dequantized { activation, by, clamp: FloatClamp::NONE }, function);
     quantize(&call.node.label.name, &view, elem, to, builder).map(Value::Quantized)
 }
@@ -171,12 +171,20 @@ pub(super) fn with_constant(
     Ok(None)
 }
 
-/// Sub and Div, by a constant or of one.
+/// Sub, Div, Max and Min, one side being a number.
 fn only_with_constant(call: &Call<'_>, operator: fn(f32, f32) -> f32) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 2)?;
     call.node.attributes.reader().finish()?;
     with_constant(call, operator)?
         .ok_or_else(|| ImportErrorKind::Pair { left: call.name(0), right: call.name(1) })
+}
+
+pub(super) fn max(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+    only_with_constant(call, f32::max)
+}
+
+pub(super) fn min(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+    only_with_constant(call, f32::min)
 }
 
 pub(super) fn sub(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {

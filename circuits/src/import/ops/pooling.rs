@@ -2,12 +2,13 @@
 
 use std::rc::Rc;
 
-use super::super::affine::{self, FloatClamp};
+use super::super::affine::FloatClamp;
 use super::super::attributes::unsupported;
 use super::super::builder::Builder;
 use super::super::error::ImportErrorKind;
 use super::super::value::{Activation, Linear, Operand, Sliding, Value, Waiting, WaitingForm, Weights};
-use super::fully_connected::{self, dequantized_input, input_quantization};
+use super::elementwise::{input_parameters, parameters};
+use super::fully_connected::{self, dequantized_input};
 use super::layout;
 use super::window::{WindowAttributes, image, result_shape};
 use super::{Call, shape};
@@ -17,7 +18,7 @@ pub(super) fn q_linear_global_average_pool(
     call: &Call<'_>,
     builder: &mut Builder,
 ) -> Result<Value, ImportErrorKind> {
-    call.expect_inputs(5, 5)?;
+    call.expect_inputs(4, 5)?;
     let attributes = call.node.attributes.reader();
     let channels_last = attributes.flag("channels_last")?;
     attributes.finish()?;
@@ -28,7 +29,7 @@ pub(super) fn q_linear_average_pool(
     call: &Call<'_>,
     builder: &mut Builder,
 ) -> Result<Value, ImportErrorKind> {
-    call.expect_inputs(5, 5)?;
+    call.expect_inputs(4, 5)?;
     let attributes = call.node.attributes.reader();
     let window = WindowAttributes::read_pooling(&attributes)?;
     // Without padding both counts are the same.
@@ -45,9 +46,8 @@ fn q_average(
     builder: &mut Builder,
 ) -> Result<Value, ImportErrorKind> {
     let input = call.activation(0, "input")?;
-    let by = input_quantization(call, input)?;
-    let zero_point = call.constant(4, "output zero point")?;
-    let (elem, to) = affine::activation(call.constant(3, "output scale")?, zero_point, "output")?;
+    let by = input_parameters(call, 1, input)?;
+    let (elem, to) = parameters(call, 3, input.elem, "output")?;
     let rank = input.shape.len();
     // With the channels last, they move to axis 1 and the result back.
     let first = if channels_last && rank >= 3 {
