@@ -12,7 +12,7 @@ use super::{
     grid::{Cell, Grid, Kind},
     mutation::FixedUse,
     recorder::{challenges, record},
-    system::System,
+    system::{Constraint, System},
 };
 use crate::{
     CompiledCircuit, Role,
@@ -146,6 +146,15 @@ impl Subject {
             .filter(|cell| !busy.contains(cell))
             .map(|(column, row)| Cell::advice(column, row))
             .collect()
+    }
+
+    /// Whether this constraint, and no other, reads the fixed column.
+    pub fn reads(&self, constraint: &str, column: usize) -> bool {
+        let reads = |each: &&Constraint| {
+            each.queries.iter().any(|query| (query.kind, query.column) == (Kind::Fixed, column))
+        };
+        let mut readers = self.system.constraints.iter().filter(reads).peekable();
+        readers.peek().is_some() && readers.all(|each| each.name == constraint)
     }
 
     /// Whether a fixed column is a switch of range checks in a bank that has no remainders.
