@@ -178,7 +178,6 @@ impl BankPlan {
     ) -> Result<Self, PlanError> {
         model.check_consistency()?;
         let model = &expand::expand(model);
-        model.check_consistency()?;
         let base = Base::of(model)?;
         let too_large = || PlanError::TooLarge { activations: model.activations(), macs: model.macs() };
         let choice = search::cheapest(model, &base, scheme, admitted)?.ok_or_else(too_large)?;
@@ -227,7 +226,7 @@ impl BankPlan {
             let per_lane = match bank.kind {
                 BankKind::Linear => 2 + shape.excess_cells() + shape.remainder_limbs(),
                 BankKind::Threshold => 3 + 2 * shape.threshold_limbs,
-                BankKind::Maximum => 4,
+                BankKind::Maximum | BankKind::Product => 4,
             };
             rows * (bank.lanes.len() * per_lane as usize + 3)
         };

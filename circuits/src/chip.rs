@@ -13,6 +13,7 @@ pub(crate) mod linear;
 pub(crate) mod lookup;
 pub(crate) mod maximum;
 pub(crate) mod power;
+pub(crate) mod product;
 pub(crate) mod statement;
 pub(crate) mod threshold;
 
@@ -44,6 +45,8 @@ pub enum Role {
     Complement,
     /// The distance from a maximum to one of its operands.
     OperandDistance,
+    /// A factor of a product.
+    Factor,
     /// How often a table entry is looked up.
     Multiplicity,
     /// Sum of up to three inverses of the lookup argument: determined by its gate.
@@ -82,6 +85,7 @@ impl Role {
                 | Self::Distance
                 | Self::Complement
                 | Self::OperandDistance
+                | Self::Factor
                 | Self::Multiplicity
         )
     }

@@ -186,6 +186,9 @@ pub enum Op {
     MaxPool(MaxPool),
     /// Elementwise larger of two tensors.
     Maximum,
+    /// Elementwise product of two tensors, type minima subtracted first: 16 bits, so no model has it; circuits of
+    /// [`Op::Multiply`] do.
+    Product,
     /// Elements of the inputs in another order, repeated, left out, or constant.
     Rearrange(Rearrange),
 }
@@ -201,6 +204,7 @@ impl Op {
             Self::Table(_) => "table",
             Self::MaxPool(_) => "max pool",
             Self::Maximum => "maximum",
+            Self::Product => "product",
             Self::Rearrange(_) => "rearrange",
         }
     }
@@ -266,6 +270,7 @@ impl Model {
                 | Op::Table(_)
                 | Op::MaxPool(_)
                 | Op::Maximum
+                | Op::Product
                 | Op::Rearrange(_) => 0,
             })
             .sum()

@@ -27,13 +27,14 @@ pub use place::{LaneKind, Spot};
 pub use shape::{BankShape, MAX_K, MAX_SHIFT, MIN_K, Scheme, Shape, ShapeError};
 
 pub(crate) use columns::{
-    Columns, LinearCells, LinearColumns, LookupColumns, MaximumCells, ThresholdCells, ThresholdColumns,
+    Columns, LinearCells, LinearColumns, LookupColumns, MaximumCells, ProductCells, ThresholdCells,
+    ThresholdColumns,
 };
 pub(crate) use contraction::{Contraction, Operand, integer};
 #[cfg(test)]
 pub(crate) use forms::ClampClass;
 pub(crate) use forms::Step as Interval;
-pub(crate) use forms::{Form, Forms, MAXIMUM_BASE, NodeForms, Solutions};
+pub(crate) use forms::{Form, Forms, NodeForms, PAIR_BASE, Solutions, centers};
 pub(crate) use packing::Packing;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use place::Step;

@@ -218,7 +218,9 @@ impl Builder<'_> {
                 self.threshold_cells(spot, step, distance);
                 step.byte
             }
-            Requantized::Maximum { .. } => unreachable!("lanes hold fully connected layers"),
+            Requantized::Maximum { .. } | Requantized::Product { .. } => {
+                unreachable!("lanes hold fully connected layers")
+            }
         };
         type_min + i32::try_from(byte).expect("outputs are bytes")
     }

@@ -2,7 +2,7 @@
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
-use crate::plan::{LinearCells, LookupColumns, MaximumCells, Shape, ThresholdCells};
+use crate::plan::{LinearCells, LookupColumns, MaximumCells, ProductCells, Shape, ThresholdCells};
 
 use super::place::BankKind;
 
@@ -12,6 +12,7 @@ pub(crate) enum LaneColumns {
     Linear(LinearCells),
     Threshold(ThresholdCells),
     Maximum(MaximumCells),
+    Product(ProductCells),
 }
 
 impl LaneColumns {
@@ -21,6 +22,7 @@ impl LaneColumns {
             Self::Linear(lane) => lane.tag,
             Self::Threshold(lane) => lane.tag,
             Self::Maximum(lane) => lane.tag,
+            Self::Product(lane) => lane.tag,
         }
     }
 
@@ -30,6 +32,7 @@ impl LaneColumns {
             Self::Linear(lane) => lane.activation,
             Self::Threshold(lane) => lane.activation,
             Self::Maximum(lane) => lane.activation,
+            Self::Product(lane) => lane.activation,
         }
     }
 }
@@ -129,7 +132,7 @@ impl LaneWeights {
         let power = |slot: usize| Fr::from(2).pow_vartime([u64::from(banks.base_bits) * slot as u64]);
         Self {
             slots,
-            powers: (0..slots.min(banks.lanes.max(banks.threshold_lanes).max(banks.maximum_lanes) as usize))
+            powers: (0..slots.min(banks.lanes.max(banks.threshold_lanes).max(banks.pair_lanes) as usize))
                 .map(power)
                 .collect(),
         }
@@ -171,17 +174,19 @@ impl Columns {
         let (mut fixed, mut advice) = (Counter::default(), Counter::default());
         let (rows, boundary) = (fixed.one(), fixed.one());
         let tables = (0..shape.table_sets).map(|_| fixed.many(shape.table_width())).collect();
-        let [linear, threshold, maximum] = shape.bank_counts();
+        let [linear, threshold, maximum, product] = shape.bank_counts();
         let linear = (0..linear).map(|_| BankKind::Linear);
         let threshold = (0..threshold).map(|_| BankKind::Threshold);
         let maximum = (0..maximum).map(|_| BankKind::Maximum);
         let mut banks: Vec<BankColumns> = linear
             .chain(threshold)
             .chain(maximum)
+            .chain((0..product).map(|_| BankKind::Product))
             .map(|kind| match kind {
                 BankKind::Linear => linear_bank(shape, &mut fixed, &mut advice),
                 BankKind::Threshold => threshold_bank(shape, &mut fixed, &mut advice),
                 BankKind::Maximum => maximum_bank(shape, &mut fixed, &mut advice),
+                BankKind::Product => product_bank(shape, &mut fixed, &mut advice),
             })
             .collect();
         let multiplicities = advice.many(shape.table_sets);
@@ -251,7 +256,7 @@ fn bank(kind: BankKind, lanes: Vec<LaneColumns>, shape: &Shape, fixed: &mut Coun
     let channel = match &lanes[0] {
         LaneColumns::Linear(lane) => Some(lane.channel),
         LaneColumns::Threshold(lane) => Some(lane.channel),
-        LaneColumns::Maximum(_) => None,
+        LaneColumns::Maximum(_) | LaneColumns::Product(_) => None,
     };
     let count = u32::try_from(lanes.len()).expect("a bank has few lanes");
     let groups = shape.banks.as_ref().map_or(0, |banks| banks.groups(count));
@@ -312,7 +317,21 @@ fn maximum_bank(shape: &Shape, fixed: &mut Counter, advice: &mut Counter) -> Ban
             tag,
         })
     };
-    let count = shape.banks.as_ref().map_or(0, |banks| banks.maximum_lanes);
+    let count = shape.banks.as_ref().map_or(0, |banks| banks.pair_lanes);
     let lanes = (0..count).map(lane).collect();
     bank(BankKind::Maximum, lanes, shape, fixed)
+}
+
+fn product_bank(shape: &Shape, fixed: &mut Counter, advice: &mut Counter) -> BankColumns {
+    let tag = fixed.one();
+    let lane = |_| {
+        LaneColumns::Product(ProductCells {
+            activation: advice.one(),
+            factors: [advice.one(), advice.one()],
+            tag,
+        })
+    };
+    let count = shape.banks.as_ref().map_or(0, |banks| banks.pair_lanes);
+    let lanes = (0..count).map(lane).collect();
+    bank(BankKind::Product, lanes, shape, fixed)
 }

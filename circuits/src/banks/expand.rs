@@ -2,6 +2,8 @@
 //!
 //! An output with constant elements is stored as a copy: only cells can be compared with the statement.
 //!
+//! A product of tensors is one of bytes, requantized.
+//!
 //! Max pooling is separable: the maximum along each axis, tap by tap, each an elementwise maximum of two
 //! rearranged views. A tap in the padding is replaced by one inside the image, which changes no maximum.
 
@@ -13,6 +15,7 @@ pub(crate) fn expand(model: &Model) -> Model {
     for node in &model.nodes {
         match &node.op {
             Op::MaxPool(pool) => Expansion { model: &mut out, node }.max_pool(pool),
+            Op::Multiply(_) => Expansion { model: &mut out, node }.multiply(),
             _ => out.nodes.push(node.clone()),
         }
     }
@@ -99,6 +102,14 @@ impl Expansion<'_> {
         let op = Op::Rearrange(Rearrange { sources: sources.collect() });
         let (name, output) = (self.node.name.clone(), self.node.output);
         self.model.nodes.push(Node { name, op, inputs: vec![pooled], output });
+    }
+
+    /// The product of the bytes, then the requantization, which reads it and both factors.
+    fn multiply(&mut self) {
+        let tensor = self.model.tensor(self.node.inputs[0]).clone();
+        let product = self.push(Op::Product, self.node.inputs.clone(), tensor);
+        let inputs = [vec![product], self.node.inputs.clone()].concat();
+        self.model.nodes.push(Node { inputs, ..self.node.clone() });
     }
 
     /// The maximum over all taps of the elements `view` lists for each.

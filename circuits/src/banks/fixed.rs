@@ -94,7 +94,7 @@ impl Sources<'_> {
             Form::Linear(_) => clamp_tag(forms.clamp),
             Form::Threshold(class) => step_tag(self.forms, *class),
             Form::Function(function) => function_tag(self.forms, *function),
-            Form::Maximum => PAIR,
+            Form::Maximum | Form::Product => PAIR,
         };
         let form = forms.form(home.planes[block.planes[0]].channel);
         let looks_up_limbs = matches!(form, Form::Linear(_) | Form::Threshold(_));
@@ -102,7 +102,7 @@ impl Sources<'_> {
         // look up zeros.
         let idle = match form {
             Form::Linear(_) => i128::from(self.forms.clamps[forms.clamp].lo) << self.shape.shift,
-            Form::Threshold(_) | Form::Function(_) | Form::Maximum => 0,
+            Form::Threshold(_) | Form::Function(_) | Form::Maximum | Form::Product => 0,
         };
         for (row, &position) in block.rows().zip(&block.order) {
             if let Some(channel) = bank.channel.filter(|_| looks_up_limbs) {
@@ -137,7 +137,7 @@ impl Sources<'_> {
             }
             Form::Threshold(class) => i128::from(base) - i128::from(self.forms.steps[*class].steps.range.lo),
             Form::Function(_) => i128::from(base) << self.shape.shift,
-            Form::Maximum => base.into(),
+            Form::Maximum | Form::Product => base.into(),
         }
     }
 
@@ -220,7 +220,7 @@ impl Sources<'_> {
         for (plane, weight) in &tap.weights {
             let scale = match forms.form(home.planes[*plane].channel) {
                 Form::Linear(form) => i128::from(form.m),
-                Form::Threshold(_) | Form::Maximum => 1,
+                Form::Threshold(_) | Form::Maximum | Form::Product => 1,
                 Form::Function(_) => 1 << self.shape.shift,
             };
             let (block, lane) = self.placement.lanes[map.output.0][*plane];

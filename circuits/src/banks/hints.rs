@@ -125,6 +125,12 @@ impl Builder<'_> {
                     self.columns[*column][row] = distance;
                 }
             }
+            (LaneColumns::Product(cells), Requantized::Product { product, factors }) => {
+                self.columns[cells.activation][row] = product;
+                for (column, factor) in cells.factors.iter().zip(factors) {
+                    self.columns[*column][row] = factor;
+                }
+            }
             _ => unreachable!("a block is in a bank of its kind"),
         }
     }

@@ -114,7 +114,7 @@ impl Homes {
                 Op::Convolution(layer) => {
                     Home::image(&constants[node.output.0], &homes.exponents(layer, node.inputs[0], pitch))
                 }
-                Op::MaxPool(_) | Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::Maximum => {
+                Op::MaxPool(_) | Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::Maximum | Op::Product => {
                     homes.mirror(node.inputs[0]).unwrap_or_else(|| Home::new(flat_planes(len), len))
                 }
             };

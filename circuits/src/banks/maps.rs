@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use crate::{
     ir::{Convolution, FullyConnected, Model, Node, Op, TensorId},
-    plan::NodeForms,
+    plan::{NodeForms, centers},
 };
 
 use super::homes::{Cell, Homes, Plane};
@@ -44,8 +44,8 @@ impl Map {
                 Op::Rearrange(_) => return None,
                 Op::FullyConnected(layer) => (fully_connected(layer, node, homes), bias(&layer.bias)),
                 Op::Convolution(layer) => (convolution(layer, node, homes), bias(&layer.bias)),
-                Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::MaxPool(_) | Op::Maximum => {
-                    (elementwise(model, node, homes, &forms[index].addends), Vec::new())
+                Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::MaxPool(_) | Op::Maximum | Op::Product => {
+                    (elementwise(model, node, homes, &forms[index].addends), constant(model, node, homes))
                 }
             };
             Some(Self { node: index, output: node.output, taps, bias })
@@ -119,6 +119,14 @@ fn convolution(layer: &Convolution, node: &Node, homes: &Homes) -> Vec<Tap> {
         }
     }
     taps
+}
+
+/// What every element of an elementwise operator adds to its sum, per channel.
+fn constant(model: &Model, node: &Node, homes: &Homes) -> Vec<i64> {
+    let Op::Multiply(by) = &node.op else { return Vec::new() };
+    let [lhs, rhs] = centers(model, node, by);
+    let channels = homes.home(node.output).planes.iter().map(|plane| plane.channel + 1).max();
+    vec![lhs * rhs; channels.unwrap_or(0)]
 }
 
 /// `sum_k addend_k x_k` for every element.

@@ -21,17 +21,20 @@ pub(crate) enum BankKind {
     Threshold,
     /// Elementwise maxima.
     Maximum,
+    /// Elementwise products.
+    Product,
 }
 
 impl BankKind {
     /// All kinds, in the order of their banks.
-    pub(crate) const ALL: [Self; 3] = [Self::Linear, Self::Threshold, Self::Maximum];
+    pub(crate) const ALL: [Self; 4] = [Self::Linear, Self::Threshold, Self::Maximum, Self::Product];
 
     fn of(form: &Form) -> Self {
         match form {
             Form::Linear(_) | Form::Function(_) => Self::Linear,
             Form::Threshold(_) => Self::Threshold,
             Form::Maximum => Self::Maximum,
+            Form::Product => Self::Product,
         }
     }
 }
@@ -41,7 +44,7 @@ impl BankKind {
 pub(crate) struct LanesPerBank {
     pub(crate) linear: usize,
     pub(crate) threshold: usize,
-    pub(crate) maximum: usize,
+    pub(crate) pair: usize,
 }
 
 impl LanesPerBank {
@@ -49,7 +52,7 @@ impl LanesPerBank {
         match kind {
             BankKind::Linear => self.linear,
             BankKind::Threshold => self.threshold,
-            BankKind::Maximum => self.maximum,
+            BankKind::Maximum | BankKind::Product => self.pair,
         }
     }
 }
@@ -117,7 +120,7 @@ pub(crate) struct Placement {
     /// Lanes of a bank of each kind.
     pub(crate) lanes_per_bank: LanesPerBank,
     /// Banks of each kind, in the order of [`BankKind::ALL`].
-    counts: [usize; 3],
+    counts: [usize; 4],
 }
 
 impl Placement {
@@ -157,7 +160,7 @@ impl Placement {
                 lanes[block.tensor.0][*plane] = (index, lane);
             }
         }
-        Self { blocks, lanes, bank_rows: Vec::new(), lanes_per_bank, counts: [0; 3] }
+        Self { blocks, lanes, bank_rows: Vec::new(), lanes_per_bank, counts: [0; 4] }
     }
 
     /// Rows of all blocks of a kind, and of the largest.
@@ -168,7 +171,7 @@ impl Placement {
 
     /// Gives every block rows in the emptiest of so many banks of its kind, largest blocks first; `None` if a bank
     /// then has more than `capacity` rows.
-    pub(crate) fn placed(&self, counts: [usize; 3], capacity: usize) -> Option<Self> {
+    pub(crate) fn placed(&self, counts: [usize; 4], capacity: usize) -> Option<Self> {
         let mut out = Self { bank_rows: vec![0; counts.iter().sum()], counts, ..self.clone() };
         let mut order: Vec<usize> = (0..out.blocks.len()).collect();
         order.sort_by_key(|index| std::cmp::Reverse(out.blocks[*index].order.len()));

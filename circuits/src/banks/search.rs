@@ -131,7 +131,7 @@ impl<'a> Search<'a> {
                 let lanes_per_bank = LanesPerBank {
                     linear: lanes as usize,
                     threshold: threshold_lanes as usize,
-                    maximum: maximum_lanes(lanes) as usize,
+                    pair: pair_lanes(lanes) as usize,
                 };
                 let Network { homes, slices, runs, .. } = &network;
                 let blocks = Placement::blocks(model, homes, slices, runs, &forms, lanes_per_bank);
@@ -225,7 +225,7 @@ impl Variant {
             let count = u32::try_from(rows.div_ceil(capacity)).ok();
             count.filter(|count| largest <= capacity && *count <= MAX_BANKS)
         };
-        let [Some(linear), Some(thresholds), Some(maximum_banks)] = BankKind::ALL.map(banks) else {
+        let [Some(linear), Some(thresholds), Some(maxima), Some(products)] = BankKind::ALL.map(banks) else {
             return Vec::new();
         };
         let threshold_lanes = thresholds * self.threshold_lanes;
@@ -251,7 +251,7 @@ impl Variant {
             .filter(|width| *width <= MAX_LIMB_BITS.min(k + 1))
             .map(plain)
             .flat_map(|shape| splits(forms, shape))
-            .flat_map(|shape| self.complete(model, forms, shape, maximum_banks, capacity))
+            .flat_map(|shape| self.complete(model, forms, shape, [maxima, products], capacity))
             .collect()
     }
 
@@ -262,7 +262,7 @@ impl Variant {
         model: &Model,
         forms: &Forms,
         shape: Shape,
-        maximum_banks: u32,
+        [maximum_banks, product_banks]: [u32; 2],
         capacity: usize,
     ) -> Vec<Shape> {
         let with_forms =
@@ -273,8 +273,9 @@ impl Variant {
         let banks = Some(BankShape {
             lanes: self.lanes,
             threshold_lanes: self.threshold_lanes,
-            maximum_lanes: maximum_lanes(self.lanes),
+            pair_lanes: pair_lanes(self.lanes),
             maximum_banks,
+            product_banks,
             base_bits,
             ways: 1,
         });
@@ -294,8 +295,8 @@ impl Variant {
     }
 }
 
-/// Maxima are few beside the channels they are taken of.
-fn maximum_lanes(lanes: u32) -> u32 {
+/// Maxima and products are few beside the channels they are taken of.
+fn pair_lanes(lanes: u32) -> u32 {
     lanes.div_ceil(4)
 }
 

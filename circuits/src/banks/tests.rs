@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use crate::{
     compile,
     ir::{
-        Add, Convolution, Elem, FullyConnected, Input, MaxPool, Model, Node, Op, Output, Rearrange,
+        Add, Convolution, Elem, FullyConnected, Input, MaxPool, Model, Multiply, Node, Op, Output, Rearrange,
         Requantize, Source, Table, Tensor, TensorId, Window,
     },
     plan::Scheme,
@@ -98,6 +98,13 @@ impl Network {
         let (input, channels, image) = self.last;
         let add = Add { lhs_scale: 0.713_2, rhs_scale: 0.415_1, offset: 3.25, lo: -128, hi: 127 };
         self.push(Op::Add(add), vec![input, other], channels, image, (-128, 127));
+    }
+
+    fn multiply(&mut self, other: TensorId, multiplier: f32) {
+        let (input, channels, image) = self.last;
+        let (lhs_zero_point, rhs_zero_point) = (3, -9);
+        let by = Multiply { lhs_zero_point, rhs_zero_point, multiplier, zero_point: 5, lo: -128, hi: 127 };
+        self.push(Op::Multiply(by), vec![input, other], channels, image, (-128, 127));
     }
 
     fn table(&mut self) {
@@ -229,6 +236,17 @@ proptest! {
         network.convolution(2, 1, SAME, true);
         check(network.finish(), seed ^ 1);
     }
+}
+
+#[test]
+fn products() {
+    let mut network = Network::new(11, 3, [5, 4]);
+    network.convolution(5, 1, SAME, true);
+    let branch = network.last.0;
+    network.convolution(5, 5, SAME, true);
+    network.multiply(branch, 0.0123);
+    network.multiply(branch, 0.015_625);
+    check(network.finish(), 12);
 }
 
 #[test]

@@ -24,7 +24,8 @@ use halo2_proofs::{
 };
 
 use super::{
-    Handles, Slot, Terms, gate, linear::linear_cells, maximum::maximum_cells, sum, threshold::threshold_cells,
+    Handles, Slot, Terms, gate, linear::linear_cells, maximum::maximum_cells, product,
+    product::product_cells, sum, threshold::threshold_cells,
 };
 use crate::{
     banks::{BankColumns, LaneColumns, LaneWeights},
@@ -53,6 +54,7 @@ impl BankChip {
             LaneColumns::Linear(cells) => linear_cells(cells, shape),
             LaneColumns::Threshold(cells) => threshold_cells(cells, shape),
             LaneColumns::Maximum(cells) => maximum_cells(cells),
+            LaneColumns::Product(cells) => product_cells(cells),
         });
         let (slots, values): (Vec<_>, Vec<_>) = cells.unzip();
         let weights = LaneWeights::of(shape);
@@ -63,6 +65,9 @@ impl BankChip {
     pub(crate) fn configure(&self, meta: &mut ConstraintSystem<Fr>, handles: &Handles, rows: usize) {
         let columns = &self.columns;
         for lane in &columns.lanes {
+            if let LaneColumns::Product(cells) = &lane.cells {
+                product::configure(meta, handles, cells, rows);
+            }
             gate(meta, handles, "slice evaluation", rows, |cells| {
                 let carried = cells.fixed(columns.keep_slice) * cells.previous(lane.evaluation);
                 let term = cells.advice(columns.slice_power) * cells.advice(lane.cells.activation());

@@ -16,7 +16,7 @@
 //! `y' - d_2 = b'`. With `d_1, d_2 >= 0` and one of them 0, y' is the larger.
 
 use super::{Slot, Terms};
-use crate::plan::{MAXIMUM_BASE, MaximumCells, SECOND_TAG_FACTOR};
+use crate::plan::{MaximumCells, PAIR_BASE, SECOND_TAG_FACTOR};
 
 /// The lookups of a maximum and what it claims.
 pub(crate) fn maximum_cells(cells: &MaximumCells) -> (Vec<Slot>, Terms) {
@@ -28,7 +28,7 @@ pub(crate) fn maximum_cells(cells: &MaximumCells) -> (Vec<Slot>, Terms) {
         factor: SECOND_TAG_FACTOR,
         values: [activation(), Terms::default(), Terms::default()],
     };
-    let base = i128::from(MAXIMUM_BASE);
+    let base = i128::from(PAIR_BASE);
     let value = activation().times(base + 1).plus(first.times(-base)).plus(second.times(-1));
     (vec![pair, byte], value)
 }

@@ -73,6 +73,7 @@ pub(super) fn roles(shape: &Shape) -> Vec<Role> {
                 set(&cells.complement, Role::Complement);
             }
             LaneColumns::Maximum(cells) => set(&cells.distances, Role::OperandDistance),
+            LaneColumns::Product(cells) => set(&cells.factors, Role::Factor),
         }
     }
     for bank in &columns.banks {

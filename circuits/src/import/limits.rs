@@ -89,7 +89,7 @@ impl Budget {
             }
             Op::Table(table) => self.spend(table.entries.len(), size_of::<i32>()),
             Op::Rearrange(rearrange) => self.spend_sources(rearrange.sources.len()),
-            Op::Add(_) | Op::Multiply(_) | Op::MaxPool(_) | Op::Maximum => Ok(()),
+            Op::Add(_) | Op::Multiply(_) | Op::MaxPool(_) | Op::Maximum | Op::Product => Ok(()),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The supported operators: one table, one file per family.
 
 mod activation;
+mod blocks;
 mod concat;
 mod convolution;
 mod elementwise;
@@ -8,6 +9,7 @@ mod fold;
 mod fully_connected;
 mod function;
 mod layout;
+mod pad;
 mod pick;
 mod pooling;
 mod quantize;
@@ -210,11 +212,11 @@ static TABLE: &[SupportedOp] = &[
         notes: "constant sizes",
         lower: Lower::Several(pick::split),
     },
-    op("Pad", ONNX, "both", "constant pads; constant, edge, reflect (once) and wrap", pick::pad),
+    op("Pad", ONNX, "both", "constant pads; constant, edge, reflect (once) and wrap", pad::pad),
     op("Expand", ONNX, "both", "constant shape", pick::expand),
     op("Tile", ONNX, "both", "constant repeats", pick::tile),
-    op("DepthToSpace", ONNX, "both", "", pick::depth_to_space),
-    op("SpaceToDepth", ONNX, "both", "", pick::space_to_depth),
+    op("DepthToSpace", ONNX, "both", "", blocks::depth_to_space),
+    op("SpaceToDepth", ONNX, "both", "", blocks::space_to_depth),
     op("Resize", ONNX, "both", "nearest, constant scales or sizes", resize::resize),
     op(
         "Concat",

@@ -142,6 +142,7 @@ impl Encoder {
                 self.max_pool(pool);
             }
             Op::Maximum => self.tag(7),
+            Op::Product => self.tag(8),
             Op::Rearrange(rearrange) => {
                 self.tag(6);
                 self.list(&rearrange.sources, |out, source| out.source(*source));

@@ -77,6 +77,17 @@ pub(crate) struct MaximumCells {
     pub(crate) tag: usize,
 }
 
+/// The cells of a product and the fixed column its lookups read.
+#[derive(Clone, Debug)]
+pub(crate) struct ProductCells {
+    /// Advice, phase 0: the product `a' b'`.
+    pub(crate) activation: usize,
+    /// Advice, phase 0: the bytes `a'` and `b'`.
+    pub(crate) factors: [usize; 2],
+    /// Fixed: table tag.
+    pub(crate) tag: usize,
+}
+
 /// The columns of the lookup argument.
 #[derive(Clone, Debug)]
 pub(crate) struct LookupColumns {

@@ -111,7 +111,7 @@ impl Contraction {
 fn scale(form: &Form) -> i128 {
     match form {
         Form::Linear(form) => i128::from(form.m),
-        Form::Threshold(_) | Form::Function(_) | Form::Maximum => 1,
+        Form::Threshold(_) | Form::Function(_) | Form::Maximum | Form::Product => 1,
     }
 }
 

@@ -98,7 +98,9 @@ impl Sources<'_> {
         match &forms.channels[channel] {
             Form::Linear(_) => clamp_tag(forms.clamp),
             Form::Threshold(class) => step_tag(self.forms, *class),
-            Form::Function(_) | Form::Maximum => unreachable!("lanes hold fully connected layers"),
+            Form::Function(_) | Form::Maximum | Form::Product => {
+                unreachable!("lanes hold fully connected layers")
+            }
         }
     }
 
@@ -118,7 +120,9 @@ impl Sources<'_> {
                 integer(i128::from(form.m) * offset + form.c - (type_min << self.shape.shift))
             }
             Form::Threshold(class) => integer(offset - i128::from(self.forms.steps[*class].steps.range.lo)),
-            Form::Function(_) | Form::Maximum => unreachable!("lanes hold fully connected layers"),
+            Form::Function(_) | Form::Maximum | Form::Product => {
+                unreachable!("lanes hold fully connected layers")
+            }
         }
     }
 

@@ -1,8 +1,11 @@
 //! Which exact requantization form each output channel gets, and what its cells must be able to hold.
 
 use crate::{
-    ir::{AccumulatorRange, Add, Convolution, FullyConnected, Model, Node, Op, Requantize, Table},
-    requantize::{LinearForm, Steps, SumForm, SumSteps, linear_form, sum_form, sum_steps},
+    ir::{
+        AccumulatorRange, Add, Convolution, FullyConnected, Model, Multiply, Node, Op, Requantize, Table,
+        TensorId,
+    },
+    requantize::{LinearForm, Steps, SumForm, SumSteps, linear_form, product_steps, sum_form, sum_steps},
 };
 
 use super::{PlanError, shape::MAX_SHIFT};
@@ -18,6 +21,8 @@ pub(crate) enum Form {
     Function(usize),
     /// `y = max(a, b)` of two bytes, the accumulator being `2^16 a + b`.
     Maximum,
+    /// `y = a b` of two bytes, the accumulator being `2^16 a + b`.
+    Product,
 }
 
 /// Channels that saturate alike: `y' = clamp(q', lo, hi)` and the excess `E = y' - q'`, primes meaning "minus
@@ -85,8 +90,8 @@ impl StepClass {
     }
 }
 
-/// What the first operand of a maximum is multiplied with in its accumulator.
-pub(crate) const MAXIMUM_BASE: i64 = 1 << 16;
+/// What the first byte of a pair is multiplied with in its accumulator.
+pub(crate) const PAIR_BASE: i64 = 1 << 16;
 
 /// The forms of one node's channels.
 #[derive(Clone, Debug)]
@@ -100,6 +105,11 @@ pub(crate) struct NodeForms {
 }
 
 impl NodeForms {
+    /// An operator of two bytes, the accumulator being `2^16 a + b`.
+    fn of_pair(form: Form) -> Self {
+        Self { channels: vec![form], clamp: 0, addends: vec![PAIR_BASE, 1] }
+    }
+
     /// The form of a channel of the output; elementwise operators have one for all.
     pub(crate) fn form(&self, channel: usize) -> &Form {
         if self.addends.is_empty() { &self.channels[channel] } else { &self.channels[0] }
@@ -119,6 +129,7 @@ enum Solution {
     Channels(Vec<Channel>),
     Sum(SumForm),
     SumSteps(SumSteps),
+    Product { steps: Steps, linear: Option<LinearForm> },
     None,
 }
 
@@ -150,8 +161,15 @@ impl Solutions {
                     None => sum_steps(add, lhs, rhs).map(Solution::SumSteps).ok_or_else(inexact),
                 }
             }
-            Op::Rearrange(_) | Op::Table(_) | Op::Maximum => Ok(Solution::None),
-            Op::Multiply(_) | Op::MaxPool(_) => {
+            Op::Multiply(by) => {
+                let [lhs, rhs] = factors(node).map(|input| model.tensor(input).range);
+                let steps = product_steps(by, lhs, rhs);
+                let linear = linear_form(&steps, by.multiplier, (by.lo, by.hi), MAX_SHIFT)
+                    .filter(|form| by.lo < by.hi && is_moderate(form, steps.range));
+                Ok(Solution::Product { steps, linear })
+            }
+            Op::Rearrange(_) | Op::Table(_) | Op::Maximum | Op::Product => Ok(Solution::None),
+            Op::MaxPool(_) => {
                 let (node, operator) = (node.name.clone(), node.op.name());
                 Err(PlanError::UnsupportedOperator { node, operator })
             }
@@ -181,10 +199,13 @@ impl Solutions {
                 }
                 (Solution::Sum(form), Op::Add(add)) => forms.sum(model, node, add, *form),
                 (Solution::SumSteps(sum), Op::Add(add)) => forms.sum_steps(model, node, add, sum),
-                (_, Op::Table(table)) => forms.function(model, node, table),
-                (_, Op::Maximum) => {
-                    NodeForms { channels: vec![Form::Maximum], clamp: 0, addends: vec![MAXIMUM_BASE, 1] }
+                (Solution::Product { steps, linear }, Op::Multiply(by)) => {
+                    let linear = linear.filter(|form| form.s <= most);
+                    forms.product(model, node, by, steps, linear)
                 }
+                (_, Op::Table(table)) => forms.function(model, node, table),
+                (_, Op::Maximum) => NodeForms::of_pair(Form::Maximum),
+                (_, Op::Product) => NodeForms::of_pair(Form::Product),
                 _ => NodeForms { channels: Vec::new(), clamp: 0, addends: Vec::new() },
             };
             forms.nodes.push(node_forms);
@@ -259,6 +280,34 @@ impl Forms {
         NodeForms { channels: vec![form], clamp: 0, addends: vec![sum.lhs, sum.rhs] }
     }
 
+    /// The product of centered integers is `a' b' + c_b a' + c_a b' + c_a c_b` of their bytes.
+    fn product(
+        &mut self,
+        model: &Model,
+        node: &Node,
+        by: &Multiply,
+        steps: &Steps,
+        linear: Option<LinearForm>,
+    ) -> NodeForms {
+        let type_min = model.tensor(node.output).elem.min();
+        let [lhs, rhs] = centers(model, node, by);
+        let (form, clamp) = match linear {
+            Some(form) => {
+                let clamp = self.clamp_class((by.lo - type_min, by.hi - type_min));
+                let byte = |acc| to_i64(form.quotient(acc)) - i64::from(type_min);
+                self.clamps[clamp].reach(byte(steps.range.lo), byte(steps.range.hi));
+                (Form::Linear(form), clamp)
+            }
+            None => {
+                let (multiplier, clamp) = (0, (by.lo, by.hi));
+                let steps = steps.clone();
+                self.steps.push(StepClass { multiplier, zero_point: 0, clamp, type_min, steps });
+                (Form::Threshold(self.steps.len() - 1), 0)
+            }
+        };
+        NodeForms { channels: vec![form], clamp, addends: vec![1, rhs, lhs] }
+    }
+
     fn function(&mut self, model: &Model, node: &Node, table: &Table) -> NodeForms {
         let type_min = model.tensor(node.output).elem.min();
         let bytes: Vec<i64> = table.entries.iter().map(|entry| i64::from(entry - type_min)).collect();
@@ -317,7 +366,7 @@ impl Forms {
         let linear = |node: &NodeForms| -> Option<u32> {
             let shift = |form: &Form| match form {
                 Form::Linear(form) => Some(form.s),
-                Form::Threshold(_) | Form::Function(_) | Form::Maximum => None,
+                Form::Threshold(_) | Form::Function(_) | Form::Maximum | Form::Product => None,
             };
             node.channels.iter().filter_map(shift).max()
         };
@@ -333,6 +382,18 @@ impl Forms {
     pub(crate) fn has_linear(&self) -> bool {
         self.nodes.iter().flat_map(|node| &node.channels).any(|form| matches!(form, Form::Linear(_)))
     }
+}
+
+/// The factors of a product: its inputs, or in a circuit those after the product of their bytes.
+fn factors(node: &Node) -> [TensorId; 2] {
+    let first = node.inputs.len() - 2;
+    [node.inputs[first], node.inputs[first + 1]]
+}
+
+/// What is added to the bytes of the factors to center them.
+pub(crate) fn centers(model: &Model, node: &Node, by: &Multiply) -> [i64; 2] {
+    let [lhs, rhs] = factors(node).map(|input| i64::from(model.tensor(input).elem.min()));
+    [lhs - i64::from(by.lhs_zero_point), rhs - i64::from(by.rhs_zero_point)]
 }
 
 /// Per channel its linear form, if one is exact.

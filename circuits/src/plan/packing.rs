@@ -15,7 +15,7 @@ use halo2_proofs::halo2curves::{
 use crate::ir::Node;
 
 use super::{
-    forms::{ClampClass, Form, Forms, MAXIMUM_BASE},
+    forms::{ClampClass, Form, Forms, PAIR_BASE},
     shape::{PACKED_BITS, Shape},
     tables::excess_parts,
 };
@@ -41,7 +41,7 @@ impl Packing {
                 span + span.max(1 << (shape.threshold_limbs * shape.limb_bits)) + 1
             }
             Form::Function(_) => 512 << shape.shift,
-            Form::Maximum => u128::from(MAXIMUM_BASE.unsigned_abs() + 1) * 512,
+            Form::Maximum | Form::Product => u128::from(PAIR_BASE.unsigned_abs() + 1) * 512,
         });
         let bound = distance.max().unwrap_or(1);
         let base_bits = u128::BITS - bound.leading_zeros();

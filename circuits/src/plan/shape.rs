@@ -65,10 +65,12 @@ pub struct BankShape {
     pub lanes: u32,
     /// Lanes of a bank of threshold lanes.
     pub threshold_lanes: u32,
-    /// Lanes of a bank of maxima.
-    pub maximum_lanes: u32,
+    /// Lanes of a bank of maxima or of products.
+    pub pair_lanes: u32,
     /// Banks of maxima.
     pub maximum_banks: u32,
+    /// Banks of products.
+    pub product_banks: u32,
     /// `log2 B`, the base in which the claims of a bank's lanes are packed.
     pub base_bits: u32,
     /// Windows that are multiplied with weights side by side.
@@ -80,7 +82,7 @@ pub(crate) const PACKED_BITS: u32 = 252;
 
 const MAX_WAYS: u32 = 64;
 
-const MAX_MAXIMUM_BANKS: u32 = 16;
+const MAX_PAIR_BANKS: u32 = 16;
 
 /// A row of an input's bytes is part of one public input.
 const MAX_LANES_PER_BANK: u32 = 31;
@@ -138,25 +140,32 @@ impl Shape {
             check("linear_lanes modulo a bank", self.linear_lanes % banks.lanes, 0, 0)?;
             check("threshold lanes of a bank", banks.threshold_lanes, 1, MAX_LANES_PER_BANK)?;
             check("threshold_lanes modulo a bank", self.threshold_lanes % banks.threshold_lanes, 0, 0)?;
-            check("lanes of a bank of maxima", banks.maximum_lanes, 1, MAX_LANES_PER_BANK)?;
-            check("banks of maxima", banks.maximum_banks, 0, MAX_MAXIMUM_BANKS)?;
+            check("lanes of a bank of pairs", banks.pair_lanes, 1, MAX_LANES_PER_BANK)?;
+            check("banks of maxima", banks.maximum_banks, 0, MAX_PAIR_BANKS)?;
+            check("banks of products", banks.product_banks, 0, MAX_PAIR_BANKS)?;
             check("base_bits", banks.base_bits, 1, PACKED_BITS / 2)?;
             check("ways", banks.ways, 1, MAX_WAYS)?;
         }
         Ok(())
     }
 
-    /// Banks of linear lanes, of threshold lanes and of maxima, none without banks.
-    pub fn bank_counts(&self) -> [u32; 3] {
-        let Some(banks) = &self.banks else { return [0; 3] };
+    /// Banks of linear lanes, of threshold lanes, of maxima and of products, none without banks.
+    pub fn bank_counts(&self) -> [u32; 4] {
+        let Some(banks) = &self.banks else { return [0; 4] };
         let count = |lanes: u32, per_bank: u32| lanes.checked_div(per_bank).unwrap_or(0);
         let linear = count(self.linear_lanes, banks.lanes);
-        [linear, count(self.threshold_lanes, banks.threshold_lanes), banks.maximum_banks]
+        let threshold = count(self.threshold_lanes, banks.threshold_lanes);
+        [linear, threshold, banks.maximum_banks, banks.product_banks]
     }
 
     /// Lanes of maxima.
     pub fn maximum_lanes(&self) -> u32 {
-        self.banks.as_ref().map_or(0, |banks| banks.maximum_banks * banks.maximum_lanes)
+        self.banks.as_ref().map_or(0, |banks| banks.maximum_banks * banks.pair_lanes)
+    }
+
+    /// Lanes of products.
+    pub fn product_lanes(&self) -> u32 {
+        self.banks.as_ref().map_or(0, |banks| banks.product_banks * banks.pair_lanes)
     }
 
     /// Limbs of a remainder: `ceil(shift / limb_bits)`.
@@ -181,7 +190,7 @@ impl Shape {
     pub fn lookup_slots(&self) -> u32 {
         self.linear_lanes * (self.excess_cells() + self.remainder_limbs())
             + self.threshold_lanes * (1 + 2 * self.threshold_limbs)
-            + self.maximum_lanes() * 2
+            + (self.maximum_lanes() + self.product_lanes()) * 2
     }
 
     /// Helper columns of the lookup argument, three lookups each.
@@ -198,7 +207,7 @@ impl Shape {
     pub fn small_columns(&self) -> u32 {
         self.linear_lanes * (1 + self.excess_cells() + self.remainder_limbs())
             + self.threshold_lanes * (2 + 2 * self.threshold_limbs)
-            + self.maximum_lanes() * 3
+            + (self.maximum_lanes() + self.product_lanes()) * 3
             + self.table_sets
     }
 
@@ -206,7 +215,7 @@ impl Shape {
     /// running evaluation per lane, weight evaluation, operand and product sum; with banks also two columns of powers
     /// and the claims per bank, the powers of s and of a product, and a window per way.
     pub fn full_columns(&self) -> u32 {
-        let lanes = self.linear_lanes + self.threshold_lanes + self.maximum_lanes();
+        let lanes = self.linear_lanes + self.threshold_lanes + self.maximum_lanes() + self.product_lanes();
         let others = match &self.banks {
             None => 3,
             Some(banks) => 3 * self.bank_counts().iter().sum::<u32>() + 2 + 3 * banks.ways + 1,
@@ -224,10 +233,10 @@ impl Shape {
         let others = match &self.banks {
             None => self.linear_lanes * 5 + self.threshold_lanes * 6 + self.weight_columns + 3 + 1,
             Some(banks) => {
-                let [linear, threshold, maximum] = self.bank_counts();
+                let [linear, threshold, maximum, product] = self.bank_counts();
                 linear * (6 + banks.groups(banks.lanes))
                     + threshold * (4 + banks.threshold_lanes + banks.groups(banks.threshold_lanes))
-                    + maximum * (4 + banks.groups(banks.maximum_lanes))
+                    + (maximum + product) * (4 + banks.groups(banks.pair_lanes))
                     + banks.ways * self.weight_columns
                     + 5
                     + 2
@@ -239,7 +248,7 @@ impl Shape {
     /// Columns in the permutation argument: activations and running evaluation per lane, the operand; with banks the
     /// running evaluations, powers, claims and operands.
     pub fn num_permutation(&self) -> u32 {
-        let lanes = self.linear_lanes + self.threshold_lanes + self.maximum_lanes();
+        let lanes = self.linear_lanes + self.threshold_lanes + self.maximum_lanes() + self.product_lanes();
         match &self.banks {
             None => 2 * lanes + 1,
             Some(banks) => lanes + 3 * self.bank_counts().iter().sum::<u32>() + 2 + banks.ways,

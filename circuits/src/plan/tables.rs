@@ -10,7 +10,7 @@
 //! | [`range_tag`] | `(v, 0, 0)`, `0 <= v < 2^width` | limbs |
 //! | [`function_tag`] | `(f(x), f(x) - x, 0)` for every byte x | output and excess of functions of a byte |
 //! | [`PAIR`] | `(d, 0, 0)` and `(0, d, 0)` for every byte d | distances from a maximum to its operands |
-//! | [`second_tag`] of [`PAIR`] | `(y, 0, 0)`, `0 <= y < 256` | maxima |
+//! | [`second_tag`] of [`PAIR`] | `(y, 0, 0)`, `0 <= y < 256` | maxima and factors |
 //! | [`PAD`] | `(row, set, 0)` | nobody: fills the table so that no entry occurs twice and every multiplicity is unique |
 
 use super::{
@@ -108,6 +108,8 @@ pub(crate) fn entries(forms: &Forms, shape: &Shape) -> Vec<Entry> {
     if shape.maximum_lanes() > 0 {
         out.extend((0..256).map(|first| [PAIR, first, 0, 0]));
         out.extend((1..256).map(|second| [PAIR, 0, second, 0]));
+    }
+    if shape.maximum_lanes() + shape.product_lanes() > 0 {
         out.extend((0..256).map(|y| [second_tag(PAIR), y, 0, 0]));
     }
     for width in range_widths(shape) {
@@ -137,8 +139,9 @@ pub(crate) fn entry_count(forms: &Forms, shape: &Shape) -> u64 {
         .iter()
         .map(|function| function.len() + split.map_or(0, |_| outputs(function).len()))
         .sum();
-    let maxima = if shape.maximum_lanes() > 0 { 256 + 255 + 256 } else { 0 };
-    1 + bytes + clamps + steps as u64 + ranges + functions as u64 + maxima
+    let maxima = if shape.maximum_lanes() > 0 { 256 + 255 } else { 0 };
+    let pairs = if shape.maximum_lanes() + shape.product_lanes() > 0 { 256 } else { 0 };
+    1 + bytes + clamps + steps as u64 + ranges + functions as u64 + maxima + pairs
 }
 
 /// A clamp class as its low and high excess parts see it: `E = E_0 + 2^h E_1`, both of the sign of `E`.

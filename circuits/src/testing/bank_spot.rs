@@ -4,7 +4,10 @@
 use super::grid::Cell;
 use crate::{
     banks::{BankPlan, LaneColumns},
-    chip::{Terms, linear::linear_cells, maximum::maximum_cells, threshold::threshold_cells},
+    chip::{
+        Terms, linear::linear_cells, maximum::maximum_cells, product::product_cells,
+        threshold::threshold_cells,
+    },
     ir::{Model, Node, Op, Source, TensorId},
     plan::Form,
 };
@@ -46,6 +49,7 @@ impl BankSpot {
             LaneColumns::Linear(cells) => linear_cells(cells, &plan.shape).1,
             LaneColumns::Threshold(cells) => threshold_cells(cells, &plan.shape).1,
             LaneColumns::Maximum(cells) => maximum_cells(cells).1,
+            LaneColumns::Product(cells) => product_cells(cells).1,
         }
     }
 }
@@ -85,11 +89,11 @@ pub(crate) fn reads(plan: &BankPlan, index: usize, node: &Node, element: usize) 
             }
             out
         }
-        Op::Add(_) | Op::Table(_) | Op::Maximum => {
+        Op::Add(_) | Op::Table(_) | Op::Maximum | Op::Product | Op::Multiply(_) => {
             let addends = &plan.forms.nodes[index].addends;
             (0..).zip(addends).map(|(input, addend)| (input, element, *addend)).collect()
         }
-        Op::Rearrange(_) | Op::MaxPool(_) | Op::Multiply(_) => Vec::new(),
+        Op::Rearrange(_) | Op::MaxPool(_) => Vec::new(),
     }
 }
 
@@ -97,7 +101,7 @@ pub(crate) fn reads(plan: &BankPlan, index: usize, node: &Node, element: usize) 
 pub(crate) fn multiplier(plan: &BankPlan, node: usize, channel: usize) -> i128 {
     match plan.forms.nodes[node].form(channel) {
         Form::Linear(form) => i128::from(form.m),
-        Form::Threshold(_) | Form::Maximum => 1,
+        Form::Threshold(_) | Form::Maximum | Form::Product => 1,
         Form::Function(_) => 1 << plan.shape.shift,
     }
 }

@@ -98,7 +98,10 @@ fn layers(subject: &Subject, lanes: &[LaneChip]) -> Vec<Form> {
                 form.extend(scaled(&lanes[home.lane].value, home.row, power));
                 let multiplier = match &plan.forms.nodes[index].channels[channel] {
                     Requantization::Linear(form) => i128::from(form.m),
-                    Requantization::Threshold(_) | Requantization::Function(_) | Requantization::Maximum => 1,
+                    Requantization::Threshold(_)
+                    | Requantization::Function(_)
+                    | Requantization::Maximum
+                    | Requantization::Product => 1,
                 };
                 for (input, weight) in layer.row(channel).iter().enumerate() {
                     let source = plan.placement.homes[node.inputs[0].0][input];

@@ -211,6 +211,7 @@ pub(crate) fn hints(lane: &LaneColumns) -> Vec<usize> {
     match lane {
         LaneColumns::Linear(cells) => linear_cells(cells),
         LaneColumns::Threshold(cells) => threshold_cells(cells),
+        LaneColumns::Product(cells) => [vec![cells.activation], cells.factors.to_vec()].concat(),
         LaneColumns::Maximum(cells) => [vec![cells.activation], cells.distances.to_vec()].concat(),
     }
 }

@@ -1,6 +1,6 @@
 //! The hint cells of one requantized channel.
 
-use crate::plan::{Form, Forms, Interval, LinearCells, MAXIMUM_BASE, NodeForms, Shape, ThresholdCells};
+use crate::plan::{Form, Forms, Interval, LinearCells, NodeForms, PAIR_BASE, Shape, ThresholdCells};
 
 /// What the cells of a channel hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,14 +11,17 @@ pub(crate) enum Requantized {
     Threshold { step: Interval, distance: i64 },
     /// The larger of two bytes and its distances to them.
     Maximum { byte: i64, distances: [i64; 2] },
+    /// The product of two bytes.
+    Product { product: i64, factors: [i64; 2] },
 }
 
 impl Requantized {
-    /// The output byte.
+    /// The output byte, of a product the product.
     pub(crate) fn byte(self) -> i64 {
         match self {
             Self::Linear { byte, .. } | Self::Maximum { byte, .. } => byte,
             Self::Threshold { step, .. } => step.byte,
+            Self::Product { product, .. } => product,
         }
     }
 }
@@ -53,8 +56,12 @@ pub(crate) fn requantized(
             let byte = forms.functions[*function][usize::try_from(acc).expect("functions are of bytes")];
             Requantized::Linear { byte, excess: byte - acc, remainder: 0 }
         }
+        Form::Product => {
+            let factors = [acc / PAIR_BASE, acc % PAIR_BASE];
+            Requantized::Product { product: factors[0] * factors[1], factors }
+        }
         Form::Maximum => {
-            let (first, second) = (acc / MAXIMUM_BASE, acc % MAXIMUM_BASE);
+            let (first, second) = (acc / PAIR_BASE, acc % PAIR_BASE);
             let byte = first.max(second);
             Requantized::Maximum { byte, distances: [byte - first, byte - second] }
         }

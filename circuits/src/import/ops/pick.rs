@@ -1,12 +1,11 @@
-//! Slice, Split, Gather, Pad, Expand, Tile, DepthToSpace, SpaceToDepth, and nearest Resize and Upsample.
+//! Slice, Split, Gather, Expand and Tile.
 
-use super::super::affine;
 use super::super::attributes::unsupported;
 use super::super::builder::Builder;
 use super::super::constant::{Constant, Data};
 use super::super::error::ImportErrorKind;
 use super::super::limits;
-use super::super::value::{Activation, Dequantized, Value};
+use super::super::value::Value;
 use super::Call;
 use super::layout::{self, Coordinates, picked};
 use super::shape::{axis_index, int64_list, on_integers};
@@ -29,13 +28,17 @@ fn identity(shape: &[usize]) -> Result<Vec<Coordinates>, ImportErrorKind> {
     Ok(shape.iter().map(|&size| (0..size).map(Some).collect()).collect())
 }
 
-fn axis_of(axis: i64, shape: &[usize]) -> Result<usize, ImportErrorKind> {
+pub(super) fn axis_of(axis: i64, shape: &[usize]) -> Result<usize, ImportErrorKind> {
     axis_index(axis, shape.len())
         .ok_or_else(|| unsupported("axis", axis, &format!("an axis of shape {shape:?}")))
 }
 
 /// Int64 or int32 constants, which some exporters write for indices.
-fn integers(call: &Call<'_>, index: usize, role: &'static str) -> Result<Vec<i64>, ImportErrorKind> {
+pub(super) fn integers(
+    call: &Call<'_>,
+    index: usize,
+    role: &'static str,
+) -> Result<Vec<i64>, ImportErrorKind> {
     let constant = call.constant(index, role)?;
     match &*constant.data {
         Data::Int32(values) if constant.shape.len() <= 1 => {
@@ -45,7 +48,7 @@ fn integers(call: &Call<'_>, index: usize, role: &'static str) -> Result<Vec<i64
     }
 }
 
-/// Starts, ends, axes and steps as attributes (before opset 10) or inputs.
+/// Starts, ends, axes and steps are inputs.
 pub(super) fn slice(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(3, 5)?;
     call.node.attributes.reader().finish()?;
@@ -191,132 +194,6 @@ pub(super) fn gather(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Im
     value.reshaped(result).ok_or(ImportErrorKind::Rearranged { limit: limits::SOURCES })
 }
 
-/// How Pad continues beyond the edge.
-#[derive(Clone, Copy)]
-enum Continuation {
-    Constant,
-    Edge,
-    Reflect,
-    Wrap,
-}
-
-pub(super) fn pad(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
-    let by_attribute = call.node.opset < 11;
-    call.expect_inputs(if by_attribute { 1 } else { 2 }, if by_attribute { 1 } else { 4 })?;
-    let attributes = call.node.attributes.reader();
-    let mode = match attributes.text("mode")?.unwrap_or("constant") {
-        "constant" => Continuation::Constant,
-        "edge" => Continuation::Edge,
-        "reflect" => Continuation::Reflect,
-        "wrap" => Continuation::Wrap,
-        other => return Err(unsupported("mode", other, "constant, edge, reflect or wrap")),
-    };
-    let (listed, value) =
-        if by_attribute { (attributes.ints("pads")?, attributes.float("value")?) } else { (None, None) };
-    attributes.finish()?;
-    let shape = call.input(0, "input")?.shape().to_vec();
-    let pads = match listed {
-        Some(pads) => pads.to_vec(),
-        None => integers(call, 1, "pads")?,
-    };
-    let named: Vec<usize> = if call.optional(3)?.is_some() {
-        integers(call, 3, "axes")?.into_iter().map(|axis| axis_of(axis, &shape)).collect::<Result<_, _>>()?
-    } else {
-        (0..shape.len()).collect()
-    };
-    let refuse = || {
-        unsupported("pads", format!("{pads:?}"), &format!("two per axis that leave elements of {shape:?}"))
-    };
-    if pads.len() != 2 * named.len() {
-        return Err(refuse());
-    }
-    let mut around = vec![(0_i64, 0_i64); shape.len()];
-    for (axis, pair) in named.iter().zip(pads.iter().zip(pads.iter().skip(named.len()))) {
-        if let Some(slot) = around.get_mut(*axis) {
-            *slot = (*pair.0, *pair.1);
-        }
-    }
-    let sizes: Vec<usize> = shape
-        .iter()
-        .zip(&around)
-        .map(|(&size, &(before, after))| {
-            let padded = i64::try_from(size).ok()?.checked_add(before)?.checked_add(after)?;
-            usize::try_from(padded).ok().filter(|&size| size > 0)
-        })
-        .collect::<Option<_>>()
-        .ok_or_else(refuse)?;
-    limits::sources(&sizes)?;
-    let axes: Vec<Coordinates> = sizes
-        .iter()
-        .zip(shape.iter().zip(&around))
-        .map(|(&padded, (&size, &(before, _)))| continued(padded, size, before, mode))
-        .collect::<Option<_>>()
-        .ok_or_else(refuse)?;
-    match call.input(0, "input")? {
-        Value::Quantized(x) => {
-            let fill = match call.optional_constant(2, "constant value")? {
-                None => 0,
-                Some(fill) => {
-                    fill.data.integer(0).filter(|_| fill.data.elem() == Some(x.elem)).ok_or_else(|| {
-                        ImportErrorKind::ElementType {
-                            role: "constant value",
-                            got: fill.type_name(),
-                            expected: x.elem.name().to_owned(),
-                        }
-                    })?
-                }
-            };
-            if x.elem.contains(fill) {
-                return picked(&call.node.label.name, x, &axes, fill, builder).map(Value::Quantized);
-            }
-            Err(unsupported("constant value", fill, x.elem.name()))
-        }
-        Value::Dequantized(view) => {
-            let fill = match call.optional_constant(2, "constant value")? {
-                None => value.unwrap_or(0.0),
-                Some(fill) => fill.float_scalar().ok_or(ImportErrorKind::ElementType {
-                    role: "constant value",
-                    got: fill.type_name(),
-                    expected: "one float32".to_owned(),
-                })?,
-            };
-            let Dequantized { activation: x, by, clamp } = view;
-            let q = affine::quantize(fill, *by, x.elem);
-            if clamp.apply(affine::dequantize(q, *by)) != fill {
-                return Err(unsupported(
-                    "constant value",
-                    fill,
-                    "a value that the scale and zero point of the input hold",
-                ));
-            }
-            let activation = picked(&call.node.label.name, x, &axes, q, builder)?;
-            Ok(Value::Dequantized(Dequantized { activation, ..view.clone() }))
-        }
-        other => Err(call.wrong_form(0, "input", other, "a quantized or dequantized activation")),
-    }
-}
-
-/// The source positions of a padded axis; `None` when the continuation does not reach that far.
-fn continued(padded: usize, size: usize, before: i64, mode: Continuation) -> Option<Coordinates> {
-    let size = i64::try_from(size).ok()?;
-    (0..i64::try_from(padded).ok()?)
-        .map(|position| {
-            let at = position - before;
-            let inside = (0..size).contains(&at);
-            let source = match mode {
-                _ if inside => at,
-                Continuation::Constant => return Some(None),
-                Continuation::Edge => at.clamp(0, size - 1),
-                Continuation::Wrap => at.rem_euclid(size),
-                Continuation::Reflect if at < 0 => -at,
-                Continuation::Reflect => 2 * (size - 1) - at,
-            };
-            // A reflection beyond the other edge would reflect again, which runtimes do differently.
-            (0..size).contains(&source).then(|| usize::try_from(source).ok())
-        })
-        .collect()
-}
-
 pub(super) fn expand(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 2)?;
     call.node.attributes.reader().finish()?;
@@ -352,69 +229,4 @@ pub(super) fn tile(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impo
         .map(|(&tiled, &size)| (0..tiled).map(|index| Some(index % size.max(1))).collect())
         .collect();
     pick(call, &axes, builder)
-}
-
-/// The block size and the four dimensions of an image.
-fn blocks(call: &Call<'_>, block: Option<i64>) -> Result<(usize, [usize; 4]), ImportErrorKind> {
-    let block = block.ok_or(ImportErrorKind::MissingAttribute { attribute: "blocksize" })?;
-    let shape = call.input(0, "input")?.shape();
-    let size = usize::try_from(block).ok().filter(|size| (1..=1024).contains(size));
-    match (size, shape) {
-        (Some(size), &[batch, channels, height, width]) => Ok((size, [batch, channels, height, width])),
-        _ => Err(unsupported(
-            "blocksize",
-            block,
-            &format!("1 to 1024, of an image of four dimensions; got {shape:?}"),
-        )),
-    }
-}
-
-/// Reshapes, transposes and reshapes again.
-fn regrouped(
-    call: &Call<'_>,
-    between: [usize; 6],
-    order: [usize; 6],
-    shape: [usize; 4],
-    builder: &mut Builder,
-) -> Result<Value, ImportErrorKind> {
-    on_integers(call, |x| {
-        let grouped = Activation { shape: between.to_vec(), ..x.clone() };
-        let moved = layout::transposed(&call.node.label.name, &grouped, &order, builder)?;
-        Ok(Activation { shape: shape.to_vec(), ..moved })
-    })
-}
-
-pub(super) fn depth_to_space(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
-    call.expect_inputs(1, 1)?;
-    let attributes = call.node.attributes.reader();
-    let (size, [batch, channels, height, width]) = blocks(call, attributes.int("blocksize")?)?;
-    let mode = attributes.text("mode")?.unwrap_or("DCR");
-    attributes.finish()?;
-    let depth = channels / (size * size);
-    if depth * size * size != channels {
-        return Err(unsupported("blocksize", size, &format!("one whose square divides {channels} channels")));
-    }
-    let shape = [batch, depth, height * size, width * size];
-    match mode {
-        "DCR" => {
-            regrouped(call, [batch, size, size, depth, height, width], [0, 3, 4, 1, 5, 2], shape, builder)
-        }
-        "CRD" => {
-            regrouped(call, [batch, depth, size, size, height, width], [0, 1, 4, 2, 5, 3], shape, builder)
-        }
-        other => Err(unsupported("mode", other, "DCR or CRD")),
-    }
-}
-
-pub(super) fn space_to_depth(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
-    call.expect_inputs(1, 1)?;
-    let attributes = call.node.attributes.reader();
-    let (size, [batch, channels, height, width]) = blocks(call, attributes.int("blocksize")?)?;
-    attributes.finish()?;
-    let (rows, columns) = (height / size, width / size);
-    if rows * size != height || columns * size != width {
-        return Err(unsupported("blocksize", size, &format!("one that divides {height} and {width}")));
-    }
-    let shape = [batch, channels * size * size, rows, columns];
-    regrouped(call, [batch, channels, rows, size, columns, size], [0, 3, 5, 1, 2, 4], shape, builder)
 }

@@ -1,6 +1,6 @@
 //! Resize by nearest neighbors: every output element is one input element.
 
-use super::super::attributes::unsupported;
+use super::super::attributes::{AttributeReader, unsupported};
 use super::super::builder::Builder;
 use super::super::constant::Data;
 use super::super::error::ImportErrorKind;
@@ -43,37 +43,8 @@ pub(super) fn resize(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Im
     let old = call.node.opset < 11;
     call.expect_inputs(if old { 2 } else { 1 }, if old { 2 } else { 4 })?;
     let attributes = call.node.attributes.reader();
-    match attributes.text("mode")?.unwrap_or("nearest") {
-        "nearest" => {}
-        other => return Err(unsupported("mode", other, "nearest")),
-    }
-    let transformation = match attributes.text("coordinate_transformation_mode")? {
-        None if old => Transformation::Asymmetric,
-        None | Some("half_pixel") => Transformation::HalfPixel,
-        Some("pytorch_half_pixel") => Transformation::PytorchHalfPixel,
-        Some("align_corners") => Transformation::AlignCorners,
-        Some("asymmetric") => Transformation::Asymmetric,
-        Some("tf_half_pixel_for_nn") => Transformation::TfHalfPixel,
-        Some(other) => {
-            let expected =
-                "half_pixel, pytorch_half_pixel, align_corners, asymmetric or tf_half_pixel_for_nn";
-            return Err(unsupported("coordinate_transformation_mode", other, expected));
-        }
-    };
-    let rounding = match attributes.text("nearest_mode")? {
-        None if old => Rounding::Simple,
-        None | Some("round_prefer_floor") => Rounding::PreferFloor,
-        Some("round_prefer_ceil") => Rounding::PreferCeil,
-        Some("floor") => Rounding::Floor,
-        Some("ceil") => Rounding::Ceil,
-        Some(other) => {
-            return Err(unsupported(
-                "nearest_mode",
-                other,
-                "round_prefer_floor, round_prefer_ceil, floor or ceil",
-            ));
-        }
-    };
+    let transformation = transformation(&attributes, old)?;
+    let rounding = rounding(&attributes, old)?;
     attributes.only_int("antialias", 0)?;
     attributes.only_int("exclude_outside", 0)?;
     // Both only concern other modes.
@@ -92,6 +63,44 @@ pub(super) fn resize(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Im
     let coordinates: Vec<Coordinates> =
         axes.iter().map(|axis| axis.coordinates(transformation, rounding)).collect();
     on_integers(call, |x| picked(&call.node.label.name, x, &coordinates, 0, builder))
+}
+
+fn transformation(attributes: &AttributeReader<'_>, old: bool) -> Result<Transformation, ImportErrorKind> {
+    Ok(match attributes.text("coordinate_transformation_mode")? {
+        None if old => Transformation::Asymmetric,
+        None | Some("half_pixel") => Transformation::HalfPixel,
+        Some("pytorch_half_pixel") => Transformation::PytorchHalfPixel,
+        Some("align_corners") => Transformation::AlignCorners,
+        Some("asymmetric") => Transformation::Asymmetric,
+        Some("tf_half_pixel_for_nn") => Transformation::TfHalfPixel,
+        Some(other) => {
+            let expected =
+                "half_pixel, pytorch_half_pixel, align_corners, asymmetric or tf_half_pixel_for_nn";
+            return Err(unsupported("coordinate_transformation_mode", other, expected));
+        }
+    })
+}
+
+/// Also checks that the mode is the one which rounds.
+fn rounding(attributes: &AttributeReader<'_>, old: bool) -> Result<Rounding, ImportErrorKind> {
+    match attributes.text("mode")?.unwrap_or("nearest") {
+        "nearest" => {}
+        other => return Err(unsupported("mode", other, "nearest")),
+    }
+    Ok(match attributes.text("nearest_mode")? {
+        None if old => Rounding::Simple,
+        None | Some("round_prefer_floor") => Rounding::PreferFloor,
+        Some("round_prefer_ceil") => Rounding::PreferCeil,
+        Some("floor") => Rounding::Floor,
+        Some("ceil") => Rounding::Ceil,
+        Some(other) => {
+            return Err(unsupported(
+                "nearest_mode",
+                other,
+                "round_prefer_floor, round_prefer_ceil, floor or ceil",
+            ));
+        }
+    })
 }
 
 /// The axes of the input with their new sizes, from scales or sizes.

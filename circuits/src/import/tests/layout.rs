@@ -100,6 +100,15 @@ fn requests_that_make_no_sense_are_refused() {
     assert_eq!(slice(i64::MIN, i64::MAX).import().unwrap().outputs[0].shape, [1, 1]);
     assert_refused!(slice(0, 0), ImportErrorKind::AttributeValue { .. });
     assert_refused!(slice(4, 1), ImportErrorKind::EmptyTensor { .. });
+    let pad = |before: i64, after: i64| {
+        moved(&[1, 4], |model| {
+            model.init(int64s("pads", &[4], &[0, before, 0, after])).node("Pad", &["x", "pads"], &["y"])
+        })
+    };
+    assert_eq!(pad(-3, 2).import().unwrap().outputs[0].shape, [1, 3]);
+    for (before, after) in [(i64::MIN, i64::MAX), (i64::MAX, i64::MAX), (-2, -2), (i64::MIN, 0)] {
+        assert_refused!(pad(before, after), ImportErrorKind::AttributeValue { .. });
+    }
     let parts = |sizes: &[i64]| {
         moved(&[1, 4], |model| {
             model
