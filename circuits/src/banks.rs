@@ -59,7 +59,7 @@ pub(crate) struct Network {
 }
 
 /// Everything about a circuit with banks that does not depend on an input.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct BankPlan {
     /// The model in terms of operators that have circuits.
     pub(crate) model: Model,

@@ -77,7 +77,7 @@ fn stages_of_circuits_import_in_one_direction() {
         ("statement", &["ir", "plan", "statement"]),
         ("plan", &["ir", "plan", "requantize", "statement"]),
         // The layout with banks and its hints; chips read its columns.
-        ("banks", &["banks", "ir", "plan", "statement", "witness"]),
+        ("banks", &["banks", "ir", "plan", "requantize", "statement", "witness"]),
         ("chip", &["banks", "chip", "plan", "statement"]),
         ("witness", &["chip", "ir", "plan"]),
         ("circuit", &["banks", "chip", "plan", "statement", "witness"]),

@@ -143,12 +143,11 @@ impl BankPlan {
             |byte: usize| Fr::from(256).pow_vartime([byte as u64]) * Fr::from(1 << self.shape.shift);
         for block in self.placement.blocks.iter().filter(|block| block.node.is_none()) {
             let home = self.network.homes.home(block.tensor);
-            for (lane, plane) in block.planes.iter().enumerate() {
-                let column = self.columns.banks[block.bank].lanes[lane].cells.activation();
-                for (row, position) in block.rows().zip(&block.order) {
-                    let element = home.planes[*plane].elements[*position];
-                    let (instance, byte) = self.network.instance_of(block.tensor, element);
-                    instances[instance] += byte_weight(byte) * advice[column][row];
+            let first = &home.planes[block.planes[0]].elements;
+            for (row, position) in block.rows().zip(&block.order) {
+                let (instance, byte) = self.network.instance_of(block.tensor, first[*position]);
+                for (lane, cell) in self.columns.banks[block.bank].lanes.iter().enumerate() {
+                    instances[instance] += byte_weight(byte + lane) * advice[cell.cells.activation()][row];
                 }
             }
         }

@@ -27,7 +27,7 @@ use crate::{
 
 /// The predicted equations that are none of the lookup argument's.
 pub(super) fn forms(subject: &Subject, plan: &BankPlan) -> Vec<Form> {
-    let mut out = operators(subject.compiled.model(), plan);
+    let mut out = operators(&plan.model, plan);
     out.extend(statement(subject, plan));
     out.extend(idle(plan));
     out
@@ -70,8 +70,8 @@ fn operators(model: &Model, plan: &BankPlan) -> Vec<Form> {
 }
 
 /// Where the elements of the ports are in the public inputs: tensor, element, row of the instance, byte.
-fn packed(subject: &Subject) -> Vec<(TensorId, usize, usize, usize)> {
-    let (model, interface) = (subject.compiled.model(), subject.compiled.interface());
+fn packed(subject: &Subject, model: &Model) -> Vec<(TensorId, usize, usize, usize)> {
+    let interface = subject.compiled.interface();
     let tensors = model.inputs.iter().map(|input| input.tensor);
     let tensors = tensors.chain(model.outputs.iter().map(|output| output.tensor));
     let mut first = HEADER_INSTANCES;
@@ -86,10 +86,10 @@ fn packed(subject: &Subject) -> Vec<(TensorId, usize, usize, usize)> {
 }
 
 fn statement(subject: &Subject, plan: &BankPlan) -> Vec<Form> {
-    let model = subject.compiled.model();
+    let model = &plan.model;
     let inputs: usize = model.inputs.iter().map(|input| model.tensor(input.tensor).len).sum();
     let mut forms: BTreeMap<usize, Form> = BTreeMap::new();
-    for (index, (tensor, element, instance, byte)) in packed(subject).into_iter().enumerate() {
+    for (index, (tensor, element, instance, byte)) in packed(subject, model).into_iter().enumerate() {
         let form = forms.entry(instance).or_insert_with(|| vec![(Cell::instance(instance), -Fr::ONE)]);
         let stored = resolve(model, tensor, element);
         let spot = stored.and_then(|(tensor, element)| BankSpot::of(plan, tensor, element));
