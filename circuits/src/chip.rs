@@ -47,6 +47,8 @@ pub enum Role {
     OperandDistance,
     /// A factor of a product.
     Factor,
+    /// The product of two bytes: pinned by its gate.
+    Product,
     /// How often a table entry is looked up.
     Multiplicity,
     /// Sum of up to three inverses of the lookup argument: determined by its gate.
@@ -86,6 +88,7 @@ impl Role {
                 | Self::Complement
                 | Self::OperandDistance
                 | Self::Factor
+                | Self::Product
                 | Self::Multiplicity
         )
     }

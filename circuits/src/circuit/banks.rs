@@ -73,7 +73,10 @@ pub(super) fn roles(shape: &Shape) -> Vec<Role> {
                 set(&cells.complement, Role::Complement);
             }
             LaneColumns::Maximum(cells) => set(&cells.distances, Role::OperandDistance),
-            LaneColumns::Product(cells) => set(&cells.factors, Role::Factor),
+            LaneColumns::Product(cells) => {
+                set(&[cells.activation], Role::Product);
+                set(&cells.factors, Role::Factor);
+            }
         }
     }
     for bank in &columns.banks {

@@ -44,7 +44,7 @@ pub fn forms(subject: &Subject, grid: &Grid) -> Vec<Form> {
 pub fn forms_without_lookups(subject: &Subject, grid: &Grid) -> Vec<Form> {
     let plan = match subject.compiled.layout() {
         Layout::Lanes(plan) => plan,
-        Layout::Banks(plan) => return banks::forms(subject, plan),
+        Layout::Banks(plan) => return banks::forms(subject, plan, grid),
     };
     let lanes = lanes(&plan.columns, &plan.shape);
     let mut out = layers(subject, &lanes);

@@ -28,6 +28,7 @@ pub fn expected(role: Role) -> (&'static str, &'static [&'static str]) {
             ("lookup helper", &["lane evaluation", "claim evaluation"])
         }
         Role::Complement => ("lookup helper", &[]),
+        Role::Product => ("product", &["slice evaluation"]),
         Role::Factor => ("lookup helper", &["product", "claim evaluation"]),
         Role::OperandDistance => ("lookup helper", &["claim evaluation"]),
         Role::Multiplicity => ("lookup sum", &[]),

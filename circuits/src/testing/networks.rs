@@ -4,7 +4,9 @@ mod builder;
 mod convolution;
 
 pub use builder::{Builder, Numbers, Scale, Slide};
-pub use convolution::{all as convolutional, branches, interleaved, padded, pooled, residual, strided};
+pub use convolution::{
+    all as convolutional, branches, bytes, interleaved, padded, pooled, residual, strided,
+};
 
 use super::subject::Subject;
 use crate::{

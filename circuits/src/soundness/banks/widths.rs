@@ -4,7 +4,7 @@ use super::case::Case;
 use crate::{
     banks::BankPlan,
     ir::{Model, Node, Op},
-    plan::{Entry, Form, MAXIMUM_BASE, PAIR, clamp_tag, function_tag, range_tag, second_tag, step_tag},
+    plan::{Entry, Form, PAIR, PAIR_BASE, clamp_tag, function_tag, range_tag, second_tag, step_tag},
 };
 
 /// Smallest and largest.
@@ -45,9 +45,14 @@ fn claims(plan: &BankPlan, node: usize, form: &Form) -> Interval {
         Form::Maximum => {
             let byte = over(plan, second_tag(PAIR), |entry| entry[1]);
             let [first, second] = [1, 2].map(|value| over(plan, PAIR, |entry| entry[value]));
-            let base = i128::from(MAXIMUM_BASE);
+            let base = i128::from(PAIR_BASE);
             let least = (base + 1) * byte.0 - base * first.1 - second.1;
             (least, (base + 1) * byte.1 - base * first.0 - second.0)
+        }
+        Form::Product => {
+            let byte = over(plan, second_tag(PAIR), |entry| entry[1]);
+            let pair = i128::from(PAIR_BASE) + 1;
+            (pair * byte.0, pair * byte.1)
         }
     }
 }
@@ -66,7 +71,16 @@ fn truths(plan: &BankPlan, index: usize, node: &Node, channel: usize) -> Interva
             (corner(|range| range.0), corner(|range| range.1))
         }
         Op::Table(_) => (0, 255),
-        Op::Maximum => (0, 255 * (MAXIMUM_BASE + 1)),
+        Op::Maximum | Op::Product => (0, 255 * (PAIR_BASE + 1)),
+        Op::Multiply(by) => {
+            // The factors come last, after the product of their bytes.
+            let first = node.inputs.len() - 2;
+            let ends =
+                |input: usize, zero: i32| [range(input).0 - zero, range(input).1 - zero].map(i64::from);
+            let (lhs, rhs) = (ends(first, by.lhs_zero_point), ends(first + 1, by.rhs_zero_point));
+            let corners = || lhs.iter().flat_map(|one| rhs.iter().map(move |other| one * other));
+            (corners().min().unwrap_or(0), corners().max().unwrap_or(0))
+        }
         _ => (ranges[channel].lo, ranges[channel].hi),
     };
     let truth = |acc: i64| match forms.form(channel) {
@@ -76,7 +90,7 @@ fn truths(plan: &BankPlan, index: usize, node: &Node, channel: usize) -> Interva
         }
         Form::Threshold(class) => i128::from(acc - plan.forms.steps[*class].steps.range.lo),
         Form::Function(_) => i128::from(acc) << plan.shape.shift,
-        Form::Maximum => acc.into(),
+        Form::Maximum | Form::Product => acc.into(),
     };
     (truth(accumulator.0), truth(accumulator.1))
 }

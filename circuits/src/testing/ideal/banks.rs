@@ -2,6 +2,7 @@
 //!
 //! - operators: for every position of every block and every group g of its lanes,
 //!   `sum_b B^b (delta value_b - m_b sum W delta x) = 0`, idle lanes included, which read nothing;
+//! - products of bytes: `delta p = b' delta a' + a' delta b'`;
 //! - statement: for every public input `delta instance = sum_j 256^j delta y'_j`; in a row of an input the idle lanes
 //!   count as further bytes;
 //! - idle lanes of inputs: for every exponent of s, the movements of the idle cells with this exponent sum to 0.
@@ -14,23 +15,41 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
 use super::{Form, scaled};
 use crate::{
-    banks::BankPlan,
+    banks::{BankPlan, LaneColumns},
     ir::{Model, TensorId},
-    plan::integer,
+    plan::{ProductCells, integer},
     statement::HEADER_INSTANCES,
     testing::{
         bank_spot::{BankSpot, multiplier, reads, resolve},
-        grid::Cell,
+        grid::{Cell, Grid},
         subject::Subject,
     },
 };
 
 /// The predicted equations that are none of the lookup argument's.
-pub(super) fn forms(subject: &Subject, plan: &BankPlan) -> Vec<Form> {
-    let mut out = operators(&plan.model, plan);
+pub(super) fn forms(subject: &Subject, plan: &BankPlan, grid: &Grid) -> Vec<Form> {
+    let mut out = products(plan, grid);
+    out.extend(operators(&plan.model, plan));
     out.extend(statement(subject, plan));
     out.extend(idle(plan));
     out
+}
+
+/// `delta p = b' delta a' + a' delta b'`, in rows that hold nothing too.
+fn products(plan: &BankPlan, grid: &Grid) -> Vec<Form> {
+    let lanes = plan.columns.lanes().filter_map(|lane| match &lane.cells {
+        LaneColumns::Product(cells) => Some(cells),
+        _ => None,
+    });
+    let form = |cells: &ProductCells, row: usize| {
+        let [first, second] = cells.factors.map(|column| Cell::advice(column, row));
+        vec![
+            (Cell::advice(cells.activation, row), Fr::ONE),
+            (first, -grid.value(second)),
+            (second, -grid.value(first)),
+        ]
+    };
+    lanes.flat_map(|cells| (0..plan.rows).map(move |row| form(cells, row))).collect()
 }
 
 /// `2^(bits * slot)`.

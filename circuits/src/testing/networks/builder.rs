@@ -1,8 +1,8 @@
 //! Builds convolutional networks layer by layer, with weights from a fixed recurrence.
 
 use crate::ir::{
-    Add, Convolution, Elem, FullyConnected, Input, Model, Node, Op, Output, Rearrange, Requantize, Source,
-    Tensor, TensorId, Window,
+    Add, Convolution, Elem, FullyConnected, Input, MaxPool, Model, Multiply, Node, Op, Output, Rearrange,
+    Requantize, Source, Table, Tensor, TensorId, Window,
 };
 
 /// A stream of numbers.
@@ -50,6 +50,14 @@ impl Slide {
     pub const SAME: Self = Self { kernel: [3, 3], stride: [1, 1], pad: [1, 1], dilation: [1, 1] };
     /// 3 x 3 taps, every other position.
     pub const STRIDED: Self = Self { stride: [2, 2], ..Self::SAME };
+
+    fn window(self, image: [usize; 2]) -> Window {
+        let Self { kernel, stride, pad, dilation } = self;
+        let output = [0, 1].map(|axis| {
+            (image[axis] + 2 * pad[axis] - (kernel[axis] - 1) * dilation[axis] - 1) / stride[axis] + 1
+        });
+        Window { input: image, output, kernel, stride, dilation, pad }
+    }
 
     /// The sum over a whole image.
     pub fn global(image: [usize; 2]) -> Self {
@@ -141,11 +149,8 @@ impl Builder {
     /// If the window does not fit the padded image.
     pub fn convolution(&mut self, channels_out: usize, groups: usize, slide: Slide, scale: &Scale) {
         let (input, channels_in, image) = self.last;
-        let Slide { kernel, stride, pad, dilation } = slide;
-        let output = [0, 1].map(|axis| {
-            (image[axis] + 2 * pad[axis] - (kernel[axis] - 1) * dilation[axis] - 1) / stride[axis] + 1
-        });
-        let window = Window { input: image, output, kernel, stride, dilation, pad };
+        let window = slide.window(image);
+        let output = window.output;
         let layer = Convolution {
             channels_in,
             channels_out,
@@ -180,6 +185,38 @@ impl Builder {
         let (input, channels, image) = self.last;
         let add = Add { lhs_scale: 0.713_2, rhs_scale: 0.415_1, offset: 1.25, lo: clamp.0, hi: clamp.1 };
         self.push(Op::Add(add), vec![input, other], channels, image, clamp);
+    }
+
+    /// A function of a byte, applied to every element.
+    pub fn table(&mut self) {
+        let (input, channels, image) = self.last;
+        let entries: Vec<i32> = (0..256).map(|byte: i32| (byte * 7 + 3) % 211 - 100).collect();
+        let (least, most) = self.model.tensors[input.0].range;
+        let index = |value: i32| usize::try_from(value + 128).expect("an int8");
+        let reachable = &entries[index(least)..=index(most)];
+        let range = (reachable.iter().min(), reachable.iter().max());
+        let range = range.0.copied().zip(range.1.copied()).expect("a tensor has values");
+        self.push(Op::Table(Table { entries }), vec![input], channels, image, range);
+    }
+
+    /// A max pooling.
+    ///
+    /// # Panics
+    /// If the window does not fit the padded image.
+    pub fn max_pool(&mut self, slide: Slide) {
+        let (input, channels, image) = self.last;
+        let window = slide.window(image);
+        let (output, range) = (window.output, self.model.tensors[input.0].range);
+        self.push(Op::MaxPool(MaxPool { channels, window }), vec![input], channels, output, range);
+    }
+
+    /// The elementwise product with another tensor.
+    pub fn multiply(&mut self, other: TensorId, clamp: (i32, i32)) {
+        let (input, channels, image) = self.last;
+        let (lo, hi) = clamp;
+        let by =
+            Multiply { lhs_zero_point: 4, rhs_zero_point: -3, multiplier: 0.013_1, zero_point: 2, lo, hi };
+        self.push(Op::Multiply(by), vec![input, other], channels, image, clamp);
     }
 
     /// A fully connected layer over everything.

@@ -3,7 +3,7 @@
 use super::{Builder, Scale, Slide, Tiny};
 use crate::{
     compile_among,
-    ir::Model,
+    ir::{Model, Source},
     plan::{Scheme, Shape},
     testing::subject::Subject,
 };
@@ -29,7 +29,9 @@ fn tiny(name: &'static str, model: Model, [lanes, threshold_lanes, ways, weight_
     let admitted = |shape: &Shape| {
         let banks = shape.banks.as_ref().expect("the network has banks");
         let thresholds = shape.threshold_lanes == 0 || banks.threshold_lanes == threshold_lanes;
-        (banks.lanes, banks.ways, shape.weight_columns) == (lanes, ways, weight_columns) && thresholds
+        let widths = (banks.lanes, banks.ways, shape.weight_columns) == (lanes, ways, weight_columns);
+        // Few rows, so that every cell can be examined.
+        widths && thresholds && shape.k <= 9
     };
     let compiled = compile_among(model, Scheme::Kzg, admitted).expect("a tiny network has a circuit");
     Tiny { name, subject: Subject::new(compiled), inputs }
@@ -85,7 +87,19 @@ pub fn branches() -> Tiny {
     tiny("two outputs", network.finish(), [2, 1, 1, 1])
 }
 
+/// A function of a byte, a max pooling and a product, with idle lanes.
+pub fn bytes() -> Tiny {
+    let mut network = Builder::new(7, 3, 1, [2, 3]);
+    network.convolution(1, 1, Slide::POINTWISE, &scale(&EXACT));
+    let branch = network.last();
+    network.table();
+    network.max_pool(Slide { kernel: [1, 2], pad: [0, 1], ..Slide::POINTWISE });
+    network.rearrange(1, [2, 3], |index| Source::Element { input: 0, element: index });
+    network.multiply(branch, CLAMP);
+    tiny("functions of bytes", network.finish(), [2, 1, 1, 1])
+}
+
 /// All of them.
 pub fn all() -> Vec<Tiny> {
-    vec![padded(), strided(), residual(), pooled(), interleaved(), branches()]
+    vec![padded(), strided(), residual(), pooled(), interleaved(), branches(), bytes()]
 }

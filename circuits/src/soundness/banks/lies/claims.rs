@@ -112,7 +112,7 @@ fn cancelling_slots(case: &Case) -> Option<Told> {
     let caught = match one.columns(&case.plan) {
         LaneColumns::Linear(_) => vec![Role::Remainder],
         LaneColumns::Threshold(_) => vec![Role::Distance, Role::Complement],
-        LaneColumns::Maximum(_) => return None,
+        LaneColumns::Maximum(_) | LaneColumns::Product(_) => return None,
     };
     Some(Told::new(case, witness, Caught::Tables(caught)))
 }
@@ -161,8 +161,7 @@ fn swapped_operands(case: &Case) -> Option<Told> {
     let (node, tensor) = case.stored().into_iter().find(|(node, _)| nodes[*node].addends.len() == 2)?;
     let (plan, model) = (&case.plan, case.model());
     let [lhs, rhs] = nodes[node].addends[..] else { return None };
-    let Form::Linear(form) = nodes[node].form(0) else { return None };
-    let scale = form.m as i64;
+    let Form::Linear(_) = nodes[node].form(0) else { return None };
     let [a, b] = [0, 1].map(|input| model.nodes[node].inputs[input]);
     let witness = case.lying(Some(node), |columns, tensors| {
         for element in 0..tensors[tensor.0].len() {
@@ -176,8 +175,41 @@ fn swapped_operands(case: &Case) -> Option<Told> {
             tensors[tensor.0][element] = elem.min() + i32::try_from(byte).expect("a byte");
         }
     });
-    assert!(scale > 0, "a sum is scaled by a power of two");
     Some(Told::new(case, witness, OPERATOR))
+}
+
+/// The first operator of this form, and one of its outputs that is more than 0.
+fn of_form(case: &Case, form: &Form) -> Option<(usize, crate::ir::TensorId, usize, BankSpot)> {
+    let nodes = &case.plan.forms.nodes;
+    let (node, tensor) = case.stored().into_iter().find(|(node, _)| nodes[*node].form(0) == form)?;
+    let honest = case.honest();
+    let elements = 0..case.model().tensor(tensor).len;
+    let mut spots = elements.map(|element| (element, case.spot(tensor, element)));
+    let byte = |spot: &BankSpot| honest.columns[spot.columns(&case.plan).activation()][spot.row];
+    let (element, spot) = spots.find(|(_, spot)| byte(spot) > 0)?;
+    Some((node, tensor, element, spot))
+}
+
+fn wrong_product(case: &Case) -> Option<Told> {
+    let (node, tensor, element, spot) = of_form(case, &Form::Product)?;
+    let witness = case.lying(Some(node), |columns, tensors| {
+        columns[spot.columns(&case.plan).activation()][spot.row] += 1;
+        tensors[tensor.0][element] += 1;
+    });
+    Some(Told::new(case, witness, Caught::By(&["product"])))
+}
+
+/// Another maximum, its distances to the operands changed with it.
+fn wrong_maximum(case: &Case, by: i64) -> Option<Told> {
+    let (node, tensor, element, spot) = of_form(case, &Form::Maximum)?;
+    let witness = case.lying(Some(node), |columns, tensors| {
+        let LaneColumns::Maximum(cells) = spot.columns(&case.plan) else { return };
+        for column in [cells.activation, cells.distances[0], cells.distances[1]] {
+            columns[column][spot.row] += by;
+        }
+        tensors[tensor.0][element] += i32::try_from(by).expect("a small change");
+    });
+    Some(Told::new(case, witness, Caught::Tables(vec![Role::OperandDistance])))
 }
 
 pub(super) const LIES: &[Lie] = &[
@@ -195,4 +227,7 @@ pub(super) const LIES: &[Lie] = &[
     Lie { what: "a threshold output one step up", tell: |case| next_step(case, false) },
     Lie { what: "a step that does not hold its accumulator", tell: |case| next_step(case, true) },
     Lie { what: "a sum with its operands' scales exchanged", tell: swapped_operands },
+    Lie { what: "a product that is none", tell: wrong_product },
+    Lie { what: "less than the maximum", tell: |case| wrong_maximum(case, -1) },
+    Lie { what: "more than the maximum", tell: |case| wrong_maximum(case, 1) },
 ];

@@ -57,13 +57,13 @@ fn stated_byte(case: &Case) -> Option<Told> {
 
 /// An idle lane of an operator claims one more than it should, alone or with a channel that claims one less.
 fn claim(case: &Case, with_channel: bool) -> Option<Told> {
-    let spot = idle(case, BankKind::Linear, false)
-        .into_iter()
-        .find(|spot| !with_channel || room(case, BankSpot { lane: 0, ..*spot }, -1))?;
+    let channel = |spot: &BankSpot| BankSpot { lane: 0, ..*spot };
+    let mut spots = idle(case, BankKind::Linear, false).into_iter();
+    let spot = spots.find(|spot| room(case, *spot, 1) && (!with_channel || room(case, channel(spot), -1)))?;
     let mut witness = case.honest();
     add_to_claim(case, &mut witness, spot, 1);
     if with_channel {
-        add_to_claim(case, &mut witness, BankSpot { lane: 0, ..spot }, -1);
+        add_to_claim(case, &mut witness, channel(&spot), -1);
     }
     Some(Told::new(case, witness, OPERATOR))
 }
