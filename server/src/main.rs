@@ -72,8 +72,13 @@ fn serve(settings: Settings) -> Result<(), String> {
         let shutdown = Shutdown::default();
         shutdown.on_signals().map_err(|error| format!("cannot listen to signals: {error}"))?;
         let running = Running::open(config, child, shutdown).await.map_err(|error| error.to_string())?;
-        println!("listening on http://{}, data in {}", running.address(), running.data().display());
-        println!("there is no authentication: whoever reaches this address can use the service");
+        // Whoever closes standard output does not stop the service.
+        let _ = writeln!(
+            io::stdout(),
+            "listening on http://{}, data in {}\nthere is no authentication: whoever reaches this address can use the service",
+            running.address(),
+            running.data().display()
+        );
         running.run().await;
         Ok(())
     })
