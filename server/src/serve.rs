@@ -31,12 +31,12 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// Pause after the system refused a connection, most likely for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Answers requests until the shutdown begins, then lets open requests end. At most `connections` are open at once;
+/// Answers requests until it is told to stop, then lets open requests end. At most `connections` are open at once;
 /// more wait in the kernel's queue.
-pub async fn serve(listener: TcpListener, app: Router, connections: usize, shutdown: Shutdown) {
+pub async fn serve(listener: TcpListener, app: Router, connections: usize, stop: Shutdown) {
     let places = Arc::new(Semaphore::new(connections));
     let graceful = GracefulShutdown::new();
-    let stop = shutdown.wait();
+    let stop = stop.wait();
     tokio::pin!(stop);
     loop {
         tokio::select! {
