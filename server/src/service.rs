@@ -315,9 +315,9 @@ impl JobService {
         Ok(!*self.inner.stopping.borrow())
     }
 
-    /// Takes no more jobs, lets running ones finish for this long, gives the rest back to the queue, and closes the
-    /// database and the data directory. The next start goes on with what is queued.
-    pub async fn shutdown(&self, grace: Duration) {
+    /// Takes no more jobs, lets running ones finish for this long and gives the rest back to the queue. Jobs can still
+    /// be looked at.
+    pub async fn drain(&self, grace: Duration) {
         if self.inner.stopping.send_replace(true) {
             return;
         }
@@ -328,6 +328,11 @@ impl JobService {
             warn!("the caretaker of the queue had ended");
         }
         self.inner.dispatcher.shutdown(grace).await;
+    }
+
+    /// Drains, and closes the database and the data directory. The next start goes on with what is queued.
+    pub async fn shutdown(&self, grace: Duration) {
+        self.drain(grace).await;
         self.inner.records.close().await;
         drop(self.inner.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
