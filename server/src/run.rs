@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use crate::{
     App, app,
     config::Config,
-    metrics,
+    descriptors, metrics,
     serve::serve,
     service::{JobService, OpenError, ServiceConfig},
     shutdown::Shutdown,
@@ -57,6 +57,7 @@ impl Running {
     /// # Errors
     /// [`RunError`] names the address or the directory.
     pub async fn open(config: Config, child: ChildCommand, shutdown: Shutdown) -> Result<Self, RunError> {
+        descriptors::raise();
         let failed = |source| RunError::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let address = listener.local_addr()?;
