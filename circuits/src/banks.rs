@@ -1,6 +1,6 @@
 //! Circuits of convolutional networks: lanes in banks, slices, equations at a random point.
 //!
-//! Every activation has one cell in a lane of a bank. Eight lanes share their rows: tag, restarts, powers of
+//! Every activation has one cell in a lane of a bank. The lanes of a bank share their rows: restarts, powers of
 //! the challenge s. Beside each lane runs the evaluation `X = sum x' s^exponent` of its slices, beside each
 //! bank the evaluation of what its lanes claim their accumulators to be. An operator is an equation between
 //! the two at random s and rho; its size is that of its weights and planes, not of its multiplications.
@@ -95,20 +95,20 @@ impl Base {
     }
 
     /// The network in banks of `lanes` lanes.
-    pub(crate) fn network(&self, model: &Model, lanes: usize) -> Result<Network, PlanError> {
+    pub(crate) fn network(&self, model: &Model, lanes: usize) -> Network {
         let homes = &self.homes;
         let inputs = model.inputs.iter().map(|input| input_runs(homes.home(input.tensor), lanes));
         let (runs, input_bytes): (Vec<Runs>, Vec<usize>) = inputs.unzip();
         let inputs = model.inputs.iter().zip(&input_bytes);
         let before: usize =
             inputs.map(|(input, bytes)| model.tensor(input.tensor).len.div_ceil(*bytes)).sum();
-        let (outputs, instances) = outputs(model, homes, before)?;
+        let (outputs, instances) = outputs(model, homes, before);
         let mut slices = slices::slices(homes, &self.maps, &outputs);
         for (input, runs) in model.inputs.iter().zip(&runs) {
             runs.iter().for_each(|run| slices[input.tensor.0].join(run));
         }
         let (homes, maps) = (self.homes.clone(), self.maps.clone());
-        Ok(Network { homes, maps, slices, outputs, runs, input_bytes, instances })
+        Network { homes, maps, slices, outputs, runs, input_bytes, instances }
     }
 }
 
@@ -140,22 +140,20 @@ fn constants(model: &Model) -> Result<Constants, PlanError> {
 }
 
 /// The statement's bytes of the model outputs, and the number of public inputs after the header.
-fn outputs(model: &Model, homes: &Homes, before: usize) -> Result<(Vec<(Cell, Reader)>, usize), PlanError> {
+fn outputs(model: &Model, homes: &Homes, before: usize) -> (Vec<(Cell, Reader)>, usize) {
     let mut first = before;
     let mut out = Vec::new();
     for output in &model.outputs {
         let view = homes.view(output.tensor);
-        if view.iter().any(|cell| matches!(cell, Cell::Constant(_))) {
-            return Err(PlanError::ConstantOutput { output: output.name.clone() });
-        }
         let bytes = crate::statement::LANES_PER_INSTANCE;
         let reader = |(index, cell): (usize, &Cell)| {
+            assert!(matches!(cell, Cell::Stored { .. }), "outputs are stored, see `expand`");
             (*cell, Reader::Byte { instance: first + index / bytes, byte: index % bytes })
         };
         out.extend(view.iter().enumerate().map(reader));
         first += view.len().div_ceil(bytes);
     }
-    Ok((out, first))
+    (out, first)
 }
 
 impl BankPlan {

@@ -79,18 +79,12 @@ pub enum PlanError {
     },
     /// No integer formula equals onnxruntime's float32 arithmetic for all inputs of a sum.
     #[error(
-        "node '{node}': no integer formula equals onnxruntime's float32 sum for all inputs, as happens with scales that \
-         are powers of two of each other; change a scale slightly when quantizing"
+        "node '{node}': no integer formula equals onnxruntime's float32 sum for all inputs; change one of its three \
+         scales slightly when quantizing"
     )]
     InexactSum {
         /// Name of the node.
         node: String,
-    },
-    /// An output that does not depend on the inputs alone.
-    #[error("output '{output}' has elements that are constants of the model; leave them out of the model")]
-    ConstantOutput {
-        /// Name of the output.
-        output: String,
     },
     /// No shape within the limits holds the model.
     #[error(

@@ -8,7 +8,7 @@ use halo2_proofs::{dev::MockProver, halo2curves::bn256::Fr};
 use lemma_circuits::edge::{SoftmaxKernel, apply_tail, quantize_input};
 use lemma_circuits::import::import;
 use lemma_circuits::ir::Model;
-use lemma_circuits::plan::{PlanError, Scheme};
+use lemma_circuits::plan::Scheme;
 use lemma_circuits::reference;
 use lemma_circuits::statement::{CircuitId, Context, Statement};
 use lemma_circuits::{CompiledCircuit, compile};
@@ -40,9 +40,9 @@ impl Comparison {
         let names: Vec<&str> = model.outputs.iter().map(|output| output.name.as_str()).collect();
         assert!(fixture.integers.keys().all(|name| names.contains(&name.as_str())), "{}", fixture.path);
         self.models += 1;
-        let circuit = compiled(&model, Scheme::Ipa);
+        let circuit = compile(model.clone(), Scheme::Ipa).unwrap();
         for row in 0..fixture.rows() {
-            self.row(fixture, &model, circuit.as_ref(), row);
+            self.row(fixture, &model, &circuit, row);
         }
         let differences = self.different_integers + self.different_floats - before;
         if differences > 0 {
@@ -50,7 +50,7 @@ impl Comparison {
         }
     }
 
-    fn row(&mut self, fixture: &Fixture, model: &Model, circuit: Option<&CompiledCircuit>, row: usize) {
+    fn row(&mut self, fixture: &Fixture, model: &Model, circuit: &CompiledCircuit, row: usize) {
         let inputs: Vec<Vec<i32>> = model
             .inputs
             .iter()
@@ -61,9 +61,7 @@ impl Comparison {
         self.rows += 1;
         let stored =
             model.outputs.iter().map(|output| fixture.integers[&output.name].row(row).integers()).collect();
-        if let Some(circuit) = circuit {
-            self.circuit(circuit, inputs, stored, row == 0);
-        }
+        self.circuit(circuit, inputs, stored, row == 0);
         for (output, integers) in model.outputs.iter().zip(trace.outputs()) {
             let expected = fixture.integers[&output.name].row(row);
             assert_eq!(expected.shape.iter().product::<usize>(), integers.len(), "{}", fixture.path);
@@ -183,7 +181,7 @@ fn mlperf_tiny_models() {
 
 impl Comparison {
     fn mlperf_tiny(&mut self, model: &Model, arrays: &Path) {
-        let circuit = compiled(model, Scheme::Kzg);
+        let circuit = compile(model.clone(), Scheme::Kzg).unwrap();
         for kind in ["random", "real"] {
             let Some(inputs) = read_npz_array(arrays, &format!("x_{kind}")) else { continue };
             let outputs = read_npz_array(arrays, &format!("ort_qop_{kind}")).expect("answers to the inputs");
@@ -197,21 +195,10 @@ impl Comparison {
                 self.rows += 1;
                 self.integers += expected.len();
                 self.different_integers += different(&answer, &expected);
-                if let Some(circuit) = &circuit {
-                    let first = row == 0 && kind == "random";
-                    self.circuit(circuit, vec![input], vec![proven.to_vec()], first);
-                }
+                let first = row == 0 && kind == "random";
+                self.circuit(&circuit, vec![input], vec![proven.to_vec()], first);
             }
         }
-    }
-}
-
-/// The circuit of a model, `None` when an operator has none.
-fn compiled(model: &Model, scheme: Scheme) -> Option<CompiledCircuit> {
-    match compile(model.clone(), scheme) {
-        Ok(circuit) => Some(circuit),
-        Err(PlanError::UnsupportedOperator { .. }) => None,
-        Err(error) => panic!("{error}"),
     }
 }
 

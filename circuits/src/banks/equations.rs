@@ -12,8 +12,8 @@ use crate::ir::TensorId;
 use super::{
     maps::Map,
     place::{Block, Placement},
-    slices::{Reader, Slices, Term, terms},
-    windows::{Stop, walk},
+    slices::{Reader, Slices, Term, Track, terms},
+    windows::{Move, Stop, walk},
 };
 
 /// What a row multiplies.
@@ -77,6 +77,32 @@ impl Equation {
     }
 }
 
+/// The walk through the terms of a plane.
+struct Walk {
+    tensor: TensorId,
+    plane: usize,
+    stops: Vec<Stop>,
+}
+
+/// What walks must have in common to be side by side.
+#[derive(PartialEq, Eq, Hash)]
+struct Leg {
+    shift: i64,
+    continues: bool,
+    moves: Vec<Move>,
+}
+
+impl Walk {
+    fn legs(&self) -> Vec<Leg> {
+        let leg = |stop: &Stop| Leg {
+            shift: stop.term.shift,
+            continues: stop.continues,
+            moves: stop.moves.clone(),
+        };
+        self.stops.iter().map(leg).collect()
+    }
+}
+
 /// Everything the equations are made from.
 pub(crate) struct Sources<'a> {
     pub(crate) maps: &'a [Map],
@@ -105,7 +131,7 @@ impl Sources<'_> {
     fn statement(&self) -> Equation {
         let reads = |reader: &Reader| matches!(reader, Reader::Byte { .. });
         let tracks: Vec<_> = terms(self.slices, reads);
-        let offset = offset(tracks.iter().flat_map(|(_, terms)| terms));
+        let offset = offset(tracks.iter().flat_map(|track| &track.terms));
         let mut equation = Equation::default();
         for instance in 0..self.instances as u64 {
             equation.segments.push(self.side_by_side(
@@ -158,18 +184,14 @@ impl Sources<'_> {
             let plane = map.taps[tap].weights[0].0;
             self.placement.lanes[map.output.0][plane].0
         };
-        let mut by_block: HashMap<usize, Vec<((TensorId, usize), Vec<Term>)>> = HashMap::new();
-        for (plane, terms) in tracks {
-            let mut split: Vec<(usize, Vec<Term>)> = Vec::new();
+        let mut by_block: HashMap<usize, Vec<Track>> = HashMap::new();
+        for Track { tensor, plane, terms } in tracks {
             for term in terms {
-                let block = block_of(&term);
-                match split.iter_mut().find(|(of, _)| *of == block) {
-                    Some((_, terms)) => terms.push(term),
-                    None => split.push((block, vec![term])),
+                let tracks = by_block.entry(block_of(&term)).or_default();
+                match tracks.last_mut() {
+                    Some(track) if (track.tensor, track.plane) == (tensor, plane) => track.terms.push(term),
+                    _ => tracks.push(Track { tensor, plane, terms: vec![term] }),
                 }
-            }
-            for (block, terms) in split {
-                by_block.entry(block).or_default().push((plane, terms));
             }
         }
         let equation = |block: &usize| {
@@ -179,14 +201,8 @@ impl Sources<'_> {
         blocks.iter().map(equation).collect()
     }
 
-    fn equation(
-        &self,
-        map: usize,
-        tracks: Vec<((TensorId, usize), Vec<Term>)>,
-        blocks: &[usize],
-        only: Option<usize>,
-    ) -> Equation {
-        let offset = offset(tracks.iter().flat_map(|(_, terms)| terms));
+    fn equation(&self, map: usize, tracks: Vec<Track>, blocks: &[usize], only: Option<usize>) -> Equation {
+        let offset = offset(tracks.iter().flat_map(|track| &track.terms));
         let first = match only {
             Some(block) => BTreeMap::from([(block, 0)]),
             None => self.placement.first_groups(self.maps[map].node, self.slots),
@@ -216,46 +232,54 @@ impl Sources<'_> {
     fn walks(
         &self,
         equation: &mut Equation,
-        tracks: Vec<((TensorId, usize), Vec<Term>)>,
+        tracks: Vec<Track>,
         offset: u64,
         weights: impl Fn(&Term) -> (Weights, usize),
     ) {
-        let mut alike: Vec<Vec<((TensorId, usize), Vec<Stop>)>> = Vec::new();
-        let mut positions: HashMap<Vec<(i64, bool, Vec<(i8, usize)>)>, usize> = HashMap::new();
-        for (plane, terms) in tracks {
-            let stops = walk(terms);
-            let key =
-                stops.iter().map(|stop| (stop.term.shift, stop.continues, stop.moves.clone())).collect();
+        let mut alike: Vec<Vec<Walk>> = Vec::new();
+        let mut positions: HashMap<Vec<Leg>, usize> = HashMap::new();
+        for Track { tensor, plane, terms } in tracks {
+            let walk = Walk { tensor, plane, stops: walk(terms) };
             let fresh = alike.len();
-            let index = *positions.entry(key).or_insert(fresh);
+            let index = *positions.entry(walk.legs()).or_insert(fresh);
             if index == fresh {
                 alike.push(Vec::new());
             }
-            alike[index].push((plane, stops));
+            alike[index].push(walk);
         }
-        for tracks in alike.iter().flat_map(|alike| alike.chunks(self.ways)) {
-            for stop in 0..tracks[0].1.len() {
-                let (one, stops) = (&tracks[0].1[stop], tracks.iter().map(|(_, stops)| &stops[stop]));
-                let moves = one.moves.iter().map(|(sign, class)| {
-                    let operands = tracks.iter().map(|((tensor, plane), _)| {
-                        let (block, lane) = self.placement.lane(*tensor, *plane);
-                        Operand::Slice {
-                            lane: global_lane(block, lane, self.placement),
-                            row: block.slice_end(*class),
-                        }
-                    });
-                    (*sign, self.padded(operands.collect(), Operand::First))
-                });
-                let (vectors, groups): (Vec<_>, Vec<_>) = stops.map(|stop| weights(&stop.term)).unzip();
-                equation.segments.push(Segment {
-                    continues: one.continues,
-                    moves: moves.collect(),
-                    weights: self.padded(vectors, Weights::None),
-                    groups: groups.into_iter().max().unwrap_or(1),
-                    power: u64::try_from(one.term.shift + offset as i64)
-                        .expect("the offset makes powers positive"),
-                });
+        for walks in alike.iter().flat_map(|alike| alike.chunks(self.ways)) {
+            for index in 0..walks[0].stops.len() {
+                equation.segments.push(self.stop(walks, index, offset, &weights));
             }
+        }
+    }
+
+    /// The segment of one stop of walks that are side by side.
+    fn stop(
+        &self,
+        walks: &[Walk],
+        index: usize,
+        offset: u64,
+        weights: impl Fn(&Term) -> (Weights, usize),
+    ) -> Segment {
+        let stop = &walks[0].stops[index];
+        let moves = stop.moves.iter().map(|(sign, class)| {
+            let operands = walks.iter().map(|walk| {
+                let (block, lane) = self.placement.lane(walk.tensor, walk.plane);
+                let lane = global_lane(block, lane, self.placement);
+                Operand::Slice { lane, row: block.slice_end(*class) }
+            });
+            (*sign, self.padded(operands.collect(), Operand::First))
+        });
+        let (vectors, groups): (Vec<_>, Vec<_>) =
+            walks.iter().map(|walk| weights(&walk.stops[index].term)).unzip();
+        let power = stop.term.shift + offset as i64;
+        Segment {
+            continues: stop.continues,
+            moves: moves.collect(),
+            weights: self.padded(vectors, Weights::None),
+            groups: groups.into_iter().max().unwrap_or(1),
+            power: u64::try_from(power).expect("the offset makes powers positive"),
         }
     }
 

@@ -28,11 +28,7 @@ pub(crate) fn expand(model: &Model) -> Model {
 /// Copies an output that has elements which are constants, so that all of it is stored.
 fn store_constants(model: &mut Model, output: usize) {
     let tensor = model.outputs[output].tensor;
-    let is_rearranged = model.nodes.iter().any(|node| {
-        let constant = |source: &Source| matches!(source, Source::Constant(_));
-        matches!(&node.op, Op::Rearrange(rearrange) if rearrange.sources.iter().any(constant))
-    });
-    if !is_rearranged {
+    if !shows_constants(model, tensor) {
         return;
     }
     let copy = model.tensor(tensor).clone();
@@ -42,6 +38,22 @@ fn store_constants(model: &mut Model, output: usize) {
     let name = model.outputs[output].name.clone();
     model.nodes.push(Node { name, op: Op::Table(Table { entries }), inputs: vec![tensor], output: to });
     model.outputs[output].tensor = to;
+}
+
+/// Whether constants may be among the elements a tensor views.
+fn shows_constants(model: &Model, tensor: TensorId) -> bool {
+    let mut viewed = vec![tensor];
+    let is_constant = |source: &Source| matches!(source, Source::Constant(_));
+    while let Some(tensor) = viewed.pop() {
+        let node = model.nodes.iter().find(|node| node.output == tensor);
+        if let Some((Op::Rearrange(rearrange), node)) = node.map(|node| (&node.op, node)) {
+            if rearrange.sources.iter().any(is_constant) {
+                return true;
+            }
+            viewed.extend(&node.inputs);
+        }
+    }
+    false
 }
 
 struct Expansion<'a> {

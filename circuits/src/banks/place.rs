@@ -1,4 +1,4 @@
-//! Placement: blocks of up to eight planes in the lanes of a bank.
+//! Placement: blocks of planes in the lanes of a bank.
 //!
 //! All rows of a bank serve its lanes alike: tag, exponents and restarts are shared. So the planes of a block
 //! have the same positions, exponents and slices; each slice is a run of rows.

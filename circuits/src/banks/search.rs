@@ -105,7 +105,7 @@ struct Candidate {
 /// The cheapest choice among the `admitted` shapes, `None` if the network fits no shape.
 ///
 /// # Errors
-/// When an output is a constant or there are too many classes of channels.
+/// When there are too many classes of channels.
 pub(super) fn cheapest(
     model: &Model,
     base: &Base,
@@ -126,7 +126,7 @@ impl<'a> Search<'a> {
         check_classes(&forms)?;
         let (mut networks, mut variants) = (Vec::<(u32, Network)>::new(), Vec::new());
         for lanes in LANES {
-            let network = base.network(model, lanes as usize)?;
+            let network = base.network(model, lanes as usize);
             for threshold_lanes in THRESHOLD_LANES {
                 let lanes_per_bank = LanesPerBank {
                     linear: lanes as usize,

@@ -144,11 +144,16 @@ pub(crate) struct Term {
     pub(crate) classes: Vec<usize>,
 }
 
+/// The terms of a plane.
+#[derive(Clone, Debug)]
+pub(crate) struct Track {
+    pub(crate) tensor: TensorId,
+    pub(crate) plane: usize,
+    pub(crate) terms: Vec<Term>,
+}
+
 /// The terms of every plane of every stored tensor, for the readers of one equation.
-pub(crate) fn terms(
-    slices: &[Slices],
-    reads: impl Fn(&Reader) -> bool,
-) -> Vec<((TensorId, usize), Vec<Term>)> {
+pub(crate) fn terms(slices: &[Slices], reads: impl Fn(&Reader) -> bool) -> Vec<Track> {
     let mut out = Vec::new();
     for (tensor, slices) in slices.iter().enumerate() {
         for (plane, uses) in slices.uses.iter().enumerate() {
@@ -161,7 +166,8 @@ pub(crate) fn terms(
             }
             if !terms.is_empty() {
                 let term = |((reader, shift), classes)| Term { reader, shift, classes };
-                out.push(((TensorId(tensor), plane), terms.into_iter().map(term).collect()));
+                let (tensor, terms) = (TensorId(tensor), terms.into_iter().map(term).collect());
+                out.push(Track { tensor, plane, terms });
             }
         }
     }

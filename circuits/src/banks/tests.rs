@@ -170,9 +170,9 @@ fn window(input: [usize; 2], [kernel, stride, pad, dilation]: [[usize; 2]; 4]) -
 fn check(model: Model, seed: u64) {
     let mut numbers = Numbers(seed);
     let input: Vec<i32> = (0..model.tensors[0].len).map(|_| numbers.next(256) as i32 - 128).collect();
-    let expected = reference::run(&model, &[input.clone()]).unwrap();
+    let expected = reference::run(&model, std::slice::from_ref(&input)).unwrap();
     let compiled = compile(model, Scheme::Kzg).unwrap();
-    let assignment = compiled.assign(&[input.clone()]).unwrap();
+    let assignment = compiled.assign(std::slice::from_ref(&input)).unwrap();
     let outputs: Vec<Vec<i32>> = expected.outputs().into_iter().map(<[i32]>::to_vec).collect();
     assert_eq!(assignment.outputs, outputs);
     let statement =

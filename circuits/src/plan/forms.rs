@@ -177,7 +177,7 @@ impl Solutions {
         model.nodes.iter().map(solve).collect::<Result<_, _>>().map(Self)
     }
 
-    /// The forms with linear ones up to a shift and thresholds elsewhere. Sums have no thresholds.
+    /// The forms with linear ones up to a shift and thresholds elsewhere. Sums are what they are.
     pub(crate) fn forms(&self, model: &Model, most: u32) -> Forms {
         let mut forms = Forms {
             nodes: Vec::new(),

@@ -145,6 +145,7 @@ impl Shape {
             check("banks of products", banks.product_banks, 0, MAX_PAIR_BANKS)?;
             check("base_bits", banks.base_bits, 1, PACKED_BITS / 2)?;
             check("ways", banks.ways, 1, MAX_WAYS)?;
+            check("weight columns of all ways", banks.ways * self.weight_columns, 1, MAX_WEIGHT_COLUMNS)?;
         }
         Ok(())
     }

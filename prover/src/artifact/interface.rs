@@ -5,7 +5,7 @@
 
 use lemma_circuits::{
     ir::{Elem, Quantization, Tail},
-    statement::{Interface, Port},
+    statement::{Interface, LANES_PER_INSTANCE, Port},
 };
 
 use super::ArtifactError;
@@ -56,6 +56,9 @@ fn check_port(port: &Port) -> Result<usize, &'static str> {
         .try_fold(1usize, |len, dimension| len.checked_mul(*dimension))
         .filter(|len| (1..=MAX_ELEMENTS).contains(len))
         .ok_or("it has no elements or more than 2^24")?;
+    if !(1..=LANES_PER_INSTANCE).contains(&usize::from(port.bytes_per_instance)) {
+        return Err("it packs no elements or more than 31 into a public input");
+    }
     if port.tail.len() > MAX_TAIL {
         return Err("more than 8 operators follow it");
     }

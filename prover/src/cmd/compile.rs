@@ -103,6 +103,7 @@ pub(crate) fn circuit_fields(circuit: &CompiledCircuit) -> Vec<(&'static str, St
         ("scheme", scheme_name(circuit.scheme()).to_owned()),
         ("rows", format!("{} of 2^{} = {}", number(plan.rows()), shape.k, number(1 << shape.k))),
         ("columns", format!("{} advice, {} fixed", shape.num_advice(), shape.num_fixed())),
+        ("cells", format!("{} of {} in use", number(plan.used_cells()), number(plan.all_cells()))),
         ("lookups", format!("{} per row", shape.lookup_slots())),
     ]
 }
@@ -117,6 +118,8 @@ pub(crate) fn circuit_json(circuit: &CompiledCircuit) -> Map<String, Value> {
         ("advice_columns", shape.num_advice().into()),
         ("fixed_columns", shape.num_fixed().into()),
         ("rows_used", plan.rows().into()),
+        ("cells_used", plan.used_cells().into()),
+        ("cells", plan.all_cells().into()),
         ("lookups", shape.lookup_slots().into()),
         ("macs", circuit.model().macs().into()),
         ("activations", circuit.model().activations().into()),

@@ -55,7 +55,14 @@ mod tests {
     use super::*;
 
     fn refused(json: &str) -> Problem {
-        let port = Port { name: "x".into(), shape: vec![1, 2], elem: Elem::I8, quantize: None, tail: vec![] };
+        let port = Port {
+            name: "x".into(),
+            shape: vec![1, 2],
+            elem: Elem::I8,
+            quantize: None,
+            tail: vec![],
+            bytes_per_instance: 31,
+        };
         let interface = Interface { inputs: vec![port], outputs: vec![] };
         let given = RawValue::from_string(json.into()).unwrap();
         integers(&given, &interface).unwrap_err()

@@ -134,6 +134,7 @@ mod tests {
             elem: Elem::I8,
             quantize: None,
             tail: vec![Tail::Dequantize(quantization)],
+            bytes_per_instance: 31,
         };
         let tensor = Tensor::new(&port, &[1, 2, -3, 127]).unwrap();
         assert_eq!(tensor.integers, json!([[1, 2], [-3, 127]]));
