@@ -15,6 +15,9 @@ use tempfile::NamedTempFile;
 
 use crate::crash_points;
 
+/// Bytes written to find out whether there is room: no less than a proof takes.
+const CHECK_BYTES: usize = 64 << 10;
+
 /// What a blob is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BlobKind {
@@ -136,6 +139,19 @@ impl Blobs {
         self.directory(kind).join(digest.to_string())
     }
 
+    /// Whether bytes can be kept: it keeps some for a moment.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn check_writable(&self) -> Result<(), BlobError> {
+        let temporary = self.temporary();
+        let mut file =
+            NamedTempFile::new_in(&temporary).map_err(BlobError::io("create file in", &temporary))?;
+        file.write_all(&[0; CHECK_BYTES])
+            .and_then(|()| file.as_file().sync_all())
+            .map_err(BlobError::io("write", file.path()))
+    }
+
     /// Keeps bytes, durably when it returns.
     ///
     /// # Errors
@@ -235,6 +251,16 @@ mod tests {
             blobs.get(BlobKind::Bundle, digest),
             Err(BlobError::Damaged { expected, got, .. }) if expected == digest && got == Digest::of(b"prooF")
         ));
+    }
+
+    #[test]
+    fn the_check_leaves_nothing_and_notices_a_directory_without_room() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let blobs = Blobs::open(directory.path()).expect("opens");
+        blobs.check_writable().expect("there is room");
+        assert_eq!(fs::read_dir(directory.path().join("tmp")).expect("lists").count(), 0);
+        fs::remove_dir(directory.path().join("tmp")).expect("removes");
+        assert!(blobs.check_writable().expect_err("nowhere to write").is_transient());
     }
 
     #[test]

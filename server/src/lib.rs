@@ -18,6 +18,7 @@ pub mod crash_points;
 pub mod demo;
 pub mod dispatch;
 mod extract;
+pub mod hosts;
 pub mod jobs;
 pub mod metrics;
 mod networks;

@@ -29,6 +29,8 @@ pub use submit::{Idempotency, JobRow, Stored};
 pub use transition::{Applied, Dispatchable, Results};
 use write::{Durability, Write};
 
+use crate::jobs::Timestamp;
+
 /// Longest wait for another writer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -59,6 +61,13 @@ pub enum RecordsError {
         /// The digest asked for.
         model: lemma_prover::digest::Digest,
     },
+}
+
+impl RecordsError {
+    /// Whether it can go away by itself: the database refused, as with a full disk.
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Database(_))
+    }
 }
 
 /// The records of one service. Cheap to clone.
@@ -97,13 +106,20 @@ impl Records {
         Ok(Self { durable, relaxed, readers, turn: Arc::default() })
     }
 
-    /// Whether the database takes writes.
+    /// Whether the database takes writes as durable as those that accept jobs: it makes one.
     ///
     /// # Errors
     /// When it does not.
-    pub async fn check_writable(&self) -> Result<(), RecordsError> {
-        let write = self.begin(Durability::Relaxed).await?;
-        write.rollback().await
+    pub async fn check_writable(&self, now: Timestamp) -> Result<(), RecordsError> {
+        let mut write = self.begin(Durability::Durable).await?;
+        sqlx::query(
+            "INSERT INTO write_checks (name, at) VALUES ('readiness', $1) \
+             ON CONFLICT (name) DO UPDATE SET at = excluded.at",
+        )
+        .bind(now.0)
+        .execute(&mut *write)
+        .await?;
+        write.commit().await
     }
 
     /// Waits for everything that was begun and closes the file.

@@ -61,6 +61,7 @@ impl Running {
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let address = listener.local_addr()?;
         let service = JobService::open(service_config(&config, child)).await?;
+        let config = Config { listen: address, ..config };
         let app = App::new(service, config, metrics::start()?, shutdown)?;
         Ok(Self { listener, address, app })
     }

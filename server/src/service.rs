@@ -91,6 +91,18 @@ pub enum OpenError {
     Records(#[from] RecordsError),
 }
 
+/// Why nothing can be kept.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StorageError {
+    /// The database refuses.
+    #[error(transparent)]
+    Records(#[from] RecordsError),
+    /// The blobs' directory refuses.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
+}
+
 /// Why a bundle cannot be had.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -110,6 +122,13 @@ pub enum BundleError {
         #[source]
         source: BlobError,
     },
+}
+
+impl BundleError {
+    /// Whether it can go away by itself: the system refused.
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Blob { source, .. } if source.is_transient())
+    }
 }
 
 /// The part of a server that knows nothing of HTTP. Cheap to clone.
@@ -285,12 +304,14 @@ impl JobService {
         self.inner.dispatcher.load()
     }
 
-    /// Whether jobs can be taken: the database takes writes and nothing shuts down.
+    /// Whether jobs can be taken: database and blobs take writes and nothing shuts down.
     ///
     /// # Errors
-    /// When the database refuses.
-    pub async fn ready(&self) -> Result<bool, RecordsError> {
-        self.inner.records.check_writable().await?;
+    /// When one of them refuses a write.
+    pub async fn ready(&self) -> Result<bool, StorageError> {
+        self.inner.records.check_writable(self.inner.clock.now()).await?;
+        let blobs = self.inner.blobs.clone();
+        blocking(move || blobs.check_writable()).await?;
         Ok(!*self.inner.stopping.borrow())
     }
 

@@ -67,6 +67,48 @@ async fn what_is_acknowledged_waits_for_the_disk() {
 }
 
 #[tokio::test]
+async fn a_database_that_was_full_takes_writes_again() {
+    let (_directory, records) = records().await;
+    submit(&records, row(1)).await;
+    for number in 2..5 {
+        let (pages,): (i64,) =
+            sqlx::query_as("PRAGMA page_count").fetch_one(&records.durable).await.expect("reads");
+        // The limit belongs to the connection, and one that has failed is not used again.
+        sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}")))
+            .execute(&records.durable)
+            .await
+            .expect("sets");
+        let large = JobRow { inputs: Some(vec![vec![-1_000_000; 100_000]]), ..row(number) };
+        let error = records.submit(large, NOW).await.expect_err("there is no room");
+        assert!(error.is_transient() && error.to_string().contains("full"), "{error}");
+        submit(&records, row(number)).await;
+    }
+    assert_eq!(records.unfinished().await.expect("reads").len(), 4);
+}
+
+#[tokio::test]
+async fn the_check_makes_a_durable_write() {
+    let (_directory, records) = records().await;
+    records.check_writable(NOW).await.expect("takes writes");
+    records.check_writable(NOW).await.expect("takes writes again");
+    spoil(&records, "PRAGMA query_only = ON").await;
+    let error = records.check_writable(NOW).await.expect_err("takes no writes");
+    assert!(error.is_transient(), "{error}");
+    records.check_writable(NOW).await.expect("takes writes once more");
+}
+
+#[tokio::test]
+async fn an_abandoned_write_is_undone() {
+    let (_directory, records) = records().await;
+    let id = submit(&records, row(1)).await;
+    let mut write = records.begin(Durability::Durable).await.expect("begins");
+    sqlx::query("UPDATE jobs SET owner = 'nobody'").execute(&mut *write).await.expect("writes");
+    drop(write);
+    apply(&records, id, Event::Cancel).await;
+    assert_eq!(records.job(id).await.expect("reads").expect("is there").owner, "");
+}
+
+#[tokio::test]
 async fn of_two_workers_only_the_current_one_changes_the_job() {
     let (_directory, records) = records().await;
     let id = submit(&records, row(1)).await;

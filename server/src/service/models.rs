@@ -20,6 +20,16 @@ pub enum PutModelError {
     Records(#[from] RecordsError),
 }
 
+impl PutModelError {
+    /// Whether it can go away by itself: the system or the database refused, as with a full disk.
+    pub const fn is_transient(&self) -> bool {
+        match self {
+            Self::Blob(error) => error.is_transient(),
+            Self::Records(error) => error.is_transient(),
+        }
+    }
+}
+
 impl JobService {
     /// Keeps an ONNX file with what was found out about it; its record, and whether it is new.
     ///

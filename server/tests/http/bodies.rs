@@ -94,8 +94,11 @@ async fn oversized_bodies_are_refused_announced_or_not() {
     }
     let mut chunked = TcpStream::connect(server.address).unwrap();
     chunked.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let head = "POST /v1/models HTTP/1.1\r\nhost: x\r\ncontent-type: application/octet-stream\r\n\
-                transfer-encoding: chunked\r\n\r\n";
+    let head = format!(
+        "POST /v1/models HTTP/1.1\r\nhost: {}\r\ncontent-type: application/octet-stream\r\n\
+                transfer-encoding: chunked\r\n\r\n",
+        server.address
+    );
     chunked.write_all(head.as_bytes()).unwrap();
     let chunk = [b"10000\r\n".as_slice(), &[0; 0x10000], b"\r\n"].concat();
     // The service answers and closes before all of it is sent.
@@ -112,8 +115,11 @@ async fn slow_bodies_time_out_and_their_memory_comes_back() {
     let server = small("slow");
     let mut slow = TcpStream::connect(server.address).unwrap();
     slow.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let head = "POST /v1/models HTTP/1.1\r\nhost: x\r\ncontent-type: application/octet-stream\r\n\
-                content-length: 1048576\r\n\r\nslow";
+    let head = format!(
+        "POST /v1/models HTTP/1.1\r\nhost: {}\r\ncontent-type: application/octet-stream\r\n\
+                content-length: 1048576\r\n\r\nslow",
+        server.address
+    );
     let start = Instant::now();
     slow.write_all(head.as_bytes()).unwrap();
     // By then the slow body has reserved all memory for bodies.
@@ -134,8 +140,11 @@ async fn a_body_that_ends_early_is_no_request() {
     let server = small("early");
     let mut early = TcpStream::connect(server.address).unwrap();
     early.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let head = "POST /v1/infer HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
-                content-length: 100\r\n\r\n{\"circuit\"";
+    let head = format!(
+        "POST /v1/infer HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n\
+                content-length: 100\r\n\r\n{{\"circuit\"",
+        server.address
+    );
     early.write_all(head.as_bytes()).unwrap();
     early.shutdown(std::net::Shutdown::Write).unwrap();
     let mut text = String::new();

@@ -78,6 +78,26 @@ async fn unknown_paths_and_methods_are_problems() {
 }
 
 #[tokio::test]
+async fn web_pages_of_other_origins_neither_read_nor_change_anything() {
+    let server = shared();
+    let rebound = server.request(Method::GET, "/v1/models").header("host", "evil.example");
+    answer(rebound).await.problem("misdirected-request", 421);
+    for (name, value) in [("origin", "http://evil.example"), ("sec-fetch-site", "cross-site")] {
+        let cancel = server.request(Method::POST, "/v1/proofs/x/cancel").header(name, value);
+        answer(cancel).await.problem("foreign-origin", 403);
+    }
+    let own = format!("http://{}", server.address);
+    let cancel = server.request(Method::POST, "/v1/proofs/x/cancel").header("origin", own);
+    answer(cancel).await.problem("unknown-proof", 404);
+    let mut bare = TcpStream::connect(server.address).unwrap();
+    bare.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    bare.write_all(b"GET /livez HTTP/1.1\r\nconnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    bare.read_to_string(&mut text).unwrap();
+    assert!(text.starts_with("HTTP/1.1 400") && text.contains("urn:lemma:problem:invalid-host"), "{text}");
+}
+
+#[tokio::test]
 async fn requests_have_ids() {
     let server = shared();
     let named = server.request(Method::GET, "/v1/proofs/x").header("x-request-id", "mine-1");

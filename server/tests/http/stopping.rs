@@ -30,6 +30,7 @@ async fn a_stopping_service_is_not_ready_and_takes_no_jobs() {
         let request = Request::builder()
             .method(method)
             .uri(path)
+            .header("host", "localhost:0")
             .header("content-type", media_type)
             .header("prefer", "wait=60");
         let response = router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
