@@ -16,6 +16,7 @@ pub mod blobs;
 pub mod config;
 pub mod crash_points;
 pub mod demo;
+mod descriptors;
 pub mod dispatch;
 mod extract;
 pub mod hosts;

@@ -25,7 +25,7 @@ pub struct Settings {
     #[serde(skip)]
     pub config: Option<PathBuf>,
     /// Address to listen on, 127.0.0.1:8080 by default; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS:PORT", env = "LEMMA_LISTEN")]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "LEMMA_LISTEN", value_parser = address)]
     pub listen: Option<SocketAddr>,
     /// Listen on an address that others reach, although there is no authentication
     #[arg(long, env = "LEMMA_OPEN_TO_NETWORK", num_args = 0..=1, default_missing_value = "true")]
@@ -82,6 +82,10 @@ pub struct Settings {
     /// Which log lines there are, such as info or lemma_server=debug [default: info]
     #[arg(long, value_name = "FILTER", env = "LEMMA_LOG")]
     pub log: Option<String>,
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "expected an IP address and a port, such as 127.0.0.1:8080")
 }
 
 impl Settings {

@@ -15,25 +15,25 @@ const RESTART: Duration = Duration::from_secs(10);
 
 impl From<RecordsError> for Problem {
     fn from(error: RecordsError) -> Self {
-        Self::internal(&error)
+        of_storage(&error, error.is_transient())
     }
 }
 
 impl From<BlobError> for Problem {
     fn from(error: BlobError) -> Self {
-        Self::internal(&error)
+        of_storage(&error, error.is_transient())
     }
 }
 
 impl From<PutModelError> for Problem {
     fn from(error: PutModelError) -> Self {
-        Self::internal(&error)
+        of_storage(&error, error.is_transient())
     }
 }
 
 impl From<BundleError> for Problem {
     fn from(error: BundleError) -> Self {
-        Self::internal(&error)
+        of_storage(&error, error.is_transient())
     }
 }
 
@@ -68,7 +68,31 @@ impl From<SubmitError> for Problem {
             }
             SubmitError::UnknownCircuit { circuit } => crate::networks::unknown(&circuit),
             SubmitError::UnknownModel { .. } => Self::new(ProblemType::UnknownModel, error.to_string()),
-            SubmitError::NoInput | SubmitError::Records(_) => Self::internal(&error),
+            SubmitError::NoInput | SubmitError::Records(_) => of_storage(&error, error.is_transient()),
         }
+    }
+}
+
+/// A full disk or a locked database goes away by itself; anything else is the service's fault.
+fn of_storage(error: &dyn std::error::Error, is_transient: bool) -> Problem {
+    let problem = Problem::internal(error);
+    if !is_transient {
+        return problem;
+    }
+    let detail = "the service cannot write its records or files at the moment; nothing was accepted";
+    Problem::new(ProblemType::Unavailable, detail).retry_after(RESTART)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_without_room_is_unavailable_and_says_when_to_come_back() {
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let error = BlobError::Io { action: "write", path: "blobs".into(), source: full };
+        assert!(error.is_transient());
+        let problem = Problem::from(error);
+        assert_eq!(problem.kind(), ProblemType::Unavailable);
     }
 }

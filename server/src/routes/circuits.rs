@@ -103,12 +103,8 @@ async fn ready(app: &App, entry: &CircuitEntry) -> Result<Response, Problem> {
 }
 
 fn choice(app: &App, setup: &Setup) -> Result<SetupChoice, Problem> {
-    if *setup == Setup::KzgInsecureLocal && !app.config().insecure_local_srs {
-        return Err(Problem::new(
-            ProblemType::UnsupportedSetup,
-            "this service makes no circuits that rest on parameters drawn on the server; use the ipa scheme or a \
-             ceremony",
-        ));
+    if *setup == Setup::KzgInsecureLocal {
+        submission::check_insecure_srs(app)?;
     }
     setup.choice().map_err(|error| Problem::new(ProblemType::UnsupportedSetup, error.to_string()))
 }

@@ -33,7 +33,9 @@ pub(super) async fn livez() -> Json<Readiness> {
 pub(super) async fn readyz(State(app): State<App>) -> Result<Json<Readiness>, Problem> {
     match app.service().ready().await {
         Ok(true) if !app.shutdown().begun() => Ok(Json(Readiness { status: "ready" })),
-        Ok(_) => Err(Problem::new(ProblemType::Unavailable, "the service is shutting down")),
+        Ok(_) => {
+            Err(Problem::new(ProblemType::Unavailable, "the service is shutting down; it finishes what runs"))
+        }
         Err(error) => {
             tracing::error!(%error, "the records cannot be written");
             Err(Problem::new(ProblemType::Unavailable, "the service's records cannot be written"))

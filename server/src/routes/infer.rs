@@ -56,7 +56,8 @@ pub(super) async fn infer(
     submission::check_meta(request.meta.as_ref())?;
     let context = context_of(request.context.as_deref(), ProblemType::InvalidRequest)?;
     let network = app.networks().get(circuits::id(&request.circuit)?).await?;
-    let circuit = network.circuit.facts.circuit;
+    let facts = &network.circuit.facts;
+    let (circuit, insecure_srs) = (facts.circuit, facts.insecure_srs);
     let given = request.inputs;
     let (inputs, outputs) = app.infer_pool().run(move || answer(&network, &given)).await??;
     if !request.prove {
@@ -64,6 +65,7 @@ pub(super) async fn infer(
     }
     let order = submission::ProofOrder {
         circuit,
+        insecure_srs,
         inputs,
         context,
         priority: request.priority.into(),

@@ -1,7 +1,10 @@
 //! The inputs of a request for an inference.
 
+use std::collections::BTreeMap;
+
 use lemma_circuits::statement::Interface;
 use lemma_prover::inputs::{self, InputError};
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::{
@@ -9,16 +12,39 @@ use crate::{
     wire::TensorSpec,
 };
 
+/// The member that holds the inputs in their order instead of by name.
+const BY_POSITION: &str = "input_data";
+
+/// Longest name that is repeated in an answer, in characters.
+const MAX_SHOWN: usize = 64;
+
 /// The integers of every input. Floats are quantized as the model says.
 ///
 /// # Errors
 /// [`ProblemType::InvalidInput`], which shows the inputs that would fit.
 pub(super) fn integers(given: &RawValue, interface: &Interface) -> Result<Vec<Vec<i32>>, Problem> {
-    let read = inputs::read(given.get().as_bytes(), interface, None);
-    read.map_err(|error| {
-        Problem::new(ProblemType::InvalidInput, detail(&error))
+    let read = inputs::read(given.get().as_bytes(), interface, None).map_err(|error| detail(&error));
+    let known = read.and_then(|read| match surplus(given, interface) {
+        None => Ok(read),
+        Some(name) => {
+            let expected = inputs::describe_inputs(interface);
+            Err(format!("inputs has {name:?}, which is no input of the model; it has to hold {expected}"))
+        }
+    });
+    known.map_err(|detail| {
+        Problem::new(ProblemType::InvalidInput, detail)
             .expected(interface.inputs.iter().map(TensorSpec::of_input).collect())
     })
+}
+
+/// The beginning of the name of a member that is not used: most likely an input of another model.
+fn surplus(given: &RawValue, interface: &Interface) -> Option<String> {
+    let members: BTreeMap<String, IgnoredAny> = serde_json::from_str(given.get()).ok()?;
+    let wanted = |name: &str| interface.inputs.iter().any(|input| input.name == name);
+    let by_position = members.contains_key(BY_POSITION) && !wanted(BY_POSITION);
+    let used = |name: &str| if by_position { name == BY_POSITION } else { wanted(name) };
+    let surplus = members.into_keys().find(|name| !used(name))?;
+    Some(surplus.chars().take(MAX_SHOWN).collect())
 }
 
 /// The error in the terms of a request instead of a file.
@@ -78,6 +104,8 @@ mod tests {
             (r#"{"x": [77]}"#, "[1, 2]"),
             (r#"{"x": [[1, 2], [77, 77]]}"#, "2 rows"),
             (r#"{"x": [7777, 1]}"#, "element 0"),
+            (r#"{"x": [77, 1], "z": [77]}"#, "no input of the model"),
+            (r#"{"x": [77, 1], "input_data": [[77, 1]]}"#, "no input of the model"),
             (r#"{"x": [[77, 1], [1]]}"#, "entries"),
         ] {
             let problem = refused(json);

@@ -9,10 +9,9 @@ use serde::Serialize;
 
 use crate::extract::Preferences;
 
-/// The answer to an accepted job: 202, or 200 once it has ended while the caller waited.
+/// The answer to an accepted job: 202, or 200 once it has ended.
 pub(super) fn accepted<T: Serialize>(href: &str, ended: bool, preferences: Preferences, body: T) -> Response {
-    let waited = ended && preferences.wait.is_some();
-    let status = if waited { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };
     let mut headers = location(href);
     if let Some((name, value)) = preferences.applied() {
         headers.insert(name, value);

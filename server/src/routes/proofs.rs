@@ -37,7 +37,7 @@ use crate::{
             headers(("Location" = String, description = "The proof")),
         ),
         (
-            status = 200, description = "It has ended while the answer was held back", body = Proof,
+            status = 200, description = "It has ended: while the answer was held back, or before the request was repeated", body = Proof,
             headers(("Location" = String, description = "The proof")),
         ),
         (status = 400, description = "The body is not JSON"),
@@ -62,11 +62,13 @@ pub(super) async fn request(
     submission::check_meta(request.meta.as_ref())?;
     let context = context_of(request.context.as_deref(), ProblemType::InvalidRequest)?;
     let network = app.networks().get(circuits::id(&request.circuit)?).await?;
-    let circuit = network.circuit.facts.circuit;
+    let facts = &network.circuit.facts;
+    let (circuit, insecure_srs) = (facts.circuit, facts.insecure_srs);
     let given = request.inputs;
     let inputs = app.infer_pool().run(move || inputs::integers(&given, &network.interface)).await??;
     let order = submission::ProofOrder {
         circuit,
+        insecure_srs,
         inputs,
         context,
         priority: request.priority.into(),

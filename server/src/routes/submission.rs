@@ -22,6 +22,8 @@ const MAX_META: usize = 4096;
 #[derive(Debug)]
 pub(super) struct ProofOrder {
     pub(super) circuit: CircuitId,
+    /// Whether the circuit rests on parameters drawn on a server.
+    pub(super) insecure_srs: bool,
     pub(super) inputs: Vec<Vec<i32>>,
     pub(super) context: Option<Context>,
     pub(super) priority: Priority,
@@ -35,9 +37,13 @@ impl ProofOrder {
     /// The job.
     ///
     /// # Errors
-    /// [`ProblemType::InvalidRequest`] names the member that is out of range.
+    /// [`ProblemType::InvalidRequest`] names the member that is out of range; [`ProblemType::UnsupportedSetup`] when the
+    /// circuit rests on parameters that the service does not accept.
     pub(super) fn job(self, app: &App) -> Result<NewJob, Problem> {
         let config = app.config();
+        if self.insecure_srs {
+            check_insecure_srs(app)?;
+        }
         Ok(NewJob {
             owner: String::new(),
             work: Work::Proof(ProofWork {
@@ -55,6 +61,21 @@ impl ProofOrder {
             idempotency: self.idempotency,
         })
     }
+}
+
+/// Checks that the service accepts parameters drawn on a server.
+///
+/// # Errors
+/// [`ProblemType::UnsupportedSetup`] when it does not.
+pub(super) fn check_insecure_srs(app: &App) -> Result<(), Problem> {
+    if app.config().insecure_local_srs {
+        return Ok(());
+    }
+    Err(Problem::new(
+        ProblemType::UnsupportedSetup,
+        "this service makes no circuits and proofs that rest on parameters drawn on the server; use the ipa scheme or a \
+         ceremony",
+    ))
 }
 
 fn seconds(name: &str, given: Option<u32>, most: u32) -> Result<Option<Duration>, Problem> {

@@ -29,7 +29,7 @@ pub(crate) struct Demand {
         example = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
     )]
     circuit: String,
-    /// The context it must be made in, in hexadecimal digits; any if absent.
+    /// The context it must be made in, in hexadecimal digits; if absent, it must be made in none.
     #[param(pattern = "^([0-9a-fA-F]{2}){0,32}$")]
     context: Option<String>,
 }
@@ -55,7 +55,9 @@ pub(super) async fn verify(
     body: BytesBody,
 ) -> Result<Json<VerifyResponse>, Problem> {
     let circuit = circuits::id(&demand.circuit)?;
-    let context = context_of(demand.context.as_deref(), ProblemType::InvalidParameter)?;
+    // A proof that is bound to something is no answer to a caller who bound it to nothing.
+    let context =
+        Some(context_of(demand.context.as_deref(), ProblemType::InvalidParameter)?.unwrap_or_default());
     let expect = Expect { circuit, context, allow_insecure_srs: app.config().insecure_local_srs };
     let verifiers = app.service().verifiers().clone();
     let response = app.verify_pool().run(move || {
@@ -71,15 +73,28 @@ fn verdict(bundle: &[u8], key: &VerifierKey, expect: &Expect) -> Result<VerifyRe
     let start = Instant::now();
     let judged = judge(bundle, key, expect);
     let verify_seconds = start.elapsed().as_secs_f64();
+    let insecure_srs = key.insecure_srs();
     match judged {
         Ok(stated) => {
             let statement = statement(&stated, key).map_err(|error| Problem::internal(&error))?;
-            Ok(VerifyResponse { valid: true, reason: None, statement: Some(statement), verify_seconds })
+            Ok(VerifyResponse {
+                valid: true,
+                reason: None,
+                insecure_srs,
+                statement: Some(statement),
+                verify_seconds,
+            })
         }
         Err(error) => match code(&error) {
             Some(code) => {
                 let reason = Refusal { code: code.to_owned(), detail: detail(&error) };
-                Ok(VerifyResponse { valid: false, reason: Some(reason), statement: None, verify_seconds })
+                Ok(VerifyResponse {
+                    valid: false,
+                    reason: Some(reason),
+                    insecure_srs,
+                    statement: None,
+                    verify_seconds,
+                })
             }
             None => Err(Problem::internal(&error)),
         },

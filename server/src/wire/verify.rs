@@ -36,6 +36,8 @@ pub struct VerifyResponse {
     /// Why it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Refusal>,
+    /// Whether the circuit rests on parameters drawn on a server, whose owner can forge proofs.
+    pub insecure_srs: bool,
     /// What it says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statement: Option<Statement>,

@@ -73,6 +73,19 @@ async fn other_media_types_are_refused() {
     answer(request.body("{}")).await.problem("invalid-request", 422);
 }
 
+#[tokio::test]
+async fn compressed_bodies_are_refused() {
+    let server = shared();
+    for (route, media_type) in [("/v1/infer", "application/json"), ("/v1/models", "application/octet-stream")]
+    {
+        let request = server.request(Method::POST, route).header("content-type", media_type);
+        let refused = answer(request.header("content-encoding", "gzip").body("x")).await;
+        assert!(refused.problem("unsupported-media-type", 415).contains("gzip"));
+    }
+    let plain = server.request(Method::POST, "/v1/infer").header("content-type", "application/json");
+    answer(plain.header("content-encoding", "identity").body("{}")).await.problem("invalid-request", 422);
+}
+
 fn small(name: &str) -> Server {
     let data = directory(name);
     let limits = Settings {

@@ -50,7 +50,6 @@ async fn metrics_have_bounded_labels() {
 async fn unknown_paths_and_methods_are_problems() {
     let server = shared();
     for path in [
-        "/",
         "/v1",
         "/v1/",
         "/v1/nothing",
@@ -133,8 +132,10 @@ async fn the_document_describes_the_routes_and_the_page_shows_it_offline() {
         assert!(!file.bytes.is_empty());
         assert!(file.header("content-security-policy").contains("default-src 'self'"));
     }
-    let redirected = server.get("/docs").await.is(200);
-    assert!(redirected.header("content-type").starts_with("text/html"));
+    for path in ["/docs", "/"] {
+        let redirected = server.get(path).await.is(200);
+        assert!(redirected.header("content-type").starts_with("text/html"));
+    }
     let initializer = server.get("/docs/swagger-initializer.js").await;
     assert!(String::from_utf8(initializer.bytes).unwrap().contains("/openapi.json"));
 }

@@ -78,3 +78,18 @@ async fn a_job_that_was_accepted_survives_a_restart() {
         assert_eq!(answer(request).await.is(200).json["status"], "succeeded");
     }
 }
+
+#[tokio::test]
+async fn a_service_that_drains_answers_but_takes_no_jobs() {
+    let data = directory("draining");
+    let server = Server::start(settings(&data), data);
+    let order = server.order().await;
+    let running = server.post_json("/v1/proofs", &order).await.is(202).json;
+    server.begin_shutdown();
+    let refused = server.post_json("/v1/proofs", &order).await;
+    refused.problem("unavailable", 503);
+    assert!(refused.header("retry-after").parse::<u64>().unwrap() > 0);
+    server.get("/readyz").await.problem("unavailable", 503);
+    let followed = server.get(running["href"].as_str().unwrap()).await.is(200).json;
+    assert_eq!(followed["id"], running["id"]);
+}

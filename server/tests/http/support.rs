@@ -128,6 +128,11 @@ impl Server {
         Self { address, data, http, shutdown, thread: Some(thread), circuit: OnceCell::new() }
     }
 
+    /// Tells the service to stop.
+    pub(crate) fn begin_shutdown(&self) {
+        self.shutdown.begin();
+    }
+
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("http://{}{path}", self.address))
     }

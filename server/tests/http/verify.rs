@@ -19,17 +19,23 @@ async fn a_proof_is_valid_for_its_circuit_and_context() {
     order["context"] = json!("c0ffee");
     let bundle = bundle(server, &order).await;
     let circuit = server.circuit().await;
-    for query in [format!("circuit={circuit}"), format!("circuit={circuit}&context=c0ffee")] {
+    let query = format!("circuit={circuit}&context=c0ffee");
+    let verdict = judge(server, &query, bundle.clone()).await;
+    assert_eq!(verdict["valid"], true, "{verdict}");
+    assert_eq!(verdict["insecure_srs"], false);
+    assert_eq!(verdict["statement"]["circuit"], circuit);
+    assert_eq!(verdict["statement"]["context"], "c0ffee");
+    assert_eq!(verdict["statement"]["inputs"][0]["shape"], json!([1, 64]));
+    assert!(verdict["verify_seconds"].as_f64().unwrap() > 0.0);
+    for query in [
+        format!("circuit={circuit}&context=c0ffef"),
+        format!("circuit={circuit}&context="),
+        format!("circuit={circuit}"),
+    ] {
         let verdict = judge(server, &query, bundle.clone()).await;
-        assert_eq!(verdict["valid"], true, "{verdict}");
-        assert_eq!(verdict["statement"]["circuit"], circuit);
-        assert_eq!(verdict["statement"]["context"], "c0ffee");
-        assert_eq!(verdict["statement"]["inputs"][0]["shape"], json!([1, 64]));
-        assert!(verdict["verify_seconds"].as_f64().unwrap() > 0.0);
+        assert_eq!(verdict["valid"], false);
+        assert_eq!(verdict["reason"]["code"], "other-context", "{query}");
     }
-    let verdict = judge(server, &format!("circuit={circuit}&context=c0ffef"), bundle).await;
-    assert_eq!(verdict["valid"], false);
-    assert_eq!(verdict["reason"]["code"], "other-context");
 }
 
 #[tokio::test]
@@ -97,12 +103,20 @@ async fn proofs_that_rest_on_local_parameters_need_the_services_consent() {
         let proof = bundle(&server, &order).await;
         let verdict = judge(&server, &format!("circuit={circuit}"), proof.clone()).await;
         assert_eq!(verdict["valid"], true, "{verdict}");
+        assert_eq!(verdict["insecure_srs"], true, "{verdict}");
         (circuit, proof)
     };
     let settings = lemma_server::config::Settings { insecure_local_srs: None, ..settings(&data) };
     let server = Server::start(settings, data);
     let verdict = judge(&server, &format!("circuit={circuit}"), proof).await;
     assert_eq!(verdict["reason"]["code"], "insecure-srs", "{verdict}");
+    assert_eq!(verdict["insecure_srs"], true, "{verdict}");
+    let mut order = json!({ "circuit": circuit, "inputs": crate::support::digit() });
+    for route in ["/v1/proofs", "/v1/infer"] {
+        server.post_json(route, &order).await.problem("unsupported-setup", 422);
+    }
+    order["prove"] = json!(false);
+    server.post_json("/v1/infer", &order).await.is(200);
     let other = json!({ "model": server.get(&format!("/v1/circuits/{circuit}")).await.json["model"], "scheme": "kzg",
         "insecure_local_srs": true });
     // What is there stays there; a new one is refused.
