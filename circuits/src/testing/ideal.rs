@@ -7,7 +7,7 @@
 //! - statement: for every packed public input, `sum_j 256^j delta value_j = 2^s delta instance`;
 //! - outputs: a statement byte and the activation it repeats move alike.
 //!
-//! In circuits with banks there is an equation per group and position of a block, see [`banks`].
+//! In circuits with banks there is an equation per group and position of a block, see `ideal::banks`.
 //!
 //! That a group gives one equation and not one per channel is no gap: the channels are apart by size, see
 //! `plan::packing`, which no derivative sees.

@@ -52,8 +52,8 @@ pub(in crate::soundness::banks) fn restart(plan: &BankPlan) -> Option<(usize, us
 
 /// A row of the region where a window starts anew although it held something.
 pub(in crate::soundness::banks) fn window_start(plan: &BankPlan) -> Option<usize> {
-    let rows = slices(plan).into_iter().skip(1);
-    rows.filter(|index| !plan.region.rows[*index].keep_window).last().map(|index| Region::FIRST_ROW + index)
+    let mut rows = slices(plan).into_iter().skip(1);
+    rows.rfind(|index| !plan.region.rows[*index].keep_window).map(|index| Region::FIRST_ROW + index)
 }
 
 fn stale_slice(case: &Case) -> Option<Told> {
