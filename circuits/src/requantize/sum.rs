@@ -133,7 +133,11 @@ mod tests {
 
     #[test]
     fn ordinary_scales_have_a_form_that_is_exact_on_every_pair() {
-        for add in [add(0.713_2, 0.415_1, 3.25), add(0.713_241_6, 0.415_129_3, -17.431_7), add(1.017_3, 0.093_17, 2.713)] {
+        for add in [
+            add(0.713_2, 0.415_1, 3.25),
+            add(0.713_241_6, 0.415_129_3, -17.431_7),
+            add(1.017_3, 0.093_17, 2.713),
+        ] {
             let form = sum_form(&add, (-128, 127), (-128, 127)).unwrap();
             for (a, b) in (-128..=127).flat_map(|a| (-128..=127).map(move |b| (a, b))) {
                 let y = form.quotient(a, b).clamp(-128, 127);

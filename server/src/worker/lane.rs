@@ -78,7 +78,7 @@ pub struct AttemptLane {
 
 /// How an attempt ended.
 enum Attempted {
-    Succeeded(Results),
+    Succeeded(Box<Results>),
     Failed(Failure, Vec<PhaseTiming>),
     /// It could not begin because the service lacks something: file descriptors, processes, a readable disk.
     Shortage(String),
@@ -162,7 +162,7 @@ impl AttemptLane {
         match end {
             Ok((Report::Failed { failure, .. }, ..)) => Attempted::Failed(failure, timings),
             Ok((report, payload, _)) => match self.check(job, report, &payload, stop) {
-                Ok(results) => Attempted::Succeeded(Results { timings, ..results }),
+                Ok(results) => Attempted::Succeeded(Box::new(Results { timings, ..results })),
                 Err(failure) => Attempted::Failed(failure, timings),
             },
             Err(Ended::Stopped(stop)) => Attempted::Stopped(stop),
@@ -282,7 +282,7 @@ impl AttemptLane {
         let (event, results) = match attempted {
             Attempted::Over | Attempted::Stopped(Stop::Cancelled) => return After::Done,
             Attempted::Stopped(Stop::Shutdown) => (Event::Release { attempt }, Results::default()),
-            Attempted::Succeeded(results) => (Event::Succeed { attempt }, results),
+            Attempted::Succeeded(results) => (Event::Succeed { attempt }, *results),
             Attempted::Shortage(reason) => {
                 warn!(reason, "the attempt could not begin; the job waits");
                 (Event::Release { attempt }, Results::default())
