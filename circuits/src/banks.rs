@@ -6,7 +6,8 @@
 //! the two at random s and rho; its size is that of its weights and planes, not of its multiplications.
 //!
 //! The steps: `homes` arranges tensors in planes, `maps` reads operators as linear maps, `slices` splits
-//! planes where readers differ, `place` gives planes rows, `windows` and `equations` lay the equations out,
+//! planes where readers differ, `place` gives planes rows, `windows`, `products` and `equations` lay the equations
+//! out,
 //! `search` chooses the columns, `fixed` fills what no input changes, `hints` what the prover knows.
 
 pub(crate) mod columns;
@@ -17,6 +18,7 @@ mod hints;
 pub(crate) mod homes;
 mod maps;
 mod place;
+mod products;
 mod region;
 mod search;
 mod slices;
@@ -34,7 +36,7 @@ use crate::{
 };
 
 pub(crate) use columns::{BankColumns, Columns, LaneColumns, LaneWeights};
-pub(crate) use equations::Operand;
+pub(crate) use equations::{Factor, Operand};
 pub(crate) use hints::run;
 pub(crate) use place::{BankKind, Placement};
 pub(crate) use region::Region;

@@ -71,7 +71,7 @@ pub enum Role {
     Window,
     /// A power of the challenge s: determined by its gate.
     Power,
-    /// A copy of a power.
+    /// A copy of a power, or of a slice evaluation in its place.
     PowerCopy,
 }
 

@@ -13,7 +13,7 @@ mod operators;
 pub use bounds::{AccumulatorRange, BoundsError};
 pub use canonical::ModelId;
 pub use consistency::InconsistentModel;
-pub use operators::{Add, Convolution, MaxPool, Multiply, Rearrange, Source, Table, Window};
+pub use operators::{Add, Convolution, MatMul, MaxPool, Multiply, Rearrange, Source, Table, Window};
 
 /// The 8-bit element type of an activation tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -176,6 +176,8 @@ pub enum Op {
     FullyConnected(FullyConnected),
     /// A convolution with its requantization; average pooling over the whole image is one with unit weights.
     Convolution(Convolution),
+    /// Matrix product of two activations with its requantization.
+    MatMul(MatMul),
     /// Elementwise sum of two tensors with its requantization.
     Add(Add),
     /// Elementwise product of two tensors with its requantization.
@@ -199,6 +201,7 @@ impl Op {
         match self {
             Self::FullyConnected(_) => "fully connected",
             Self::Convolution(_) => "convolution",
+            Self::MatMul(_) => "matrix product",
             Self::Add(_) => "add",
             Self::Multiply(_) => "multiply",
             Self::Table(_) => "table",
@@ -265,6 +268,7 @@ impl Model {
             .map(|node| match &node.op {
                 Op::FullyConnected(layer) => layer.inputs as u64 * layer.outputs as u64,
                 Op::Convolution(layer) => layer.macs(),
+                Op::MatMul(product) => product.macs(),
                 Op::Add(_)
                 | Op::Multiply(_)
                 | Op::Table(_)

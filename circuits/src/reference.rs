@@ -105,6 +105,11 @@ fn apply(model: &Model, node: &Node, inputs: &[&[i32]]) -> (Vec<i64>, Vec<i32>) 
             let output = requantize_channels(&layer.requantize, &sums, layer.window.output_len());
             (sums, output)
         }
+        (Op::MatMul(product), [a, b]) => {
+            let sums = operators::mat_mul(product, a, b);
+            let output = requantize_channels(&product.requantize, &sums, sums.len());
+            (sums, output)
+        }
         (Op::Add(add), [a, b]) => (Vec::new(), operators::add(add, a, b)),
         (Op::Multiply(multiply), [a, b]) => (Vec::new(), operators::multiply(multiply, a, b)),
         (Op::Table(table), [x]) => {

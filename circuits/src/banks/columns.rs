@@ -94,8 +94,8 @@ pub(crate) struct Columns {
     pub(crate) first: usize,
     /// Advice, phase 1: `s^row`.
     pub(crate) powers: usize,
-    /// Advice, phase 1: the power a product is multiplied with, a copy.
-    pub(crate) power: usize,
+    /// Advice, phase 1: what the products of a row are multiplied with, a copy.
+    pub(crate) factor: usize,
     /// Advice, phase 1: the product sum.
     pub(crate) product: usize,
     /// Fixed: 1 where the weight evaluations continue.
@@ -209,7 +209,7 @@ impl Columns {
             ways,
             first: fixed.one(),
             powers: advice.one(),
-            power: advice.one(),
+            factor: advice.one(),
             product: advice.one(),
             keep_weight: fixed.one(),
             keep_window: fixed.one(),
@@ -246,7 +246,7 @@ impl Columns {
             evaluations.chain([bank.slice_power, bank.claim_power, bank.claims]).collect::<Vec<_>>()
         };
         let mut copied: Vec<usize> = self.banks.iter().flat_map(bank).collect();
-        copied.extend([self.powers, self.power]);
+        copied.extend([self.powers, self.factor]);
         copied.extend(self.ways.iter().map(|way| way.operand));
         copied
     }

@@ -3,7 +3,8 @@
 //! An equation is a polynomial identity in s and rho. Its rows walk through the windows of the input planes,
 //! several planes side by side (ways), multiply each window with the evaluation of a vector of packed weights
 //! and with a power of s, and sum up; the claims of the output blocks enter with weight -1. Planes of an
-//! operator that maps planes one to one have an equation per block.
+//! operator that maps planes one to one have an equation per block, and so have those of a matrix product, in
+//! which evaluations take the place of powers of s.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -29,6 +30,26 @@ pub(crate) enum Operand {
     First,
 }
 
+/// What all products of a row are multiplied with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Factor {
+    /// A power of s: its exponent.
+    Power(u64),
+    /// The evaluation of a slice: its lane, counted over all lanes, and row.
+    Slice { lane: usize, row: usize },
+}
+
+#[cfg(test)]
+impl Factor {
+    /// The power or evaluation beside it, for lies.
+    pub(crate) fn another(self) -> Self {
+        match self {
+            Self::Power(exponent) => Self::Power(exponent + 1),
+            Self::Slice { lane, row } => Self::Slice { lane, row: row + 1 },
+        }
+    }
+}
+
 /// The vector of packed weights of a way, over the groups of an equation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Weights {
@@ -44,7 +65,7 @@ pub(crate) enum Weights {
     Byte { byte: usize },
 }
 
-/// A product of the region: moves of the windows, then weights times window times power.
+/// A product of the region: moves of the windows, then weights times window times factor.
 #[derive(Clone, Debug)]
 pub(crate) struct Segment {
     pub(crate) continues: bool,
@@ -54,8 +75,7 @@ pub(crate) struct Segment {
     pub(crate) weights: Vec<Weights>,
     /// Groups the weights reach.
     pub(crate) groups: usize,
-    /// Exponent of s.
-    pub(crate) power: u64,
+    pub(crate) factor: Factor,
 }
 
 impl Segment {
@@ -151,7 +171,7 @@ impl Sources<'_> {
         }
         self.walks(&mut equation, tracks, offset, |term| match term.reader {
             Reader::Byte { byte, .. } => (Weights::Byte { byte }, 1),
-            Reader::Tap { .. } => unreachable!("only bytes were asked for"),
+            Reader::Tap { .. } | Reader::Factor { .. } => unreachable!("only bytes were asked for"),
         });
         equation
     }
@@ -194,9 +214,12 @@ impl Sources<'_> {
                 }
             }
         }
+        let slices = self.evaluations(index);
         let equation = |block: &usize| {
             let tracks = by_block.remove(block).unwrap_or_default();
-            self.equation(index, tracks, &[*block], Some(*block))
+            let mut equation = self.equation(index, tracks, &[*block], Some(*block));
+            equation.segments.extend(self.products(index, &slices, *block));
+            equation
         };
         blocks.iter().map(equation).collect()
     }
@@ -207,11 +230,7 @@ impl Sources<'_> {
             Some(block) => BTreeMap::from([(block, 0)]),
             None => self.placement.first_groups(self.maps[map].node, self.slots),
         };
-        let groups = |block: &usize| {
-            let kind = self.placement.blocks[*block].kind;
-            self.placement.lanes_per_bank.of(kind).div_ceil(self.slots)
-        };
-        let total = blocks.iter().map(groups).sum();
+        let total = blocks.iter().map(|block| self.groups(*block)).sum();
         let mut equation = Equation::default();
         self.walks(&mut equation, tracks, offset, |term| {
             let Reader::Tap { tap, .. } = term.reader else { unreachable!("only taps were asked for") };
@@ -279,7 +298,7 @@ impl Sources<'_> {
             moves: moves.collect(),
             weights: self.padded(vectors, Weights::None),
             groups: groups.into_iter().max().unwrap_or(1),
-            power: u64::try_from(power).expect("the offset makes powers positive"),
+            factor: Factor::Power(u64::try_from(power).expect("the offset makes powers positive")),
         }
     }
 
@@ -291,11 +310,16 @@ impl Sources<'_> {
             moves: vec![(1, self.padded(operands, Operand::First))],
             weights: self.padded(weights, Weights::None),
             groups,
-            power,
+            factor: Factor::Power(power),
         }
     }
 
-    fn padded<T: Copy>(&self, mut ways: Vec<T>, with: T) -> Vec<T> {
+    /// Groups of the lanes of a block.
+    pub(super) fn groups(&self, block: usize) -> usize {
+        self.placement.lanes_per_bank.of(self.placement.blocks[block].kind).div_ceil(self.slots)
+    }
+
+    pub(super) fn padded<T: Copy>(&self, mut ways: Vec<T>, with: T) -> Vec<T> {
         ways.resize(self.ways, with);
         ways
     }

@@ -169,7 +169,7 @@ impl Sources<'_> {
             out[columns.keep_window][row] = Fr::from(u64::from(content.keep_window));
             out[columns.keep_weight][row] = Fr::from(u64::from(content.keep_weight));
             out[columns.sign][row] = integer(content.sign.into());
-            out[columns.end][row] = Fr::from(u64::from(content.power.is_some()));
+            out[columns.end][row] = Fr::from(u64::from(content.factor.is_some()));
             for (way, weights) in columns.ways.iter().zip(&content.weights) {
                 self.weights(*weights, content, &firsts, |column, value| {
                     out[way.weights[column]][row] += value

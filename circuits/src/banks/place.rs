@@ -10,7 +10,10 @@ use crate::{
     plan::{Form, Forms},
 };
 
-use super::{homes::Homes, slices::Slices};
+use super::{
+    homes::{Home, Homes},
+    slices::Slices,
+};
 
 /// What the lanes of a bank hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,7 +148,7 @@ impl Placement {
             let kind = |plane: usize| BankKind::of(forms.nodes[index].form(home.planes[plane].channel));
             for of in BankKind::ALL {
                 let planes = (0..home.planes.len()).filter(|plane| kind(*plane) == of).collect();
-                for like in alike(slices, planes) {
+                for like in alike(home, slices, planes) {
                     let block =
                         |planes: &[usize]| Block::new(slices, node.output, Some(index), of, planes.to_vec());
                     blocks.extend(like.chunks(lanes_per_bank.of(of)).map(block));
@@ -218,13 +221,14 @@ impl Placement {
 }
 
 /// Planes grouped by slices and exponents, in order of first occurrence.
-fn alike(slices: &Slices, planes: Vec<usize>) -> Vec<Vec<usize>> {
+fn alike(home: &Home, slices: &Slices, planes: Vec<usize>) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for plane in planes {
         let same = |group: &&mut Vec<usize>| {
             let first = group[0];
             slices.classes[first] == slices.classes[plane]
                 && slices.exponents[first] == slices.exponents[plane]
+                && home.planes[first].exponents == home.planes[plane].exponents
         };
         match groups.iter_mut().find(same) {
             Some(group) => group.push(plane),

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use crate::{
     compile,
     ir::{
-        Add, Convolution, Elem, FullyConnected, Input, MaxPool, Model, Multiply, Node, Op, Output, Rearrange,
-        Requantize, Source, Table, Tensor, TensorId, Window,
+        Add, Convolution, Elem, FullyConnected, Input, MatMul, MaxPool, Model, Multiply, Node, Op, Output,
+        Rearrange, Requantize, Source, Table, Tensor, TensorId, Window,
     },
     plan::Scheme,
     reference,
@@ -105,6 +105,27 @@ impl Network {
         let (lhs_zero_point, rhs_zero_point) = (3, -9);
         let by = Multiply { lhs_zero_point, rhs_zero_point, multiplier, zero_point: 5, lo: -128, hi: 127 };
         self.push(Op::Multiply(by), vec![input, other], channels, image, (-128, 127));
+    }
+
+    /// The matrix product of two tensors seen as `[batch][rows][inner]` and `[batch][inner][columns]`.
+    fn mat_mul(&mut self, lhs: TensorId, rhs: TensorId, sizes: [usize; 4], multiplier: f32) {
+        let [batch, rows, inner, columns] = sizes;
+        let requantize = Requantize { multipliers: vec![multiplier], zero_point: -3, lo: -128, hi: 127 };
+        let (lhs_zero_point, rhs_zero_point) = (5, -11);
+        let product = MatMul { batch, rows, inner, columns, lhs_zero_point, rhs_zero_point, requantize };
+        self.push(Op::MatMul(product), vec![lhs, rhs], batch, [rows, columns], (-128, 127));
+    }
+
+    /// The last tensor with its rows and columns exchanged.
+    fn flip(&mut self) {
+        let (input, channels, [rows, columns]) = self.last;
+        let source = |index: usize| {
+            let (channel, row, column) = (index / (rows * columns), index / rows % columns, index % rows);
+            Source::Element { input: 0, element: (channel * rows + column) * columns + row }
+        };
+        let sources = (0..channels * rows * columns).map(source).collect();
+        let range = self.model.tensor(input).range;
+        self.push(Op::Rearrange(Rearrange { sources }), vec![input], channels, [columns, rows], range);
     }
 
     fn table(&mut self) {
@@ -247,6 +268,57 @@ fn products() {
     network.multiply(branch, 0.0123);
     network.multiply(branch, 0.015_625);
     check(network.finish(), 12);
+}
+
+#[test]
+fn matrix_products_of_a_small_attention() {
+    let (tokens, width, heads) = (6, 4, 2);
+    let mut network = Network::new(13, heads * width, [tokens, 1]);
+    let project = |network: &mut Network| {
+        network.last = (TensorId(0), heads * width, [tokens, 1]);
+        network.convolution(heads * width, 1, PLAIN, true);
+        network.last.1 = heads;
+        network.last.2 = [width, tokens];
+        network.last.0
+    };
+    // `[heads][width][tokens]` each.
+    let keys = project(&mut network);
+    project(&mut network);
+    network.flip();
+    let values = network.last.0;
+    project(&mut network);
+    network.flip();
+    let queries = network.last.0;
+    network.mat_mul(queries, keys, [heads, tokens, width, tokens], 0.0123);
+    network.table();
+    let scores = network.last.0;
+    network.mat_mul(scores, values, [heads, tokens, tokens, width], 0.015_625);
+    check(network.finish(), 14);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn random_matrix_products(
+        seed: u64, batch in 1_usize..4, rows in 1_usize..12, inner in 1_usize..12, columns in 1_usize..20,
+        flipped: bool, exact: bool,
+    ) {
+        let mut network = Network::new(seed, batch, [rows, inner]);
+        let lhs = network.last.0;
+        let matrix = batch * rows * inner;
+        network.fully_connected(batch * inner * columns);
+        network.last.1 = batch;
+        network.last.2 = if flipped { [columns, inner] } else { [inner, columns] };
+        if flipped {
+            network.flip();
+        }
+        let rhs = network.last.0;
+        assert_eq!(network.model.tensor(lhs).len, matrix);
+        let multiplier = if exact { 0.0123 } else { 0.015_625 };
+        network.mat_mul(lhs, rhs, [batch, rows, inner, columns], multiplier);
+        network.fully_connected(3);
+        check(network.finish(), seed ^ 1);
+    }
 }
 
 #[test]

@@ -9,8 +9,8 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Add, Convolution, Elem, FullyConnected, Input, MaxPool, Model, Multiply, Op, Output, Quantization,
-    Requantize, Source, Tail, Tensor, Window,
+    Add, Convolution, Elem, FullyConnected, Input, MatMul, MaxPool, Model, Multiply, Op, Output,
+    Quantization, Requantize, Source, Tail, Tensor, Window,
 };
 
 /// sha256 of the canonical bytes of a [`Model`].
@@ -143,6 +143,10 @@ impl Encoder {
             }
             Op::Maximum => self.tag(7),
             Op::Product => self.tag(8),
+            Op::MatMul(product) => {
+                self.tag(9);
+                self.mat_mul(product);
+            }
             Op::Rearrange(rearrange) => {
                 self.tag(6);
                 self.list(&rearrange.sources, |out, source| out.source(*source));
@@ -167,6 +171,15 @@ impl Encoder {
         self.list(&layer.bias, |out, bias| out.int(*bias));
         self.int(layer.input_zero_point);
         self.requantize(&layer.requantize);
+    }
+
+    fn mat_mul(&mut self, product: &MatMul) {
+        for size in [product.batch, product.rows, product.inner, product.columns] {
+            self.len(size);
+        }
+        self.int(product.lhs_zero_point);
+        self.int(product.rhs_zero_point);
+        self.requantize(&product.requantize);
     }
 
     fn add(&mut self, add: &Add) {

@@ -59,6 +59,7 @@ impl Model {
         match (&node.op, inputs.as_slice()) {
             (Op::FullyConnected(layer), [x]) => layer.check(x, output),
             (Op::Convolution(layer), [x]) => layer.check(x, output),
+            (Op::MatMul(product), [lhs, rhs]) => product.check(lhs, rhs, output),
             (Op::Add(add), [lhs, rhs]) => add.check(lhs, rhs, output),
             (Op::Multiply(multiply), [lhs, rhs]) => multiply.check(lhs, rhs, output),
             (Op::Table(table), [x]) => table.check(x, output),

@@ -2,8 +2,8 @@
 
 use crate::{
     ir::{
-        AccumulatorRange, Add, Convolution, FullyConnected, Model, Multiply, Node, Op, Requantize, Table,
-        TensorId,
+        AccumulatorRange, Add, Convolution, FullyConnected, MatMul, Model, Multiply, Node, Op, Requantize,
+        Table, TensorId,
     },
     requantize::{LinearForm, Steps, SumForm, SumSteps, linear_form, product_steps, sum_form, sum_steps},
 };
@@ -152,6 +152,7 @@ impl Solutions {
         let solve = |node: &Node| match &node.op {
             Op::FullyConnected(layer) => channels(node, &layer.requantize),
             Op::Convolution(layer) => channels(node, &layer.requantize),
+            Op::MatMul(product) => channels(node, &product.requantize),
             Op::Add(add) => {
                 let [lhs, rhs] = [0, 1].map(|input| model.tensor(node.inputs[input]).range);
                 let form = sum_form(add, lhs, rhs).filter(|form| form.s <= MAX_SHIFT && add.lo < add.hi);
@@ -189,7 +190,8 @@ impl Solutions {
         for (node, solution) in model.nodes.iter().zip(&self.0) {
             let node_forms = match (solution, &node.op) {
                 (Solution::Channels(channels), Op::FullyConnected(FullyConnected { requantize, .. }))
-                | (Solution::Channels(channels), Op::Convolution(Convolution { requantize, .. })) => {
+                | (Solution::Channels(channels), Op::Convolution(Convolution { requantize, .. }))
+                | (Solution::Channels(channels), Op::MatMul(MatMul { requantize, .. })) => {
                     let capped = |channel: &Channel| Channel {
                         linear: channel.linear.filter(|form| form.s <= most),
                         ..*channel

@@ -1,7 +1,8 @@
 //! The rules of each operator: sizes of lists, windows, and the range of the output.
 
 use super::super::{
-    Add, Convolution, FullyConnected, MaxPool, Multiply, Rearrange, Requantize, Source, Table, Tensor, Window,
+    Add, Convolution, FullyConnected, MatMul, MaxPool, Multiply, Rearrange, Requantize, Source, Table,
+    Tensor, Window,
 };
 use super::{elements, holds};
 
@@ -38,6 +39,19 @@ impl Convolution {
         holds(weights == Some(self.weights.len()) && self.bias.len() == channels_out, LISTS)?;
         holds(x.elem.contains(self.input_zero_point), "has an input zero point outside the input's type")?;
         check_requantize(&self.requantize, channels_out, y)
+    }
+}
+
+impl MatMul {
+    pub(super) fn check(&self, lhs: &Tensor, rhs: &Tensor, y: &Tensor) -> Check {
+        let Self { batch, rows, inner, columns, .. } = *self;
+        let sizes = [[rows, inner], [inner, columns], [rows, columns]].map(|matrix| image_len(batch, matrix));
+        holds(sizes == [lhs, rhs, y].map(|tensor| Some(tensor.len)), SIZES)?;
+        // Bounds the accumulators' interval analysis, which multiplies by it, to 64 bits.
+        holds(inner > 0 && inner < MAX_POSITION, SIZES)?;
+        let inside = lhs.elem.contains(self.lhs_zero_point) && rhs.elem.contains(self.rhs_zero_point);
+        holds(inside, "has a zero point outside its tensor's type")?;
+        check_requantize(&self.requantize, 1, y)
     }
 }
 
