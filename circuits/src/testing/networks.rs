@@ -5,7 +5,7 @@ mod convolution;
 
 pub use builder::{Builder, Numbers, Scale, Slide};
 pub use convolution::{
-    all as convolutional, branches, bytes, interleaved, padded, pooled, residual, strided,
+    all as convolutional, branches, bytes, interleaved, padded, pooled, product, residual, strided,
 };
 
 use super::subject::Subject;
