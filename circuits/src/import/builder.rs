@@ -7,7 +7,7 @@ use super::error::ImportErrorKind;
 use super::limits::{self, Budget};
 use super::value::{Activation, Linear, Sliding};
 use crate::ir::{
-    Add, Convolution, Elem, FullyConnected, Input, Model, Multiply, Node, Op, Output, Quantization,
+    Add, Convolution, Elem, FullyConnected, Input, MatMul, Model, Multiply, Node, Op, Output, Quantization,
     Requantize, Table, Tensor, TensorId,
 };
 
@@ -199,6 +199,7 @@ impl Builder {
                     requantize: Requantize { lo: min, hi: max, .. }, ..
                 })
                 | Op::Convolution(Convolution { requantize: Requantize { lo: min, hi: max, .. }, .. })
+                | Op::MatMul(MatMul { requantize: Requantize { lo: min, hi: max, .. }, .. })
                 | Op::Add(Add { lo: min, hi: max, .. })
                 | Op::Multiply(Multiply { lo: min, hi: max, .. }),
             ) => {
@@ -359,7 +360,7 @@ impl Numbering {
 }
 
 /// `fl(accumulator_scale / sy)` for every output channel.
-fn multipliers(
+pub(super) fn multipliers(
     accumulator_scales: &[f32],
     output_scale: f32,
     outputs: usize,

@@ -9,6 +9,7 @@ mod fold;
 mod fully_connected;
 mod function;
 mod layout;
+mod mat_mul;
 mod pad;
 mod pick;
 mod pooling;
@@ -16,6 +17,8 @@ mod quantize;
 mod resize;
 mod shape;
 mod window;
+
+pub(super) use mat_mul::Sizes;
 
 use super::builder::Builder;
 use super::constant::Constant;
@@ -80,8 +83,9 @@ static TABLE: &[SupportedOp] = &[
         "QLinearMatMul",
         ONNX,
         "QOperator",
-        "constant 2-D weights, any number of rows; scale and zero point per tensor or per column",
-        fully_connected::q_linear_mat_mul,
+        "constant 2-D weights, any number of rows, scale and zero point per tensor or per column; or two 8-bit tensors \
+         with any batches, per tensor",
+        mat_mul::q_linear_mat_mul,
     ),
     op(
         "QGemm",
@@ -102,8 +106,8 @@ static TABLE: &[SupportedOp] = &[
         "MatMul",
         ONNX,
         "QDQ",
-        "any number of rows; dequantized constant 2-D weights",
-        fully_connected::mat_mul,
+        "any number of rows; dequantized constant 2-D weights, or two dequantized tensors with any batches",
+        mat_mul::mat_mul,
     ),
     op(
         "QLinearConv",

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::affine::{AxisQuantization, FloatClamp};
 use super::constant::Constant;
+use super::ops::Sizes;
 use crate::ir::{Elem, Quantization, Tail, TensorId, Window};
 
 /// An 8-bit activation.
@@ -112,6 +113,8 @@ pub(super) enum WaitingForm {
     Add([Operand; 2]),
     /// Elementwise product of two operands of the result's shape.
     Multiply([Operand; 2]),
+    /// Matrix product of two factors.
+    MatMul { factors: [Operand; 2], sizes: Sizes },
     /// Parts one after the other along an axis.
     Concat { parts: Vec<Function>, axis: usize },
     /// Average over the whole image of `[channels][positions]`.
