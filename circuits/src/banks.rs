@@ -38,6 +38,8 @@ use crate::{
 pub(crate) use columns::{BankColumns, Columns, LaneColumns, LaneWeights};
 pub(crate) use equations::{Factor, Operand};
 pub(crate) use hints::run;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use place::Start;
 pub(crate) use place::{BankKind, Placement};
 pub(crate) use region::Region;
 
@@ -231,7 +233,7 @@ impl BankPlan {
             rows * (bank.lanes.len() * per_lane as usize + 3)
         };
         let banks: usize = self.columns.banks.iter().zip(&self.placement.bank_rows).map(bank).sum();
-        let lookups = self.rows * (shape.helper_columns() + 1 + shape.table_sets) as usize;
+        let lookups = self.rows * shape.lookup_columns() as usize;
         banks + lookups + self.region.rows.len() * (3 * self.columns.ways.len() + 2) + self.rows
     }
 

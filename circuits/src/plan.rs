@@ -193,7 +193,7 @@ impl Plan {
             };
             lane.rows.len() * per_row as usize
         };
-        let lookups = self.rows * (self.shape.helper_columns() + 1 + self.shape.table_sets) as usize;
+        let lookups = self.rows * self.shape.lookup_columns() as usize;
         let contraction =
             self.contraction.keep.len() * 2 + self.contraction.operands.iter().flatten().count();
         self.placement.lanes.iter().map(lane).sum::<usize>() + lookups + contraction

@@ -12,7 +12,7 @@ use crate::ir::TensorId;
 
 use super::{
     maps::Map,
-    place::{Block, Placement},
+    place::{Block, Placement, Start},
     slices::{Reader, Slices, Term, Track, terms},
     windows::{Move, Stop, walk},
 };
@@ -57,8 +57,8 @@ pub(crate) enum Weights {
     None,
     /// A tap's weights; of a planewise map the equation of this block has only its groups.
     Tap { map: usize, tap: usize, block: Option<usize> },
-    /// -1 at a group.
-    Minus { group: usize },
+    /// Minus the weight of a slot at its group.
+    Minus(Start),
     /// 1 at a group.
     One { group: usize },
     /// `-2^s 256^byte` at group 0.
@@ -161,7 +161,8 @@ impl Sources<'_> {
             ));
         }
         let inputs = || self.placement.blocks.iter().filter(|block| block.node.is_none());
-        let claims: Vec<_> = inputs().map(|block| (claims(block), Weights::Minus { group: 0 })).collect();
+        let claims: Vec<_> =
+            inputs().map(|block| (claims(block), Weights::Minus(Start::default()))).collect();
         for claims in claims.chunks(self.ways) {
             equation.segments.push(self.side_by_side(claims.to_vec(), 1, offset));
         }
@@ -227,10 +228,11 @@ impl Sources<'_> {
     fn equation(&self, map: usize, tracks: Vec<Track>, blocks: &[usize], only: Option<usize>) -> Equation {
         let offset = offset(tracks.iter().flat_map(|track| &track.terms));
         let first = match only {
-            Some(block) => BTreeMap::from([(block, 0)]),
-            None => self.placement.first_groups(self.maps[map].node, self.slots),
+            Some(block) => BTreeMap::from([(block, Start::default())]),
+            None => self.placement.starts(self.maps[map].node, self.slots),
         };
-        let total = blocks.iter().map(|block| self.groups(*block)).sum();
+        let end = |block: &usize| first[block].group + self.groups(*block);
+        let total = blocks.iter().map(end).max().unwrap_or(1);
         let mut equation = Equation::default();
         self.walks(&mut equation, tracks, offset, |term| {
             let Reader::Tap { tap, .. } = term.reader else { unreachable!("only taps were asked for") };
@@ -239,9 +241,9 @@ impl Sources<'_> {
         for blocks in blocks.chunks(self.ways) {
             let claims: Vec<_> = blocks
                 .iter()
-                .map(|block| (claims(&self.placement.blocks[*block]), Weights::Minus { group: first[block] }))
+                .map(|block| (claims(&self.placement.blocks[*block]), Weights::Minus(first[block])))
                 .collect();
-            let reach = blocks.iter().map(|block| first[block] + 1).max().unwrap_or(1);
+            let reach = blocks.iter().map(|block| first[block].group + 1).max().unwrap_or(1);
             equation.segments.push(self.side_by_side(claims, reach, offset));
         }
         equation

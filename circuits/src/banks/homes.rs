@@ -161,8 +161,10 @@ impl Homes {
     /// How much the exponent of an input position grows from one output to the next along an axis.
     fn step(&self, layer: &Convolution, input: TensorId, axis: usize) -> Option<u64> {
         let window = &layer.window;
-        let view = self.view(input);
-        let at = |position: [usize; 2]| match view.get(position[0] * window.input[1] + position[1])? {
+        // Constant channels have no exponents; the others have the same.
+        let mut channels = self.view(input).chunks(window.input_len());
+        let channel = channels.find(|plane| plane.iter().any(|cell| matches!(cell, Cell::Stored { .. })))?;
+        let at = |position: [usize; 2]| match channel.get(position[0] * window.input[1] + position[1])? {
             Cell::Stored { tensor, element } => {
                 let home = self.stored[tensor.0].as_ref()?;
                 Some((*tensor, home.exponent(*element)))

@@ -106,8 +106,9 @@ fn convolution(layer: &Convolution, node: &Node, homes: &Homes) -> Vec<Tap> {
     let (window, per_group) = (&layer.window, layer.group_inputs());
     let [kernel_height, kernel_width] = window.kernel;
     let [height, width] = window.output;
-    let mut taps = Vec::new();
+    let mut of_channels = Vec::with_capacity(layer.channels_in);
     for channel in 0..layer.channels_in {
+        let mut taps = Vec::new();
         let group = channel / per_group;
         let readers = layer.channels_out / layer.groups;
         let readers = group * readers..(group + 1) * readers;
@@ -128,8 +129,21 @@ fn convolution(layer: &Convolution, node: &Node, homes: &Homes) -> Vec<Tap> {
                 taps.push(Tap { weights, pairs, zero: layer.input_zero_point });
             }
         }
+        of_channels.push(taps);
     }
-    taps
+    let is_average = |taps: &Vec<Tap>| taps.windows(2).all(|pair| pair[0].weights == pair[1].weights);
+    if window.output_len() == 1 && of_channels.iter().all(is_average) {
+        return of_channels.into_iter().filter_map(joined).collect();
+    }
+    of_channels.concat()
+}
+
+/// Taps with the same weights as one: an average reads each of its planes as one slice.
+fn joined(taps: Vec<Tap>) -> Option<Tap> {
+    taps.into_iter().reduce(|mut all, tap| {
+        all.pairs.extend(tap.pairs);
+        all
+    })
 }
 
 /// What every element of an elementwise operator adds to its sum, per channel.

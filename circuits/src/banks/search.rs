@@ -76,7 +76,7 @@ fn largest_power(network: &Network, region: &Region) -> usize {
 fn proof_bytes(shape: &Shape) -> u32 {
     let products = shape.num_permutation().div_ceil(3);
     let commitments = shape.num_advice() + products + 1 + 4 + 2;
-    let running = shape.full_columns() - shape.helper_columns();
+    let running = shape.full_columns() - shape.helper_columns() - shape.table_helper_columns();
     let openings =
         shape.num_advice() + running + shape.num_fixed() + shape.num_permutation() + 3 * products + 2;
     32 * (commitments + openings)

@@ -90,6 +90,7 @@ pub(super) fn roles(shape: &Shape) -> Vec<Role> {
     }
     set(&columns.lookup.multiplicities, Role::Multiplicity);
     set(&columns.lookup.helpers, Role::Helper);
+    set(&columns.lookup.table_helpers, Role::TableHelper);
     set(&[columns.lookup.sum], Role::LookupSum);
     set(&[columns.powers], Role::Power);
     set(&[columns.factor], Role::PowerCopy);

@@ -1,6 +1,6 @@
 //! What the constraints of a circuit with banks should amount to, to first order.
 //!
-//! - operators: for every position of every block and every group g of its lanes,
+//! - operators: for every exponent of s and group g of every equation, over the lanes in the group,
 //!   `sum_b B^b (delta value_b - m_b sum W delta x) = 0`, idle lanes included, which read nothing; for matrix products
 //!   `delta (a b) = b delta a + a delta b` in place of `W delta x`;
 //! - products of bytes: `delta p = b' delta a' + a' delta b'`;
@@ -16,7 +16,7 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
 use super::{Form, scaled};
 use crate::{
-    banks::{BankPlan, LaneColumns},
+    banks::{BankPlan, LaneColumns, Start},
     ir::{Model, TensorId},
     plan::{ProductCells, integer},
     statement::HEADER_INSTANCES,
@@ -60,16 +60,29 @@ fn power_of_base(bits: u32, slot: usize) -> Fr {
 
 fn operators(model: &Model, plan: &BankPlan, grid: &Grid) -> Vec<Form> {
     let banks = plan.shape.banks.as_ref().expect("the shape has banks");
-    let mut out = Vec::new();
+    let slots = banks.slots() as usize;
+    let mut exponents = BTreeMap::new();
+    plan.for_each_power(|bank, row, _, claim| {
+        exponents.insert((bank, row), claim);
+    });
+    // Blocks whose equation is not their own share groups.
+    let shared: BTreeMap<usize, Start> = (0..model.nodes.len())
+        .filter(|node| !plan.network.maps.iter().any(|map| map.node == *node && map.is_planewise()))
+        .flat_map(|node| plan.placement.starts(node, slots))
+        .collect();
+    let mut groups: BTreeMap<(usize, usize, u64), Form> = BTreeMap::new();
     for (index, block) in plan.placement.blocks.iter().enumerate() {
         let Some(node_index) = block.node else { continue };
         let node = &model.nodes[node_index];
         let planes = &plan.network.homes.home(block.tensor).planes;
+        let start = shared.get(&index).copied().unwrap_or_default();
+        let equation = if shared.contains_key(&index) { node_index } else { model.nodes.len() + index };
         for (row, &position) in block.rows().zip(&block.order) {
-            let mut groups: BTreeMap<usize, Form> = BTreeMap::new();
+            let exponent = exponents[&(block.bank, row)];
             for lane in 0..plan.placement.lanes_per_bank.of(block.kind) {
-                let form = groups.entry(lane / banks.slots() as usize).or_default();
-                let weight = power_of_base(banks.base_bits, lane % banks.slots() as usize);
+                let group = start.group + lane / slots;
+                let form = groups.entry((equation, group, exponent)).or_default();
+                let weight = power_of_base(banks.base_bits, start.slot + lane % slots);
                 let spot = BankSpot { block: index, lane, row };
                 form.extend(scaled(&spot.claim(plan), row, weight));
                 let Some(&plane) = block.planes.get(lane) else { continue };
@@ -92,10 +105,9 @@ fn operators(model: &Model, plan: &BankPlan, grid: &Grid) -> Vec<Form> {
                     form.extend([(left, factor * grid.value(right)), (right, factor * grid.value(left))]);
                 }
             }
-            out.extend(groups.into_values());
         }
     }
-    out
+    groups.into_values().collect()
 }
 
 /// Where the elements of the ports are in the public inputs: tensor, element, row of the instance, byte.
