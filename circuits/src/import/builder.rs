@@ -7,8 +7,8 @@ use super::error::ImportErrorKind;
 use super::limits::{self, Budget};
 use super::value::{Activation, Linear, Sliding};
 use crate::ir::{
-    Add, Convolution, Elem, FullyConnected, Input, Model, Multiply, Node, Op, Output, Quantization,
-    Requantize, Table, Tensor, TensorId,
+    Add, ChannelSteps, Convolution, Elem, FullyConnected, Input, Model, Multiply, Node, Op, Output,
+    Quantization, Requantize, Table, Tensor, TensorId,
 };
 
 mod rearrange;
@@ -118,7 +118,12 @@ impl Builder {
         self.budget.spend(outputs, size_of::<i32>() + size_of::<f32>())?;
         let multipliers = multipliers(&layer.accumulator_scales, by.scale, outputs)?;
         let bias = layer.bias.clone().unwrap_or_else(|| vec![0; outputs]);
-        let requantize = Requantize { multipliers, zero_point: by.zero_point, lo, hi };
+        let requantize = Requantize {
+            channels: ChannelSteps::Multipliers(multipliers),
+            zero_point: by.zero_point,
+            lo,
+            hi,
+        };
         let op = match &layer.sliding {
             None => Op::FullyConnected(FullyConnected {
                 inputs: weights.inputs,

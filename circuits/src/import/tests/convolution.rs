@@ -55,7 +55,7 @@ fn every_attribute_reaches_the_window() {
     assert_eq!(layer.window, expected);
     assert_eq!((layer.channels_in, layer.channels_out, layer.groups), (2, 4, 2));
     assert_eq!((layer.bias, layer.input_zero_point), (vec![1, 2, 3, 4], 3));
-    assert_eq!(layer.requantize.multipliers, [0.5 * 0.25 / 0.75; 4]);
+    assert_eq!(layer.requantize.multipliers(), [0.5 * 0.25 / 0.75; 4]);
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn an_average_over_less_than_the_image_is_refused_with_the_reason() {
     };
     let layer = convolution(&average(&[4, 4]));
     assert_eq!((layer.weights.len(), layer.groups), (48, 3));
-    assert_eq!(layer.requantize.multipliers, [0.0625; 3]);
+    assert_eq!(layer.requantize.multipliers(), [0.0625; 3]);
     let error = assert_refused!(average(&[2, 2]), ImportErrorKind::PartialAverage { .. });
     assert!(error.to_string().contains("[2, 2] over an image of [4, 4]"), "{error}");
     assert_refused!(average(&[4, 4]).ints("pads", &[0, 0, 0, 1]), ImportErrorKind::PartialAverage { .. });
