@@ -10,6 +10,7 @@
 //! saturate inside onnxruntime; the model here is the exact integer function.
 
 mod affine;
+mod arithmetic;
 mod attributes;
 mod builder;
 mod constant;

@@ -149,6 +149,23 @@ impl Requantize {
     }
 }
 
+impl Requantize {
+    /// Clamps the outputs to `lo..=hi` as well; beyond the present clamp they become its nearest end.
+    pub(crate) fn narrow(&mut self, lo: i32, hi: i32) {
+        let (old_lo, old_hi) = (self.lo, self.hi);
+        self.lo = old_lo.clamp(lo, hi);
+        self.hi = old_hi.clamp(lo, hi);
+        if let ChannelSteps::Thresholds(channels) = &mut self.channels {
+            // Steps up to the new lower end are below it, those beyond the new upper end above.
+            let (below, count) = (self.lo.abs_diff(old_lo), self.hi.abs_diff(self.lo));
+            for thresholds in channels {
+                thresholds.drain(..thresholds.len().min(below as usize));
+                thresholds.truncate(count as usize);
+            }
+        }
+    }
+}
+
 /// The step functions of a layer's output channels.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ChannelSteps {

@@ -361,6 +361,47 @@ pub enum ImportErrorKind {
         /// The right addend.
         right: String,
     },
+    /// An operator on an integer sum that is not a monotone function of it.
+    #[error(
+        "'{name}' is {found}; between an integer sum and its quantizer constants can be added and subtracted, and \
+         multiplied or divided by if positive"
+    )]
+    SumOperand {
+        /// The value.
+        name: String,
+        /// What it is.
+        found: &'static str,
+    },
+    /// A number that an integer sum is not scaled or shifted by.
+    #[error(
+        "it scales or shifts an integer sum by {value:e}; factors have to be positive normal float32 numbers, addends \
+         0 or normal: quantize the model again"
+    )]
+    SumFactor {
+        /// The number.
+        value: f32,
+    },
+    /// A long row of operators between an integer sum and its quantizer.
+    #[error(
+        "more than {limit} operators stand between an integer sum and its quantizer; simplify the graph with \
+         onnxruntime.tools.symbolic_shape_infer or onnx-simplifier"
+    )]
+    ArithmeticSteps {
+        /// The limit.
+        limit: usize,
+    },
+    /// A float32 sum whose rounding errors reach over a threshold of its quantizer.
+    #[error(
+        "onnxruntime adds float32 values here, and where the integers add up to {sum} the rounding errors decide whether \
+         the result is {output} or the integer below: give the input a scale that is a power of two, for which the sum is \
+         exact, or average over the whole image with GlobalAveragePool"
+    )]
+    UncertainSum {
+        /// Sum of the integers, zero points subtracted.
+        sum: i64,
+        /// The larger of both results.
+        output: i32,
+    },
     /// Sub, Div, Max or Min of two tensors.
     #[error(
         "it combines '{left}' and '{right}'; only a dequantized activation and a constant float32 number are supported"
@@ -425,17 +466,16 @@ pub enum ImportErrorKind {
         /// What is supported.
         expected: String,
     },
-    /// Average pooling with a window smaller than the image.
+    /// Average pooling with a border of many sizes.
     #[error(
-        "it averages windows of {kernel:?} over an image of {image:?}, where onnxruntime adds float32 values one \
-         after the other; only an average over the whole image is an integer function: use a strided convolution or \
-         max pooling instead"
+        "the windows at the border have {count} different positions over it, {limit} are supported; pool with less \
+         padding, or with count_include_pad=1"
     )]
-    PartialAverage {
-        /// Kernel, per spatial axis.
-        kernel: Vec<usize>,
-        /// Image, per spatial axis.
-        image: Vec<usize>,
+    AveragePieces {
+        /// Different pieces of the image.
+        count: usize,
+        /// The limit.
+        limit: usize,
     },
     /// A requested shape that the elements cannot take.
     #[error("a tensor of shape {from:?} cannot take the shape or axes {to:?}; re-export the model")]

@@ -1,6 +1,8 @@
 //! The supported operators: one table, one file per family.
 
 mod activation;
+mod arithmetic;
+mod average;
 mod blocks;
 mod concat;
 mod convolution;
@@ -8,14 +10,18 @@ mod elementwise;
 mod fold;
 mod fully_connected;
 mod function;
+mod integer;
 mod layout;
 mod pad;
 mod pick;
 mod pooling;
 mod quantize;
+mod reduce;
 mod resize;
 mod shape;
 mod window;
+
+pub(super) use average::AverageWindow;
 
 use super::builder::Builder;
 use super::constant::Constant;
@@ -72,6 +78,8 @@ const QUANTIZE_NOTES: &str = "float32 to int8 or uint8, scale per tensor; on a g
 const DEQUANTIZE_NOTES: &str = "int8 or uint8 activations per tensor, constants also per axis, int32 biases; before an output done outside the proof";
 
 const PAIR_NOTES: &str = "two 8-bit tensors of one type, constants included, with broadcasting; per tensor";
+const REDUCE_NOTES: &str = "constant axes, keepdims 0 or 1; constants may be multiplied and added before the quantizer; the rounding must \
+     not depend on float32 errors, as with an input scale that is a power of two";
 const TABLE_NOTES: &str =
     "between DequantizeLinear and QuantizeLinear, alone or in a row: a table of 256 entries";
 
@@ -122,6 +130,22 @@ static TABLE: &[SupportedOp] = &[
         convolution::conv,
     ),
     op(
+        "MatMulInteger",
+        ONNX,
+        "both",
+        "constant 2-D weights, any number of rows; int8 and uint8 in any combination; weight zero point per tensor or per \
+         column; then Cast to float32, constants multiplied and added, Relu or Clip, QuantizeLinear",
+        integer::mat_mul_integer,
+    ),
+    op(
+        "ConvInteger",
+        ONNX,
+        "both",
+        "1-D and 2-D, batch 1; constant weights, any strides, pads, auto_pad, dilations and groups; zero points per \
+         tensor; then as behind MatMulInteger",
+        integer::conv_integer,
+    ),
+    op(
         "QLinearGlobalAveragePool",
         MICROSOFT,
         "QOperator",
@@ -132,17 +156,14 @@ static TABLE: &[SupportedOp] = &[
         "QLinearAveragePool",
         MICROSOFT,
         "QOperator",
-        "over the whole image without padding; smaller windows are float32 sums in onnxruntime",
+        "1-D and 2-D, batch 1, channels first or last; any kernel, strides, pads, auto_pad, ceil_mode and \
+         count_include_pad; of windows smaller than the image the rounding must not depend on float32 errors",
         pooling::q_linear_average_pool,
     ),
     op("GlobalAveragePool", ONNX, "QDQ", "1-D and 2-D, batch 1", pooling::global_average_pool),
-    op(
-        "AveragePool",
-        ONNX,
-        "QDQ",
-        "over the whole image without padding; smaller windows are float32 sums in onnxruntime",
-        pooling::average_pool,
-    ),
+    op("AveragePool", ONNX, "QDQ", "1-D and 2-D, batch 1; as QLinearAveragePool", pooling::average_pool),
+    op("ReduceMean", ONNX, "QDQ", REDUCE_NOTES, reduce::mean),
+    op("ReduceSum", ONNX, "QDQ", REDUCE_NOTES, reduce::sum),
     op(
         "MaxPool",
         ONNX,
@@ -200,7 +221,7 @@ static TABLE: &[SupportedOp] = &[
     op("Transpose", ONNX, "both", "", shape::transpose),
     op("Identity", ONNX, "both", "", shape::identity),
     op("Dropout", ONNX, "both", "inference mode", shape::dropout),
-    op("Cast", ONNX, "both", "activations only to the type they have", fold::cast),
+    op("Cast", ONNX, "both", "activations to the type they have, int32 accumulators to float32", fold::cast),
     op("Constant", ONNX, "constants", "tensors, ints and floats", fold::constant),
     op("Shape", ONNX, "constants", "every shape is known", fold::shape),
     op("Gather", ONNX, "both", "constant indices, any axis", pick::gather),
@@ -304,17 +325,12 @@ pub(super) fn is_quantized(node: &Node) -> bool {
 
 fn unsupported(node: &Node) -> ImportErrorKind {
     let remedy = match node.op.as_str() {
-        "MatMulInteger"
-        | "ConvInteger"
-        | "DynamicQuantizeLinear"
-        | "DynamicQuantizeMatMul"
-        | "MatMulIntegerToFloat" => ": dynamic quantization; use onnxruntime.quantization.quantize_static",
+        "DynamicQuantizeLinear" | "DynamicQuantizeMatMul" | "MatMulIntegerToFloat" => {
+            ": its scales depend on the input; use onnxruntime.quantization.quantize_static"
+        }
         "Elu" | "Selu" | "Celu" | "Softplus" | "Softsign" | "Mish" | "Log" | "Sin" | "Cos" | "Pow" => {
             ": its float32 result depends on how onnxruntime was compiled; use Relu, LeakyRelu, HardSwish, Sigmoid, Tanh \
              or Gelu"
-        }
-        "ReduceMean" | "ReduceSum" => {
-            ": onnxruntime adds float32 values one after the other; use GlobalAveragePool for an average over the image"
         }
         "ConvTranspose" | "FusedConv" => ": use Conv, and Resize in front of it to enlarge an image",
         "MatMulNBits" | "MatMulBnb4" => {

@@ -7,6 +7,7 @@ mod elementwise;
 mod folding;
 mod graphs;
 mod hostile;
+mod integer;
 mod layout;
 mod models;
 mod q_operator;

@@ -9,6 +9,7 @@ use super::super::error::ImportErrorKind;
 use super::super::functions;
 use super::super::value::{Activation, Dequantized, Function, Value};
 use super::Call;
+use super::arithmetic::{self, Operator};
 use super::elementwise::{input_parameters, parameters};
 use crate::ir::{Elem, Quantization};
 
@@ -187,12 +188,18 @@ pub(super) fn min(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportError
     only_with_constant(call, f32::min)
 }
 
-pub(super) fn sub(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
-    only_with_constant(call, |a, b| a - b)
+pub(super) fn sub(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    match arithmetic::with_constant(call, Operator::Subtract, builder)? {
+        Some(value) => Ok(value),
+        None => only_with_constant(call, |a, b| a - b),
+    }
 }
 
-pub(super) fn div(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
-    only_with_constant(call, |a, b| a / b)
+pub(super) fn div(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    match arithmetic::with_constant(call, Operator::Divide, builder)? {
+        Some(value) => Ok(value),
+        None => only_with_constant(call, |a, b| a / b),
+    }
 }
 
 /// The float view behind a table of its values.
