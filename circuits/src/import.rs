@@ -21,6 +21,7 @@ mod limits;
 mod lower;
 mod ops;
 mod proto;
+mod spread;
 mod value;
 mod wire;
 

@@ -402,6 +402,20 @@ pub enum ImportErrorKind {
         /// The larger of both results.
         output: i32,
     },
+    /// A function whose float32 error reaches over a threshold of its quantizer.
+    #[error(
+        "the last bits of this float32 function depend on how onnxruntime was compiled, and for the input integer {input} \
+         they decide whether the result is {low} or {high}: change the output scale slightly, or use Relu, LeakyRelu, \
+         HardSwish, Sigmoid, Tanh or Gelu, which are exact"
+    )]
+    UncertainFunction {
+        /// The input.
+        input: i32,
+        /// The smallest result.
+        low: i32,
+        /// The largest result.
+        high: i32,
+    },
     /// Sub, Div, Max or Min of two tensors.
     #[error(
         "it combines '{left}' and '{right}'; only a dequantized activation and a constant float32 number are supported"

@@ -83,6 +83,9 @@ const REDUCE_NOTES: &str = "constant axes, keepdims 0 or 1; constants may be mul
 const TABLE_NOTES: &str =
     "between DequantizeLinear and QuantizeLinear, alone or in a row: a table of 256 entries";
 
+const BOUNDED_NOTES: &str = "between DequantizeLinear and QuantizeLinear, alone or in a row: a table of 256 entries, if no result is within 8 \
+     float32 units of a tie, where onnxruntime's builds differ";
+
 static TABLE: &[SupportedOp] = &[
     op(
         "QLinearMatMul",
@@ -253,7 +256,7 @@ static TABLE: &[SupportedOp] = &[
     op("Tanh", ONNX, "QDQ", TABLE_NOTES, function::tanh),
     op("Exp", ONNX, "QDQ", TABLE_NOTES, function::exp),
     op("Erf", ONNX, "QDQ", TABLE_NOTES, function::erf),
-    op("Gelu", ONNX, "QDQ", "approximate=none; a table of 256 entries", function::gelu),
+    op("Gelu", ONNX, "QDQ", "a table of 256 entries; approximate=tanh as Elu", function::gelu),
     op("HardSigmoid", ONNX, "QDQ", TABLE_NOTES, function::hard_sigmoid),
     op("HardSwish", ONNX, "QDQ", TABLE_NOTES, function::hard_swish),
     op("LeakyRelu", ONNX, "QDQ", TABLE_NOTES, function::leaky_relu),
@@ -264,6 +267,37 @@ static TABLE: &[SupportedOp] = &[
     op("Ceil", ONNX, "QDQ", TABLE_NOTES, function::ceil),
     op("Round", ONNX, "QDQ", TABLE_NOTES, function::round),
     op("Reciprocal", ONNX, "QDQ", TABLE_NOTES, function::reciprocal),
+    op("Sign", ONNX, "QDQ", TABLE_NOTES, function::sign),
+    op("ThresholdedRelu", ONNX, "QDQ", TABLE_NOTES, function::thresholded_relu),
+    op("Shrink", ONNX, "QDQ", TABLE_NOTES, function::shrink),
+    op("PRelu", ONNX, "QDQ", "one slope for all channels; a table of 256 entries", function::p_relu),
+    op("Elu", ONNX, "QDQ", BOUNDED_NOTES, function::elu),
+    op("Selu", ONNX, "QDQ", BOUNDED_NOTES, function::selu),
+    op("Celu", ONNX, "QDQ", BOUNDED_NOTES, function::celu),
+    op("Softplus", ONNX, "QDQ", BOUNDED_NOTES, function::softplus),
+    op("Softsign", ONNX, "QDQ", BOUNDED_NOTES, function::softsign),
+    op("Mish", ONNX, "QDQ", BOUNDED_NOTES, function::mish),
+    op("Log", ONNX, "QDQ", BOUNDED_NOTES, function::log),
+    op("Sin", ONNX, "QDQ", BOUNDED_NOTES, function::sin),
+    op("Cos", ONNX, "QDQ", BOUNDED_NOTES, function::cos),
+    op("Tan", ONNX, "QDQ", BOUNDED_NOTES, function::tan),
+    op("Asin", ONNX, "QDQ", BOUNDED_NOTES, function::asin),
+    op("Acos", ONNX, "QDQ", BOUNDED_NOTES, function::acos),
+    op("Atan", ONNX, "QDQ", BOUNDED_NOTES, function::atan),
+    op("Sinh", ONNX, "QDQ", BOUNDED_NOTES, function::sinh),
+    op("Cosh", ONNX, "QDQ", BOUNDED_NOTES, function::cosh),
+    op("Asinh", ONNX, "QDQ", BOUNDED_NOTES, function::asinh),
+    op("Acosh", ONNX, "QDQ", BOUNDED_NOTES, function::acosh),
+    op("Atanh", ONNX, "QDQ", BOUNDED_NOTES, function::atanh),
+    op(
+        "Pow",
+        ONNX,
+        "QDQ",
+        "a constant exponent; a table of 256 entries, if no result is within 8 float32 units of a tie",
+        function::pow,
+    ),
+    op("FastGelu", MICROSOFT, "QDQ", "without bias; as Elu", function::fast_gelu),
+    op("QuickGelu", MICROSOFT, "QDQ", "as Elu", function::quick_gelu),
     op("Gelu", MICROSOFT, "QDQ", "a table of 256 entries", function::gelu),
     op(
         "Max",
@@ -327,10 +361,6 @@ fn unsupported(node: &Node) -> ImportErrorKind {
     let remedy = match node.op.as_str() {
         "DynamicQuantizeLinear" | "DynamicQuantizeMatMul" | "MatMulIntegerToFloat" => {
             ": its scales depend on the input; use onnxruntime.quantization.quantize_static"
-        }
-        "Elu" | "Selu" | "Celu" | "Softplus" | "Softsign" | "Mish" | "Log" | "Sin" | "Cos" | "Pow" => {
-            ": its float32 result depends on how onnxruntime was compiled; use Relu, LeakyRelu, HardSwish, Sigmoid, Tanh \
-             or Gelu"
         }
         "ConvTranspose" | "FusedConv" => ": use Conv, and Resize in front of it to enlarge an image",
         "MatMulNBits" | "MatMulBnb4" => {

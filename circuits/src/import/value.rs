@@ -6,6 +6,7 @@ use super::affine::{AxisQuantization, FloatClamp};
 use super::arithmetic::Arithmetic;
 use super::constant::Constant;
 use super::ops::AverageWindow;
+use super::spread::Spread;
 use crate::ir::{Elem, Quantization, Tail, TensorId, Window};
 
 /// An 8-bit activation.
@@ -30,7 +31,7 @@ pub(super) struct Dequantized {
 pub(super) struct Function {
     pub(super) activation: Activation,
     /// The result for each of the 256 integers, smallest first.
-    pub(super) values: Rc<[f32]>,
+    pub(super) values: Rc<[Spread]>,
 }
 
 /// The float view of an integer constant: quantized weights or a bias.

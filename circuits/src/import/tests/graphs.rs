@@ -148,7 +148,6 @@ fn unsupported_operators_are_refused_with_what_to_do() {
         ("ConvTranspose", "operator ConvTranspose is not supported: use Conv"),
         ("com.microsoft:MatMulNBits", "quantize_static"),
         ("Einsum", "operator Einsum is not supported; see `lemma ops`"),
-        ("Elu", "depends on how onnxruntime was compiled"),
         ("com.microsoft:Gemm", "lemma ops"),
         ("other.domain:QGemm", "other.domain.QGemm"),
     ] {
