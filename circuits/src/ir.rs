@@ -124,6 +124,8 @@ pub enum Tail {
         /// Length of the normalized dimension.
         len: usize,
     },
+    /// Nothing: the integers are indices, which ONNX holds as int64. The only operator of its output.
+    Index,
 }
 
 /// Requantization of an int32 accumulator: a monotone step function per output channel.

@@ -247,7 +247,7 @@ pub enum ImportErrorKind {
     /// An output that is not the dequantized result of a quantized operator.
     #[error(
         "the graph output '{output}' is {found}; an output has to be an 8-bit tensor, or one followed by \
-         DequantizeLinear and possibly Softmax"
+         DequantizeLinear and possibly Softmax, or by ArgMax"
     )]
     OutputForm {
         /// The output.
@@ -350,10 +350,11 @@ pub enum ImportErrorKind {
         /// What is supported.
         expected: &'static str,
     },
-    /// An addition of two activations.
+    /// An addition of the float result of a layer and another activation.
     #[error(
-        "it adds two activations, '{left}' and '{right}', which is not supported: only the constant bias of a layer \
-         can be added; use a model without residual connections"
+        "it adds '{left}' and '{right}', of which one is the float32 result of a layer and the other no constant; put a \
+         QuantizeLinear/DequantizeLinear pair behind the layer, as onnxruntime.quantization.quantize_static does: two \
+         dequantized activations can be added"
     )]
     ActivationAddition {
         /// The left addend.
@@ -425,6 +426,26 @@ pub enum ImportErrorKind {
         left: String,
         /// The right operand.
         right: String,
+    },
+    /// ArgMax of float32 values that may be equal where the integers differ.
+    #[error(
+        "it takes the largest of '{name}', which Softmax may round to equal numbers; take ArgMax of the input of Softmax, \
+         whose order is the same"
+    )]
+    ArgMaxOfSoftmax {
+        /// The value.
+        name: String,
+    },
+    /// ArgMax over a long axis.
+    #[error(
+        "it takes the largest of {length} numbers, at most {limit} are supported: make the numbers the output and take \
+         ArgMax of the proven ones"
+    )]
+    ArgMaxLength {
+        /// Elements along the axis.
+        length: usize,
+        /// The limit.
+        limit: usize,
     },
     /// A result of Softmax that is read by another operator.
     #[error(

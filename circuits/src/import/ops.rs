@@ -1,6 +1,7 @@
 //! The supported operators: one table, one file per family.
 
 mod activation;
+mod arg_max;
 mod arithmetic;
 mod average;
 mod blocks;
@@ -180,11 +181,20 @@ static TABLE: &[SupportedOp] = &[
         "Add",
         ONNX,
         "QDQ",
-        "the dequantized int32 bias of a MatMul; two dequantized tensors of one type, constants included, with \
-         broadcasting",
+        "two dequantized tensors of one type, constants included, with broadcasting; a dequantized tensor and a float32 \
+         number, a table of 256 entries; the dequantized int32 bias of a MatMul; a constant behind MatMulInteger, \
+         ConvInteger, ReduceMean or ReduceSum",
         fully_connected::add,
     ),
-    op("Mul", ONNX, "QDQ", PAIR_NOTES, elementwise::mul),
+    op(
+        "Mul",
+        ONNX,
+        "QDQ",
+        "two dequantized tensors of one type, constants included, with broadcasting; a dequantized tensor and a float32 \
+         number, a table of 256 entries; a positive constant behind Cast of an accumulator, ReduceMean or ReduceSum; two \
+         float32 constants, folded",
+        elementwise::mul,
+    ),
     op("QuantizeLinear", ONNX, "both", QUANTIZE_NOTES, quantize::quantize_linear),
     op("QuantizeLinear", MICROSOFT, "both", QUANTIZE_NOTES, quantize::quantize_linear),
     op("DequantizeLinear", ONNX, "both", DEQUANTIZE_NOTES, quantize::dequantize_linear),
@@ -216,6 +226,14 @@ static TABLE: &[SupportedOp] = &[
         "QOperator",
         "the last operator, outside the proof",
         activation::q_linear_softmax,
+    ),
+    op(
+        "ArgMax",
+        ONNX,
+        "both",
+        "the last operator, proven: of a quantized or dequantized tensor, over any axis of at most 256 elements; \
+         select_last_index 0 or 1, keepdims 0 or 1",
+        arg_max::arg_max,
     ),
     op("Reshape", ONNX, "both", "constant shape, 0 and -1 allowed", shape::reshape),
     op("Flatten", ONNX, "both", "", shape::flatten),
@@ -317,14 +335,14 @@ static TABLE: &[SupportedOp] = &[
         "Sub",
         ONNX,
         "QDQ",
-        "a dequantized tensor and a float32 number, a table of 256 entries",
+        "a dequantized tensor and a float32 number, a table of 256 entries; a constant subtracted from a sum as behind MatMulInteger",
         function::sub,
     ),
     op(
         "Div",
         ONNX,
         "QDQ",
-        "a dequantized tensor and a float32 number, a table of 256 entries",
+        "a dequantized tensor and a float32 number, a table of 256 entries; a constant that divides a sum as behind MatMulInteger",
         function::div,
     ),
 ];
@@ -361,6 +379,9 @@ fn unsupported(node: &Node) -> ImportErrorKind {
     let remedy = match node.op.as_str() {
         "DynamicQuantizeLinear" | "DynamicQuantizeMatMul" | "MatMulIntegerToFloat" => {
             ": its scales depend on the input; use onnxruntime.quantization.quantize_static"
+        }
+        "Upsample" => {
+            ": it ended with opset 9; convert the model with onnx.version_converter, which makes it Resize"
         }
         "ConvTranspose" | "FusedConv" => ": use Conv, and Resize in front of it to enlarge an image",
         "MatMulNBits" | "MatMulBnb4" => {

@@ -1,7 +1,9 @@
 //! Tests of the importer on models built in memory.
 
+mod arg_max;
 mod container;
 mod convolution;
+mod documentation;
 mod edges;
 mod elementwise;
 mod folding;

@@ -165,6 +165,8 @@ pub(super) enum Value {
         result: Rc<Waiting>,
         clamp: FloatClamp,
     },
+    /// The int64 result of ArgMax, as uint8.
+    Index(Activation),
     /// What follows the last quantized operator, outside the proof.
     Tail {
         activation: Activation,
@@ -179,6 +181,7 @@ impl Value {
             Self::DequantizedConstant(dequantized) => &dequantized.constant.shape,
             Self::FloatInput { shape, .. } => shape,
             Self::Quantized(activation)
+            | Self::Index(activation)
             | Self::Dequantized(Dequantized { activation, .. })
             | Self::Function(Function { activation, .. })
             | Self::Tail { activation, .. } => &activation.shape,
@@ -212,6 +215,7 @@ impl Value {
             Self::Waiting { .. } => {
                 "the float32 result of a sum, product, average or concatenation, not quantized"
             }
+            Self::Index(_) => "the int64 result of ArgMax",
             Self::Tail { .. } => "the float32 result of Softmax",
         }
     }
@@ -223,6 +227,7 @@ impl Value {
             Self::Constant(constant) => constant.shape = shape,
             Self::FloatInput { shape: old, .. } => *old = shape,
             Self::Quantized(activation)
+            | Self::Index(activation)
             | Self::Dequantized(Dequantized { activation, .. })
             | Self::Function(Function { activation, .. })
             | Self::Tail { activation, .. } => activation.shape = shape,

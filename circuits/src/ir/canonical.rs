@@ -251,6 +251,7 @@ impl Encoder {
                 out.tag(1);
                 out.len(*len);
             }
+            Tail::Index => out.tag(3),
             Tail::QuantizedSoftmax { from, len, to, elem } => {
                 out.tag(2);
                 out.quantization(from);

@@ -85,6 +85,7 @@ pub(super) fn cast(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impo
         },
         Value::Accumulator(layer) if to == data_type::FLOAT => return Ok(arithmetic::cast(layer)),
         Value::Accumulator(_) => data_type::INT32,
+        Value::Index(_) => data_type::INT64,
         _ => data_type::FLOAT,
     };
     if from == to {

@@ -91,7 +91,7 @@ fn only_a_constant_bias_is_added() {
         mat_mul(Some(["product", "x_float"])),
         ImportErrorKind::ActivationAddition { left, right } if left == "product" && right == "x_float"
     );
-    assert!(error.to_string().contains("two activations"), "{error}");
+    assert!(error.to_string().contains("pair behind the layer"), "{error}");
     assert!(!error.to_string().contains("quant_pre_process"), "{error}");
     assert_eq!(error.node.unwrap().op, "Add");
     assert_refused!(mat_mul(Some(["x_float", "product"])), ImportErrorKind::ActivationAddition { .. });
