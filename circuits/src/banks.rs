@@ -31,7 +31,7 @@ use halo2_proofs::halo2curves::bn256::Fr;
 use crate::{
     ir::{AccumulatorRange, Model, Op, TensorId},
     plan::{Cost, Entry, Forms, MAX_SHIFT, PlanError, Scheme, Shape, Solutions, fill_tables, table_entries},
-    requantize::requantize,
+    requantize::ChannelFunction,
     statement::Interface,
 };
 
@@ -125,13 +125,12 @@ fn constants(model: &Model) -> Result<Constants, PlanError> {
             Op::Convolution(layer) => &layer.requantize,
             _ => continue,
         };
-        let constant = |(range, multiplier): (&AccumulatorRange, &f32)| {
-            let [low, high] =
-                [range.lo, range.hi].map(|acc| requantize(acc, *multiplier, by.zero_point, by.lo, by.hi));
+        let constant = |(range, function): (&AccumulatorRange, ChannelFunction<'_>)| {
+            let [low, high] = [range.lo, range.hi].map(|acc| function.output(acc));
             (low == high).then_some(low)
         };
         let ranges = model.accumulator_ranges(node)?;
-        constants[node.output.0] = ranges.iter().zip(&by.multipliers).map(constant).collect();
+        constants[node.output.0] = ranges.iter().zip(by.functions()).map(constant).collect();
     }
     let mut shown: Vec<TensorId> = model.outputs.iter().map(|output| output.tensor).collect();
     while let Some(tensor) = shown.pop() {

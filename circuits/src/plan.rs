@@ -59,7 +59,10 @@ pub enum PlanError {
     #[error(transparent)]
     Inconsistent(#[from] InconsistentModel),
     /// An operator without a circuit.
-    #[error("node '{node}' is a {operator}, for which there is no circuit")]
+    #[error(
+        "node '{node}' is a {operator}, which a circuit of fully connected layers on one row does not have; plan the model in \
+         banks, as `compile` does for every network with other operators"
+    )]
     UnsupportedOperator {
         /// Name of the node.
         node: String,

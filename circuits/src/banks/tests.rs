@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use crate::{
     compile,
     ir::{
-        Add, Convolution, Elem, FullyConnected, Input, MatMul, MaxPool, Model, Multiply, Node, Op, Output,
-        Rearrange, Requantize, Source, Table, Tensor, TensorId, Window,
+        Add, ChannelSteps, Convolution, Elem, FullyConnected, Input, MatMul, MaxPool, Model, Multiply, Node,
+        Op, Output, Rearrange, Requantize, Source, Table, Tensor, TensorId, Window,
     },
     plan::Scheme,
     reference,
@@ -65,7 +65,9 @@ impl Network {
             if exact { 0.0123 + numbers.next(100) as f32 / 9000.0 } else { 0.0625 }
         };
         Requantize {
-            multipliers: (0..channels).map(|_| multiplier(&mut self.numbers)).collect(),
+            channels: ChannelSteps::Multipliers(
+                (0..channels).map(|_| multiplier(&mut self.numbers)).collect(),
+            ),
             zero_point: self.numbers.next(20) as i32 - 10,
             lo: -128 + self.numbers.next(2) as i32 * 100,
             hi: 127,
@@ -110,7 +112,12 @@ impl Network {
     /// The matrix product of two tensors seen as `[batch][rows][inner]` and `[batch][inner][columns]`.
     fn mat_mul(&mut self, lhs: TensorId, rhs: TensorId, sizes: [usize; 4], multiplier: f32) {
         let [batch, rows, inner, columns] = sizes;
-        let requantize = Requantize { multipliers: vec![multiplier], zero_point: -3, lo: -128, hi: 127 };
+        let requantize = Requantize {
+            channels: ChannelSteps::Multipliers(vec![multiplier]),
+            zero_point: -3,
+            lo: -128,
+            hi: 127,
+        };
         let (lhs_zero_point, rhs_zero_point) = (5, -11);
         let product = MatMul { batch, rows, inner, columns, lhs_zero_point, rhs_zero_point, requantize };
         self.push(Op::MatMul(product), vec![lhs, rhs], batch, [rows, columns], (-128, 127));
@@ -226,6 +233,40 @@ fn thresholds_and_strides() {
     network.convolution(9, 1, STRIDED, false);
     network.convolution(3, 3, STRIDED, true);
     check(network.finish(), 6);
+}
+
+/// Steps that no multiplier has: as irregular as they come, or of equal width.
+fn listed(channels: usize, regular: bool, numbers: &mut Numbers) -> Requantize {
+    let channel = |_| -> Vec<i64> {
+        let mut thresholds: Vec<i64> = match regular {
+            true => (0..160).map(|step| step * 7 - 500).collect(),
+            false => (0..160).map(|_| numbers.next(3000) as i64 - 1500).collect(),
+        };
+        thresholds.sort_unstable();
+        thresholds
+    };
+    let channels = ChannelSteps::Thresholds((0..channels).map(channel).collect());
+    Requantize { channels, zero_point: 5, lo: -90, hi: 70 }
+}
+
+#[test]
+fn listed_thresholds() {
+    for (seed, regular) in [(13, true), (14, false)] {
+        let mut network = Network::new(seed, 3, [5, 4]);
+        network.convolution(4, 1, SAME, true);
+        network.convolution(3, 1, STRIDED, true);
+        network.fully_connected(5);
+        for node in &mut network.model.nodes {
+            let (requantize, channels) = match &mut node.op {
+                Op::Convolution(layer) => (&mut layer.requantize, layer.channels_out),
+                Op::FullyConnected(layer) => (&mut layer.requantize, layer.outputs),
+                other => panic!("a {}", other.name()),
+            };
+            *requantize = listed(channels, regular, &mut network.numbers);
+            network.model.tensors[node.output.0].range = (-90, 70);
+        }
+        check(network.finish(), seed);
+    }
 }
 
 #[test]

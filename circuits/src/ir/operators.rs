@@ -79,7 +79,7 @@ pub struct Convolution {
     pub bias: Vec<i32>,
     /// Zero point of x.
     pub input_zero_point: i32,
-    /// From accumulators to outputs; one multiplier per output channel.
+    /// From accumulators to outputs.
     pub requantize: Requantize,
 }
 

@@ -8,6 +8,7 @@ use super::super::constant::Constant;
 use super::super::error::ImportErrorKind;
 use super::super::value::{Activation, Dequantized, Operand, Value, Waiting, WaitingForm};
 use super::Call;
+use super::arithmetic::{self, Operator};
 use super::{concat, function, layout, mat_mul};
 use crate::ir::{Add, Elem, Multiply, Op, Quantization};
 
@@ -112,6 +113,12 @@ pub(super) fn add(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impor
 pub(super) fn mul(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 2)?;
     call.node.attributes.reader().finish()?;
+    if let Some(value) = arithmetic::with_constant(call, Operator::Multiply, builder)? {
+        return Ok(value);
+    }
+    if let Some(value) = arithmetic::folded(call, |a, b| a * b, builder)? {
+        return Ok(value);
+    }
     match function::with_constant(call, |a, b| a * b)? {
         Some(value) => Ok(value),
         None => between_quantizers(call, Kind::Multiply, builder),

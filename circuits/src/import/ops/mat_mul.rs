@@ -8,7 +8,7 @@ use super::super::error::ImportErrorKind;
 use super::super::limits;
 use super::super::value::{Activation, Operand, Value, Waiting, WaitingForm};
 use super::{Call, elementwise, fully_connected, layout};
-use crate::ir::{Elem, MatMul, Op, Quantization, Requantize};
+use crate::ir::{ChannelSteps, Elem, MatMul, Op, Quantization, Requantize};
 
 /// Sizes of a product, those of a vector without the axis it lacks.
 #[derive(Clone, Copy, Debug)]
@@ -116,7 +116,8 @@ pub(super) fn requantized(
 ) -> Result<Op, ImportErrorKind> {
     let Sizes { batch, rows, inner, columns } = sizes;
     let multipliers = builder::multipliers(&[lhs.by.scale * rhs.by.scale], to.scale, 1)?;
-    let requantize = Requantize { multipliers, zero_point: to.zero_point, lo, hi };
+    let requantize =
+        Requantize { channels: ChannelSteps::Multipliers(multipliers), zero_point: to.zero_point, lo, hi };
     let (lhs_zero_point, rhs_zero_point) = (lhs.by.zero_point, rhs.by.zero_point);
     Ok(Op::MatMul(MatMul { batch, rows, inner, columns, lhs_zero_point, rhs_zero_point, requantize }))
 }

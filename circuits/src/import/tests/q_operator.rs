@@ -6,7 +6,7 @@ use super::assert_refused;
 use super::models::{
     ModelBuilder, ROWS, WEIGHTS, floats, int8s, int32s, q_gemm, q_linear_mat_mul, uint8s, value_info,
 };
-use crate::ir::{BoundsError, Elem, Requantize, TensorId};
+use crate::ir::{BoundsError, ChannelSteps, Elem, Requantize, TensorId};
 use crate::reference;
 
 #[test]
@@ -27,7 +27,10 @@ fn q_linear_mat_mul_carries_every_parameter() {
     assert_eq!((layer.weights.as_slice(), layer.bias.as_slice()), (&ROWS[..], &[0, 0][..]));
     let multiplier = 0.5_f32 * 0.25 / 0.75;
     let multipliers = vec![multiplier, multiplier];
-    assert_eq!(layer.requantize, Requantize { multipliers, zero_point: -7, lo: -128, hi: 127 });
+    assert_eq!(
+        layer.requantize,
+        Requantize { channels: ChannelSteps::Multipliers(multipliers), zero_point: -7, lo: -128, hi: 127 }
+    );
 }
 
 #[test]
@@ -64,7 +67,7 @@ fn parameters_per_column_are_per_output() {
             .replace(int8s("w_zero", dims, &[1, -128]))
             .layers()[0];
         let multipliers = vec![0.5_f32 * 0.25 / 0.75, 0.5_f32 * 0.3 / 0.75];
-        assert_eq!(layer.requantize.multipliers, multipliers);
+        assert_eq!(layer.requantize.multipliers(), multipliers);
         assert_eq!(layer.weights, [0, 2, -6, 126, 132, 134]);
     }
 }
@@ -124,7 +127,7 @@ fn alpha_multiplies_the_input_scale_first() {
         .replace(floats("x_scale", &[], &[input]))
         .replace(floats("w_scale", &[], &[weight]))
         .replace(floats("y_scale", &[], &[output]));
-    assert_eq!(model.layers()[0].requantize.multipliers[0], ((alpha * input) * weight) / output);
+    assert_eq!(model.layers()[0].requantize.multipliers()[0], ((alpha * input) * weight) / output);
     for alpha in [0.0, -1.0, f32::NAN, f32::INFINITY] {
         assert_refused!(
             q_gemm().float("alpha", alpha),

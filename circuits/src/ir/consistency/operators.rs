@@ -1,8 +1,8 @@
 //! The rules of each operator: sizes of lists, windows, and the range of the output.
 
 use super::super::{
-    Add, Convolution, FullyConnected, MatMul, MaxPool, Multiply, Rearrange, Requantize, Source, Table,
-    Tensor, Window,
+    Add, ChannelSteps, Convolution, FullyConnected, MatMul, MaxPool, Multiply, Rearrange, Requantize, Source,
+    Table, Tensor, Window,
 };
 use super::{elements, holds};
 
@@ -172,10 +172,25 @@ fn is_positive(scale: f32) -> bool {
 }
 
 fn check_requantize(by: &Requantize, channels: usize, y: &Tensor) -> Check {
-    holds(by.multipliers.len() == channels, LISTS)?;
-    let positive = by.multipliers.iter().all(|multiplier| is_positive(*multiplier));
-    holds(positive, "has a multiplier that is not finite and positive")?;
-    check_clamp(by.lo, by.hi, y)
+    check_clamp(by.lo, by.hi, y)?;
+    match &by.channels {
+        ChannelSteps::Multipliers(multipliers) => {
+            holds(multipliers.len() == channels, LISTS)?;
+            let positive = multipliers.iter().all(|multiplier| is_positive(*multiplier));
+            holds(positive, "has a multiplier that is not finite and positive")
+        }
+        ChannelSteps::Thresholds(lists) => {
+            // A clamp of the output's type holds at most 256 values.
+            let count = by.hi.abs_diff(by.lo) as usize;
+            holds(lists.len() == channels && lists.iter().all(|list| list.len() == count), LISTS)?;
+            let int32 = i64::from(i32::MIN)..=1 << 31;
+            let inside = lists.iter().flatten().all(|threshold| int32.contains(threshold));
+            holds(
+                inside && lists.iter().all(|list| list.is_sorted()),
+                "has thresholds that descend or leave int32",
+            )
+        }
+    }
 }
 
 fn check_clamp(lo: i32, hi: i32, y: &Tensor) -> Check {

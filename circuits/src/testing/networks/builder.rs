@@ -1,8 +1,8 @@
 //! Builds convolutional networks layer by layer, with weights from a fixed recurrence.
 
 use crate::ir::{
-    Add, Convolution, Elem, FullyConnected, Input, MatMul, MaxPool, Model, Multiply, Node, Op, Output,
-    Rearrange, Requantize, Source, Table, Tensor, TensorId, Window,
+    Add, ChannelSteps, Convolution, Elem, FullyConnected, Input, MatMul, MaxPool, Model, Multiply, Node, Op,
+    Output, Rearrange, Requantize, Source, Table, Tensor, TensorId, Window,
 };
 
 /// A stream of numbers.
@@ -79,7 +79,9 @@ pub struct Scale {
 impl Scale {
     fn requantize(&self, channels: usize) -> Requantize {
         Requantize {
-            multipliers: self.multipliers.iter().copied().cycle().take(channels).collect(),
+            channels: ChannelSteps::Multipliers(
+                self.multipliers.iter().copied().cycle().take(channels).collect(),
+            ),
             zero_point: self.zero_point,
             lo: self.clamp.0,
             hi: self.clamp.1,
