@@ -1,6 +1,6 @@
 use halo2_proofs::halo2curves::{bn256::G1Affine, group::GroupEncoding};
 use lemma_circuits::{
-    ir::{Quantization, Tail},
+    ir::{Elem, Quantization, Tail},
     plan::Scheme,
     statement::{CircuitId, Port},
 };
