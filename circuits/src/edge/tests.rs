@@ -109,6 +109,11 @@ fn refuses_a_softmax_that_does_not_fit() {
 }
 
 #[test]
+fn indices_are_the_integers() {
+    assert_eq!(apply_tail(&[0, 255], &[Tail::Index], SoftmaxKernel::Avx512).unwrap(), [0.0, 255.0]);
+}
+
+#[test]
 fn without_a_tail_the_outputs_are_the_integers() {
     assert_eq!(apply_tail(&[-128, 0, 255], &[], SoftmaxKernel::default()).unwrap(), [-128.0, 0.0, 255.0]);
 }

@@ -81,6 +81,15 @@ impl Arithmetic {
         Ok(Self { layer: self.layer.clone(), origin: self.origin, steps })
     }
 
+    /// Whether two channels have the same operators.
+    pub(super) fn treats_alike(&self, first: usize, second: usize) -> bool {
+        let alike = |list: &[f32]| one_or_indexed(list, first) == one_or_indexed(list, second);
+        self.steps.iter().all(|step| match &**step {
+            Step::Multiply(list) | Step::Divide(list) | Step::Add(list) => alike(list),
+            Step::Clamp(_) => true,
+        })
+    }
+
     /// The outputs over a range of accumulators of a channel.
     ///
     /// # Errors

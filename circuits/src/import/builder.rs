@@ -125,7 +125,7 @@ impl Builder {
         layer: &Linear,
         elem: Elem,
         zero_point: i32,
-        steps: impl Fn(usize, AccumulatorRange) -> Result<Steps, ImportErrorKind>,
+        mut steps: impl FnMut(usize, AccumulatorRange) -> Result<Steps, ImportErrorKind>,
     ) -> Result<Activation, ImportErrorKind> {
         let channels = ChannelSteps::Thresholds(Vec::new());
         let (lo, hi) = (elem.min(), elem.max());

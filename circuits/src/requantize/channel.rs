@@ -101,6 +101,23 @@ mod tests {
     }
 
     #[test]
+    fn a_narrower_clamp_leaves_out_steps_at_the_ends() {
+        let listed = || by(ChannelSteps::Thresholds(vec![vec![-3, -1, 0, 4, 9], vec![0, 0, 0, 0, 0]]), -2, 3);
+        for (lo, hi) in [(-2, 3), (-1, 3), (-2, 1), (0, 0), (-9, -5), (7, 9), (-9, 2), (1, 99)] {
+            let mut narrowed = listed();
+            narrowed.narrow(lo, hi);
+            for (before, after) in listed().functions().iter().zip(narrowed.functions()) {
+                for acc in -12..12 {
+                    assert_eq!(after.output(acc), before.output(acc).clamp(lo, hi), "{lo}..={hi} at {acc}");
+                }
+            }
+            let ChannelSteps::Thresholds(channels) = &narrowed.channels else { panic!("thresholds") };
+            let steps = narrowed.hi.abs_diff(narrowed.lo) as usize;
+            assert!(channels.iter().all(|channel| channel.len() == steps), "{narrowed:?}");
+        }
+    }
+
+    #[test]
     fn a_function_without_two_rises_has_no_slope() {
         for thresholds in [vec![7, 7, 7], vec![100, 100, 100]] {
             let function = ChannelFunction::Thresholds { thresholds: &thresholds, lo: 0 };

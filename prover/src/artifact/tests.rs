@@ -1,6 +1,6 @@
 use halo2_proofs::halo2curves::{bn256::G1Affine, group::GroupEncoding};
 use lemma_circuits::{
-    ir::{Quantization, Tail},
+    ir::{Elem, Quantization, Tail},
     plan::Scheme,
     statement::{CircuitId, Port},
 };
@@ -168,7 +168,7 @@ fn key_files_with_impossible_tensors_are_refused() {
     let scale = |scale| Quantization { scale, zero_point: 0 };
     assert!(with(|port| port.quantize = Some(Quantization { scale: 0.5, zero_point: -128 })).is_ok());
     assert!(with(|port| port.name = "n".repeat(interface::MAX_NAME_BYTES)).is_ok());
-    let impossible: [fn(&mut Port); 12] = [
+    let impossible: [fn(&mut Port); 14] = [
         |port| port.bytes_per_instance = 0,
         |port| port.bytes_per_instance = 32,
         |port| port.name = "n".repeat(interface::MAX_NAME_BYTES + 1),
@@ -181,6 +181,8 @@ fn key_files_with_impossible_tensors_are_refused() {
         |port| port.tail = vec![Tail::Softmax { len: 1 }; 9],
         |port| port.tail = vec![Tail::Softmax { len: 2 }],
         |port| port.tail = vec![Tail::Softmax { len: 0 }],
+        |port| (port.elem, port.tail) = (Elem::I8, vec![Tail::Index]),
+        |port| (port.elem, port.tail) = (Elem::U8, vec![Tail::Index, Tail::Softmax { len: 1 }]),
         |port| port.quantize = Some(Quantization { scale: 0.5, zero_point: 128 }),
     ];
     for (case, edit) in impossible.into_iter().enumerate() {

@@ -150,6 +150,11 @@ mod tests {
         let softmax = Tail::QuantizedSoftmax { from: quantization, len: 2, to: quantization, elem: Elem::U8 };
         let quantized = Port { tail: vec![softmax], ..port.clone() };
         assert_eq!(TensorSpec::of_output(&quantized).elem, TensorType::Uint8);
+        let index = Port { elem: Elem::U8, tail: vec![Tail::Index], ..port.clone() };
+        let shown = Tensor::new(&index, &[1, 2, 3, 255]).unwrap();
+        assert_eq!((shown.elem, shown.floats), (TensorType::Uint8, None));
+        assert_eq!(shown.integers, json!([[1, 2], [3, 255]]));
+        assert_eq!(TensorSpec::of_output(&index).elem, TensorType::Int64);
         let bare = Port { tail: vec![], ..port };
         assert_eq!(Tensor::new(&bare, &[1, 2, -3, 127]).unwrap().floats, None);
         assert_eq!(TensorSpec::of_output(&bare).elem, TensorType::Int8);

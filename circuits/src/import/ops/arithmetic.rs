@@ -11,6 +11,7 @@ use super::super::error::ImportErrorKind;
 use super::super::value::{Activation, Linear, Value};
 use super::{Call, fully_connected};
 use crate::ir::{Elem, Quantization};
+use crate::requantize::Steps;
 
 /// The arithmetic operators of two inputs.
 #[derive(Clone, Copy, PartialEq)]
@@ -157,7 +158,19 @@ pub(super) fn quantize(
         return Err(ImportErrorKind::Scale { role: "output", scale: by.scale });
     }
     let layer = &arithmetic.layer;
-    let steps = |channel, range| arithmetic.quantized(channel, range, to);
+    // Channels are often alike, in sums over a tensor all of them.
+    let mut last: Option<(usize, Steps)> = None;
+    let steps = |channel, range| {
+        let known = last
+            .as_ref()
+            .filter(|(other, steps)| steps.range == range && arithmetic.treats_alike(*other, channel));
+        let steps = match known {
+            Some((_, steps)) => steps.clone(),
+            None => arithmetic.quantized(channel, range, to)?,
+        };
+        last = Some((channel, steps.clone()));
+        Ok(steps)
+    };
     let result = builder.stepwise(layer, elem, by.zero_point, steps)?;
     fully_connected::in_rows(layer, result, builder)
 }

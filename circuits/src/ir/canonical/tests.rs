@@ -130,6 +130,8 @@ fn every_field_changes_the_id() {
             }
         }));
     }
+    edits.push(Box::new(|model| model.outputs[0].tail = vec![Tail::Index]));
+    edits.push(Box::new(|model| model.outputs[0].tail.clear()));
     let mut ids = BTreeSet::from([model().id()]);
     for edit in &edits {
         let mut edited = model();

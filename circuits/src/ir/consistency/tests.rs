@@ -1,6 +1,6 @@
 use crate::ir::{
     ChannelSteps, Convolution, Elem, Input, MaxPool, Model, Node, Op, Output, Rearrange, Requantize, Source,
-    Table, Tensor, TensorId, Window,
+    Table, Tail, Tensor, TensorId, Window,
 };
 
 const WINDOW: Window =
@@ -131,4 +131,21 @@ fn an_operator_reads_as_many_tensors_as_it_takes() {
     assert_refused(&two, "number of tensors");
     two.nodes[0].inputs.push(TensorId(1));
     assert_refused(&two, "undefined");
+}
+
+#[test]
+fn indices_are_the_last_unsigned_integers() {
+    let entries: Vec<i32> = (0..256).collect();
+    let mut index = model(Op::Table(Table { entries }), 32, (0, 255));
+    index.tensors[1].elem = Elem::U8;
+    index.outputs[0].tail = vec![Tail::Index];
+    assert_eq!(index.check_consistency(), Ok(()));
+    let mut followed = index.clone();
+    followed.outputs[0].tail.push(Tail::Softmax { len: 2 });
+    let mut signed = index;
+    signed.outputs[0].tensor = TensorId(0);
+    for wrong in [followed, signed] {
+        let message = wrong.check_consistency().expect_err("inconsistent").to_string();
+        assert!(message.contains("output 'y' has indices"), "{message}");
+    }
 }
