@@ -15,6 +15,9 @@ use tempfile::NamedTempFile;
 
 use crate::crash_points;
 
+/// Length of the proof bundle of a small network, in bytes.
+const USUAL_BUNDLE: usize = 64 << 10;
+
 /// What a blob is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BlobKind {
@@ -147,12 +150,7 @@ impl Blobs {
         if got > limit {
             return Err(BlobError::TooLarge { path, limit, got });
         }
-        let temporary = self.temporary();
-        let mut file =
-            NamedTempFile::new_in(&temporary).map_err(BlobError::io("create file in", &temporary))?;
-        file.write_all(bytes)
-            .and_then(|()| file.as_file().sync_all())
-            .map_err(BlobError::io("write", file.path()))?;
+        let file = self.write(bytes)?;
         crash_points::reach("blob-written");
         file.persist(&path).map_err(|error| BlobError::io("rename", &path)(error.error))?;
         crash_points::reach("blob-renamed");
@@ -161,6 +159,25 @@ impl Blobs {
             .and_then(|directory| directory.sync_all())
             .map_err(BlobError::io("flush", &directory))?;
         Ok(digest)
+    }
+
+    /// A temporary file with these bytes, on the disk when it returns.
+    fn write(&self, bytes: &[u8]) -> Result<NamedTempFile, BlobError> {
+        let temporary = self.temporary();
+        let mut file =
+            NamedTempFile::new_in(&temporary).map_err(BlobError::io("create file in", &temporary))?;
+        file.write_all(bytes)
+            .and_then(|()| file.as_file().sync_all())
+            .map_err(BlobError::io("write", file.path()))?;
+        Ok(file)
+    }
+
+    /// Writes as many bytes as a proof bundle has, and forgets them.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn check_writable(&self) -> Result<(), BlobError> {
+        self.write(&[0; USUAL_BUNDLE]).map(drop)
     }
 
     /// The bytes of a blob, its digest checked.

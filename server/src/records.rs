@@ -17,7 +17,7 @@ mod write;
 use std::{path::Path, sync::Arc, time::Duration};
 
 use sqlx::{
-    SqlitePool,
+    Connection, SqliteConnection, SqlitePool,
     migrate::MigrateError,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -61,6 +61,30 @@ pub enum RecordsError {
     },
 }
 
+/// SQLite's result codes for a system that refuses: BUSY, NOMEM, READONLY, IOERR, FULL, CANTOPEN.
+const SYSTEM_REFUSES: [u32; 6] = [5, 7, 8, 10, 13, 14];
+
+impl RecordsError {
+    /// Whether it can go away by itself: the system refused, as with a full disk, or the service is stopping.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => {
+                let code = error.code().and_then(|code| code.parse::<u32>().ok());
+                // The lowest byte of an extended code is the primary one.
+                code.is_some_and(|code| SYSTEM_REFUSES.contains(&(code & 0xff)))
+            }
+            Self::Database(error) => matches!(
+                error,
+                sqlx::Error::Io(_)
+                    | sqlx::Error::PoolTimedOut
+                    | sqlx::Error::PoolClosed
+                    | sqlx::Error::WorkerCrashed
+            ),
+            _ => false,
+        }
+    }
+}
+
 /// The records of one service. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Records {
@@ -87,7 +111,10 @@ impl Records {
             .pragma("secure_delete", "ON");
         let writer = |synchronous| {
             let options = options.clone().synchronous(synchronous);
-            SqlitePoolOptions::new().max_connections(1).connect_with(options)
+            SqlitePoolOptions::new()
+                .max_connections(1)
+                .after_release(|connection, _| Box::pin(is_idle(connection)))
+                .connect_with(options)
         };
         let durable = writer(SqliteSynchronous::Full).await?;
         sqlx::migrate!("./migrations").run(&durable).await?;
@@ -97,13 +124,15 @@ impl Records {
         Ok(Self { durable, relaxed, readers, turn: Arc::default() })
     }
 
-    /// Whether the database takes writes.
+    /// Writes something as durably as an accepted job is written.
     ///
     /// # Errors
-    /// When it does not.
+    /// When the database does not take it.
     pub async fn check_writable(&self) -> Result<(), RecordsError> {
-        let write = self.begin(Durability::Relaxed).await?;
-        write.rollback().await
+        let mut write = self.begin(Durability::Durable).await?;
+        // A number in the file's header that means nothing to the service.
+        sqlx::query("PRAGMA user_version = 0").execute(&mut *write).await?;
+        write.commit().await
     }
 
     /// Waits for everything that was begun and closes the file.
@@ -112,6 +141,14 @@ impl Records {
         self.relaxed.close().await;
         self.durable.close().await;
     }
+}
+
+/// Whether a connection that is given back can begin another transaction. SQLite ends a transaction by itself when the
+/// disk is full; the rollback that follows then fails, and the connection would count itself inside it for ever.
+async fn is_idle(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // The answer comes after the rollback that a dropped transaction has left behind.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use tokio::{
 use tracing::{info, warn};
 
 pub use config::ServiceConfig;
-pub use models::PutModelError;
+pub use models::StorageError;
 pub use submit::{NewJob, SubmitError, Submitted};
 
 use crate::{
@@ -285,12 +285,14 @@ impl JobService {
         self.inner.dispatcher.load()
     }
 
-    /// Whether jobs can be taken: the database takes writes and nothing shuts down.
+    /// Whether jobs can be taken: the disk takes a job and its proof, and nothing shuts down.
     ///
     /// # Errors
-    /// When the database refuses.
-    pub async fn ready(&self) -> Result<bool, RecordsError> {
+    /// When records or files cannot be written.
+    pub async fn ready(&self) -> Result<bool, StorageError> {
         self.inner.records.check_writable().await?;
+        let blobs = self.inner.blobs.clone();
+        blocking(move || blobs.check_writable()).await?;
         Ok(!*self.inner.stopping.borrow())
     }
 

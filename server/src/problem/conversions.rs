@@ -3,37 +3,44 @@
 use crate::{
     blobs::BlobError,
     dispatch::Refused,
-    problem::{Problem, ProblemType},
+    problem::{COME_BACK, Problem, ProblemType},
     records::RecordsError,
-    service::{BundleError, PutModelError, SubmitError},
+    service::{BundleError, StorageError, SubmitError},
 };
 use lemma_prover::keys::KeysError;
-use std::time::Duration;
 
-/// When a service that is being restarted is likely to be back.
-const RESTART: Duration = Duration::from_secs(10);
+impl Problem {
+    /// A fault of the storage: the system's, which can pass, or what was found there.
+    fn storage(error: &dyn std::error::Error, transient: bool) -> Self {
+        if transient { Self::unavailable(error) } else { Self::internal(error) }
+    }
+}
 
 impl From<RecordsError> for Problem {
     fn from(error: RecordsError) -> Self {
-        Self::internal(&error)
+        Self::storage(&error, error.is_transient())
     }
 }
 
 impl From<BlobError> for Problem {
     fn from(error: BlobError) -> Self {
-        Self::internal(&error)
+        Self::storage(&error, error.is_transient())
     }
 }
 
-impl From<PutModelError> for Problem {
-    fn from(error: PutModelError) -> Self {
-        Self::internal(&error)
+impl From<StorageError> for Problem {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::Blob(error) => error.into(),
+            StorageError::Records(error) => error.into(),
+        }
     }
 }
 
 impl From<BundleError> for Problem {
     fn from(error: BundleError) -> Self {
-        Self::internal(&error)
+        let transient = matches!(&error, BundleError::Blob { source, .. } if source.is_transient());
+        Self::storage(&error, transient)
     }
 }
 
@@ -54,7 +61,7 @@ impl From<Refused> for Problem {
                 Self::new(ProblemType::QueueFull, detail).retry_after(retry_after)
             }
             Refused::TooMuchMemory { .. } => Self::new(ProblemType::CircuitTooLarge, detail),
-            Refused::ShuttingDown => Self::new(ProblemType::Unavailable, detail).retry_after(RESTART),
+            Refused::ShuttingDown => Self::new(ProblemType::Unavailable, detail).retry_after(COME_BACK),
         }
     }
 }
@@ -68,7 +75,8 @@ impl From<SubmitError> for Problem {
             }
             SubmitError::UnknownCircuit { circuit } => crate::networks::unknown(&circuit),
             SubmitError::UnknownModel { .. } => Self::new(ProblemType::UnknownModel, error.to_string()),
-            SubmitError::NoInput | SubmitError::Records(_) => Self::internal(&error),
+            SubmitError::Records(error) => error.into(),
+            SubmitError::NoInput => Self::internal(&error),
         }
     }
 }

@@ -256,6 +256,43 @@ async fn damaged_rows_are_named() {
     }
 }
 
+/// Lets the database file grow by no page more, as on a full disk, for as long as the connection lives.
+async fn fill(pool: &SqlitePool) {
+    let (pages,): (i64,) = sqlx::query_as("PRAGMA page_count").fetch_one(pool).await.expect("reads");
+    let limit = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
+    sqlx::query(limit).execute(pool).await.expect("limits");
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_one_change_and_not_those_that_follow() {
+    let (_directory, records) = records().await;
+    let large = JobRow { inputs: Some(vec![vec![1; 100_000]]), ..row(1) };
+    fill(&records.durable).await;
+    let refused = records.submit(large.clone(), NOW).await.expect_err("the disk is full");
+    assert!(refused.is_transient() && refused.to_string().contains("full"), "{refused}");
+    // Space came back: the file may grow again on the connection that takes the place of the first.
+    let id = submit(&records, large).await;
+    apply(&records, id, Event::Start { attempt: 1 }).await;
+    fill(&records.relaxed).await;
+    let long = "x".repeat(100_000);
+    assert!(records.note_phase(id, 1, &long, NOW).await.expect_err("the disk is full").is_transient());
+    assert!(records.note_phase(id, 1, &long, NOW).await.expect("space came back").is_some());
+    records.check_writable().await.expect("writes");
+}
+
+#[tokio::test]
+async fn only_what_can_pass_is_transient() {
+    let (_directory, records) = records().await;
+    submit(&records, row(1)).await;
+    let twice = records.submit(row(1), NOW).await.expect_err("one id for two jobs");
+    assert!(!twice.is_transient(), "{twice}");
+    sqlx::query("PRAGMA query_only = ON").execute(&records.durable).await.expect("forbids writing");
+    let refused = records.check_writable().await.expect_err("nothing may be written");
+    assert!(refused.is_transient(), "{refused}");
+    records.close().await;
+    assert!(records.check_writable().await.expect_err("closed").is_transient());
+}
+
 #[tokio::test]
 async fn a_newer_schema_is_refused() {
     let (directory, records) = records().await;

@@ -8,14 +8,14 @@ use crate::{
     records::{ModelRecord, RecordsError},
 };
 
-/// Why a model is not kept.
+/// Why nothing can be kept.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum PutModelError {
-    /// Its bytes cannot be kept.
+pub enum StorageError {
+    /// The files are at fault.
     #[error(transparent)]
     Blob(#[from] BlobError),
-    /// Its record cannot be kept.
+    /// The records are at fault.
     #[error(transparent)]
     Records(#[from] RecordsError),
 }
@@ -29,7 +29,7 @@ impl JobService {
         &self,
         onnx: Vec<u8>,
         details: serde_json::Value,
-    ) -> Result<(ModelRecord, bool), PutModelError> {
+    ) -> Result<(ModelRecord, bool), StorageError> {
         let (blobs, bytes) = (self.inner.blobs.clone(), onnx.len() as u64);
         // The bytes first: a record without bytes would be a promise that cannot be kept.
         let model = blocking(move || blobs.put(BlobKind::Model, &onnx)).await?;
