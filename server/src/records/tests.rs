@@ -5,8 +5,8 @@ use lemma_circuits::statement::CircuitId;
 use lemma_prover::digest::Digest;
 
 use crate::jobs::{
-    CircuitFacts, CircuitWork, Event, EventKind, Failure, FailureClass, JobId, JobState, Outcome, Priority,
-    ProofWork, Refusal, Setup, Timestamp, Work,
+    CircuitFacts, CircuitWork, Event, EventKind, Failure, FailureClass, JobId, JobState, MAX_SERVICE_DEATHS,
+    Outcome, Priority, ProofWork, Refusal, Setup, Timestamp, Work,
 };
 
 const NOW: Timestamp = Timestamp(1_000_000);
@@ -121,13 +121,14 @@ async fn recovery_keeps_order_and_stops_at_the_limit() {
         queued.into_iter().map(|queued| queued.job.id).collect::<Vec<_>>()
     };
     assert_eq!(order().await, [3, 2, 1].map(|number| JobId::from_parts(1, number)));
-    for attempt in 1..=3 {
+    for attempt in 1..=MAX_SERVICE_DEATHS {
         apply(&records, JobId::from_parts(1, 2), Event::Start { attempt }).await;
         let left = order().await.len();
-        assert_eq!(left, if attempt == 3 { 2 } else { 3 });
+        assert_eq!(left, if attempt == MAX_SERVICE_DEATHS { 2 } else { 3 });
     }
     let job = records.job(JobId::from_parts(1, 2)).await.expect("reads").expect("is there");
     assert_eq!(job.life.failure.map(|failure| failure.class), Some(FailureClass::Poisoned));
+    assert_eq!((job.life.service_deaths, job.life.failed_attempts), (MAX_SERVICE_DEATHS, 0));
 }
 
 #[tokio::test]
