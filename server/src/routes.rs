@@ -14,6 +14,7 @@ mod info;
 mod inputs;
 mod links;
 mod models;
+mod order;
 mod page;
 mod proofs;
 mod submission;

@@ -41,6 +41,7 @@ impl BodyBudget {
     }
 
     async fn read(&self, headers: &HeaderMap, mut body: Body, limit: u64) -> Result<Held, Problem> {
+        must_be_plain(headers)?;
         let announced = content_length(headers);
         if announced.is_some_and(|length| length > limit) {
             discard(headers, &mut body).await;
@@ -116,6 +117,18 @@ fn too_large(limit: u64) -> Problem {
 fn media_type(headers: &HeaderMap) -> &str {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim()
+}
+
+/// Compressed bodies could expand to any size; none is read.
+fn must_be_plain(headers: &HeaderMap) -> Result<(), Problem> {
+    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if encodings.all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        ProblemType::UnsupportedMediaType,
+        "the body has a Content-Encoding; send it uncompressed and without that header",
+    ))
 }
 
 fn wrong_media_type(got: &str, expected: &str) -> Problem {

@@ -51,22 +51,20 @@ pub struct JobRow {
 pub enum Stored {
     /// It is durable and queued.
     New(Job, JobEvent),
-    /// The key was used before for the same request, which became this job.
+    /// It is the same request as an earlier one, which became this job.
     Replayed(Job),
     /// The key was used before for another request, which became this job.
     Conflict(JobId),
 }
 
 impl Records {
-    /// Accepts a job, or finds the one that an earlier request with the same key became. Durable when it returns.
+    /// Accepts a job, or finds the one that it is already. Durable when it returns.
     ///
     /// # Errors
     /// When the database refuses; the job is then not accepted.
     pub async fn submit(&self, row: JobRow, now: Timestamp) -> Result<Stored, RecordsError> {
         let mut write = self.begin(Durability::Durable).await?;
-        if let Some(idempotency) = &row.idempotency
-            && let Some(found) = find_replay(&mut write, &row.owner, idempotency).await?
-        {
+        if let Some(found) = find_same(&mut write, &row.owner, &row.work, row.idempotency.as_ref()).await? {
             write.rollback().await?;
             return Ok(found);
         }
@@ -91,17 +89,19 @@ impl Records {
         Ok(Stored::New(job, event))
     }
 
-    /// The job an earlier request with this key became, or the conflict with it.
+    /// The job that this request is already: what an earlier request with its key became, or the same circuit's build
+    /// that has not ended.
     ///
     /// # Errors
     /// When the database refuses.
-    pub async fn replay(
+    pub async fn same(
         &self,
         owner: &str,
-        idempotency: &Idempotency,
+        work: &Work,
+        idempotency: Option<&Idempotency>,
     ) -> Result<Option<Stored>, RecordsError> {
         let mut connection = self.readers.acquire().await?;
-        find_replay(&mut connection, owner, idempotency).await
+        find_same(&mut connection, owner, work, idempotency).await
     }
 
     /// The input of a job that has not ended, its digest checked.
@@ -123,6 +123,24 @@ impl Records {
     }
 }
 
+async fn find_same(
+    connection: &mut sqlx::SqliteConnection,
+    owner: &str,
+    work: &Work,
+    idempotency: Option<&Idempotency>,
+) -> Result<Option<Stored>, RecordsError> {
+    if let Some(idempotency) = idempotency {
+        let found = find_replay(connection, owner, idempotency).await?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    match work {
+        Work::Circuit(_) => find_build(connection, owner, work).await,
+        Work::Proof(_) => Ok(None),
+    }
+}
+
 async fn find_replay(
     connection: &mut sqlx::SqliteConnection,
     owner: &str,
@@ -138,6 +156,22 @@ async fn find_replay(
     let same = found.request_digest.as_deref() == Some(&idempotency.request.to_string());
     let job = found.job()?;
     Ok(Some(if same { Stored::Replayed(job) } else { Stored::Conflict(job.id) }))
+}
+
+/// The build of a circuit that has not ended: a second one would make the same keys.
+async fn find_build(
+    connection: &mut sqlx::SqliteConnection,
+    owner: &str,
+    work: &Work,
+) -> Result<Option<Stored>, RecordsError> {
+    let found: Option<RawJob> = sqlx::query_as(
+        "SELECT * FROM jobs WHERE state IN ('queued', 'running') AND owner = $1 AND work = $2 ORDER BY id LIMIT 1",
+    )
+    .bind(owner)
+    .bind(to_json(work))
+    .fetch_optional(connection)
+    .await?;
+    found.map(|found| Ok(Stored::Replayed(found.job()?))).transpose()
 }
 
 async fn insert_job(write: &mut Write, row: &JobRow, now: Timestamp) -> Result<(), RecordsError> {

@@ -14,7 +14,7 @@ use crate::{
     extract::{IdempotencyKey, JsonBody, PathId, Preferences, Query},
     jobs::{CircuitWork, Priority, Setup, Work},
     networks,
-    openapi::File,
+    openapi::{File, JobHeaders, JobRefusals, WaitHeader},
     problem::{Problem, ProblemType},
     records::{CircuitEntry, ModelRecord},
     service::NewJob,
@@ -27,16 +27,7 @@ use crate::{
 /// Compiles a model and makes its keys. Answers 200 when the circuit is ready, else 202 with a build to follow; with
 /// `Prefer: wait=N` the answer is held back until the build has ended, at most N seconds.
 #[utoipa::path(post, path = "/v1/circuits", operation_id = "build_circuit", tag = "circuits",
-    params(
-        (
-            "Prefer" = Option<String>, Header, description = "`wait=N`: wait for the build, at most 60 s",
-            example = "wait=30",
-        ),
-        (
-            "Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
-            pattern = "^[!-~]+$", description = "Makes repeating the request harmless",
-        ),
-    ),
+    params(WaitHeader, JobHeaders),
     request_body = BuildRequest,
     responses(
         (
@@ -45,18 +36,10 @@ use crate::{
         ),
         (
             status = 200,
-            description = "The circuit was there, or the build has ended while the answer was held back",
+            description = "The circuit was there, or the build has ended",
             body = Build, headers(("Location" = String, description = "The circuit or the build")),
         ),
-        (status = 400, description = "The body is not JSON"),
-        (status = 404, description = "There is no such model"),
-        (status = 413, description = "The body or the circuit is too large"),
-        (status = 415, description = "The body is no JSON"),
-        (
-            status = 422,
-            description = "The request or the setup makes no sense, or the key was used for another request",
-        ),
-        (status = 429, description = "The queue is full"),
+        JobRefusals,
     )
 )]
 pub(super) async fn build(
@@ -67,17 +50,17 @@ pub(super) async fn build(
 ) -> Result<Response, Problem> {
     let refuse = |why: &str| Problem::new(ProblemType::InvalidRequest, why);
     let setup = body.value.setup().map_err(refuse)?;
+    let choice = choice(&app, &setup)?;
     let model = models::find(&app, &body.value.model).await?;
     if let Some(entry) = app.service().records().circuit_of(model.model, &setup).await? {
         return ready(&app, &entry).await;
     }
-    let choice = choice(&app, &setup)?;
     let prediction = predict(&app, &model, choice).await?;
     let job = NewJob {
         owner: String::new(),
         work: Work::Circuit(CircuitWork { model: model.model, setup }),
         inputs: None,
-        predicted_memory: Some(prediction.memory_bytes),
+        predicted_memory: Some(prediction.predicted_memory_bytes),
         priority: Priority::Normal,
         queue_timeout: app.config().queue_timeout,
         prove_timeout: app.config().prove_timeout,
@@ -88,9 +71,9 @@ pub(super) async fn build(
     let build = Build::new(&job).ok_or_else(|| submission::other_kind(&job))?;
     let location = match &build.circuit {
         Some(circuit) => format!("/v1/circuits/{circuit}"),
-        None => build.href.clone(),
+        None => build.progress.href.clone(),
     };
-    Ok(links::accepted(&location, job.state().is_terminal(), preferences, build))
+    Ok(links::accepted(&location, &job, preferences, build))
 }
 
 /// The answer for a circuit that is there: the build that made it.
@@ -102,14 +85,23 @@ async fn ready(app: &App, entry: &CircuitEntry) -> Result<Response, Problem> {
     Ok((StatusCode::OK, location, Json(build)).into_response())
 }
 
-fn choice(app: &App, setup: &Setup) -> Result<SetupChoice, Problem> {
-    if *setup == Setup::KzgInsecureLocal && !app.config().insecure_local_srs {
+/// Checks that the service allows parameters drawn on a server, if these are.
+///
+/// # Errors
+/// [`ProblemType::UnsupportedSetup`] when it does not.
+pub(super) fn check_parameters(app: &App, insecure: bool) -> Result<(), Problem> {
+    if insecure && !app.config().insecure_local_srs {
         return Err(Problem::new(
             ProblemType::UnsupportedSetup,
-            "this service makes no circuits that rest on parameters drawn on the server; use the ipa scheme or a \
-             ceremony",
+            "this service neither makes nor proves circuits that rest on parameters drawn on a server, whose owner \
+             can forge proofs; use the ipa scheme or a ceremony, or start it with --insecure-local-srs",
         ));
     }
+    Ok(())
+}
+
+fn choice(app: &App, setup: &Setup) -> Result<SetupChoice, Problem> {
+    check_parameters(app, *setup == Setup::KzgInsecureLocal)?;
     setup.choice().map_err(|error| Problem::new(ProblemType::UnsupportedSetup, error.to_string()))
 }
 

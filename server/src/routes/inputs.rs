@@ -2,23 +2,41 @@
 
 use lemma_circuits::statement::Interface;
 use lemma_prover::inputs::{self, InputError};
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
 use crate::{
     problem::{Problem, ProblemType},
     wire::TensorSpec,
 };
 
+/// Longest name that is repeated in an answer, in characters.
+const MAX_SHOWN: usize = 64;
+
 /// The integers of every input. Floats are quantized as the model says.
 ///
 /// # Errors
 /// [`ProblemType::InvalidInput`], which shows the inputs that would fit.
 pub(super) fn integers(given: &RawValue, interface: &Interface) -> Result<Vec<Vec<i32>>, Problem> {
-    let read = inputs::read(given.get().as_bytes(), interface, None);
-    read.map_err(|error| {
-        Problem::new(ProblemType::InvalidInput, detail(&error))
+    let refuse = |detail: String| {
+        Problem::new(ProblemType::InvalidInput, detail)
             .expected(interface.inputs.iter().map(TensorSpec::of_input).collect())
-    })
+    };
+    let read = inputs::read(given.get().as_bytes(), interface, None);
+    let integers = read.map_err(|error| refuse(detail(&error)))?;
+    match unknown(given, interface) {
+        Some(name) => Err(refuse(format!("inputs has {name:?}, which is no input of the model; drop it"))),
+        None => Ok(integers),
+    }
+}
+
+/// A member that names no input, shortened.
+fn unknown(given: &RawValue, interface: &Interface) -> Option<String> {
+    let named: BTreeMap<String, IgnoredAny> = serde_json::from_str(given.get()).ok()?;
+    let known = |name: &String| interface.inputs.iter().any(|port| port.name == *name);
+    let name = named.into_keys().find(|name| !known(name))?;
+    Some(name.chars().take(MAX_SHOWN).collect())
 }
 
 /// The error in the terms of a request instead of a file.
@@ -72,6 +90,7 @@ mod tests {
             (r#"{"x": [[1, 2], [77, 77]]}"#, "2 rows"),
             (r#"{"x": [7777, 1]}"#, "element 0"),
             (r#"{"x": [[77, 1], [1]]}"#, "entries"),
+            (r#"{"x": [[1, 2]], "y": 77}"#, "\\\"y\\\""),
         ] {
             let problem = refused(json);
             assert_eq!(problem.kind(), ProblemType::InvalidInput);

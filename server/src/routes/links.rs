@@ -7,12 +7,11 @@ use axum::{
 };
 use serde::Serialize;
 
-use crate::extract::Preferences;
+use crate::{extract::Preferences, jobs::Job};
 
-/// The answer to an accepted job: 202, or 200 once it has ended while the caller waited.
-pub(super) fn accepted<T: Serialize>(href: &str, ended: bool, preferences: Preferences, body: T) -> Response {
-    let waited = ended && preferences.wait.is_some();
-    let status = if waited { StatusCode::OK } else { StatusCode::ACCEPTED };
+/// The answer to an accepted job: 202, or 200 once it has ended.
+pub(super) fn accepted<T: Serialize>(href: &str, job: &Job, preferences: Preferences, body: T) -> Response {
+    let status = if job.state().is_terminal() { StatusCode::OK } else { StatusCode::ACCEPTED };
     let mut headers = location(href);
     if let Some((name, value)) = preferences.applied() {
         headers.insert(name, value);

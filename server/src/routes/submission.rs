@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use lemma_circuits::statement::{CircuitId, Context};
 use lemma_prover::digest::Digest;
 use serde_json::{Map, Value};
 
 use crate::{
     extract::Preferences,
-    jobs::{Job, JobId, Priority, ProofWork, Work},
+    jobs::{Job, JobId},
     problem::{Problem, ProblemType},
     records::Idempotency,
     service::NewJob,
@@ -18,46 +17,11 @@ use crate::{
 /// Most bytes of the caller's text.
 const MAX_META: usize = 4096;
 
-/// A proof that is asked for.
-#[derive(Debug)]
-pub(super) struct ProofOrder {
-    pub(super) circuit: CircuitId,
-    pub(super) inputs: Vec<Vec<i32>>,
-    pub(super) context: Option<Context>,
-    pub(super) priority: Priority,
-    pub(super) queue_timeout_seconds: Option<u32>,
-    pub(super) prove_timeout_seconds: Option<u32>,
-    pub(super) meta: Option<Map<String, Value>>,
-    pub(super) idempotency: Option<Idempotency>,
-}
-
-impl ProofOrder {
-    /// The job.
-    ///
-    /// # Errors
-    /// [`ProblemType::InvalidRequest`] names the member that is out of range.
-    pub(super) fn job(self, app: &App) -> Result<NewJob, Problem> {
-        let config = app.config();
-        Ok(NewJob {
-            owner: String::new(),
-            work: Work::Proof(ProofWork {
-                circuit: self.circuit,
-                context: self.context.unwrap_or_default().bytes().to_vec(),
-            }),
-            inputs: Some(self.inputs),
-            predicted_memory: None,
-            priority: self.priority,
-            queue_timeout: seconds("queue_timeout_seconds", self.queue_timeout_seconds, 604_800)?
-                .unwrap_or(config.queue_timeout),
-            prove_timeout: seconds("prove_timeout_seconds", self.prove_timeout_seconds, 86_400)?
-                .unwrap_or(config.prove_timeout),
-            meta: self.meta.map(Value::Object),
-            idempotency: self.idempotency,
-        })
-    }
-}
-
-fn seconds(name: &str, given: Option<u32>, most: u32) -> Result<Option<Duration>, Problem> {
+/// A time limit the caller chose.
+///
+/// # Errors
+/// [`ProblemType::InvalidRequest`] names the member that is out of range.
+pub(super) fn seconds(name: &str, given: Option<u32>, most: u32) -> Result<Option<Duration>, Problem> {
     match given {
         Some(got) if !(1..=most).contains(&got) => {
             Err(Problem::new(ProblemType::InvalidRequest, format!("{name} is {got}, expected 1 to {most}")))

@@ -29,7 +29,7 @@ pub(crate) struct Demand {
         example = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
     )]
     circuit: String,
-    /// The context it must be made in, in hexadecimal digits; any if absent.
+    /// The context it must be made in, in hexadecimal digits; none if absent.
     #[param(pattern = "^([0-9a-fA-F]{2}){0,32}$")]
     context: Option<String>,
 }
@@ -56,7 +56,11 @@ pub(super) async fn verify(
 ) -> Result<Json<VerifyResponse>, Problem> {
     let circuit = circuits::id(&demand.circuit)?;
     let context = context_of(demand.context.as_deref(), ProblemType::InvalidParameter)?;
-    let expect = Expect { circuit, context, allow_insecure_srs: app.config().insecure_local_srs };
+    let expect = Expect {
+        circuit,
+        context: Some(context.unwrap_or_default()),
+        allow_insecure_srs: app.config().insecure_local_srs,
+    };
     let verifiers = app.service().verifiers().clone();
     let response = app.verify_pool().run(move || {
         let key = verifiers.get(circuit).map_err(Problem::from)?;
@@ -70,16 +74,22 @@ pub(super) async fn verify(
 fn verdict(bundle: &[u8], key: &VerifierKey, expect: &Expect) -> Result<VerifyResponse, Problem> {
     let start = Instant::now();
     let judged = judge(bundle, key, expect);
-    let verify_seconds = start.elapsed().as_secs_f64();
+    let verdict = VerifyResponse {
+        valid: judged.is_ok(),
+        insecure_srs: key.insecure_srs(),
+        reason: None,
+        statement: None,
+        verify_seconds: start.elapsed().as_secs_f64(),
+    };
     match judged {
         Ok(stated) => {
             let statement = statement(&stated, key).map_err(|error| Problem::internal(&error))?;
-            Ok(VerifyResponse { valid: true, reason: None, statement: Some(statement), verify_seconds })
+            Ok(VerifyResponse { statement: Some(statement), ..verdict })
         }
         Err(error) => match code(&error) {
             Some(code) => {
                 let reason = Refusal { code: code.to_owned(), detail: detail(&error) };
-                Ok(VerifyResponse { valid: false, reason: Some(reason), statement: None, verify_seconds })
+                Ok(VerifyResponse { reason: Some(reason), ..verdict })
             }
             None => Err(Problem::internal(&error)),
         },
@@ -122,6 +132,7 @@ fn detail(error: &VerifyError) -> String {
              not accept such proofs"
                 .to_owned()
         }
+        VerifyError::Context { .. } => format!("{error}; name the context you expect with the parameter context"),
         other => other.to_string(),
     }
 }

@@ -41,7 +41,7 @@ pub struct NewJob {
 pub enum Submitted {
     /// It is new and queued.
     New(Job),
-    /// An earlier request with the same key became it.
+    /// An earlier request became it: one with the same key, or for the same circuit's build.
     Replayed(Job),
 }
 
@@ -106,10 +106,8 @@ impl JobService {
 impl Inner {
     async fn submit(&self, new: NewJob) -> Result<Submitted, SubmitError> {
         // A repeated request is answered even when the queue is full.
-        if let Some(idempotency) = &new.idempotency
-            && let Some(stored) = self.records.replay(&new.owner, idempotency).await?
-        {
-            return replayed(stored, idempotency);
+        if let Some(stored) = self.records.same(&new.owner, &new.work, new.idempotency.as_ref()).await? {
+            return replayed(stored, new.idempotency);
         }
         let predicted_memory = self.predicted_memory(&new).await?;
         let place = self.dispatcher.reserve(predicted_memory)?;
@@ -127,19 +125,15 @@ impl Inner {
             idempotency: new.idempotency,
         };
         crash_points::reach("before-submit");
-        match (self.records.submit(row, now).await?, idempotency) {
-            (Stored::New(job, event), _) => {
+        match self.records.submit(row, now).await? {
+            Stored::New(job, event) => {
                 crash_points::reach("after-submit");
                 let dispatchable = Dispatchable { job: job.clone(), predicted_memory };
                 self.dispatcher.dispatch(ticket(&dispatchable), Some(place)).await;
                 let _ = self.events.send(event);
                 Ok(Submitted::New(job))
             }
-            (Stored::Replayed(job), _) => Ok(Submitted::Replayed(job)),
-            (Stored::Conflict(job), idempotency) => {
-                let key = idempotency.map(|idempotency| idempotency.key).unwrap_or_default();
-                Err(SubmitError::IdempotencyConflict { key, job })
-            }
+            stored => replayed(stored, idempotency),
         }
     }
 
@@ -159,10 +153,14 @@ impl Inner {
     }
 }
 
-fn replayed(stored: Stored, idempotency: &Idempotency) -> Result<Submitted, SubmitError> {
+/// The answer to a request that made no job.
+fn replayed(stored: Stored, idempotency: Option<Idempotency>) -> Result<Submitted, SubmitError> {
     match stored {
         Stored::New(job, _) | Stored::Replayed(job) => Ok(Submitted::Replayed(job)),
-        Stored::Conflict(job) => Err(SubmitError::IdempotencyConflict { key: idempotency.key.clone(), job }),
+        Stored::Conflict(job) => {
+            let key = idempotency.map(|idempotency| idempotency.key).unwrap_or_default();
+            Err(SubmitError::IdempotencyConflict { key, job })
+        }
     }
 }
 

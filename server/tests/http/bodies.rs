@@ -64,6 +64,16 @@ async fn other_media_types_are_refused() {
         let request = server.request(Method::POST, route).body("{}");
         answer(request).await.problem("unsupported-media-type", 415);
     }
+    for encoding in ["gzip", "br", "identity, gzip"] {
+        let request = server.request(Method::POST, "/v1/infer").header("content-encoding", encoding);
+        let refused = answer(request.json(&json!({}))).await;
+        assert!(refused.problem("unsupported-media-type", 415).contains("uncompressed"));
+        let request = server.request(Method::POST, "/v1/models").header("content-encoding", encoding);
+        let request = request.header("content-type", "application/octet-stream").body("x");
+        answer(request).await.problem("unsupported-media-type", 415);
+    }
+    let request = server.request(Method::POST, "/v1/infer").header("content-encoding", "identity");
+    answer(request.json(&json!({}))).await.problem("invalid-request", 422);
     let circuit = server.circuit().await;
     for route in ["/v1/models".to_owned(), format!("/v1/verify?circuit={circuit}")] {
         server.post_json(&route, &json!({})).await.problem("unsupported-media-type", 415);

@@ -1,7 +1,7 @@
 use lemma_prover::{digest::Digest, envelope};
 use serde_json::json;
 
-use crate::support::{DIGITS, answer, shared};
+use crate::support::{DIGITS, Server, answer, directory, settings, shared};
 use reqwest::Method;
 
 #[tokio::test]
@@ -36,13 +36,35 @@ async fn a_circuit_that_is_there_is_answered_at_once() {
     let build = server.get(again.json["href"].as_str().unwrap()).await.is(200).json;
     assert_eq!(build["circuit"], id);
     let circuit = server.get(&format!("/v1/circuits/{id}")).await.json;
-    for (predicted, found) in
-        [("k", "k"), ("rows_used", "rows_used"), ("memory_bytes", "predicted_memory_bytes")]
-    {
-        assert_eq!(build["prediction"][predicted], circuit[found], "{predicted}");
+    let prediction = build["prediction"].as_object().unwrap();
+    assert_eq!(prediction.len(), 7, "{prediction:?}");
+    for (name, predicted) in prediction {
+        let (found, predicted) = (circuit[name].as_f64().unwrap(), predicted.as_f64().unwrap());
+        assert!((found - predicted).abs() < 1e-3, "{name} has one name and one value: {found}, {predicted}");
     }
     let cancelled = server.post(&format!("{}/cancel", again.json["href"].as_str().unwrap())).await.is(200);
     assert_eq!(cancelled.json["status"], "succeeded", "a build that has ended stays as it is");
+}
+
+#[tokio::test]
+async fn a_build_that_is_under_way_is_joined() {
+    let data = directory("joined");
+    let server = Server::start(settings(&data), data);
+    server.post_bytes("/v1/models?tag=digits:test", DIGITS).await.is(201);
+    let request = json!({ "model": "digits:test" });
+    let first = server.post_json("/v1/circuits", &request).await.is(202).json;
+    let keyed =
+        server.request(Method::POST, "/v1/circuits").header("idempotency-key", "joins").json(&request);
+    let (second, third) = (server.post_json("/v1/circuits", &request).await, answer(keyed).await);
+    for joined in [second.is(202), third.is(202)] {
+        assert_eq!(joined.json["id"], first["id"]);
+    }
+    let kzg = json!({ "model": "digits:test", "scheme": "kzg", "insecure_local_srs": true });
+    let other = server.post_json("/v1/circuits", &kzg).await.is(202).json;
+    assert_ne!(other["id"], first["id"], "another setup is another build");
+    server.post(&format!("{}/cancel", first["href"].as_str().unwrap())).await.is(200);
+    let again = server.post_json("/v1/circuits", &request).await.is(202).json;
+    assert_ne!(again["id"], first["id"], "a build that was cancelled is not joined");
 }
 
 #[tokio::test]

@@ -1,4 +1,8 @@
-use lemma_prover::artifact::ProofBundle;
+use lemma_circuits::statement::Context;
+use lemma_prover::{
+    artifact::ProofBundle,
+    verify::{BareKey, Expect},
+};
 use serde_json::{Value, json};
 
 use crate::support::{Server, directory, settings, shared};
@@ -19,17 +23,46 @@ async fn a_proof_is_valid_for_its_circuit_and_context() {
     order["context"] = json!("c0ffee");
     let bundle = bundle(server, &order).await;
     let circuit = server.circuit().await;
-    for query in [format!("circuit={circuit}"), format!("circuit={circuit}&context=c0ffee")] {
+    let verdict = judge(server, &format!("circuit={circuit}&context=c0ffee"), bundle.clone()).await;
+    assert_eq!(verdict["valid"], true, "{verdict}");
+    assert_eq!(verdict["insecure_srs"], false);
+    assert_eq!(verdict["statement"]["circuit"], circuit);
+    assert_eq!(verdict["statement"]["context"], "c0ffee");
+    assert_eq!(verdict["statement"]["inputs"][0]["shape"], json!([1, 64]));
+    assert!(verdict["verify_seconds"].as_f64().unwrap() > 0.0);
+    // No context demands none, as offline.
+    for query in [format!("circuit={circuit}&context=c0ffef"), format!("circuit={circuit}")] {
         let verdict = judge(server, &query, bundle.clone()).await;
-        assert_eq!(verdict["valid"], true, "{verdict}");
-        assert_eq!(verdict["statement"]["circuit"], circuit);
-        assert_eq!(verdict["statement"]["context"], "c0ffee");
-        assert_eq!(verdict["statement"]["inputs"][0]["shape"], json!([1, 64]));
-        assert!(verdict["verify_seconds"].as_f64().unwrap() > 0.0);
+        assert_eq!(verdict["valid"], false);
+        assert_eq!(verdict["reason"]["code"], "other-context");
     }
-    let verdict = judge(server, &format!("circuit={circuit}&context=c0ffef"), bundle).await;
-    assert_eq!(verdict["valid"], false);
-    assert_eq!(verdict["reason"]["code"], "other-context");
+}
+
+#[tokio::test]
+async fn the_service_and_the_command_judge_alike() {
+    let server = shared();
+    let circuit = server.circuit().await;
+    let directory = tempfile::tempdir().unwrap();
+    let (proof, vk) = (directory.path().join("x.proof"), directory.path().join("x.vk"));
+    std::fs::write(&vk, server.get(&format!("/v1/circuits/{circuit}/vk")).await.is(200).bytes).unwrap();
+    let key = BareKey::read(&std::fs::read(&vk).unwrap()).unwrap();
+    for made in [None, Some("c0ffee")] {
+        let mut order = server.order().await;
+        order["context"] = json!(made);
+        std::fs::write(&proof, bundle(server, &order).await).unwrap();
+        let bytes = std::fs::read(&proof).unwrap();
+        for demanded in [None, Some("c0ffee"), Some("00")] {
+            let query = demanded.map(|context| format!("&context={context}")).unwrap_or_default();
+            let verdict = judge(server, &format!("circuit={circuit}{query}"), bytes.clone()).await;
+            // What `lemma verify` demands: the context that is named, or none.
+            let context = Context::new(hex::decode(demanded.unwrap_or_default()).unwrap()).unwrap();
+            let expect =
+                Expect { circuit: key.circuit_id(), context: Some(context), allow_insecure_srs: false };
+            let offline = key.check_bundle(&bytes, &expect).is_ok();
+            assert_eq!(verdict["valid"], offline, "made in {made:?}, demanded {demanded:?}: {verdict}");
+            assert_eq!(offline, made == demanded);
+        }
+    }
 }
 
 #[tokio::test]
@@ -97,17 +130,22 @@ async fn proofs_that_rest_on_local_parameters_need_the_services_consent() {
         let proof = bundle(&server, &order).await;
         let verdict = judge(&server, &format!("circuit={circuit}"), proof.clone()).await;
         assert_eq!(verdict["valid"], true, "{verdict}");
+        assert_eq!(verdict["insecure_srs"], true, "a verdict says what it rests on");
         (circuit, proof)
     };
     let settings = lemma_server::config::Settings { insecure_local_srs: None, ..settings(&data) };
     let server = Server::start(settings, data);
     let verdict = judge(&server, &format!("circuit={circuit}"), proof).await;
     assert_eq!(verdict["reason"]["code"], "insecure-srs", "{verdict}");
-    let other = json!({ "model": server.get(&format!("/v1/circuits/{circuit}")).await.json["model"], "scheme": "kzg",
-        "insecure_local_srs": true });
-    // What is there stays there; a new one is refused.
-    server.post_json("/v1/circuits", &other).await.is(200);
-    let softmax = server.post_bytes("/v1/models", crate::support::SOFTMAX).await.json["id"].clone();
-    let new = json!({ "model": softmax, "scheme": "kzg", "insecure_local_srs": true });
-    server.post_json("/v1/circuits", &new).await.problem("unsupported-setup", 422);
+    assert_eq!(verdict["insecure_srs"], true);
+    // The circuit is still there, but neither it nor a new one is made or proven without consent.
+    let model = server.get(&format!("/v1/circuits/{circuit}")).await.is(200).json["model"].clone();
+    let build = json!({ "model": model, "scheme": "kzg", "insecure_local_srs": true });
+    server.post_json("/v1/circuits", &build).await.problem("unsupported-setup", 422);
+    let mut order = json!({ "circuit": circuit, "inputs": crate::support::digit() });
+    for route in ["/v1/proofs", "/v1/infer"] {
+        server.post_json(route, &order).await.problem("unsupported-setup", 422);
+    }
+    order["prove"] = json!(false);
+    server.post_json("/v1/infer", &order).await.is(200);
 }
