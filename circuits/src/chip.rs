@@ -5,10 +5,15 @@
 //! two cannot disagree. Three things put a value into a cell, and each advice column knows one of them, its
 //! [`Role`]: a declared hint, a copy, or an evaluation identity.
 
+pub(crate) mod bank;
 pub(crate) mod contraction;
+pub(crate) mod equation;
 pub(crate) mod lane;
 pub(crate) mod linear;
 pub(crate) mod lookup;
+pub(crate) mod maximum;
+pub(crate) mod power;
+pub(crate) mod product;
 pub(crate) mod statement;
 pub(crate) mod threshold;
 
@@ -38,6 +43,12 @@ pub enum Role {
     Distance,
     /// A limb of the distance from the accumulator to the next threshold.
     Complement,
+    /// The distance from a maximum to one of its operands.
+    OperandDistance,
+    /// A factor of a product.
+    Factor,
+    /// The product of two bytes: pinned by its gate.
+    Product,
     /// How often a table entry is looked up.
     Multiplicity,
     /// Sum of up to three inverses of the lookup argument: determined by its gate.
@@ -52,6 +63,16 @@ pub enum Role {
     Operand,
     /// Running sum of slice products: determined by its gate.
     ProductSum,
+    /// Running evaluation of a slice of a plane: determined by its gate.
+    SliceEvaluation,
+    /// Running evaluation of what the lanes of a bank claim: determined by its gate.
+    ClaimEvaluation,
+    /// Running sum of slices: determined by its gate.
+    Window,
+    /// A power of the challenge s: determined by its gate.
+    Power,
+    /// A copy of a power.
+    PowerCopy,
 }
 
 impl Role {
@@ -65,6 +86,9 @@ impl Role {
                 | Self::Threshold
                 | Self::Distance
                 | Self::Complement
+                | Self::OperandDistance
+                | Self::Factor
+                | Self::Product
                 | Self::Multiplicity
         )
     }
@@ -82,6 +106,8 @@ pub(crate) struct Handles {
     pub(crate) theta: Challenge,
     /// Channels, after phase 0.
     pub(crate) rho: Challenge,
+    /// Positions, after phase 0; in circuits with banks.
+    pub(crate) space: Option<Challenge>,
 }
 
 /// Queries cells by column number while a gate is being made.
@@ -121,6 +147,12 @@ impl Cells<'_, '_> {
 
     pub(crate) fn rho(&self) -> Expression<Fr> {
         self.handles.rho.expr()
+    }
+
+    /// # Panics
+    /// If the circuit has no banks.
+    pub(crate) fn space(&self) -> Expression<Fr> {
+        self.handles.space.expect("circuits with banks have the challenge s").expr()
     }
 }
 

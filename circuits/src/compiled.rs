@@ -6,8 +6,9 @@ use halo2_proofs::halo2curves::ff::PrimeField;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    circuit::LemmaCircuit,
-    ir::{Model, ModelId},
+    banks::{self, BankPlan},
+    circuit::{Layout, LemmaCircuit},
+    ir::{Model, ModelId, Op},
     plan::{Plan, PlanError, Scheme, Shape},
     statement::Interface,
     witness::{Witness, WitnessError},
@@ -18,7 +19,7 @@ use crate::{
 pub struct CompiledCircuit {
     model: Arc<Model>,
     model_id: ModelId,
-    plan: Arc<Plan>,
+    layout: Layout,
     interface: Interface,
     scheme: Scheme,
 }
@@ -37,8 +38,14 @@ pub struct Assignment {
 /// # Errors
 /// [`PlanError`] when the model cannot be proven exactly or is too large.
 pub fn compile(model: Model, scheme: Scheme) -> Result<CompiledCircuit, PlanError> {
-    let plan = Plan::of(&model, scheme)?;
-    Ok(CompiledCircuit::with_plan(model, plan, scheme))
+    let interface = Interface::of(&model);
+    if model.nodes.iter().all(|node| matches!(node.op, Op::FullyConnected(_))) {
+        let plan = Arc::new(Plan::of(&model, scheme)?);
+        return Ok(CompiledCircuit::new(model, plan.into(), interface, scheme));
+    }
+    let plan = Arc::new(BankPlan::of(&model, scheme)?);
+    let interface = plan.interface(interface);
+    Ok(CompiledCircuit::new(model, plan.into(), interface, scheme))
 }
 
 /// The circuit of a model in a shape a test chose.
@@ -48,25 +55,35 @@ pub fn compile(model: Model, scheme: Scheme) -> Result<CompiledCircuit, PlanErro
 ///
 /// # Panics
 /// If the shape is not valid or its tables do not fit.
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub fn compile_with_shape(
     model: Model,
     scheme: Scheme,
     shape: &crate::plan::ForcedShape,
 ) -> Result<CompiledCircuit, PlanError> {
-    let plan = Plan::with_forced_shape(&model, scheme, shape)?;
-    Ok(CompiledCircuit::with_plan(model, plan, scheme))
+    let plan = Arc::new(Plan::with_forced_shape(&model, scheme, shape)?);
+    let interface = Interface::of(&model);
+    Ok(CompiledCircuit::new(model, plan.into(), interface, scheme))
+}
+
+/// The circuit of a model in banks, in the cheapest shape among those a test admits.
+///
+/// # Errors
+/// [`PlanError`] when the model cannot be proven exactly or fits no such shape.
+#[cfg(any(test, feature = "testing"))]
+pub fn compile_among(
+    model: Model,
+    scheme: Scheme,
+    admitted: impl Fn(&Shape) -> bool,
+) -> Result<CompiledCircuit, PlanError> {
+    let plan = Arc::new(BankPlan::among(&model, scheme, admitted)?);
+    let interface = plan.interface(Interface::of(&model));
+    Ok(CompiledCircuit::new(model, plan.into(), interface, scheme))
 }
 
 impl CompiledCircuit {
-    fn with_plan(model: Model, plan: Plan, scheme: Scheme) -> Self {
-        Self {
-            model_id: model.id(),
-            interface: Interface::of(&model),
-            model: Arc::new(model),
-            plan: Arc::new(plan),
-            scheme,
-        }
+    fn new(model: Model, layout: Layout, interface: Interface, scheme: Scheme) -> Self {
+        Self { model_id: model.id(), interface, model: Arc::new(model), layout, scheme }
     }
 
     /// The model.
@@ -79,14 +96,38 @@ impl CompiledCircuit {
         self.model_id
     }
 
-    /// The plan.
+    /// Where everything is in the circuit.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The plan of a model of fully connected layers.
+    ///
+    /// # Panics
+    /// If the model has other operators.
+    #[cfg(any(test, feature = "testing"))]
     pub fn plan(&self) -> &Arc<Plan> {
-        &self.plan
+        match &self.layout {
+            Layout::Lanes(plan) => plan,
+            Layout::Banks(_) => panic!("the circuit has banks"),
+        }
+    }
+
+    /// The plan of a model whose lanes are in banks.
+    ///
+    /// # Panics
+    /// If the model has fully connected layers alone.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn bank_plan(&self) -> &Arc<BankPlan> {
+        match &self.layout {
+            Layout::Banks(plan) => plan,
+            Layout::Lanes(_) => panic!("the circuit has no banks"),
+        }
     }
 
     /// Columns and gate constants.
     pub fn shape(&self) -> &Shape {
-        self.plan.shape()
+        self.layout.shape()
     }
 
     /// The public tensors.
@@ -106,7 +147,7 @@ impl CompiledCircuit {
 
     /// The circuit without a witness, for key generation.
     pub fn circuit(&self) -> LemmaCircuit {
-        LemmaCircuit::new(self.plan.clone())
+        LemmaCircuit::new(self.layout.clone())
     }
 
     /// sha256 over everything key generation sees: shape, fixed columns, copies. Two compilers that lay a model out
@@ -115,12 +156,12 @@ impl CompiledCircuit {
         let mut hash = Sha256::new();
         let shape = bincode::serialize(self.shape()).expect("plain data without maps always serializes");
         hash.update(shape);
-        for column in &self.plan.fixed {
+        for column in self.layout.fixed() {
             hash.update((column.len() as u64).to_le_bytes());
             let bytes: Vec<u8> = column.iter().flat_map(PrimeField::to_repr).collect();
             hash.update(bytes);
         }
-        self.plan.for_each_copy(|(from, from_row), (to, to_row)| {
+        self.layout.for_each_copy(|(from, from_row), (to, to_row)| {
             for index in [from, from_row, to, to_row] {
                 hash.update((index as u64).to_le_bytes());
             }
@@ -133,8 +174,11 @@ impl CompiledCircuit {
     /// # Errors
     /// When the inputs are not integers of the model's inputs.
     pub fn assign(&self, inputs: &[Vec<i32>]) -> Result<Assignment, WitnessError> {
-        let witness = Witness::new(&self.model, &self.plan, inputs)?;
+        let witness = match &self.layout {
+            Layout::Lanes(plan) => Witness::new(&self.model, plan, inputs)?,
+            Layout::Banks(plan) => banks::run(plan, inputs, &mut |_, _, _| {})?,
+        };
         let outputs = witness.outputs.clone();
-        Ok(Assignment { circuit: LemmaCircuit::with_witness(self.plan.clone(), witness), outputs })
+        Ok(Assignment { circuit: LemmaCircuit::with_witness(self.layout.clone(), witness), outputs })
     }
 }

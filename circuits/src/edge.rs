@@ -9,9 +9,12 @@
 //!   with the reciprocal, differs. Infinities saturate. Measured against onnxruntime 1.31.1.
 //! - DequantizeLinear: `fl(float32(q - zero_point) * s)`. Measured against onnxruntime 1.31.1.
 //! - Softmax: see [`softmax`].
+//! - QLinearSoftmax: see [`quantized_softmax`].
 
+mod quantized_softmax;
 mod softmax;
 
+pub use quantized_softmax::quantized_softmax;
 pub use softmax::{SoftmaxKernel, softmax};
 
 use crate::ir::{Elem, Quantization, Tail};
@@ -59,7 +62,7 @@ fn quantize(value: f32, Quantization { scale, zero_point }: Quantization, elem: 
 
 /// The float32 values of a model output: its proven integers after the trailing operators, in order.
 ///
-/// Without any operator they are the integers themselves, which float32 holds exactly. `kernel` is the
+/// Without any operator, and behind a quantized Softmax, they are integers, which float32 holds exactly. `kernel` is the
 /// arithmetic of a trailing Softmax.
 ///
 /// # Errors
@@ -78,6 +81,16 @@ pub fn apply_tail(integers: &[i32], tail: &[Tail], kernel: SoftmaxKernel) -> Res
                     return Err(EdgeError::SoftmaxLength { len, elements });
                 }
                 values.chunks_exact_mut(len).for_each(|row| softmax(row, kernel));
+            }
+            Tail::QuantizedSoftmax { from, len, to, elem } => {
+                let elements = values.len();
+                if len == 0 || !elements.is_multiple_of(len) {
+                    return Err(EdgeError::SoftmaxLength { len, elements });
+                }
+                let integers: Vec<i32> = values.iter().map(|value| *value as i32).collect();
+                let rows =
+                    integers.chunks_exact(len).flat_map(|row| quantized_softmax(row, from.scale, to, elem));
+                values = rows.map(|integer| integer as f32).collect();
             }
         }
     }

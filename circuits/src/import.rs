@@ -14,6 +14,7 @@ mod attributes;
 mod builder;
 mod constant;
 mod error;
+mod functions;
 mod graph;
 mod limits;
 mod lower;

@@ -38,6 +38,14 @@ impl Elem {
         self.min() + 255
     }
 
+    /// The type's name in ONNX.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::I8 => "int8",
+            Self::U8 => "uint8",
+        }
+    }
+
     /// Whether `value` is a value of the type.
     pub const fn contains(self, value: i32) -> bool {
         self.min() <= value && value <= self.max()
@@ -100,6 +108,17 @@ pub struct Output {
 pub enum Tail {
     /// DequantizeLinear: float32 from the proven integers.
     Dequantize(Quantization),
+    /// onnxruntime's QLinearSoftmax over the innermost dimension: 8-bit integers again.
+    QuantizedSoftmax {
+        /// Of the proven integers.
+        from: Quantization,
+        /// Length of the normalized dimension.
+        len: usize,
+        /// Of the result.
+        to: Quantization,
+        /// Element type of the proven integers and of the result.
+        elem: Elem,
+    },
     /// float32 Softmax over the innermost dimension of this many elements.
     Softmax {
         /// Length of the normalized dimension.
@@ -165,6 +184,11 @@ pub enum Op {
     Table(Table),
     /// Largest value of every window.
     MaxPool(MaxPool),
+    /// Elementwise larger of two tensors.
+    Maximum,
+    /// Elementwise product of two tensors, type minima subtracted first: 16 bits, so no model has it; circuits of
+    /// [`Op::Multiply`] do.
+    Product,
     /// Elements of the inputs in another order, repeated, left out, or constant.
     Rearrange(Rearrange),
 }
@@ -179,6 +203,8 @@ impl Op {
             Self::Multiply(_) => "multiply",
             Self::Table(_) => "table",
             Self::MaxPool(_) => "max pool",
+            Self::Maximum => "maximum",
+            Self::Product => "product",
             Self::Rearrange(_) => "rearrange",
         }
     }
@@ -239,7 +265,13 @@ impl Model {
             .map(|node| match &node.op {
                 Op::FullyConnected(layer) => layer.inputs as u64 * layer.outputs as u64,
                 Op::Convolution(layer) => layer.macs(),
-                Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::MaxPool(_) | Op::Rearrange(_) => 0,
+                Op::Add(_)
+                | Op::Multiply(_)
+                | Op::Table(_)
+                | Op::MaxPool(_)
+                | Op::Maximum
+                | Op::Product
+                | Op::Rearrange(_) => 0,
             })
             .sum()
     }

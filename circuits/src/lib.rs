@@ -4,6 +4,7 @@
 //! [`witness::Witness`]. This crate is pure: it reads no files, starts no threads, asks no clock and draws no
 //! randomness.
 
+mod banks;
 mod chip;
 pub mod circuit;
 mod compiled;
@@ -16,11 +17,11 @@ pub mod requantize;
 #[cfg(test)]
 mod soundness;
 pub mod statement;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod witness;
 
 pub use chip::{MAX_GATE_DEGREE, Role};
-#[cfg(feature = "testing")]
-pub use compiled::compile_with_shape;
 pub use compiled::{Assignment, CompiledCircuit, compile};
+#[cfg(any(test, feature = "testing"))]
+pub use compiled::{compile_among, compile_with_shape};

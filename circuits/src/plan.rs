@@ -7,7 +7,7 @@ mod columns;
 mod contraction;
 mod cost;
 mod fixed;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 mod forced;
 mod forms;
 mod packing;
@@ -21,22 +21,32 @@ use halo2_proofs::halo2curves::bn256::Fr;
 use crate::ir::{BoundsError, InconsistentModel, Model, Op};
 
 pub use cost::{Cost, MSM_MICROSECONDS};
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub use forced::ForcedShape;
 pub use place::{LaneKind, Spot};
-pub use shape::{MAX_K, MAX_SHIFT, MIN_K, Scheme, Shape, ShapeError};
+pub use shape::{BankShape, MAX_K, MAX_SHIFT, MIN_K, Scheme, Shape, ShapeError};
 
-pub(crate) use columns::{Columns, LinearColumns, ThresholdColumns};
+pub(crate) use columns::{
+    Columns, LinearCells, LinearColumns, LookupColumns, MaximumCells, ProductCells, ThresholdCells,
+    ThresholdColumns,
+};
 pub(crate) use contraction::{Contraction, Operand, integer};
 #[cfg(test)]
-pub(crate) use forms::{ClampClass, Step as Interval};
-pub(crate) use forms::{Form, Forms};
-#[cfg(feature = "testing")]
+pub(crate) use forms::ClampClass;
+pub(crate) use forms::Step as Interval;
+pub(crate) use forms::{Form, Forms, NodeForms, PAIR_BASE, Solutions, centers};
+pub(crate) use packing::Packing;
+#[cfg(any(test, feature = "testing"))]
 pub(crate) use place::Step;
 pub(crate) use place::{Lane, Placement, Use};
+pub(crate) use search::{distance_bits, usable_rows};
+pub(crate) use shape::{MAX_LIMB_BITS, MAX_TABLE_SETS};
+pub(crate) use tables::{
+    BYTE, check_classes, clamp_tag, entries as table_entries, entry_count, fill as fill_tables, step_tag,
+};
+pub(crate) use tables::{Entry, FUNCTION_EXCESS_BITS, PAIR, SECOND_TAG_FACTOR, function_tag, range_tag};
 #[cfg(test)]
-pub(crate) use tables::{BYTE, PAD, check_classes, clamp_tag, entries, entry_count, second_tag, step_tag};
-pub(crate) use tables::{Entry, SECOND_TAG_FACTOR, range_tag};
+pub(crate) use tables::{PAD, entries, second_tag};
 
 /// Why a model has no circuit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,7 +59,7 @@ pub enum PlanError {
     #[error(transparent)]
     Inconsistent(#[from] InconsistentModel),
     /// An operator without a circuit.
-    #[error("node '{node}' is a {operator}, which has no circuit yet; use a model of fully connected layers")]
+    #[error("node '{node}' is a {operator}, for which there is no circuit")]
     UnsupportedOperator {
         /// Name of the node.
         node: String,
@@ -66,6 +76,15 @@ pub enum PlanError {
         got: usize,
         /// Tags.
         limit: usize,
+    },
+    /// No integer formula equals onnxruntime's float32 arithmetic for all inputs of a sum.
+    #[error(
+        "node '{node}': no integer formula equals onnxruntime's float32 sum for all inputs; change one of its three \
+         scales slightly when quantizing"
+    )]
+    InexactSum {
+        /// Name of the node.
+        node: String,
     },
     /// No shape within the limits holds the model.
     #[error(

@@ -111,6 +111,7 @@ fn apply(model: &Model, node: &Node, inputs: &[&[i32]]) -> (Vec<i64>, Vec<i32>) 
             (Vec::new(), operators::table(table, model.tensor(node.inputs[0]).elem, x))
         }
         (Op::MaxPool(pool), [x]) => (Vec::new(), operators::max_pool(pool, x)),
+        (Op::Maximum, [a, b]) => (Vec::new(), a.iter().zip(*b).map(|(a, b)| *a.max(b)).collect()),
         (Op::Rearrange(rearrange), inputs) => (Vec::new(), operators::rearrange(rearrange, inputs)),
         (op, inputs) => panic!("node '{}', a {}, reads {} tensors", node.name, op.name(), inputs.len()),
     }

@@ -13,10 +13,14 @@
 //! - Existence of the linear form: see [`linear_form`].
 
 mod linear;
+mod product;
 mod steps;
+mod sum;
 
 pub use linear::{LinearForm, linear_form};
+pub use product::{product_steps, quantized_product};
 pub use steps::Steps;
+pub use sum::{SumForm, SumSteps, quantized_sum, sum_form, sum_steps};
 
 /// `clamp(rne(fl(float32(acc) * multiplier)) + zero_point, lo, hi)`.
 ///

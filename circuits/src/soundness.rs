@@ -2,6 +2,7 @@
 //!
 //! SOUNDNESS.md at the root of the repository is the argument; these tests attack each of its lemmas.
 
+mod banks;
 mod case;
 mod keys;
 mod lies;

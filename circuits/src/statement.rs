@@ -10,7 +10,7 @@
 //! | 0, 1 | circuit id, 16 bytes each, little-endian |
 //! | 2 | length of the context, then its bytes 0..16 |
 //! | 3 | bytes 16..32 of the context |
-//! | per input port, per chunk of 31 elements | `sum_j 256^j (x_j - type minimum)` |
+//! | per input port, per chunk of at most 31 elements, see [`Port::bytes_per_instance`] | `sum_j 256^j (x_j - type minimum)` |
 //! | per output port, per chunk of 31 elements | the same of the outputs |
 
 use std::fmt;
@@ -104,6 +104,9 @@ pub struct Port {
     pub quantize: Option<Quantization>,
     /// For an output: the operators that follow outside the circuit.
     pub tail: Vec<Tail>,
+    /// Elements packed into one public input, `1..=`[`LANES_PER_INSTANCE`]: as many as the layout of the circuit
+    /// reads together.
+    pub bytes_per_instance: u8,
 }
 
 impl Port {
@@ -119,7 +122,7 @@ impl Port {
 
     /// Public inputs its integers are packed into.
     pub fn instances(&self) -> usize {
-        self.len().div_ceil(LANES_PER_INSTANCE)
+        self.len().div_ceil(usize::from(self.bytes_per_instance.max(1)))
     }
 }
 
@@ -141,6 +144,7 @@ impl Interface {
             elem: model.tensor(input.tensor).elem,
             quantize: input.quantize,
             tail: Vec::new(),
+            bytes_per_instance: LANES_PER_INSTANCE as u8,
         });
         let outputs = model.outputs.iter().map(|output| Port {
             name: output.name.clone(),
@@ -148,6 +152,7 @@ impl Interface {
             elem: model.tensor(output.tensor).elem,
             quantize: None,
             tail: output.tail.clone(),
+            bytes_per_instance: LANES_PER_INSTANCE as u8,
         });
         Self { inputs: inputs.collect(), outputs: outputs.collect() }
     }
@@ -288,8 +293,8 @@ impl Statement {
         let context = self.context.encode();
         let (context_low, context_high) = context.split_at(17);
         let mut out: Vec<Fr> = [id_low, id_high, context_low, context_high].into_iter().map(pack).collect();
-        for lanes in self.lanes(interface)? {
-            out.extend(lanes.chunks(LANES_PER_INSTANCE).map(pack));
+        for (port, lanes) in interface.ports().zip(self.lanes(interface)?) {
+            out.extend(lanes.chunks(usize::from(port.bytes_per_instance.max(1))).map(pack));
         }
         Ok(out)
     }

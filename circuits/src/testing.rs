@@ -10,6 +10,7 @@
 //!
 //! None of this is reachable in a build without the feature.
 
+pub(crate) mod bank_spot;
 pub mod broken;
 pub mod checker;
 pub mod commitment;

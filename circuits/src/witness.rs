@@ -5,13 +5,17 @@
 
 use std::collections::HashMap;
 
-use halo2_proofs::halo2curves::ff::PrimeField;
+use halo2_proofs::halo2curves::{bn256::Fr, ff::PrimeField};
 
 use crate::{
     chip::Slot,
     ir::{Model, TensorId},
-    plan::{Entry, Form, Plan, Spot, Use},
+    plan::{Entry, Interval, Plan, Spot, Use},
 };
+
+mod cells;
+
+pub(crate) use cells::{Requantized, requantized, write_linear, write_threshold};
 
 /// Why there is no witness.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -92,7 +96,7 @@ impl Witness {
         inputs: &[Vec<i32>],
         mut after: impl FnMut(Option<usize>, &mut [Vec<i64>], &mut [Vec<i32>]),
     ) -> Result<Self, WitnessError> {
-        check(model, inputs)?;
+        check_inputs(model, inputs)?;
         let hint_columns = plan.columns.phases.iter().filter(|phase| **phase == 0).count();
         let mut builder = Builder {
             model,
@@ -116,35 +120,42 @@ impl Witness {
     /// Counts the lookups of `slots` into the multiplicity columns, replacing what they held.
     ///
     /// A lookup that is in no table set, a lie, is counted nowhere.
-    pub(crate) fn count_lookups(&mut self, plan: &Plan, slots: &[Slot]) {
-        let entries = plan.tables.iter().enumerate().flat_map(|(set, entries)| {
+    pub(crate) fn count_lookups(&mut self, tables: &LookupTables<'_>, slots: &[Slot]) {
+        let entries = tables.tables.iter().enumerate().flat_map(|(set, entries)| {
             entries.iter().enumerate().map(move |(row, entry)| (*entry, (set, row)))
         });
         let positions: HashMap<Entry, (usize, usize)> = entries.collect();
-        let mut counts = vec![vec![0; plan.rows]; plan.tables.len()];
+        let mut counts = vec![vec![0; tables.rows]; tables.tables.len()];
         for slot in slots {
-            for row in 0..plan.rows {
+            for row in 0..tables.rows {
                 if let Some(&(set, row)) =
-                    lookup(plan, &self.columns, slot, row).and_then(|entry| positions.get(&entry))
+                    lookup(tables.fixed, &self.columns, slot, row).and_then(|entry| positions.get(&entry))
                 {
                     counts[set][row] += 1;
                 }
             }
         }
-        for (column, counts) in plan.columns.multiplicities.iter().zip(counts) {
+        for (column, counts) in tables.multiplicities.iter().zip(counts) {
             self.columns[*column] = counts;
         }
     }
 }
 
-/// The tuple a slot looks up in a row; `None` if a lie leaves 64 bits.
-pub(crate) fn lookup(plan: &Plan, columns: &[Vec<i64>], slot: &Slot, row: usize) -> Option<Entry> {
-    let value = |index: usize| i64::try_from(slot.values[index].value(columns, row)).ok();
-    let tag = plan.tag(slot.tag, row) * slot.factor;
-    Some([tag, value(0)?, value(1)?, value(2)?])
+/// The tables of a plan and where their multiplicities go.
+pub(crate) struct LookupTables<'a> {
+    pub(crate) tables: &'a [Vec<Entry>],
+    pub(crate) fixed: &'a [Vec<Fr>],
+    pub(crate) multiplicities: &'a [usize],
+    pub(crate) rows: usize,
 }
 
-fn check(model: &Model, inputs: &[Vec<i32>]) -> Result<(), WitnessError> {
+/// The tuple a slot looks up in a row; `None` if a lie leaves 64 bits.
+pub(crate) fn lookup(fixed: &[Vec<Fr>], columns: &[Vec<i64>], slot: &Slot, row: usize) -> Option<Entry> {
+    let value = |index: usize| i64::try_from(slot.values[index].value(columns, row)).ok();
+    Some([tag(fixed, slot.tag, row) * slot.factor, value(0)?, value(1)?, value(2)?])
+}
+
+pub(crate) fn check_inputs(model: &Model, inputs: &[Vec<i32>]) -> Result<(), WitnessError> {
     if inputs.len() != model.inputs.len() {
         return Err(WitnessError::InputCount { expected: model.inputs.len(), got: inputs.len() });
     }
@@ -198,59 +209,30 @@ impl Builder<'_> {
         let output = self.model.nodes[node].output;
         let type_min = self.model.tensor(output).elem.min();
         let spot = self.plan.placement.homes[output.0][channel];
-        let byte = match &forms.channels[channel] {
-            Form::Linear(form) => {
-                let clamp = self.plan.forms.clamps[forms.clamp];
-                let scaled = i128::from(acc) * i128::from(form.m) + form.c;
-                let quotient = scaled >> self.plan.shape.shift;
-                let remainder = scaled - (quotient << self.plan.shape.shift);
-                let quotient = narrow(quotient) - i64::from(type_min);
-                let byte = quotient.clamp(clamp.lo, clamp.hi);
-                self.linear_cells(spot, byte, byte - quotient, narrow(remainder));
+        let byte = match requantized(&self.plan.forms, forms, channel, self.plan.shape.shift, type_min, acc) {
+            Requantized::Linear { byte, excess, remainder } => {
+                self.linear_cells(spot, byte, excess, remainder);
                 byte
             }
-            Form::Threshold(class) => {
-                let class = &self.plan.forms.steps[*class];
-                let acc = acc - class.steps.range.lo;
-                let intervals = class.intervals();
-                let index = intervals.partition_point(|step| step.start <= acc) - 1;
-                let step = intervals[index];
-                self.threshold_cells(spot, step.byte, step.start, acc - step.start, step.width);
+            Requantized::Threshold { step, distance } => {
+                self.threshold_cells(spot, step, distance);
                 step.byte
+            }
+            Requantized::Maximum { .. } | Requantized::Product { .. } => {
+                unreachable!("lanes hold fully connected layers")
             }
         };
         type_min + i32::try_from(byte).expect("outputs are bytes")
     }
 
     fn linear_cells(&mut self, spot: Spot, byte: i64, excess: i64, remainder: i64) {
-        let shape = &self.plan.shape;
-        let columns = &self.plan.columns.linear[spot.lane];
-        self.columns[columns.activation][spot.row] = byte;
-        match (columns.excess.as_slice(), shape.excess_bits) {
-            ([low, high], Some(bits)) => {
-                let (sign, magnitude) = (excess.signum(), excess.abs());
-                self.columns[*low][spot.row] = sign * (magnitude & ((1 << bits) - 1));
-                self.columns[*high][spot.row] = sign * (magnitude >> bits);
-            }
-            (parts, _) => self.columns[parts[0]][spot.row] = excess,
-        }
-        let limbs = columns.limbs.clone();
-        self.limbs(&limbs, spot.row, remainder);
+        let cells = &self.plan.columns.linear[spot.lane].cells;
+        write_linear(&mut self.columns, cells, &self.plan.shape, spot.row, [byte, excess, remainder]);
     }
 
-    fn threshold_cells(&mut self, spot: Spot, byte: i64, threshold: i64, distance: i64, width: i64) {
-        let columns = self.plan.columns.threshold[spot.lane - self.plan.columns.linear.len()].clone();
-        self.columns[columns.activation][spot.row] = byte;
-        self.columns[columns.threshold][spot.row] = threshold;
-        self.limbs(&columns.distance, spot.row, distance);
-        self.limbs(&columns.complement, spot.row, width - distance);
-    }
-
-    fn limbs(&mut self, columns: &[usize], row: usize, value: i64) {
-        let bits = self.plan.shape.limb_bits;
-        for (column, limb) in columns.iter().zip(0u32..) {
-            self.columns[*column][row] = (value >> (limb * bits)) & ((1 << bits) - 1);
-        }
+    fn threshold_cells(&mut self, spot: Spot, step: Interval, distance: i64) {
+        let cells = &self.plan.columns.threshold[spot.lane - self.plan.columns.linear.len()].cells;
+        write_threshold(&mut self.columns, cells, &self.plan.shape, spot.row, step, distance);
     }
 
     /// Input homes and output copies.
@@ -270,16 +252,17 @@ impl Builder<'_> {
     }
 }
 
-/// A quotient or remainder of a reachable accumulator fits 64 bits: the plan bounds both.
-fn narrow(value: i128) -> i64 {
-    i64::try_from(value).expect("the plan bounds quotients and remainders")
+/// What a tag column holds in a row: a small non-negative integer.
+pub(crate) fn tag(fixed: &[Vec<Fr>], column: usize, row: usize) -> i64 {
+    let repr = fixed[column][row].to_repr();
+    let (low, _) = repr.split_first_chunk::<8>().expect("a field element has 32 bytes");
+    i64::from_le_bytes(*low)
 }
 
 impl Plan {
-    /// What a tag column holds in a row: a small non-negative integer.
+    /// What a tag column holds in a row.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn tag(&self, column: usize, row: usize) -> i64 {
-        let repr = self.fixed[column][row].to_repr();
-        let (low, _) = repr.split_first_chunk::<8>().expect("a field element has 32 bytes");
-        i64::from_le_bytes(*low)
+        tag(&self.fixed, column, row)
     }
 }

@@ -93,7 +93,7 @@ fn linear_networks_satisfy_their_circuits() {
     let mut rng = ChaCha20Rng::seed_from_u64(1);
     for widths in [&[3, 2][..], &[2, 3, 2], &[40, 17, 9, 33]] {
         let compiled = compile(network(&mut rng, widths, linear_multiplier), Scheme::Kzg).unwrap();
-        println!("{widths:?}: {:?} rows {}", compiled.shape(), compiled.plan().rows());
+        println!("{widths:?}: {:?} rows {}", compiled.shape(), compiled.layout().rows());
         for _ in 0..3 {
             check(&compiled, random_input(&mut rng, widths[0]));
         }
@@ -112,7 +112,7 @@ fn threshold_and_mixed_networks_satisfy_their_circuits() {
     for widths in [&[3, 2][..], &[2, 3, 2], &[40, 17, 9, 33]] {
         for model in [network(&mut rng, widths, ties), network(&mut rng, widths, mixed)] {
             let compiled = compile(model, Scheme::Ipa).unwrap();
-            println!("{widths:?}: {:?} rows {}", compiled.shape(), compiled.plan().rows());
+            println!("{widths:?}: {:?} rows {}", compiled.shape(), compiled.layout().rows());
             for _ in 0..3 {
                 check(&compiled, random_input(&mut rng, widths[0]));
             }

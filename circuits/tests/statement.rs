@@ -11,7 +11,14 @@ use lemma_circuits::{
 use proptest::prelude::*;
 
 fn port(name: &str, len: usize, elem: Elem) -> Port {
-    Port { name: name.to_owned(), shape: vec![1, len], elem, quantize: None, tail: Vec::new() }
+    Port {
+        name: name.to_owned(),
+        shape: vec![1, len],
+        elem,
+        quantize: None,
+        tail: Vec::new(),
+        bytes_per_instance: 31,
+    }
 }
 
 /// Lengths around the chunk boundaries, both types.

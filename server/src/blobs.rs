@@ -8,6 +8,7 @@ use std::{
     fs::{self, File},
     io::{self, Read, Write},
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use lemma_prover::digest::Digest;
@@ -15,8 +16,22 @@ use tempfile::NamedTempFile;
 
 use crate::crash_points;
 
-/// Length of the proof bundle of a small network, in bytes.
-const USUAL_BUNDLE: usize = 64 << 10;
+/// Bytes written to find out whether there is room: no less than a proof takes.
+const CHECK_BYTES: usize = 64 << 10;
+
+/// How long a blob that nothing names is kept aside before it is deleted.
+pub const ORPHANS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// What [`Blobs::keep_only`] did, in numbers of blobs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sweep {
+    /// Named by nothing, and put aside.
+    pub put_aside: usize,
+    /// Put aside earlier and named again.
+    pub taken_back: usize,
+    /// Put aside too long ago, and deleted.
+    pub removed: usize,
+}
 
 /// What a blob is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -120,7 +135,8 @@ impl Blobs {
             fs::remove_dir_all(&temporary).map_err(BlobError::io("empty", &temporary))?;
         }
         let directories = BlobKind::ALL.map(|kind| blobs.directory(kind));
-        for directory in directories.iter().chain([&temporary]) {
+        let orphans = BlobKind::ALL.map(|kind| blobs.orphans(kind));
+        for directory in directories.iter().chain(&orphans).chain([&temporary]) {
             fs::create_dir_all(directory).map_err(BlobError::io("create directory", directory))?;
         }
         Ok(blobs)
@@ -130,6 +146,11 @@ impl Blobs {
         self.root.join(kind.directory())
     }
 
+    /// Where blobs that nothing names are put aside.
+    fn orphans(&self, kind: BlobKind) -> PathBuf {
+        self.root.join("orphans").join(kind.directory())
+    }
+
     fn temporary(&self) -> PathBuf {
         self.root.join("tmp")
     }
@@ -137,6 +158,19 @@ impl Blobs {
     /// Where a blob is or would be.
     pub fn path(&self, kind: BlobKind, digest: Digest) -> PathBuf {
         self.directory(kind).join(digest.to_string())
+    }
+
+    /// Whether bytes can be kept: it keeps some for a moment.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn check_writable(&self) -> Result<(), BlobError> {
+        let temporary = self.temporary();
+        let mut file =
+            NamedTempFile::new_in(&temporary).map_err(BlobError::io("create file in", &temporary))?;
+        file.write_all(&[0; CHECK_BYTES])
+            .and_then(|()| file.as_file().sync_all())
+            .map_err(BlobError::io("write", file.path()))
     }
 
     /// Keeps bytes, durably when it returns.
@@ -150,7 +184,12 @@ impl Blobs {
         if got > limit {
             return Err(BlobError::TooLarge { path, limit, got });
         }
-        let file = self.write(bytes)?;
+        let temporary = self.temporary();
+        let mut file =
+            NamedTempFile::new_in(&temporary).map_err(BlobError::io("create file in", &temporary))?;
+        file.write_all(bytes)
+            .and_then(|()| file.as_file().sync_all())
+            .map_err(BlobError::io("write", file.path()))?;
         crash_points::reach("blob-written");
         file.persist(&path).map_err(|error| BlobError::io("rename", &path)(error.error))?;
         crash_points::reach("blob-renamed");
@@ -159,25 +198,6 @@ impl Blobs {
             .and_then(|directory| directory.sync_all())
             .map_err(BlobError::io("flush", &directory))?;
         Ok(digest)
-    }
-
-    /// A temporary file with these bytes, on the disk when it returns.
-    fn write(&self, bytes: &[u8]) -> Result<NamedTempFile, BlobError> {
-        let temporary = self.temporary();
-        let mut file =
-            NamedTempFile::new_in(&temporary).map_err(BlobError::io("create file in", &temporary))?;
-        file.write_all(bytes)
-            .and_then(|()| file.as_file().sync_all())
-            .map_err(BlobError::io("write", file.path()))?;
-        Ok(file)
-    }
-
-    /// Writes as many bytes as a proof bundle has, and forgets them.
-    ///
-    /// # Errors
-    /// When the system refuses.
-    pub fn check_writable(&self) -> Result<(), BlobError> {
-        self.write(&[0; USUAL_BUNDLE]).map(drop)
     }
 
     /// The bytes of a blob, its digest checked.
@@ -216,24 +236,60 @@ impl Blobs {
         }
     }
 
-    /// Forgets all blobs of a kind but these; how many it forgot. For the start of the service, when nobody else
-    /// writes: a crash between a blob and the row that names it leaves one.
+    /// Puts aside all blobs of a kind but these, and takes back those of these that were put aside before. For the start
+    /// of the service, when nobody else writes: a crash between a blob and the row that names it leaves one. So does an
+    /// older database in the place of the right one; that is why nothing is deleted before [`ORPHANS_KEPT`] is over.
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn keep_only(&self, kind: BlobKind, kept: &BTreeSet<Digest>) -> Result<usize, BlobError> {
-        let directory = self.directory(kind);
-        let mut forgotten = 0;
-        for entry in fs::read_dir(&directory).map_err(BlobError::io("list", &directory))? {
-            let name = entry.map_err(BlobError::io("list", &directory))?.file_name();
-            let digest = name.to_str().and_then(|name| name.parse().ok());
-            if let Some(digest) = digest.filter(|digest| !kept.contains(digest)) {
-                self.remove(kind, digest)?;
-                forgotten += 1;
+    pub fn keep_only(
+        &self,
+        kind: BlobKind,
+        kept: &BTreeSet<Digest>,
+        now: SystemTime,
+    ) -> Result<Sweep, BlobError> {
+        let (directory, orphans) = (self.directory(kind), self.orphans(kind));
+        let mut sweep = Sweep::default();
+        for digest in digests_in(&orphans)? {
+            let orphan = orphans.join(digest.to_string());
+            if kept.contains(&digest) {
+                let path = self.path(kind, digest);
+                fs::rename(&orphan, &path).map_err(BlobError::io("take back", &path))?;
+                sweep.taken_back += 1;
+            } else if age(&orphan, now)?.is_some_and(|age| age > ORPHANS_KEPT) {
+                fs::remove_file(&orphan).map_err(BlobError::io("remove", &orphan))?;
+                sweep.removed += 1;
             }
         }
-        Ok(forgotten)
+        for digest in digests_in(&directory)?.difference(kept) {
+            let (path, orphan) = (self.path(kind, *digest), orphans.join(digest.to_string()));
+            // The time of the last change tells when it was put aside.
+            File::options()
+                .write(true)
+                .open(&path)
+                .and_then(|file| file.set_modified(now))
+                .and_then(|()| fs::rename(&path, &orphan))
+                .map_err(BlobError::io("put aside", &path))?;
+            sweep.put_aside += 1;
+        }
+        Ok(sweep)
     }
+}
+
+/// How long an orphan has been aside, if the system knows such times.
+fn age(orphan: &Path, now: SystemTime) -> Result<Option<Duration>, BlobError> {
+    let metadata = fs::metadata(orphan).map_err(BlobError::io("inspect", orphan))?;
+    Ok(metadata.modified().ok().and_then(|then| now.duration_since(then).ok()))
+}
+
+/// The digests that files of a directory are named by; other files are nobody's blobs.
+fn digests_in(directory: &Path) -> Result<BTreeSet<Digest>, BlobError> {
+    let mut digests = BTreeSet::new();
+    for entry in fs::read_dir(directory).map_err(BlobError::io("list", directory))? {
+        let name = entry.map_err(BlobError::io("list", directory))?.file_name();
+        digests.extend(name.to_str().and_then(|name| name.parse::<Digest>().ok()));
+    }
+    Ok(digests)
 }
 
 #[cfg(test)]
@@ -255,6 +311,16 @@ mod tests {
     }
 
     #[test]
+    fn the_check_leaves_nothing_and_notices_a_directory_without_room() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let blobs = Blobs::open(directory.path()).expect("opens");
+        blobs.check_writable().expect("there is room");
+        assert_eq!(fs::read_dir(directory.path().join("tmp")).expect("lists").count(), 0);
+        fs::remove_dir(directory.path().join("tmp")).expect("removes");
+        assert!(blobs.check_writable().expect_err("nowhere to write").is_transient());
+    }
+
+    #[test]
     fn refuses_more_than_the_limit() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let blobs = Blobs::open(directory.path()).expect("opens");
@@ -265,16 +331,29 @@ mod tests {
     }
 
     #[test]
-    fn forgets_what_nothing_names_and_half_written_files() {
+    fn puts_aside_what_nothing_names_and_forgets_half_written_files() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let blobs = Blobs::open(directory.path()).expect("opens");
         let kept = blobs.put(BlobKind::Bundle, b"kept").expect("puts");
         let orphan = blobs.put(BlobKind::Bundle, b"orphan").expect("puts");
         fs::write(directory.path().join("tmp/half"), b"ha").expect("writes");
         let blobs = Blobs::open(directory.path()).expect("opens again");
-        assert_eq!(blobs.keep_only(BlobKind::Bundle, &[kept].into()).expect("sweeps"), 1);
+        let now = SystemTime::now();
+        let sweep = |kept: &[Digest], now| {
+            let kept = kept.iter().copied().collect();
+            let sweep = blobs.keep_only(BlobKind::Bundle, &kept, now).expect("sweeps");
+            (sweep.put_aside, sweep.taken_back, sweep.removed)
+        };
+        assert_eq!(sweep(&[kept], now), (1, 0, 0));
         assert!(blobs.get(BlobKind::Bundle, kept).is_ok());
         assert!(matches!(blobs.get(BlobKind::Bundle, orphan), Err(BlobError::Missing { .. })));
+        // The right database is back.
+        assert_eq!(sweep(&[kept, orphan], now), (0, 1, 0));
+        assert_eq!(blobs.get(BlobKind::Bundle, orphan).expect("gets"), b"orphan");
+        assert_eq!(sweep(&[kept], now), (1, 0, 0));
+        assert_eq!(sweep(&[kept], now + ORPHANS_KEPT), (0, 0, 0));
+        assert_eq!(sweep(&[kept], now + ORPHANS_KEPT + Duration::from_secs(1)), (0, 0, 1));
+        assert_eq!(sweep(&[kept, orphan], now), (0, 0, 0));
         assert_eq!(fs::read_dir(directory.path().join("tmp")).expect("lists").count(), 0);
     }
 }

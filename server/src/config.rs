@@ -11,6 +11,8 @@ use std::{
 
 use lemma_prover::store::{Store, StoreError};
 
+use crate::hosts::{Host, NoHost};
+
 pub use settings::{LogFormat, Settings};
 
 /// A mebibyte.
@@ -67,6 +69,17 @@ pub enum ConfigError {
         /// The address.
         address: SocketAddr,
     },
+    /// A name that is none.
+    #[error(
+        "allowed_hosts has {got:?}, which is {source}; list names such as lemma.example or lemma.example:8080"
+    )]
+    AllowedHost {
+        /// The name.
+        got: String,
+        /// What is wrong with it.
+        #[source]
+        source: NoHost,
+    },
     /// There is no directory for data.
     #[error("no directory for data: {0}; pass --data DIR")]
     NoData(#[source] StoreError),
@@ -77,6 +90,10 @@ pub enum ConfigError {
 pub struct Config {
     /// Address to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Whether access is restricted elsewhere.
+    pub open_to_network: bool,
+    /// Names the service answers to besides those of its own address; with `open_to_network`, none means all.
+    pub allowed_hosts: Vec<Host>,
     /// Directory of the database, the blobs and the keys.
     pub data: PathBuf,
     /// Most jobs that wait.
@@ -127,7 +144,8 @@ impl Config {
     /// [`ConfigError`] names the setting.
     pub fn of(settings: Settings) -> Result<Self, ConfigError> {
         let listen = settings.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
-        if !listen.ip().is_loopback() && !settings.open_to_network.unwrap_or(false) {
+        let open_to_network = settings.open_to_network.unwrap_or(false);
+        if !listen.ip().is_loopback() && !open_to_network {
             return Err(ConfigError::OpenToNetwork { address: listen });
         }
         let data = match settings.data {
@@ -147,6 +165,8 @@ impl Config {
         let memory = settings.memory_mib.map(|mib| mebibytes("memory_mib", Some(mib), 1, 1 << 24));
         Ok(Self {
             listen,
+            open_to_network,
+            allowed_hosts: hosts(settings.allowed_hosts.unwrap_or_default())?,
             data,
             queue: count("queue", settings.queue, 64, 1 << 20)?,
             parallel: count("parallel", settings.parallel, 1, 1 << 10)?,
@@ -165,6 +185,14 @@ impl Config {
             log: settings.log.unwrap_or_else(|| "info".to_owned()),
         })
     }
+}
+
+fn hosts(names: Vec<String>) -> Result<Vec<Host>, ConfigError> {
+    let host = |got: String| match got.parse() {
+        Ok(host) => Ok(host),
+        Err(source) => Err(ConfigError::AllowedHost { got, source }),
+    };
+    names.into_iter().map(host).collect()
 }
 
 /// `server` in the directory of the command line's store.

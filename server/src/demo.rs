@@ -91,7 +91,7 @@ pub async fn run(arguments: &DemoArgs) -> Result<(), DemoError> {
         () = shutdown.wait() => Ok(()),
     };
     if shown.is_ok() && !arguments.exit && !shutdown.begun() {
-        println!("\nthe service goes on: http://{address}/docs describes it, Ctrl-C ends it");
+        steps::line(&format!("\nthe service goes on: http://{address}/docs describes it, Ctrl-C ends it"));
         shutdown.wait().await;
     }
     shutdown.begin();
@@ -99,7 +99,7 @@ pub async fn run(arguments: &DemoArgs) -> Result<(), DemoError> {
         tracing::error!("the service panicked");
     }
     if shown.is_ok() {
-        println!("done in {}", steps::time(begin.elapsed()));
+        steps::line(&format!("done in {}", steps::time(begin.elapsed())));
     }
     shown
 }

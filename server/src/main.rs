@@ -53,7 +53,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            eprintln!("error: {message}");
+            let _ = writeln!(io::stderr(), "error: {message}");
             ExitCode::from(UNUSABLE)
         }
     }
@@ -72,8 +72,14 @@ fn serve(settings: Settings) -> Result<(), String> {
         let shutdown = Shutdown::default();
         shutdown.on_signals().map_err(|error| format!("cannot listen to signals: {error}"))?;
         let running = Running::open(config, child, shutdown).await.map_err(|error| error.to_string())?;
-        println!("listening on http://{}, data in {}", running.address(), running.data().display());
-        println!("there is no authentication: whoever reaches this address can use the service");
+        // A reader that has gone away is no reason not to serve.
+        let _ = writeln!(
+            io::stdout(),
+            "listening on http://{}, data in {}\n\
+             there is no authentication: whoever reaches this address can use the service",
+            running.address(),
+            running.data().display()
+        );
         running.run().await;
         Ok(())
     })

@@ -2,7 +2,7 @@
 //!
 //! A log line names routes, ids, statuses and times. It never has a body, a query, an input or an output in it.
 
-use std::time::Instant;
+use std::{io::IsTerminal, time::Instant};
 
 use axum::{
     extract::{MatchedPath, Request},
@@ -32,7 +32,12 @@ tokio::task_local! {
 /// When `filter` is none, in the notation of the `tracing-subscriber` crate.
 pub fn start(format: LogFormat, filter: &str) -> Result<(), ParseError> {
     let filter: EnvFilter = filter.parse()?;
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        // A line that cannot be written would be complained about on standard error too, which panics.
+        .log_internal_errors(false);
     // A second subscriber is refused; the first goes on logging.
     let _ = match format {
         LogFormat::Text => tracing::subscriber::set_global_default(subscriber.finish()),

@@ -24,9 +24,6 @@ use crate::{observe, wire::TensorSpec};
 /// Media type of all error responses.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// When a service that is being restarted, or whose disk is being tidied, is likely to be back.
-const COME_BACK: Duration = Duration::from_secs(10);
-
 /// Problem details as sent: RFC 9457 with this service's extensions.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
@@ -78,16 +75,6 @@ impl Problem {
             ProblemType::Internal,
             "the service failed; its log has the cause under the id of this request",
         )
-    }
-
-    /// The system refuses what the service needs, as with a full disk: logged in full, worth trying again.
-    pub fn unavailable(cause: &dyn std::error::Error) -> Self {
-        tracing::error!(error = %Chain(cause), "the storage refuses");
-        Self::new(
-            ProblemType::Unavailable,
-            "the service's storage refuses; try again. Its log has the cause under the id of this request",
-        )
-        .retry_after(COME_BACK)
     }
 
     /// Which kind of problem it is.

@@ -17,7 +17,7 @@ mod write;
 use std::{path::Path, sync::Arc, time::Duration};
 
 use sqlx::{
-    Connection, SqliteConnection, SqlitePool,
+    SqlitePool,
     migrate::MigrateError,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -28,6 +28,8 @@ pub use models::ModelRecord;
 pub use submit::{Idempotency, JobRow, Stored};
 pub use transition::{Applied, Dispatchable, Results};
 use write::{Durability, Write};
+
+use crate::jobs::Timestamp;
 
 /// Longest wait for another writer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -61,11 +63,11 @@ pub enum RecordsError {
     },
 }
 
-/// SQLite's result codes for a system that refuses: BUSY, NOMEM, READONLY, IOERR, FULL, CANTOPEN.
-const SYSTEM_REFUSES: [u32; 6] = [5, 7, 8, 10, 13, 14];
+/// SQLite's result codes for a system that refuses: BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN.
+const SYSTEM_REFUSES: [u32; 7] = [5, 6, 7, 8, 10, 13, 14];
 
 impl RecordsError {
-    /// Whether it can go away by itself: the system refused, as with a full disk, or the service is stopping.
+    /// Whether it can go away by itself: the database refused, as with a full disk.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Database(sqlx::Error::Database(error)) => {
@@ -111,10 +113,7 @@ impl Records {
             .pragma("secure_delete", "ON");
         let writer = |synchronous| {
             let options = options.clone().synchronous(synchronous);
-            SqlitePoolOptions::new()
-                .max_connections(1)
-                .after_release(|connection, _| Box::pin(is_idle(connection)))
-                .connect_with(options)
+            SqlitePoolOptions::new().max_connections(1).connect_with(options)
         };
         let durable = writer(SqliteSynchronous::Full).await?;
         sqlx::migrate!("./migrations").run(&durable).await?;
@@ -124,14 +123,19 @@ impl Records {
         Ok(Self { durable, relaxed, readers, turn: Arc::default() })
     }
 
-    /// Writes something as durably as an accepted job is written.
+    /// Whether the database takes writes as durable as those that accept jobs: it makes one.
     ///
     /// # Errors
-    /// When the database does not take it.
-    pub async fn check_writable(&self) -> Result<(), RecordsError> {
+    /// When it does not.
+    pub async fn check_writable(&self, now: Timestamp) -> Result<(), RecordsError> {
         let mut write = self.begin(Durability::Durable).await?;
-        // A number in the file's header that means nothing to the service.
-        sqlx::query("PRAGMA user_version = 0").execute(&mut *write).await?;
+        sqlx::query(
+            "INSERT INTO write_checks (name, at) VALUES ('readiness', $1) \
+             ON CONFLICT (name) DO UPDATE SET at = excluded.at",
+        )
+        .bind(now.0)
+        .execute(&mut *write)
+        .await?;
         write.commit().await
     }
 
@@ -141,14 +145,6 @@ impl Records {
         self.relaxed.close().await;
         self.durable.close().await;
     }
-}
-
-/// Whether a connection that is given back can begin another transaction. SQLite ends a transaction by itself when the
-/// disk is full; the rollback that follows then fails, and the connection would count itself inside it for ever.
-async fn is_idle(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    // The answer comes after the rollback that a dropped transaction has left behind.
-    connection.ping().await?;
-    Ok(!connection.is_in_transaction())
 }
 
 #[cfg(test)]

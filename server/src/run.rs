@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use crate::{
     App, app,
     config::Config,
-    metrics,
+    descriptors, metrics,
     serve::serve,
     service::{JobService, OpenError, ServiceConfig},
     shutdown::Shutdown,
@@ -57,10 +57,12 @@ impl Running {
     /// # Errors
     /// [`RunError`] names the address or the directory.
     pub async fn open(config: Config, child: ChildCommand, shutdown: Shutdown) -> Result<Self, RunError> {
+        descriptors::raise();
         let failed = |source| RunError::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let address = listener.local_addr()?;
         let service = JobService::open(service_config(&config, child)).await?;
+        let config = Config { listen: address, ..config };
         let app = App::new(service, config, metrics::start()?, shutdown)?;
         Ok(Self { listener, address, app })
     }
@@ -75,12 +77,19 @@ impl Running {
         self.app.config().data.clone()
     }
 
-    /// Answers until the shutdown begins; then lets requests and running jobs end and closes the records.
+    /// Answers until the shutdown begins; then lets running jobs end, answering still but taking no jobs, lets open
+    /// requests end and closes the records.
     pub async fn run(self) {
         let (shutdown, config) = (self.app.shutdown().clone(), self.app.config().clone());
         let service = self.app.service().clone();
         let upkeep = tokio::spawn(metrics::upkeep(self.app.metrics().clone()));
-        serve(self.listener, app(self.app), config.connections, shutdown).await;
+        let drained = Shutdown::default();
+        let drain = async {
+            shutdown.wait().await;
+            service.drain(config.grace).await;
+            drained.begin();
+        };
+        tokio::join!(serve(self.listener, app(self.app), config.connections, drained.clone()), drain);
         service.shutdown(config.grace).await;
         upkeep.abort();
         tracing::info!("stopped");

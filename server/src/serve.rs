@@ -1,5 +1,7 @@
 //! Connections: how many, how long they may take to say what they want, and how they end.
 
+mod progress;
+
 use std::{io, sync::Arc, time::Duration};
 
 use axum::Router;
@@ -15,9 +17,13 @@ use tokio::{
 };
 
 use crate::shutdown::Shutdown;
+use progress::Progressing;
 
 /// Longest time for a request's head to arrive, and for a connection to be idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Longest time without progress while the peer is to read an answer.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Longest time that open requests get to end at a shutdown.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -25,12 +31,12 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// Pause after the system refused a connection, most likely for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Answers requests until the shutdown begins, then lets open requests end. At most `connections` are open at once;
+/// Answers requests until it is told to stop, then lets open requests end. At most `connections` are open at once;
 /// more wait in the kernel's queue.
-pub async fn serve(listener: TcpListener, app: Router, connections: usize, shutdown: Shutdown) {
+pub async fn serve(listener: TcpListener, app: Router, connections: usize, stop: Shutdown) {
     let places = Arc::new(Semaphore::new(connections));
     let graceful = GracefulShutdown::new();
-    let stop = shutdown.wait();
+    let stop = stop.wait();
     tokio::pin!(stop);
     loop {
         tokio::select! {
@@ -62,10 +68,11 @@ async fn accept(
 }
 
 fn open(stream: TcpStream, place: OwnedSemaphorePermit, app: Router, graceful: &GracefulShutdown) {
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+    let connection =
+        http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).serve_connection(
+            TokioIo::new(Progressing::new(stream, WRITE_TIMEOUT)),
+            TowerToHyperService::new(app),
+        );
     let connection = graceful.watch(connection);
     tokio::spawn(async move {
         if let Err(error) = connection.await {

@@ -11,7 +11,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use lemma_prover::{
@@ -26,11 +26,10 @@ use tokio::{
 use tracing::{info, warn};
 
 pub use config::ServiceConfig;
-pub use models::StorageError;
 pub use submit::{NewJob, SubmitError, Submitted};
 
 use crate::{
-    blobs::{BlobError, BlobKind, Blobs},
+    blobs::{BlobError, BlobKind, Blobs, Sweep},
     crash_points,
     dispatch::{Dispatcher, InProcess, Limits, Load, available_memory},
     jobs::{Clock, Event, Job, JobEvent, JobId, JobIds, Outcome, SystemClock},
@@ -91,6 +90,28 @@ pub enum OpenError {
     Records(#[from] RecordsError),
 }
 
+/// Why nothing can be kept.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StorageError {
+    /// The database refuses.
+    #[error(transparent)]
+    Records(#[from] RecordsError),
+    /// The blobs' directory refuses.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
+}
+
+impl StorageError {
+    /// Whether it can go away by itself: the system or the database refused, as with a full disk.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Blobs(error) => error.is_transient(),
+            Self::Records(error) => error.is_transient(),
+        }
+    }
+}
+
 /// Why a bundle cannot be had.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -110,6 +131,13 @@ pub enum BundleError {
         #[source]
         source: BlobError,
     },
+}
+
+impl BundleError {
+    /// Whether it can go away by itself: the system refused.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Blob { source, .. } if source.is_transient())
+    }
 }
 
 /// The part of a server that knows nothing of HTTP. Cheap to clone.
@@ -143,7 +171,10 @@ impl JobService {
     pub async fn open(config: ServiceConfig) -> Result<Self, OpenError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let lock = lock_directory(&config.data_dir).await?;
-        let records = Records::open(&config.data_dir.join("records.sqlite")).await?;
+        let database = config.data_dir.join("records.sqlite");
+        // An empty file is what a crash before the first write leaves.
+        let new = fs::metadata(&database).map_or(true, |metadata| metadata.len() == 0);
+        let records = Records::open(&database).await?;
         let blobs = Blobs::open(&config.data_dir.join("blobs"))?;
         let keyring = Arc::new(Keyring::new(Store::open(&config.store_dir)?));
         let verifiers = Arc::new(Verifiers::new(keyring.clone()));
@@ -161,11 +192,20 @@ impl JobService {
             threads: config.worker_threads,
             keep_bytes: limits.resident,
         };
-        let bundles: BTreeSet<_> = records.bundles().await?.into_iter().collect();
-        let orphans = blobs.keep_only(BlobKind::Bundle, &bundles)?;
+        // A database that was not there knows no proofs; those on the disk are not its orphans.
+        let sweep = if new {
+            Sweep::default()
+        } else {
+            let bundles: BTreeSet<_> = records.bundles().await?.into_iter().collect();
+            blobs.keep_only(BlobKind::Bundle, &bundles, SystemTime::now())?
+        };
         let recovered = records.recover(clock.now()).await?;
         crash_points::reach("after-recover");
-        info!(queued = recovered.len(), orphans, "jobs of the last run");
+        info!(queued = recovered.len(), "jobs of the last run");
+        if sweep != Sweep::default() {
+            let Sweep { put_aside, taken_back, removed } = sweep;
+            warn!(put_aside, taken_back, removed, "proofs that no job names are in blobs/orphans");
+        }
         let dispatcher: Arc<dyn Dispatcher> = Arc::new(
             InProcess::start(limits, |_| Box::new(AttemptLane::new(parts.clone())))
                 .map_err(io_error("start threads for", &config.data_dir))?,
@@ -285,20 +325,20 @@ impl JobService {
         self.inner.dispatcher.load()
     }
 
-    /// Whether jobs can be taken: the disk takes a job and its proof, and nothing shuts down.
+    /// Whether jobs can be taken: database and blobs take writes and nothing shuts down.
     ///
     /// # Errors
-    /// When records or files cannot be written.
+    /// When one of them refuses a write.
     pub async fn ready(&self) -> Result<bool, StorageError> {
-        self.inner.records.check_writable().await?;
+        self.inner.records.check_writable(self.inner.clock.now()).await?;
         let blobs = self.inner.blobs.clone();
         blocking(move || blobs.check_writable()).await?;
         Ok(!*self.inner.stopping.borrow())
     }
 
-    /// Takes no more jobs, lets running ones finish for this long, gives the rest back to the queue, and closes the
-    /// database and the data directory. The next start goes on with what is queued.
-    pub async fn shutdown(&self, grace: Duration) {
+    /// Takes no more jobs, lets running ones finish for this long and gives the rest back to the queue. Jobs can still
+    /// be looked at.
+    pub async fn drain(&self, grace: Duration) {
         if self.inner.stopping.send_replace(true) {
             return;
         }
@@ -309,6 +349,11 @@ impl JobService {
             warn!("the caretaker of the queue had ended");
         }
         self.inner.dispatcher.shutdown(grace).await;
+    }
+
+    /// Drains, and closes the database and the data directory. The next start goes on with what is queued.
+    pub async fn shutdown(&self, grace: Duration) {
+        self.drain(grace).await;
         self.inner.records.close().await;
         drop(self.inner.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
     }

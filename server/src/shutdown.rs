@@ -54,8 +54,9 @@ impl Shutdown {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
-            tracing::info!("told to stop");
+            // Whatever happens to the log, the service stops.
             this.begin();
+            tracing::info!("told to stop");
         });
         Ok(())
     }

@@ -7,7 +7,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use rayon::ThreadPoolBuildError;
 
 use crate::{
-    config::Config, extract::BodyBudget, networks::Networks, pool::Pool, service::JobService,
+    config::Config, extract::BodyBudget, hosts::Hosts, networks::Networks, pool::Pool, service::JobService,
     shutdown::Shutdown,
 };
 
@@ -24,6 +24,7 @@ pub struct App(Arc<Inner>);
 struct Inner {
     service: JobService,
     config: Config,
+    hosts: Hosts,
     networks: Networks,
     bodies: BodyBudget,
     verify: Pool,
@@ -52,6 +53,7 @@ impl App {
     ) -> Result<Self, ThreadPoolBuildError> {
         let intake = Pool::new("intake", INTAKE_THREADS)?;
         Ok(Self(Arc::new(Inner {
+            hosts: Hosts::of(&config),
             networks: Networks::new(service.clone(), intake.clone()),
             bodies: BodyBudget::new(
                 config.json_bytes,
@@ -82,6 +84,10 @@ impl App {
     /// Whether the service stops.
     pub fn shutdown(&self) -> &Shutdown {
         &self.0.shutdown
+    }
+
+    pub(crate) fn hosts(&self) -> &Hosts {
+        &self.0.hosts
     }
 
     pub(crate) fn networks(&self) -> &Networks {

@@ -77,6 +77,18 @@ impl Array {
     }
 }
 
+/// One array of an npz file, `None` if the file has none of that name.
+///
+/// # Panics
+/// If the file is unreadable or the array is of another type or order.
+pub fn read_npz_array(path: &Path, name: &str) -> Option<Array> {
+    let fail = |what: &dyn std::fmt::Display| -> ! { panic!("{}: {what}", path.display()) };
+    let file = File::open(path).unwrap_or_else(|error| fail(&error));
+    let mut archive = ZipArchive::new(file).unwrap_or_else(|error| fail(&error));
+    let member = archive.by_name(&format!("{name}.npy")).ok()?;
+    Some(read_npy(member).unwrap_or_else(|error| fail(&format!("{name}: {error}"))))
+}
+
 /// All arrays of an npz file by name.
 ///
 /// # Panics

@@ -5,7 +5,7 @@
 mod array;
 mod manifest;
 
-pub use array::{Array, Values, read_npz};
+pub use array::{Array, Values, read_npz, read_npz_array};
 pub use manifest::{Entry, manifest};
 
 use std::collections::BTreeMap;

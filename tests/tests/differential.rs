@@ -2,6 +2,7 @@
 //! after the last quantized operator bit for bit.
 
 use std::io::Write;
+use std::path::Path;
 
 use halo2_proofs::{dev::MockProver, halo2curves::bn256::Fr};
 use lemma_circuits::edge::{SoftmaxKernel, apply_tail, quantize_input};
@@ -11,7 +12,7 @@ use lemma_circuits::plan::Scheme;
 use lemma_circuits::reference;
 use lemma_circuits::statement::{CircuitId, Context, Statement};
 use lemma_circuits::{CompiledCircuit, compile};
-use lemma_tests::{Array, Fixture, Values, mlperf_tiny, read_npz};
+use lemma_tests::{Array, Fixture, Values, mlperf_tiny, read_npz_array};
 
 /// What was compared, and what differed.
 #[derive(Debug, Default)]
@@ -22,17 +23,30 @@ struct Comparison {
     different_integers: usize,
     floats: usize,
     different_floats: usize,
+    /// Models that are not imported, or of which something differs.
+    wrong_models: Vec<String>,
 }
 
 impl Comparison {
     fn fixture(&mut self, fixture: &Fixture) {
-        let model = import(&fixture.model, &fixture.path).unwrap_or_else(|error| panic!("{error}"));
+        let model = match import(&fixture.model, &fixture.path) {
+            Ok(model) => model,
+            Err(error) => {
+                self.wrong_models.push(error.to_string());
+                return;
+            }
+        };
+        let before = self.different_integers + self.different_floats;
         let names: Vec<&str> = model.outputs.iter().map(|output| output.name.as_str()).collect();
         assert!(fixture.integers.keys().all(|name| names.contains(&name.as_str())), "{}", fixture.path);
         self.models += 1;
-        let circuit = compile(model.clone(), Scheme::Ipa).unwrap_or_else(|error| panic!("{error}"));
+        let circuit = compile(model.clone(), Scheme::Ipa).unwrap();
         for row in 0..fixture.rows() {
             self.row(fixture, &model, &circuit, row);
+        }
+        let differences = self.different_integers + self.different_floats - before;
+        if differences > 0 {
+            self.wrong_models.push(format!("{}: {differences} differences", fixture.path));
         }
     }
 
@@ -99,6 +113,7 @@ impl Comparison {
             self.different_floats,
             self.floats
         );
+        assert_eq!(self.wrong_models, Vec::<String>::new(), "{what}");
         assert_eq!((self.different_integers, self.different_floats), (0, 0), "{what}");
     }
 }
@@ -138,36 +153,70 @@ fn on_demand_models() {
     comparison.report("on-demand models");
 }
 
-/// The MLPerf Tiny autoencoder: its int8 input and output stay as they are, arrays have no batch dimension.
+/// The MLPerf Tiny models: int8 at both ends, a trailing Softmax outside the proof, arrays have no batch dimension.
 #[test]
-fn mlperf_tiny_autoencoder() {
+fn mlperf_tiny_models() {
     let Some(directory) = mlperf_tiny() else { return };
-    let mut comparison = Comparison::default();
-    let arrays = read_npz(&directory.join("ad01.io.npz"));
-    for form in ["qop", "qdq"] {
-        let path = format!("ad01.{form}.onnx");
-        let bytes = std::fs::read(directory.join(&path)).unwrap();
-        let model = import(&bytes, &path).unwrap_or_else(|error| panic!("{error}"));
-        comparison.models += 1;
+    // Per model the answers stored: 16 random inputs and the real ones, times the outputs.
+    for (name, integers) in [
+        ("ad01", 16 * 640),
+        ("kws", (16 + 1) * 12),
+        ("ic_resnet8", (16 + 40) * 10),
+        ("vww", (16 + 12) * 2),
+        ("sww", (16 + 45) * 3),
+    ] {
+        let mut comparison = Comparison::default();
+        let models = ["qop", "qdq"].map(|form| {
+            let path = format!("{name}.{form}.onnx");
+            let bytes = std::fs::read(directory.join(&path)).unwrap();
+            import(&bytes, &path).unwrap_or_else(|error| panic!("{error}"))
+        });
+        assert_eq!(models[0].id(), models[1].id(), "{name}: both forms are one function");
+        comparison.models += 2;
+        comparison.mlperf_tiny(&models[0], &directory.join(format!("{name}.io.npz")));
+        comparison.report(&format!("MLPerf Tiny {name}"));
+        assert_eq!(comparison.integers, integers, "{name}");
+    }
+}
+
+impl Comparison {
+    fn mlperf_tiny(&mut self, model: &Model, arrays: &Path) {
         let circuit = compile(model.clone(), Scheme::Kzg).unwrap();
-        let (inputs, outputs) = (&arrays["x_random"], &arrays["ort_qop_random"]);
-        for row in 0..inputs.rows() {
-            let trace = reference::run(&model, &[inputs.row(row).integers()]).unwrap();
-            let expected = outputs.row(row).integers();
-            comparison.rows += 1;
-            comparison.integers += expected.len();
-            comparison.different_integers += different(trace.outputs()[0], &expected);
-            comparison.circuit(&circuit, vec![inputs.row(row).integers()], vec![expected], row == 0);
+        for kind in ["random", "real"] {
+            let Some(inputs) = read_npz_array(arrays, &format!("x_{kind}")) else { continue };
+            let outputs = read_npz_array(arrays, &format!("ort_qop_{kind}")).expect("answers to the inputs");
+            for row in 0..inputs.rows() {
+                let input = inputs.row(row).integers();
+                let trace = reference::run(model, std::slice::from_ref(&input)).unwrap();
+                let proven = trace.outputs()[0];
+                let answer = apply_tail(proven, &model.outputs[0].tail, SoftmaxKernel::Avx512).unwrap();
+                let answer: Vec<i32> = answer.iter().map(|value| *value as i32).collect();
+                let expected = outputs.row(row).integers();
+                self.rows += 1;
+                self.integers += expected.len();
+                self.different_integers += different(&answer, &expected);
+                let first = row == 0 && kind == "random";
+                self.circuit(&circuit, vec![input], vec![proven.to_vec()], first);
+            }
         }
     }
-    comparison.report("MLPerf Tiny ad01");
-    assert_eq!(comparison.integers, 2 * 16 * 640);
 }
 
 /// Both forms of a model, quantized with the same parameters, are the same function: the same model id.
 #[test]
 fn both_forms_are_one_model() {
-    for stem in ["digits/s8s8", "digits/s8s8_per_channel", "digits/u8u8", "digits/s8s8_softmax"] {
+    for stem in [
+        "digits/s8s8",
+        "digits/s8s8_per_channel",
+        "digits/u8u8",
+        "digits/s8s8_softmax",
+        "convolutional/cnn_s8s8",
+        "convolutional/cnn_s8s8_per_channel",
+        "convolutional/cnn_u8u8",
+        "convolutional/lenet5_s8s8",
+        "convolutional/lenet5_s8s8_per_channel",
+        "convolutional/lenet5_u8u8",
+    ] {
         let id = |form: &str| {
             let fixture = Fixture::load(&format!("{stem}.{form}.onnx"));
             import(&fixture.model, &fixture.path).unwrap_or_else(|error| panic!("{error}")).id()

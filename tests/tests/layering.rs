@@ -76,10 +76,12 @@ fn stages_of_circuits_import_in_one_direction() {
         ("import", &["ir", "import", "requantize"]),
         ("statement", &["ir", "plan", "statement"]),
         ("plan", &["ir", "plan", "requantize", "statement"]),
-        ("chip", &["chip", "plan", "statement"]),
+        // The layout with banks and its hints; chips read its columns.
+        ("banks", &["banks", "ir", "plan", "requantize", "statement", "witness"]),
+        ("chip", &["banks", "chip", "plan", "statement"]),
         ("witness", &["chip", "ir", "plan"]),
-        ("circuit", &["chip", "plan", "statement", "witness"]),
-        ("compiled", &["circuit", "ir", "plan", "statement", "witness"]),
+        ("circuit", &["banks", "chip", "plan", "statement", "witness"]),
+        ("compiled", &["banks", "circuit", "ir", "plan", "statement", "witness"]),
     ];
     let folder = root().join("circuits/src");
     for (path, text) in sources(&folder) {

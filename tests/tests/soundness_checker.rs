@@ -25,7 +25,7 @@ use lemma_circuits::testing::{
 struct Probe(Arc<Mutex<Vec<Fr>>>);
 
 impl Circuit<Fr> for Probe {
-    type Config = (Vec<Column<Advice>>, [Challenge; 3]);
+    type Config = (Vec<Column<Advice>>, [Challenge; 4]);
     type FloorPlanner = SimpleFloorPlanner;
     type Params = ();
 
@@ -35,7 +35,7 @@ impl Circuit<Fr> for Probe {
 
     fn configure(meta: &mut ConstraintSystem<Fr>) -> Self::Config {
         let first = meta.advice_column_in(FirstPhase);
-        let challenges = [(); 3].map(|()| meta.challenge_usable_after(FirstPhase));
+        let challenges = [(); 4].map(|()| meta.challenge_usable_after(FirstPhase));
         (vec![first, meta.advice_column_in(SecondPhase)], challenges)
     }
 
@@ -63,7 +63,7 @@ fn mock_challenges() -> Vec<Fr> {
     let probe = Probe::default();
     MockProver::run(6, &probe, vec![]).unwrap();
     let challenges = probe.0.lock().unwrap().clone();
-    assert_eq!(challenges.len(), 3);
+    assert_eq!(challenges.len(), 4);
     challenges
 }
 
@@ -104,7 +104,8 @@ fn own_verdict(tiny: &Tiny, grid: &Grid) -> Verdict {
 #[test]
 fn both_checkers_give_the_same_verdict_on_honest_and_mutated_grids() {
     let challenges = mock_challenges();
-    for tiny in networks::all() {
+    let banks = [networks::padded(), networks::strided(), networks::bytes()];
+    for tiny in networks::all().into_iter().chain(banks) {
         let inputs = &tiny.samples()[0];
         let circuit = tiny.subject.compiled.assign(inputs).unwrap().circuit;
         let instance = tiny.subject.instance(inputs);

@@ -1,6 +1,6 @@
 //! The layout of a circuit depends on its model alone.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, process::Command};
 
 use halo2_proofs::{
     halo2curves::bn256::G1Affine,
@@ -16,8 +16,9 @@ use sha2::{Digest, Sha256};
 /// Set to rewrite the pinned layouts.
 const REGENERATE: &str = "LEMMA_REGENERATE_LAYOUTS";
 
-fn pinned() -> [Tiny; 3] {
-    [networks::lanes(), networks::split(), networks::mixed()]
+fn pinned() -> [Tiny; 6] {
+    let [lanes, split, mixed] = [networks::lanes(), networks::split(), networks::mixed()];
+    [lanes, split, mixed, networks::padded(), networks::residual(), networks::interleaved()]
 }
 
 /// sha256 of the library's text of the verifying key, which contains every gate and commitment.
@@ -31,7 +32,7 @@ fn verifying_key(tiny: &Tiny, threads: usize) -> String {
 
 #[test]
 fn inputs_and_a_missing_witness_leave_the_layout_alone() {
-    for tiny in networks::all() {
+    for tiny in networks::all().into_iter().chain(networks::convolutional()) {
         let mut texts: Vec<String> = tiny
             .samples()
             .iter()
@@ -49,6 +50,30 @@ fn inputs_and_a_missing_witness_leave_the_layout_alone() {
 fn threads_leave_the_verifying_key_alone() {
     for tiny in pinned() {
         assert_eq!(verifying_key(&tiny, 1), verifying_key(&tiny, 2), "{}", tiny.name);
+    }
+}
+
+/// The variable can be set only for a process of one's own: the parent runs this test again with each value.
+#[test]
+fn a_cap_on_the_degree_changes_no_verifying_key() {
+    const CHILD: &str = "LEMMA_TEST_PRINT_VERIFYING_KEYS";
+    let keys =
+        || [networks::mixed(), networks::padded(), networks::strided()].map(|tiny| verifying_key(&tiny, 1));
+    if std::env::var_os(CHILD).is_some() {
+        keys().iter().for_each(|key| print!("{key}"));
+        return;
+    }
+    let expected = keys();
+    for value in ["4", "5", "9"] {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "a_cap_on_the_degree_changes_no_verifying_key", "--nocapture"])
+            .env("MAX_DEGREE", value)
+            .env(CHILD, "1")
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "MAX_DEGREE={value}: {text}");
+        assert!(expected.iter().all(|key| text.contains(key)), "MAX_DEGREE={value}: {text}");
     }
 }
 

@@ -41,6 +41,12 @@ fn sample(path: &str) -> Vec<Role> {
     let subject = Subject::new(compile(model, Scheme::Kzg).unwrap());
     let grid = subject.grid(&inputs, 0);
     assert_eq!(structure::complaints(&subject, &grid), Vec::<String>::new(), "{path}");
+    mutate(path, &subject, &inputs, [[1, 1], [1, 100]])
+}
+
+/// Mutates a share of the hints of rows that hold an activation, and one of the other advice cells.
+fn mutate(path: &str, subject: &Subject, inputs: &[Vec<i32>], [busy, others]: [[u32; 2]; 2]) -> Vec<Role> {
+    let grid = subject.grid(inputs, 0);
     let late = violations(&subject.system, &subject.roles, &subject.system.advice_phases, &grid.copies);
     assert!(late.is_empty(), "{path}: {late:?}");
 
@@ -48,7 +54,8 @@ fn sample(path: &str) -> Vec<Role> {
     let mut rng = ChaCha20Rng::seed_from_u64(3);
     let mut chosen = |cell: &Cell| {
         let is_busy_hint = subject.roles[cell.column].is_hint() && !idle.contains(cell);
-        is_busy_hint || rng.gen_ratio(1, 100)
+        let [chosen, of] = if is_busy_hint { busy } else { others };
+        rng.gen_ratio(chosen, of)
     };
     let cells: Vec<Cell> = grid.assigned(Kind::Advice).into_iter().filter(&mut chosen).collect();
     let mut checker = Checker::new(&subject.system, grid);
@@ -77,4 +84,29 @@ fn edge_cases_have_no_surviving_mutant() {
         roles.extend(sample(&fixture.path));
     }
     assert!(roles.contains(&Role::Threshold) && roles.contains(&Role::Complement));
+}
+
+#[test]
+fn convolutional_networks_have_no_surviving_mutant() {
+    for name in ["cnn_s8s8_per_channel.qop", "lenet5_u8u8.qop"] {
+        let path = format!("convolutional/{name}.onnx");
+        let fixture = Fixture::load(&path);
+        let model = import(&fixture.model, &path).unwrap();
+        let inputs = inputs(&fixture, &model, 0);
+        let subject = Subject::new(compile(model, Scheme::Kzg).unwrap());
+        let roles = mutate(&path, &subject, &inputs, [[1, 100], [1, 400]]);
+        assert!(roles.contains(&Role::Remainder) && roles.contains(&Role::Window), "{path}");
+    }
+}
+
+#[test]
+fn the_keyword_spotter_has_no_surviving_mutant_in_a_sample() {
+    let Some(directory) = lemma_tests::mlperf_tiny() else { return };
+    let path = "kws.qop.onnx";
+    let model = import(&std::fs::read(directory.join(path)).unwrap(), path).unwrap();
+    let len = model.tensor(model.inputs[0].tensor).len;
+    let input: Vec<i32> = (0..len).map(|index| i32::try_from(index * 37 % 256).unwrap() - 128).collect();
+    let subject = Subject::new(compile(model, Scheme::Kzg).unwrap());
+    let roles = mutate(path, &subject, &[input], [[1, 200], [1, 2000]]);
+    assert!(roles.contains(&Role::Remainder) && roles.contains(&Role::Window));
 }

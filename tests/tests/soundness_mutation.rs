@@ -20,7 +20,7 @@ fn tiny_networks_are_satisfied_and_cover_every_role() {
             "{}: {:?} rows {}",
             tiny.name,
             tiny.subject.compiled.shape(),
-            tiny.subject.compiled.plan().rows()
+            tiny.subject.compiled.layout().rows()
         );
         for (draw, inputs) in tiny.samples().iter().enumerate() {
             let grid = tiny.subject.grid(inputs, draw as u64);

@@ -28,7 +28,7 @@ use crate::plan::{Columns, Contraction, Operand};
 
 /// Adds the gates.
 pub(crate) fn configure(meta: &mut ConstraintSystem<Fr>, handles: &Handles, columns: &Columns) {
-    gate(meta, handles, "weight evaluation", columns.rows, |cells| {
+    gate(meta, handles, "weight evaluation", columns.lookup.rows, |cells| {
         let carried = cells.fixed(columns.keep) * cells.previous(columns.weight_evaluation);
         let evaluation = columns
             .weights
@@ -37,7 +37,7 @@ pub(crate) fn configure(meta: &mut ConstraintSystem<Fr>, handles: &Handles, colu
             .fold(carried, |sum, &weight| sum * cells.rho() + cells.fixed(weight));
         cells.advice(columns.weight_evaluation) - evaluation
     });
-    gate(meta, handles, "product sum", columns.rows, |cells| {
+    gate(meta, handles, "product sum", columns.lookup.rows, |cells| {
         let term = cells.fixed(columns.end)
             * cells.advice(columns.weight_evaluation)
             * cells.advice(columns.operand);

@@ -37,7 +37,7 @@ pub(crate) struct LaneChip {
 impl LaneChip {
     /// Adds the evaluation gate.
     pub(crate) fn configure(&self, meta: &mut ConstraintSystem<Fr>, handles: &Handles, columns: &Columns) {
-        gate(meta, handles, "lane evaluation", columns.rows, |cells| {
+        gate(meta, handles, "lane evaluation", columns.lookup.rows, |cells| {
             let step = cells.fixed(self.step) + cells.fixed(self.step_rho) * cells.rho();
             let mut value = self.value.expression(cells) - cells.fixed(self.constant);
             if let Some((selector, terms)) = &self.gated {

@@ -19,24 +19,30 @@
 //! parts of equal sign with `|E_0| < 2^h`.
 
 use super::{Slot, Terms, lane::LaneChip};
-use crate::plan::{LinearColumns, SECOND_TAG_FACTOR, Shape, range_tag};
+use crate::plan::{LinearCells, LinearColumns, SECOND_TAG_FACTOR, Shape, range_tag};
+
+/// The lookups of a channel and what it claims.
+pub(crate) fn linear_cells(cells: &LinearCells, shape: &Shape) -> (Vec<Slot>, Terms) {
+    let activation = || Terms::cell(cells.activation);
+    let mut slots = Vec::new();
+    for (&part, factor) in cells.excess.iter().zip([1, SECOND_TAG_FACTOR]) {
+        let values = [activation(), Terms::cell(part), Terms::default()];
+        slots.push(Slot { tag: cells.tag, factor, values });
+    }
+    for (&limb, width) in cells.limbs.iter().zip(shape.remainder_widths()) {
+        slots.push(Slot::one(cells.channel, range_tag(width), Terms::cell(limb)));
+    }
+    let quotient = activation().plus(Terms::limbs(&cells.excess, shape.excess_bits.unwrap_or(0)).times(-1));
+    let remainder = Terms::limbs(&cells.limbs, shape.limb_bits);
+    (slots, quotient.times(1 << shape.shift).plus(remainder))
+}
 
 /// The cells, lookups and value of a linear lane.
 pub(crate) fn linear_lane(columns: &LinearColumns, shape: &Shape) -> LaneChip {
-    let activation = || Terms::cell(columns.activation);
-    let mut slots = Vec::new();
-    for (&part, factor) in columns.excess.iter().zip([1, SECOND_TAG_FACTOR]) {
-        let values = [activation(), Terms::cell(part), Terms::default()];
-        slots.push(Slot { tag: columns.tag, factor, values });
-    }
-    for (&limb, width) in columns.limbs.iter().zip(shape.remainder_widths()) {
-        slots.push(Slot::one(columns.channel, range_tag(width), Terms::cell(limb)));
-    }
-    let quotient = activation().plus(Terms::limbs(&columns.excess, shape.excess_bits.unwrap_or(0)).times(-1));
-    let remainder = Terms::limbs(&columns.limbs, shape.limb_bits);
+    let (slots, value) = linear_cells(&columns.cells, shape);
     LaneChip {
         slots,
-        value: quotient.times(1 << shape.shift).plus(remainder),
+        value,
         gated: None,
         evaluation: columns.evaluation,
         step: columns.step,

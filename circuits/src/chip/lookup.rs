@@ -30,7 +30,7 @@ use halo2_proofs::{
 };
 
 use super::{Cells, Handles, Slot, gate, product, sum};
-use crate::plan::Columns;
+use crate::plan::LookupColumns;
 
 /// Slots per helper column: the most a gate of degree 5 holds.
 const GROUP: usize = 3;
@@ -49,7 +49,7 @@ impl LookupChip {
     pub(crate) fn configure(
         meta: &mut ConstraintSystem<Fr>,
         handles: &Handles,
-        columns: &Columns,
+        columns: &LookupColumns,
         slots: Vec<Slot>,
     ) -> Self {
         let groups: Vec<&[Slot]> = slots.chunks(GROUP).collect();
@@ -82,7 +82,7 @@ impl LookupChip {
     /// prover says so.
     pub(crate) fn fill(
         &self,
-        columns: &Columns,
+        columns: &LookupColumns,
         fixed: &[Vec<Fr>],
         advice: &mut [Vec<Fr>],
         alpha: Fr,

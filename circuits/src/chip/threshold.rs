@@ -18,21 +18,27 @@
 //! y', T, d and e are unique.
 
 use super::{Slot, Terms, lane::LaneChip};
-use crate::plan::{Shape, ThresholdColumns, range_tag};
+use crate::plan::{Shape, ThresholdCells, ThresholdColumns, range_tag};
+
+/// The lookups of a channel and what it claims.
+pub(crate) fn threshold_cells(cells: &ThresholdCells, shape: &Shape) -> (Vec<Slot>, Terms) {
+    let distance = || Terms::limbs(&cells.distance, shape.limb_bits);
+    let width = distance().plus(Terms::limbs(&cells.complement, shape.limb_bits));
+    let values = [Terms::cell(cells.activation), Terms::cell(cells.threshold), width];
+    let mut slots = vec![Slot { tag: cells.tag, factor: 1, values }];
+    for &limb in cells.distance.iter().chain(&cells.complement) {
+        slots.push(Slot::one(cells.channel, range_tag(shape.limb_bits), Terms::cell(limb)));
+    }
+    (slots, Terms::cell(cells.threshold).plus(distance()))
+}
 
 /// The cells, lookups and value of a threshold lane.
 pub(crate) fn threshold_lane(columns: &ThresholdColumns, shape: &Shape) -> LaneChip {
-    let distance = || Terms::limbs(&columns.distance, shape.limb_bits);
-    let width = distance().plus(Terms::limbs(&columns.complement, shape.limb_bits));
-    let values = [Terms::cell(columns.activation), Terms::cell(columns.threshold), width];
-    let mut slots = vec![Slot { tag: columns.tag, factor: 1, values }];
-    for &limb in columns.distance.iter().chain(&columns.complement) {
-        slots.push(Slot::one(columns.channel, range_tag(shape.limb_bits), Terms::cell(limb)));
-    }
+    let (slots, value) = threshold_cells(&columns.cells, shape);
     LaneChip {
         slots,
-        value: Terms::cell(columns.threshold).plus(distance()),
-        gated: Some((columns.byte, Terms::cell(columns.activation).times(1 << shape.shift))),
+        value,
+        gated: Some((columns.byte, Terms::cell(columns.cells.activation).times(1 << shape.shift))),
         evaluation: columns.evaluation,
         step: columns.step,
         step_rho: columns.step_rho,

@@ -45,6 +45,11 @@ impl FloatClamp {
         }
     }
 
+    /// The clamped value; what is not a number stays.
+    pub(super) fn apply(self, value: f32) -> f32 {
+        value.clamp(self.lo, self.hi)
+    }
+
     /// This clamp followed by another one.
     pub(super) fn then(self, next: Self) -> Self {
         Self { lo: self.lo.clamp(next.lo, next.hi), hi: self.hi.clamp(next.lo, next.hi) }

@@ -11,6 +11,8 @@ use super::proto::{AttributeProto, attribute_type};
 enum AttributeValue {
     Float(f32),
     Int(i64),
+    /// A string; bytes that are no UTF-8 are replaced.
+    Text(String),
     Tensor(Constant),
     Floats(Vec<f32>),
     Ints(Vec<i64>),
@@ -23,6 +25,7 @@ impl AttributeValue {
         match self {
             Self::Float(value) => format!("the float {value}"),
             Self::Int(value) => format!("the int {value}"),
+            Self::Text(value) => format!("'{value}'"),
             Self::Tensor(_) => "a tensor".to_owned(),
             Self::Floats(_) => "a list of floats".to_owned(),
             Self::Ints(_) => "a list of ints".to_owned(),
@@ -66,6 +69,7 @@ fn parse(attribute: AttributeProto) -> Result<AttributeValue, ImportErrorKind> {
     Ok(match attribute.r#type {
         attribute_type::FLOAT => AttributeValue::Float(attribute.f),
         attribute_type::INT => AttributeValue::Int(attribute.i),
+        attribute_type::STRING => AttributeValue::Text(String::from_utf8_lossy(&attribute.s).into_owned()),
         attribute_type::FLOATS => AttributeValue::Floats(attribute.floats),
         attribute_type::INTS => AttributeValue::Ints(attribute.ints),
         attribute_type::TENSOR => match attribute.t {
@@ -116,6 +120,13 @@ impl<'a> AttributeReader<'a> {
     pub(super) fn float(&self, name: &'static str) -> Result<Option<f32>, ImportErrorKind> {
         self.typed(name, "a float", |value| match value {
             AttributeValue::Float(value) => Some(*value),
+            _ => None,
+        })
+    }
+
+    pub(super) fn text(&self, name: &'static str) -> Result<Option<&'a str>, ImportErrorKind> {
+        self.typed(name, "a string", |value| match value {
+            AttributeValue::Text(value) => Some(value.as_str()),
             _ => None,
         })
     }

@@ -5,11 +5,13 @@ use std::mem;
 use super::affine::one_or_indexed;
 use super::error::ImportErrorKind;
 use super::limits::{self, Budget};
-use super::value::{Activation, Linear};
+use super::value::{Activation, Linear, Sliding};
 use crate::ir::{
     Add, Convolution, Elem, FullyConnected, Input, Model, Multiply, Node, Op, Output, Quantization,
-    Requantize, Tensor, TensorId,
+    Requantize, Table, Tensor, TensorId,
 };
+
+mod rearrange;
 
 /// A model under construction.
 #[derive(Debug)]
@@ -102,9 +104,8 @@ impl Builder {
         Ok(Activation { tensor, elem, shape: shape.to_vec() })
     }
 
-    /// Adds a fully connected layer whose output is clamped to `lo..=hi`, and returns the output in the shape of
-    /// the layer.
-    pub(super) fn fully_connected(
+    /// Adds a layer whose output is clamped to `lo..=hi`, and returns the output in the shape of the layer.
+    pub(super) fn linear(
         &mut self,
         layer: &Linear,
         elem: Elem,
@@ -112,21 +113,57 @@ impl Builder {
         (lo, hi): (i32, i32),
     ) -> Result<Activation, ImportErrorKind> {
         let weights = &layer.weights;
+        let outputs = weights.outputs;
         self.budget.spend(weights.centered.len(), size_of::<i16>())?;
-        self.budget.spend(weights.outputs, size_of::<i32>() + size_of::<f32>())?;
-        let multipliers = multipliers(&layer.accumulator_scales, by.scale, weights.outputs)?;
-        let op = FullyConnected {
-            inputs: weights.inputs,
-            outputs: weights.outputs,
-            weights: weights.centered.clone(),
-            bias: layer.bias.clone().unwrap_or_else(|| vec![0; weights.outputs]),
-            input_zero_point: layer.input_zero_point,
-            requantize: Requantize { multipliers, zero_point: by.zero_point, lo, hi },
+        self.budget.spend(outputs, size_of::<i32>() + size_of::<f32>())?;
+        let multipliers = multipliers(&layer.accumulator_scales, by.scale, outputs)?;
+        let bias = layer.bias.clone().unwrap_or_else(|| vec![0; outputs]);
+        let requantize = Requantize { multipliers, zero_point: by.zero_point, lo, hi };
+        let op = match &layer.sliding {
+            None => Op::FullyConnected(FullyConnected {
+                inputs: weights.inputs,
+                outputs,
+                weights: weights.centered.clone(),
+                bias,
+                input_zero_point: layer.input_zero_point,
+                requantize,
+            }),
+            Some(Sliding { channels, groups, window }) => Op::Convolution(Convolution {
+                channels_in: *channels,
+                channels_out: outputs,
+                groups: *groups,
+                window: window.clone(),
+                weights: weights.centered.clone(),
+                bias,
+                input_zero_point: layer.input_zero_point,
+                requantize,
+            }),
         };
-        let tensor = Tensor { elem, len: weights.outputs, range: (lo, hi) };
-        let tensor =
-            self.add_node(layer.name.clone(), Op::FullyConnected(op), vec![layer.input.tensor], tensor);
+        let tensor = Tensor { elem, len: limits::elements("the result", &layer.shape)?, range: (lo, hi) };
+        let tensor = self.add_node(layer.name.clone(), op, vec![layer.input.tensor], tensor);
         Ok(Activation { tensor, elem, shape: layer.shape.clone() })
+    }
+
+    /// Adds another operator that is clamped to `lo..=hi`, its inputs having as many elements as it reads.
+    pub(super) fn clamping(
+        &mut self,
+        name: &str,
+        op: Op,
+        inputs: &[&Activation],
+        (elem, shape): (Elem, &[usize]),
+        range: (i32, i32),
+    ) -> Result<Activation, ImportErrorKind> {
+        self.budget.spend_on(&op)?;
+        let tensor = Tensor { elem, len: limits::elements("the result", shape)?, range };
+        let inputs = inputs.iter().map(|input| input.tensor).collect();
+        let tensor = self.add_node(name.to_owned(), op, inputs, tensor);
+        Ok(Activation { tensor, elem, shape: shape.to_vec() })
+    }
+
+    /// The range of an activation.
+    pub(super) fn range(&self, activation: &Activation) -> (i32, i32) {
+        let tensor = self.tensors.get(activation.tensor.0);
+        tensor.map_or((activation.elem.min(), activation.elem.max()), |tensor| tensor.range)
     }
 
     /// The zero point of a tensor, `None` for inputs.
@@ -136,51 +173,88 @@ impl Builder {
             Op::FullyConnected(layer) => Some(layer.requantize.zero_point),
             Op::Convolution(layer) => Some(layer.requantize.zero_point),
             Op::Multiply(multiply) => Some(multiply.zero_point),
-            Op::Add(_) | Op::Table(_) | Op::MaxPool(_) | Op::Rearrange(_) => None,
+            Op::Add(_) | Op::Table(_) | Op::MaxPool(_) | Op::Maximum | Op::Product | Op::Rearrange(_) => None,
         }
     }
 
-    /// The activation clamped to `lo..=hi`: a copy of the node that defines it, with a tighter clamp.
+    /// The activation clamped to `lo..=hi`: a copy of the node that defines it, with a tighter clamp, or a table.
     ///
     /// Other readers keep the node as it was; if there are none, it is left out of the model.
     pub(super) fn clamped(
         &mut self,
+        name: &str,
         activation: &Activation,
         (lo, hi): (i32, i32),
     ) -> Result<Activation, ImportErrorKind> {
-        let TensorId(index) = activation.tensor;
-        let (Some(tensor), Some(producer)) = (self.tensors.get(index), self.producers.get(index)) else {
-            return Err(ImportErrorKind::ClampedInput);
-        };
-        if lo <= tensor.range.0 && tensor.range.1 <= hi {
+        let range = self.range(activation);
+        if lo <= range.0 && range.1 <= hi {
             return Ok(activation.clone());
         }
-        let Some(node) = producer.and_then(|node| self.nodes.get(node)) else {
-            return Err(ImportErrorKind::ClampedInput);
-        };
-        self.budget.spend_on(&node.op)?;
-        let mut op = node.op.clone();
-        let range = match &mut op {
-            Op::FullyConnected(FullyConnected {
-                requantize: Requantize { lo: min, hi: max, .. }, ..
-            })
-            | Op::Convolution(Convolution { requantize: Requantize { lo: min, hi: max, .. }, .. })
-            | Op::Add(Add { lo: min, hi: max, .. })
-            | Op::Multiply(Multiply { lo: min, hi: max, .. }) => {
+        let producer = self.producers.get(activation.tensor.0).copied().flatten();
+        let mut copied = producer.and_then(|node| self.nodes.get(node)).cloned();
+        let clamp = match copied.as_mut().map(|node| &mut node.op) {
+            Some(
+                Op::FullyConnected(FullyConnected {
+                    requantize: Requantize { lo: min, hi: max, .. }, ..
+                })
+                | Op::Convolution(Convolution { requantize: Requantize { lo: min, hi: max, .. }, .. })
+                | Op::Add(Add { lo: min, hi: max, .. })
+                | Op::Multiply(Multiply { lo: min, hi: max, .. }),
+            ) => {
                 *min = (*min).clamp(lo, hi);
                 *max = (*max).clamp(lo, hi);
                 (*min, *max)
             }
-            Op::Table(table) => {
-                table.entries.iter_mut().for_each(|entry| *entry = (*entry).clamp(lo, hi));
-                (tensor.range.0.clamp(lo, hi), tensor.range.1.clamp(lo, hi))
+            _ => {
+                let elem = activation.elem;
+                let entries = (elem.min()..=elem.max()).map(|q| q.clamp(lo, hi)).collect();
+                return self.table(name, activation, elem, entries);
             }
-            Op::MaxPool(_) | Op::Rearrange(_) => return Err(ImportErrorKind::ClampedInput),
         };
-        let tensor = Tensor { elem: tensor.elem, len: tensor.len, range };
-        let (name, inputs) = (node.name.clone(), node.inputs.clone());
-        let tensor = self.add_node(name, op, inputs, tensor);
+        let Some(Node { name, op, inputs, .. }) = copied else { return Ok(activation.clone()) };
+        self.budget.spend_on(&op)?;
+        let len = limits::elements("the result", &activation.shape)?;
+        let tensor = self.add_node(name, op, inputs, Tensor { elem: activation.elem, len, range: clamp });
         Ok(Activation { tensor, ..activation.clone() })
+    }
+
+    /// Every element replaced by its entry; `entries` has one for each of the 256 integers, smallest first.
+    ///
+    /// The table of a table is one, and one that changes nothing is left out.
+    pub(super) fn table(
+        &mut self,
+        name: &str,
+        x: &Activation,
+        elem: Elem,
+        entries: Vec<i32>,
+    ) -> Result<Activation, ImportErrorKind> {
+        let (lo, hi) = self.range(x);
+        let reached = (x.elem.min()..).zip(&entries).filter(|(q, _)| lo <= *q && *q <= hi);
+        if x.elem == elem && reached.clone().all(|(q, entry)| q == *entry) {
+            return Ok(x.clone());
+        }
+        let mut source = x.tensor;
+        let mut table = Table { entries };
+        let producer = self.producers.get(source.0).copied().flatten().and_then(|node| self.nodes.get(node));
+        if let Some((Op::Table(first), &[original])) = producer.map(|node| (&node.op, node.inputs.as_slice()))
+        {
+            let entry = |between: &i32| {
+                let index = usize::try_from(between - x.elem.min()).ok()?;
+                table.entries.get(index).copied()
+            };
+            // Entries of a table are of its output's type.
+            table = Table { entries: first.entries.iter().filter_map(entry).collect() };
+            source = original;
+        }
+        let op = Op::Table(table);
+        self.budget.spend_on(&op)?;
+        let range = match (&op, self.tensors.get(source.0)) {
+            (Op::Table(table), Some(tensor)) => table.range(tensor).unwrap_or((elem.min(), elem.max())),
+            _ => (elem.min(), elem.max()),
+        };
+        let len = limits::elements("the result", &x.shape)?;
+        let tensor = self.add_node(name.to_owned(), op, vec![source], Tensor { elem, len, range });
+        Ok(Activation { tensor, elem, shape: x.shape.clone() })
     }
 
     /// The model: inputs in graph order, then nodes depth first from the outputs in graph order, so that the order

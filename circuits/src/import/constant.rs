@@ -90,6 +90,14 @@ impl Constant {
         Self { shape, data: Rc::new(data) }
     }
 
+    /// The zero point 0 of an 8-bit type.
+    pub(super) fn zero(elem: Elem) -> Self {
+        Self::vector(match elem {
+            Elem::I8 => Data::Int8(vec![0]),
+            Elem::U8 => Data::Uint8(vec![0]),
+        })
+    }
+
     /// A vector.
     pub(super) fn vector(data: Data) -> Self {
         Self::new(vec![data.len()], data)

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::ir::{BoundsError, Elem};
+use crate::ir::BoundsError;
 
 /// A refused file: which file, which node, why and what to do.
 ///
@@ -114,6 +114,14 @@ pub enum ImportErrorKind {
     )]
     Budget {
         /// The cap, in bytes.
+        limit: usize,
+    },
+    /// Rearranged tensors hold more elements than the cap allows.
+    #[error(
+        "transposing, slicing, padding and broadcasting makes more than {limit} elements; use a smaller model"
+    )]
+    Rearranged {
+        /// The cap.
         limit: usize,
     },
     /// The file has no graph.
@@ -353,6 +361,16 @@ pub enum ImportErrorKind {
         /// The right addend.
         right: String,
     },
+    /// Sub, Div, Max or Min of two tensors.
+    #[error(
+        "it combines '{left}' and '{right}'; only a dequantized activation and a constant float32 number are supported"
+    )]
+    Pair {
+        /// The left operand.
+        left: String,
+        /// The right operand.
+        right: String,
+    },
     /// A result of Softmax that is read by another operator.
     #[error(
         "the {role} '{name}' is the float32 result of Softmax, which is computed outside the proof and has to stay \
@@ -407,16 +425,17 @@ pub enum ImportErrorKind {
         /// What is supported.
         expected: String,
     },
-    /// A fully connected layer over several rows.
+    /// Average pooling with a window smaller than the image.
     #[error(
-        "the input of the fully connected layer has shape {shape:?}, that is {rows} rows; only one row (batch 1) is \
-         supported: flatten it or split the layer"
+        "it averages windows of {kernel:?} over an image of {image:?}, where onnxruntime adds float32 values one \
+         after the other; only an average over the whole image is an integer function: use a strided convolution or \
+         max pooling instead"
     )]
-    Rows {
-        /// Shape of the input.
-        shape: Vec<usize>,
-        /// Its rows.
-        rows: usize,
+    PartialAverage {
+        /// Kernel, per spatial axis.
+        kernel: Vec<usize>,
+        /// Image, per spatial axis.
+        image: Vec<usize>,
     },
     /// A requested shape that the elements cannot take.
     #[error("a tensor of shape {from:?} cannot take the shape or axes {to:?}; re-export the model")]
@@ -521,6 +540,19 @@ pub enum ImportErrorKind {
         /// `fl(fl(sx * sw) / sy)`.
         multiplier: f32,
     },
+    /// Scales that leave float32 or the int32 that onnxruntime converts to.
+    #[error(
+        "the operands have scales {lhs:e} and {rhs:e} and the output {output:e}; their quotients have to be normal \
+         float32 numbers, and results below 2^30: quantize the model again with other calibration data"
+    )]
+    OperandScale {
+        /// Scale of the left operand.
+        lhs: f32,
+        /// Scale of the right operand.
+        rhs: f32,
+        /// Scale of the output.
+        output: f32,
+    },
     /// A bias that was quantized with another scale than its layer's.
     #[error(
         "channel {channel}: the bias has scale {got}; onnxruntime adds it to the accumulator, so it has to be input \
@@ -549,37 +581,6 @@ pub enum ImportErrorKind {
         /// The bias.
         name: String,
     },
-    /// Two quantizations in a row.
-    #[error(
-        "the tensor is dequantized with scale {from_scale}, zero point {from_zero_point} ({from:?}) and quantized again with \
-         scale {to_scale}, zero point {to_zero_point} ({to:?}); only equal parameters are supported: quantize again with \
-         asymmetric activations, which merges Relu and Clip into the layer before"
-    )]
-    Requantization {
-        /// Type before.
-        from: Elem,
-        /// Scale before.
-        from_scale: f32,
-        /// Zero point before.
-        from_zero_point: i32,
-        /// Type after.
-        to: Elem,
-        /// Scale after.
-        to_scale: f32,
-        /// Zero point after.
-        to_zero_point: i32,
-    },
-    /// A scale at which dequantizing and quantizing again is not the identity.
-    #[error(
-        "scale {scale} is too large or too small for float32 to hold every dequantized value; quantize again"
-    )]
-    ScaleRange {
-        /// The scale.
-        scale: f32,
-    },
-    /// A clamp with nothing to merge it into.
-    #[error("the node clamps a graph input; clamp the data before it enters the model")]
-    ClampedInput,
     /// A Relu on integers whose zero is not the real zero.
     #[error(
         "Relu on integers is max(q, 0), which is the real Relu only for zero point 0; the zero point is {zero_point}: \

@@ -86,9 +86,9 @@ pub(super) struct Node {
     pub(super) opset: i64,
     /// An optional input that is left out is `None`.
     pub(super) inputs: Vec<Option<ValueIndex>>,
-    /// The value of output 0.
-    pub(super) output: ValueIndex,
-    /// Position of the first output beyond it that is read: no supported operator has one.
+    /// The values of the outputs; one that is left out is `None`.
+    pub(super) outputs: Vec<Option<ValueIndex>>,
+    /// Position of the first output beyond output 0 that is read: few operators have one.
     pub(super) extra_output: Option<usize>,
     pub(super) attributes: Attributes,
 }
@@ -421,17 +421,20 @@ fn build_node(
     let domain = Domain::parse(&proto.domain);
     let opset = opset_of(&domain, opsets)?;
     let attributes = Attributes::from_proto(proto.attribute)?;
-    let mut outputs = wiring.outputs.into_iter();
-    let output = outputs.next().flatten().ok_or(ImportErrorKind::OutputCount { index: 0 })?;
-    let used = |value: ValueIndex| uses.get(value).is_some_and(|&uses| uses > 0);
-    let extra_output = outputs.position(|output| output.is_some_and(used)).map(|extra| extra + 1);
+    let outputs = wiring.outputs;
+    if outputs.first().is_none_or(Option::is_none) {
+        return Err(ImportErrorKind::OutputCount { index: 0 });
+    }
+    let used = |value: &ValueIndex| uses.get(*value).is_some_and(|&uses| uses > 0);
+    let is_read = |output: &Option<ValueIndex>| output.as_ref().is_some_and(used);
+    let extra_output = outputs.iter().skip(1).position(is_read).map(|extra| extra + 1);
     Ok(Node {
         label,
         domain,
         op: proto.op_type,
         opset,
         inputs: wiring.inputs,
-        output,
+        outputs,
         extra_output,
         attributes,
     })

@@ -1,7 +1,7 @@
 //! Caps on what a file may ask for, all checked before the memory is taken.
 
 use super::error::ImportErrorKind;
-use crate::ir::{Op, Source};
+use crate::ir::Op;
 
 /// Largest file, in bytes.
 pub(super) const FILE_BYTES: usize = 64 << 20;
@@ -28,6 +28,9 @@ pub(super) const RANK: usize = 6;
 /// Most elements of one tensor.
 pub(super) const ELEMENTS: usize = 1 << 26;
 
+/// Most elements of all rearranged tensors together: 24 bytes each.
+pub(super) const SOURCES: usize = 1 << 21;
+
 /// The number of elements of a shape within the caps on rank and size, every dimension being positive.
 pub(super) fn elements(what: &str, shape: &[usize]) -> Result<usize, ImportErrorKind> {
     if shape.len() > RANK {
@@ -47,6 +50,14 @@ pub(super) fn elements(what: &str, shape: &[usize]) -> Result<usize, ImportError
         })
 }
 
+/// Refuses a shape of more elements than rearranged tensors may have.
+pub(super) fn sources(shape: &[usize]) -> Result<(), ImportErrorKind> {
+    if elements("the result", shape)? > SOURCES {
+        return Err(ImportErrorKind::Rearranged { limit: SOURCES });
+    }
+    Ok(())
+}
+
 /// Memory that the importer may still take for tensors it computes: folded constants and centered weights.
 ///
 /// A constant that many nodes read would otherwise be expanded once per node.
@@ -54,13 +65,14 @@ pub(super) fn elements(what: &str, shape: &[usize]) -> Result<usize, ImportError
 pub(super) struct Budget {
     remaining: usize,
     limit: usize,
+    sources: usize,
 }
 
 impl Budget {
     /// Sixteen times the file, and a mebibyte for small ones.
     pub(super) fn for_file(file_bytes: usize) -> Self {
         let limit = file_bytes.saturating_mul(16).saturating_add(1 << 20);
-        Self { remaining: limit, limit }
+        Self { remaining: limit, limit, sources: SOURCES }
     }
 
     /// Takes another copy of an operator.
@@ -76,9 +88,16 @@ impl Budget {
                 self.spend(layer.channels_out, channel)
             }
             Op::Table(table) => self.spend(table.entries.len(), size_of::<i32>()),
-            Op::Rearrange(rearrange) => self.spend(rearrange.sources.len(), size_of::<Source>()),
-            Op::Add(_) | Op::Multiply(_) | Op::MaxPool(_) => Ok(()),
+            Op::Rearrange(rearrange) => self.spend_sources(rearrange.sources.len()),
+            Op::Add(_) | Op::Multiply(_) | Op::MaxPool(_) | Op::Maximum | Op::Product => Ok(()),
         }
+    }
+
+    /// Takes the elements of a rearranged tensor, whose number the size of the file does not bound.
+    pub(super) fn spend_sources(&mut self, count: usize) -> Result<(), ImportErrorKind> {
+        let left = self.sources.checked_sub(count);
+        self.sources = left.ok_or(ImportErrorKind::Rearranged { limit: SOURCES })?;
+        Ok(())
     }
 
     /// Takes `count` elements of `size` bytes.

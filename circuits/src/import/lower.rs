@@ -12,16 +12,19 @@ use crate::ir::{Model, Output, Tail};
 
 /// Lowers a graph within the memory that its file justifies.
 pub(super) fn lower(mut graph: Graph, budget: Budget) -> Result<Model, Fault> {
-    if !graph.nodes.iter().any(ops::is_quantized) {
+    let has_integer_input = graph.inputs.iter().any(|input| matches!(input.element, InputType::Quantized(_)));
+    if !has_integer_input && !graph.nodes.iter().any(ops::is_quantized) {
         return Err(ImportErrorKind::NothingQuantized.into());
     }
+    let mut extra_output = None;
     for node in &graph.nodes {
-        ops::find(node).map_err(|kind| Fault::at(&node.label, kind))?;
-    }
-    for node in &graph.nodes {
-        if let Some(index) = node.extra_output {
-            return Err(Fault::at(&node.label, ImportErrorKind::OutputCount { index }));
+        let operator = ops::find(node).map_err(|kind| Fault::at(&node.label, kind))?;
+        if let Some(index) = node.extra_output.filter(|_| !operator.has_several_outputs()) {
+            extra_output.get_or_insert((&node.label, index));
         }
+    }
+    if let Some((label, index)) = extra_output {
+        return Err(Fault::at(label, ImportErrorKind::OutputCount { index }));
     }
     let mut builder = Builder::new(budget);
     let mut values: Vec<Option<Value>> = vec![None; graph.names.len()];
@@ -34,6 +37,7 @@ pub(super) fn lower(mut graph: Graph, budget: Budget) -> Result<Model, Fault> {
             InputType::Float => Value::FloatInput {
                 input: builder.float_input(name, &input.shape),
                 shape: input.shape.clone(),
+                moved: None,
             },
             InputType::Quantized(elem) => {
                 Value::Quantized(builder.quantized_input(name, elem, &input.shape)?)
@@ -43,8 +47,12 @@ pub(super) fn lower(mut graph: Graph, budget: Budget) -> Result<Model, Fault> {
     }
     for node in &graph.nodes {
         let call = Call { graph: &graph, node, values: &values };
-        let value = ops::lower(&call, &mut builder).map_err(|kind| Fault::at(&node.label, kind))?;
-        set(&mut values, node.output, value);
+        let defined = ops::lower(&call, &mut builder).map_err(|kind| Fault::at(&node.label, kind))?;
+        for (output, value) in node.outputs.iter().zip(defined) {
+            if let Some(output) = output {
+                set(&mut values, *output, value);
+            }
+        }
     }
     let outputs = outputs(&graph, &values)?;
     if builder.is_empty() {

@@ -1,10 +1,21 @@
 //! The supported operators: one table, one file per family.
 
 mod activation;
+mod blocks;
+mod concat;
+mod convolution;
+mod elementwise;
 mod fold;
 mod fully_connected;
+mod function;
+mod layout;
+mod pad;
+mod pick;
+mod pooling;
 mod quantize;
+mod resize;
 mod shape;
+mod window;
 
 use super::builder::Builder;
 use super::constant::Constant;
@@ -13,7 +24,13 @@ use super::graph::{Domain, Graph, Node};
 use super::value::{Activation, Value};
 
 /// Reads one operator of a family.
-type Lower = fn(&Call<'_>, &mut Builder) -> Result<Value, ImportErrorKind>;
+#[derive(Clone, Copy, Debug)]
+enum Lower {
+    /// One output.
+    One(fn(&Call<'_>, &mut Builder) -> Result<Value, ImportErrorKind>),
+    /// One value for each output.
+    Several(fn(&Call<'_>, &mut Builder) -> Result<Vec<Value>, ImportErrorKind>),
+}
 
 /// An operator that [`import`](super::import) accepts.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +47,13 @@ pub struct SupportedOp {
     lower: Lower,
 }
 
+impl SupportedOp {
+    /// Whether outputs beyond the first have a meaning.
+    pub(super) fn has_several_outputs(&self) -> bool {
+        matches!(self.lower, Lower::Several(_))
+    }
+}
+
 const ONNX: &str = "ai.onnx";
 const MICROSOFT: &str = "com.microsoft";
 
@@ -38,28 +62,32 @@ const fn op(
     domain: &'static str,
     form: &'static str,
     notes: &'static str,
-    lower: Lower,
+    lower: fn(&Call<'_>, &mut Builder) -> Result<Value, ImportErrorKind>,
 ) -> SupportedOp {
-    SupportedOp { op, domain, form, notes, lower }
+    SupportedOp { op, domain, form, notes, lower: Lower::One(lower) }
 }
 
 const QUANTIZE_NOTES: &str = "float32 to int8 or uint8, scale per tensor; on a graph input done outside the proof; on float \
      constants folded, also per axis";
 const DEQUANTIZE_NOTES: &str = "int8 or uint8 activations per tensor, constants also per axis, int32 biases; before an output done outside the proof";
 
+const PAIR_NOTES: &str = "two 8-bit tensors of one type, constants included, with broadcasting; per tensor";
+const TABLE_NOTES: &str =
+    "between DequantizeLinear and QuantizeLinear, alone or in a row: a table of 256 entries";
+
 static TABLE: &[SupportedOp] = &[
     op(
         "QLinearMatMul",
         ONNX,
         "QOperator",
-        "constant 2-D weights, one input row; scale and zero point per tensor or per column",
+        "constant 2-D weights, any number of rows; scale and zero point per tensor or per column",
         fully_connected::q_linear_mat_mul,
     ),
     op(
         "QGemm",
         MICROSOFT,
         "QOperator",
-        "constant weights, transA=0, one input row; weight scale and zero point per tensor or per column; int32 bias; \
+        "constant weights, transA=0, any number of rows; weight scale and zero point per tensor or per column; int32 bias; \
          quantized output",
         fully_connected::q_gemm,
     ),
@@ -67,11 +95,72 @@ static TABLE: &[SupportedOp] = &[
         "Gemm",
         ONNX,
         "QDQ",
-        "alpha=1, beta=1, transA=0, one input row; dequantized constant weights, dequantized int32 bias",
+        "alpha=1, beta=1, transA=0, any number of rows; dequantized constant weights, dequantized int32 bias",
         fully_connected::gemm,
     ),
-    op("MatMul", ONNX, "QDQ", "one input row; dequantized constant 2-D weights", fully_connected::mat_mul),
-    op("Add", ONNX, "QDQ", "the dequantized int32 bias of a MatMul", fully_connected::add),
+    op(
+        "MatMul",
+        ONNX,
+        "QDQ",
+        "any number of rows; dequantized constant 2-D weights",
+        fully_connected::mat_mul,
+    ),
+    op(
+        "QLinearConv",
+        ONNX,
+        "QOperator",
+        "1-D and 2-D, batch 1; constant weights, any strides, pads, auto_pad, dilations and groups; weight scale and \
+         zero point per tensor or per output channel",
+        convolution::q_linear_conv,
+    ),
+    op(
+        "Conv",
+        ONNX,
+        "QDQ",
+        "1-D and 2-D, batch 1; dequantized constant weights, per tensor or per output channel, dequantized int32 bias; \
+         any strides, pads, auto_pad, dilations and groups",
+        convolution::conv,
+    ),
+    op(
+        "QLinearGlobalAveragePool",
+        MICROSOFT,
+        "QOperator",
+        "1-D and 2-D, batch 1, channels first or last",
+        pooling::q_linear_global_average_pool,
+    ),
+    op(
+        "QLinearAveragePool",
+        MICROSOFT,
+        "QOperator",
+        "over the whole image without padding; smaller windows are float32 sums in onnxruntime",
+        pooling::q_linear_average_pool,
+    ),
+    op("GlobalAveragePool", ONNX, "QDQ", "1-D and 2-D, batch 1", pooling::global_average_pool),
+    op(
+        "AveragePool",
+        ONNX,
+        "QDQ",
+        "over the whole image without padding; smaller windows are float32 sums in onnxruntime",
+        pooling::average_pool,
+    ),
+    op(
+        "MaxPool",
+        ONNX,
+        "both",
+        "1-D and 2-D, batch 1; any kernel, strides, pads, auto_pad, dilations and ceil_mode; no indices",
+        pooling::max_pool,
+    ),
+    op("QLinearAdd", MICROSOFT, "QOperator", PAIR_NOTES, elementwise::q_linear_add),
+    op("QLinearMul", MICROSOFT, "QOperator", PAIR_NOTES, elementwise::q_linear_mul),
+    op(
+        "Add",
+        ONNX,
+        "QDQ",
+        "the dequantized int32 bias of a MatMul; two dequantized tensors of one type, constants included, with \
+         broadcasting",
+        fully_connected::add,
+    ),
+    op("Mul", ONNX, "QDQ", PAIR_NOTES, elementwise::mul),
     op("QuantizeLinear", ONNX, "both", QUANTIZE_NOTES, quantize::quantize_linear),
     op("QuantizeLinear", MICROSOFT, "both", QUANTIZE_NOTES, quantize::quantize_linear),
     op("DequantizeLinear", ONNX, "both", DEQUANTIZE_NOTES, quantize::dequantize_linear),
@@ -80,37 +169,109 @@ static TABLE: &[SupportedOp] = &[
         "Relu",
         ONNX,
         "both",
-        "merged into the clamp of the layer before; between quantizers only with equal scales; on int8 only with zero \
-         point 0",
+        "merged into the clamp of the layer before, or a table; on int8 only with zero point 0",
         activation::relu,
     ),
     op(
         "Clip",
         ONNX,
         "both",
-        "constant bounds; merged into the clamp of the layer before; between quantizers only with equal scales",
+        "constant bounds; merged into the clamp of the layer before, or a table",
         activation::clip,
     ),
     op(
         "Softmax",
         ONNX,
         "both",
-        "behind the last DequantizeLinear, outside the proof; has to stay float32 at the end: quantize with \
-         nodes_to_exclude=[name of the Softmax node]",
+        "the last operator, outside the proof; behind it at most the last QuantizeLinear",
         activation::softmax,
+    ),
+    op(
+        "QLinearSoftmax",
+        MICROSOFT,
+        "QOperator",
+        "the last operator, outside the proof",
+        activation::q_linear_softmax,
     ),
     op("Reshape", ONNX, "both", "constant shape, 0 and -1 allowed", shape::reshape),
     op("Flatten", ONNX, "both", "", shape::flatten),
     op("Squeeze", ONNX, "both", "", shape::squeeze),
     op("Unsqueeze", ONNX, "both", "", shape::unsqueeze),
-    op("Transpose", ONNX, "both", "activations only where it moves dimensions of size 1", shape::transpose),
+    op("Transpose", ONNX, "both", "", shape::transpose),
     op("Identity", ONNX, "both", "", shape::identity),
     op("Dropout", ONNX, "both", "inference mode", shape::dropout),
     op("Cast", ONNX, "both", "activations only to the type they have", fold::cast),
     op("Constant", ONNX, "constants", "tensors, ints and floats", fold::constant),
     op("Shape", ONNX, "constants", "every shape is known", fold::shape),
-    op("Gather", ONNX, "constants", "from a list, axis 0", fold::gather),
-    op("Concat", ONNX, "constants", "of lists, axis 0", fold::concat),
+    op("Gather", ONNX, "both", "constant indices, any axis", pick::gather),
+    op("Slice", ONNX, "both", "constant starts, ends, axes and steps", pick::slice),
+    SupportedOp {
+        op: "Split",
+        domain: ONNX,
+        form: "both",
+        notes: "constant sizes",
+        lower: Lower::Several(pick::split),
+    },
+    op("Pad", ONNX, "both", "constant pads; constant, edge, reflect (once) and wrap", pad::pad),
+    op("Expand", ONNX, "both", "constant shape", pick::expand),
+    op("Tile", ONNX, "both", "constant repeats", pick::tile),
+    op("DepthToSpace", ONNX, "both", "", blocks::depth_to_space),
+    op("SpaceToDepth", ONNX, "both", "", blocks::space_to_depth),
+    op("Resize", ONNX, "both", "nearest, constant scales or sizes", resize::resize),
+    op(
+        "Concat",
+        ONNX,
+        "both",
+        "8-bit tensors of one type, dequantized ones of any parameters, int64 lists",
+        concat::concat,
+    ),
+    op("QLinearConcat", MICROSOFT, "QOperator", "any parameters", concat::q_linear_concat),
+    op("QLinearSigmoid", MICROSOFT, "QOperator", "a table of 256 entries", function::q_linear_sigmoid),
+    op("QLinearLeakyRelu", MICROSOFT, "QOperator", "a table of 256 entries", function::q_linear_leaky_relu),
+    op("Sigmoid", ONNX, "QDQ", TABLE_NOTES, function::sigmoid),
+    op("Tanh", ONNX, "QDQ", TABLE_NOTES, function::tanh),
+    op("Exp", ONNX, "QDQ", TABLE_NOTES, function::exp),
+    op("Erf", ONNX, "QDQ", TABLE_NOTES, function::erf),
+    op("Gelu", ONNX, "QDQ", "approximate=none; a table of 256 entries", function::gelu),
+    op("HardSigmoid", ONNX, "QDQ", TABLE_NOTES, function::hard_sigmoid),
+    op("HardSwish", ONNX, "QDQ", TABLE_NOTES, function::hard_swish),
+    op("LeakyRelu", ONNX, "QDQ", TABLE_NOTES, function::leaky_relu),
+    op("Abs", ONNX, "QDQ", TABLE_NOTES, function::abs),
+    op("Neg", ONNX, "QDQ", TABLE_NOTES, function::neg),
+    op("Sqrt", ONNX, "QDQ", TABLE_NOTES, function::sqrt),
+    op("Floor", ONNX, "QDQ", TABLE_NOTES, function::floor),
+    op("Ceil", ONNX, "QDQ", TABLE_NOTES, function::ceil),
+    op("Round", ONNX, "QDQ", TABLE_NOTES, function::round),
+    op("Reciprocal", ONNX, "QDQ", TABLE_NOTES, function::reciprocal),
+    op("Gelu", MICROSOFT, "QDQ", "a table of 256 entries", function::gelu),
+    op(
+        "Max",
+        ONNX,
+        "QDQ",
+        "a dequantized tensor and a float32 number, a table of 256 entries",
+        function::max,
+    ),
+    op(
+        "Min",
+        ONNX,
+        "QDQ",
+        "a dequantized tensor and a float32 number, a table of 256 entries",
+        function::min,
+    ),
+    op(
+        "Sub",
+        ONNX,
+        "QDQ",
+        "a dequantized tensor and a float32 number, a table of 256 entries",
+        function::sub,
+    ),
+    op(
+        "Div",
+        ONNX,
+        "QDQ",
+        "a dequantized tensor and a float32 number, a table of 256 entries",
+        function::div,
+    ),
 ];
 
 /// The operators that [`import`](super::import) accepts, in the order a person wants to read them.
@@ -124,9 +285,12 @@ pub(super) fn find(node: &Node) -> Result<&'static SupportedOp, ImportErrorKind>
     entry.ok_or_else(|| unsupported(node))
 }
 
-/// Reads one node.
-pub(super) fn lower(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
-    (find(call.node)?.lower)(call, builder)
+/// Reads one node: the values of its outputs.
+pub(super) fn lower(call: &Call<'_>, builder: &mut Builder) -> Result<Vec<Value>, ImportErrorKind> {
+    match find(call.node)?.lower {
+        Lower::One(lower) => lower(call, builder).map(|value| vec![value]),
+        Lower::Several(lower) => lower(call, builder),
+    }
 }
 
 /// Whether a node is one of those that only quantized models have.
@@ -145,18 +309,17 @@ fn unsupported(node: &Node) -> ImportErrorKind {
         | "DynamicQuantizeLinear"
         | "DynamicQuantizeMatMul"
         | "MatMulIntegerToFloat" => ": dynamic quantization; use onnxruntime.quantization.quantize_static",
-        "Conv" | "QLinearConv" | "ConvTranspose" | "FusedConv" => ": convolutions are not supported",
+        "Elu" | "Selu" | "Celu" | "Softplus" | "Softsign" | "Mish" | "Log" | "Sin" | "Cos" | "Pow" => {
+            ": its float32 result depends on how onnxruntime was compiled; use Relu, LeakyRelu, HardSwish, Sigmoid, Tanh \
+             or Gelu"
+        }
+        "ReduceMean" | "ReduceSum" => {
+            ": onnxruntime adds float32 values one after the other; use GlobalAveragePool for an average over the image"
+        }
+        "ConvTranspose" | "FusedConv" => ": use Conv, and Resize in front of it to enlarge an image",
         "MatMulNBits" | "MatMulBnb4" => {
             ": it computes in float32 with quantized weights; quantize activations too with \
              onnxruntime.quantization.quantize_static"
-        }
-        "QLinearAdd" => {
-            ": adding two activations is not supported; if one side is a constant bias, run onnxruntime.quantization.shape_inference.quant_pre_process before quantizing, \
-             which merges MatMul and Add into Gemm"
-        }
-        "QLinearSoftmax" => {
-            ": Softmax has to stay float32 at the end of the model, quantize with \
-             nodes_to_exclude=[name of the Softmax node]"
         }
         _ => "",
     };
@@ -191,7 +354,7 @@ impl<'a> Call<'a> {
         let found = self.values.get(value).and_then(Option::as_ref);
         let uses = self.graph.uses.get(value).copied().unwrap_or(0);
         match found {
-            Some(Value::Linear { .. }) if uses > 1 => {
+            Some(Value::Linear { .. } | Value::Waiting { .. }) if uses > 1 => {
                 Err(ImportErrorKind::FloatFanOut { name: self.name(index), uses })
             }
             Some(found) => Ok(Some(found)),

@@ -60,6 +60,9 @@ pub(super) struct AttributeProto {
     pub(super) f: f32,
     #[prost(int64, tag = "3")]
     pub(super) i: i64,
+    /// A string, in no particular encoding.
+    #[prost(bytes = "vec", tag = "4")]
+    pub(super) s: Vec<u8>,
     #[prost(message, optional, boxed, tag = "5")]
     pub(super) t: Option<Box<TensorProto>>,
     /// A subgraph, undecoded.
@@ -81,6 +84,7 @@ pub(super) struct AttributeProto {
 pub(super) mod attribute_type {
     pub(in crate::import) const FLOAT: i32 = 1;
     pub(in crate::import) const INT: i32 = 2;
+    pub(in crate::import) const STRING: i32 = 3;
     pub(in crate::import) const TENSOR: i32 = 4;
     pub(in crate::import) const GRAPH: i32 = 5;
     pub(in crate::import) const FLOATS: i32 = 6;

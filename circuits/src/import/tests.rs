@@ -1,10 +1,13 @@
 //! Tests of the importer on models built in memory.
 
 mod container;
+mod convolution;
 mod edges;
+mod elementwise;
 mod folding;
 mod graphs;
 mod hostile;
+mod layout;
 mod models;
 mod q_operator;
 mod qdq;

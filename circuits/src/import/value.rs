@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::affine::{AxisQuantization, FloatClamp};
 use super::constant::Constant;
-use crate::ir::{Elem, Quantization, Tail, TensorId};
+use crate::ir::{Elem, Quantization, Tail, TensorId, Window};
 
 /// An 8-bit activation.
 #[derive(Clone, Debug)]
@@ -23,6 +23,14 @@ pub(super) struct Dequantized {
     pub(super) clamp: FloatClamp,
 }
 
+/// The float view of an activation through functions of one value.
+#[derive(Clone, Debug)]
+pub(super) struct Function {
+    pub(super) activation: Activation,
+    /// The result for each of the 256 integers, smallest first.
+    pub(super) values: Rc<[f32]>,
+}
+
 /// The float view of an integer constant: quantized weights or a bias.
 #[derive(Clone, Debug)]
 pub(super) struct DequantizedConstant {
@@ -30,7 +38,14 @@ pub(super) struct DequantizedConstant {
     pub(super) by: AxisQuantization,
 }
 
-/// Centered weights of a fully connected layer, its part of the accumulator's scale.
+/// A quantized operand: an activation with its parameters.
+#[derive(Clone, Debug)]
+pub(super) struct Operand {
+    pub(super) activation: Activation,
+    pub(super) by: Quantization,
+}
+
+/// Centered weights of a layer, its part of the accumulator's scale.
 #[derive(Debug)]
 pub(super) struct Weights {
     pub(super) inputs: usize,
@@ -38,10 +53,19 @@ pub(super) struct Weights {
     pub(super) elem: Elem,
     /// Shape in the file, for messages.
     pub(super) shape: Vec<usize>,
-    /// Zero point subtracted, row-major `[outputs][inputs]`.
+    /// Zero point subtracted, row-major `[outputs][inputs]`; the inputs of a convolution are those of its group times
+    /// the taps.
     pub(super) centered: Vec<i16>,
     /// One, or one per output.
     pub(super) scales: Vec<f32>,
+}
+
+/// What makes a linear operator a convolution.
+#[derive(Clone, Debug)]
+pub(super) struct Sliding {
+    pub(super) channels: usize,
+    pub(super) groups: usize,
+    pub(super) window: Window,
 }
 
 /// A linear operator whose int32 accumulators still wait for their requantization.
@@ -50,6 +74,10 @@ pub(super) struct Linear {
     /// Name of the node, for messages.
     pub(super) name: String,
     pub(super) input: Activation,
+    /// Rows of a fully connected layer, which is a convolution over them when there are several.
+    pub(super) rows: usize,
+    /// Present for a convolution.
+    pub(super) sliding: Option<Sliding>,
     pub(super) input_zero_point: i32,
     pub(super) weights: Rc<Weights>,
     /// One per output, once a bias was added.
@@ -58,6 +86,45 @@ pub(super) struct Linear {
     pub(super) accumulator_scales: Vec<f32>,
     /// Shape of the result.
     pub(super) shape: Vec<usize>,
+}
+
+impl Linear {
+    /// Whether it is a fully connected layer, on one row or several.
+    pub(super) fn is_dense(&self) -> bool {
+        self.sliding.is_none() || self.rows > 1
+    }
+}
+
+/// The float result of an operator on integers that still waits for its quantizer.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting {
+    /// Name of the node, for messages.
+    pub(super) name: String,
+    pub(super) form: WaitingForm,
+    /// Shape of the result.
+    pub(super) shape: Vec<usize>,
+}
+
+/// Which operator waits.
+#[derive(Clone, Debug)]
+pub(super) enum WaitingForm {
+    /// Elementwise sum of two operands of the result's shape.
+    Add([Operand; 2]),
+    /// Elementwise product of two operands of the result's shape.
+    Multiply([Operand; 2]),
+    /// Parts one after the other along an axis.
+    Concat { parts: Vec<Function>, axis: usize },
+    /// Average over the whole image of `[channels][positions]`.
+    Average { operand: Operand, channels: usize },
+}
+
+/// A float input whose elements were moved before its quantizer.
+#[derive(Clone, Debug)]
+pub(super) struct Moved {
+    /// Shape of the graph input.
+    pub(super) from: Vec<usize>,
+    /// Per element the flat index in the graph input.
+    pub(super) elements: Vec<usize>,
 }
 
 /// A value of the graph.
@@ -69,12 +136,20 @@ pub(super) enum Value {
     FloatInput {
         input: usize,
         shape: Vec<usize>,
+        /// Its elements in another order; quantizing them is done before moving them.
+        moved: Option<Rc<Moved>>,
     },
     Quantized(Activation),
     Dequantized(Dequantized),
+    Function(Function),
     /// The float result of a linear operator before its quantizer, possibly clamped since.
     Linear {
         layer: Rc<Linear>,
+        clamp: FloatClamp,
+    },
+    /// The float result of another operator before its quantizer, possibly clamped since.
+    Waiting {
+        result: Rc<Waiting>,
         clamp: FloatClamp,
     },
     /// What follows the last quantized operator, outside the proof.
@@ -92,8 +167,10 @@ impl Value {
             Self::FloatInput { shape, .. } => shape,
             Self::Quantized(activation)
             | Self::Dequantized(Dequantized { activation, .. })
+            | Self::Function(Function { activation, .. })
             | Self::Tail { activation, .. } => &activation.shape,
             Self::Linear { layer, .. } => &layer.shape,
+            Self::Waiting { result, .. } => &result.shape,
         }
     }
 
@@ -113,7 +190,11 @@ impl Value {
                 "a dequantized activation"
             }
             Self::Dequantized(_) => "the float32 result of Relu or Clip",
-            Self::Linear { .. } => "the float32 result of a fully connected layer, not quantized",
+            Self::Linear { .. } => "the float32 result of a layer, not quantized",
+            Self::Function(_) => "the float32 result of a function, not quantized",
+            Self::Waiting { .. } => {
+                "the float32 result of a sum, product, average or concatenation, not quantized"
+            }
             Self::Tail { .. } => "the float32 result of Softmax",
         }
     }
@@ -126,8 +207,9 @@ impl Value {
             Self::FloatInput { shape: old, .. } => *old = shape,
             Self::Quantized(activation)
             | Self::Dequantized(Dequantized { activation, .. })
+            | Self::Function(Function { activation, .. })
             | Self::Tail { activation, .. } => activation.shape = shape,
-            Self::DequantizedConstant(_) | Self::Linear { .. } => return None,
+            Self::DequantizedConstant(_) | Self::Linear { .. } | Self::Waiting { .. } => return None,
         }
         Some(value)
     }

@@ -150,7 +150,13 @@ impl Model {
         let ranges = match &node.op {
             Op::FullyConnected(layer) => layer.accumulator_ranges(x_range()),
             Op::Convolution(layer) => layer.accumulator_ranges(x_range()),
-            Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::MaxPool(_) | Op::Rearrange(_) => Vec::new(),
+            Op::Add(_)
+            | Op::Multiply(_)
+            | Op::Table(_)
+            | Op::MaxPool(_)
+            | Op::Maximum
+            | Op::Product
+            | Op::Rearrange(_) => Vec::new(),
         };
         let int32 = i64::from(i32::MIN)..=i64::from(i32::MAX);
         match ranges.iter().position(|range| !int32.contains(&range.lo) || !int32.contains(&range.hi)) {

@@ -52,6 +52,9 @@ impl Model {
     }
 }
 
+#[cfg(test)]
+mod tests;
+
 struct Encoder(Vec<u8>);
 
 impl Encoder {
@@ -138,6 +141,8 @@ impl Encoder {
                 self.tag(5);
                 self.max_pool(pool);
             }
+            Op::Maximum => self.tag(7),
+            Op::Product => self.tag(8),
             Op::Rearrange(rearrange) => {
                 self.tag(6);
                 self.list(&rearrange.sources, |out, source| out.source(*source));
@@ -234,6 +239,13 @@ impl Encoder {
             Tail::Softmax { len } => {
                 out.tag(1);
                 out.len(*len);
+            }
+            Tail::QuantizedSoftmax { from, len, to, elem } => {
+                out.tag(2);
+                out.quantization(from);
+                out.len(*len);
+                out.quantization(to);
+                out.elem(*elem);
             }
         });
     }

@@ -5,18 +5,10 @@ use super::shape::Shape;
 /// Columns of a linear lane.
 #[derive(Clone, Debug)]
 pub(crate) struct LinearColumns {
-    /// Advice, phase 0: the activation byte `y'`.
-    pub(crate) activation: usize,
-    /// Advice, phase 0: the excess `E`, in one or two parts, low part first.
-    pub(crate) excess: Vec<usize>,
-    /// Advice, phase 0: limbs of the remainder, low limb first.
-    pub(crate) limbs: Vec<usize>,
+    /// The hints.
+    pub(crate) cells: LinearCells,
     /// Advice, phase 1: the running evaluation.
     pub(crate) evaluation: usize,
-    /// Fixed: table tag of the activation.
-    pub(crate) tag: usize,
-    /// Fixed: 1 where the row holds a channel.
-    pub(crate) channel: usize,
     /// Fixed: constant part of the evaluation step.
     pub(crate) step: usize,
     /// Fixed: coefficient of rho in the evaluation step.
@@ -28,20 +20,10 @@ pub(crate) struct LinearColumns {
 /// Columns of a threshold lane.
 #[derive(Clone, Debug)]
 pub(crate) struct ThresholdColumns {
-    /// Advice, phase 0: the activation byte `y'`.
-    pub(crate) activation: usize,
-    /// Advice, phase 0: the threshold `T_y`.
-    pub(crate) threshold: usize,
-    /// Advice, phase 0: limbs of `acc - T_y`.
-    pub(crate) distance: Vec<usize>,
-    /// Advice, phase 0: limbs of `T_{y+1} - 1 - acc`.
-    pub(crate) complement: Vec<usize>,
+    /// The hints.
+    pub(crate) cells: ThresholdCells,
     /// Advice, phase 1: the running evaluation.
     pub(crate) evaluation: usize,
-    /// Fixed: table tag of the activation.
-    pub(crate) tag: usize,
-    /// Fixed: 1 where the row holds a channel.
-    pub(crate) channel: usize,
     /// Fixed: 1 where the row holds a statement byte.
     pub(crate) byte: usize,
     /// Fixed: constant part of the evaluation step.
@@ -52,15 +34,82 @@ pub(crate) struct ThresholdColumns {
     pub(crate) constant: usize,
 }
 
-/// All columns of a circuit, by index within their kind.
+/// The cells of a channel in the linear form and the fixed columns its lookups read.
 #[derive(Clone, Debug)]
-pub(crate) struct Columns {
+pub(crate) struct LinearCells {
+    /// Advice, phase 0: the activation byte `y'`.
+    pub(crate) activation: usize,
+    /// Advice, phase 0: the excess `E`, in one or two parts, low part first.
+    pub(crate) excess: Vec<usize>,
+    /// Advice, phase 0: limbs of the remainder, low limb first.
+    pub(crate) limbs: Vec<usize>,
+    /// Fixed: table tag of the activation.
+    pub(crate) tag: usize,
+    /// Fixed: 1 where the row holds a channel.
+    pub(crate) channel: usize,
+}
+
+/// The cells of a channel requantized by thresholds and the fixed columns its lookups read.
+#[derive(Clone, Debug)]
+pub(crate) struct ThresholdCells {
+    /// Advice, phase 0: the activation byte `y'`.
+    pub(crate) activation: usize,
+    /// Advice, phase 0: the threshold `T_y`.
+    pub(crate) threshold: usize,
+    /// Advice, phase 0: limbs of `acc - T_y`.
+    pub(crate) distance: Vec<usize>,
+    /// Advice, phase 0: limbs of `T_{y+1} - 1 - acc`.
+    pub(crate) complement: Vec<usize>,
+    /// Fixed: table tag of the activation.
+    pub(crate) tag: usize,
+    /// Fixed: 1 where the row holds a channel.
+    pub(crate) channel: usize,
+}
+
+/// The cells of a maximum and the fixed column its lookups read.
+#[derive(Clone, Debug)]
+pub(crate) struct MaximumCells {
+    /// Advice, phase 0: the maximum `y'`.
+    pub(crate) activation: usize,
+    /// Advice, phase 0: `y' - a'` and `y' - b'`.
+    pub(crate) distances: [usize; 2],
+    /// Fixed: table tag.
+    pub(crate) tag: usize,
+}
+
+/// The cells of a product and the fixed column its lookups read.
+#[derive(Clone, Debug)]
+pub(crate) struct ProductCells {
+    /// Advice, phase 0: the product `a' b'`.
+    pub(crate) activation: usize,
+    /// Advice, phase 0: the bytes `a'` and `b'`.
+    pub(crate) factors: [usize; 2],
+    /// Fixed: table tag.
+    pub(crate) tag: usize,
+}
+
+/// The columns of the lookup argument.
+#[derive(Clone, Debug)]
+pub(crate) struct LookupColumns {
     /// Fixed: 1 on every row the circuit uses.
     pub(crate) rows: usize,
     /// Fixed: 1 on row 0 and on the row after the last used one.
     pub(crate) boundary: usize,
     /// Fixed: per table set its tag and value columns.
     pub(crate) tables: Vec<Vec<usize>>,
+    /// Advice, phase 0: multiplicities, one column per table set.
+    pub(crate) multiplicities: Vec<usize>,
+    /// Advice, phase 1: helper columns of the lookups.
+    pub(crate) helpers: Vec<usize>,
+    /// Advice, phase 1: the lookup sum.
+    pub(crate) sum: usize,
+}
+
+/// All columns of a circuit, by index within their kind.
+#[derive(Clone, Debug)]
+pub(crate) struct Columns {
+    /// The lookup argument.
+    pub(crate) lookup: LookupColumns,
     /// Linear lanes.
     pub(crate) linear: Vec<LinearColumns>,
     /// Threshold lanes.
@@ -75,12 +124,6 @@ pub(crate) struct Columns {
     pub(crate) zero: usize,
     /// Fixed: 1 where the operand is a packed public input.
     pub(crate) statement: usize,
-    /// Advice, phase 0: multiplicities, one column per table set.
-    pub(crate) multiplicities: Vec<usize>,
-    /// Advice, phase 1: helper columns of the lookups.
-    pub(crate) helpers: Vec<usize>,
-    /// Advice, phase 1: the lookup sum.
-    pub(crate) sum: usize,
     /// Advice, phase 1: the weight evaluation.
     pub(crate) weight_evaluation: usize,
     /// Advice, phase 1: the operand.
@@ -116,12 +159,14 @@ impl Columns {
         let tables = (0..shape.table_sets).map(|_| fixed.many(shape.table_width())).collect();
         let mut linear: Vec<LinearColumns> = (0..shape.linear_lanes)
             .map(|_| LinearColumns {
-                activation: advice.one(),
-                excess: advice.many(shape.excess_cells()),
-                limbs: advice.many(shape.remainder_limbs()),
+                cells: LinearCells {
+                    activation: advice.one(),
+                    excess: advice.many(shape.excess_cells()),
+                    limbs: advice.many(shape.remainder_limbs()),
+                    tag: fixed.one(),
+                    channel: fixed.one(),
+                },
                 evaluation: 0,
-                tag: fixed.one(),
-                channel: fixed.one(),
                 step: fixed.one(),
                 step_rho: fixed.one(),
                 constant: fixed.one(),
@@ -129,13 +174,15 @@ impl Columns {
             .collect();
         let mut threshold: Vec<ThresholdColumns> = (0..shape.threshold_lanes)
             .map(|_| ThresholdColumns {
-                activation: advice.one(),
-                threshold: advice.one(),
-                distance: advice.many(shape.threshold_limbs),
-                complement: advice.many(shape.threshold_limbs),
+                cells: ThresholdCells {
+                    activation: advice.one(),
+                    threshold: advice.one(),
+                    distance: advice.many(shape.threshold_limbs),
+                    complement: advice.many(shape.threshold_limbs),
+                    tag: fixed.one(),
+                    channel: fixed.one(),
+                },
                 evaluation: 0,
-                tag: fixed.one(),
-                channel: fixed.one(),
                 byte: fixed.one(),
                 step: fixed.one(),
                 step_rho: fixed.one(),
@@ -149,9 +196,7 @@ impl Columns {
         threshold.iter_mut().for_each(|lane| lane.evaluation = advice.one());
         let weights = fixed.many(shape.weight_columns);
         let columns = Self {
-            rows,
-            boundary,
-            tables,
+            lookup: LookupColumns { rows, boundary, tables, multiplicities, helpers, sum },
             linear,
             threshold,
             weights,
@@ -159,9 +204,6 @@ impl Columns {
             end: fixed.one(),
             zero: fixed.one(),
             statement: fixed.one(),
-            multiplicities,
-            helpers,
-            sum,
             weight_evaluation: advice.one(),
             operand: advice.one(),
             product: advice.one(),
@@ -180,8 +222,8 @@ impl Columns {
     /// Per lane, linear lanes first: the activation column.
     pub(crate) fn activation(&self, lane: usize) -> usize {
         match lane.checked_sub(self.linear.len()) {
-            None => self.linear[lane].activation,
-            Some(lane) => self.threshold[lane].activation,
+            None => self.linear[lane].cells.activation,
+            Some(lane) => self.threshold[lane].cells.activation,
         }
     }
 

@@ -5,10 +5,7 @@
 //! slices of one layer are its weight columns times its input activations, and for every block of its output
 //! minus a unit vector times the block's running evaluation: their sum must be 0.
 
-use halo2_proofs::halo2curves::{
-    bn256::Fr,
-    ff::{Field, PrimeField},
-};
+use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
 use crate::{ir::Model, statement::HEADER_INSTANCES};
 
@@ -114,14 +111,20 @@ impl Contraction {
 fn scale(form: &Form) -> i128 {
     match form {
         Form::Linear(form) => i128::from(form.m),
-        Form::Threshold(_) => 1,
+        Form::Threshold(_) | Form::Function(_) | Form::Maximum | Form::Product => 1,
     }
 }
 
 /// A signed integer as a field element.
 pub(crate) fn integer(value: i128) -> Fr {
-    let magnitude = Fr::from_u128(value.unsigned_abs());
-    if value < 0 { -magnitude } else { magnitude }
+    let magnitude = value.unsigned_abs();
+    // The library's conversion from 128 bits doubles and adds bit by bit.
+    let (high, low) = ((magnitude >> 64) as u64, magnitude as u64);
+    let mut element = Fr::from(low);
+    if high > 0 {
+        element += Fr::from(high) * Fr::from_raw([0, 1, 0, 0]);
+    }
+    if value < 0 { -element } else { element }
 }
 
 struct Builder {

@@ -32,9 +32,9 @@ impl Sources<'_> {
     /// All fixed columns, `rows + 1` values each.
     pub(crate) fn build(&self) -> Vec<Vec<Fr>> {
         let mut out = vec![vec![Fr::ZERO; self.rows + 1]; self.columns.fixed];
-        out[self.columns.rows][..self.rows].fill(Fr::ONE);
-        out[self.columns.boundary][0] = Fr::ONE;
-        out[self.columns.boundary][self.rows] = Fr::ONE;
+        out[self.columns.lookup.rows][..self.rows].fill(Fr::ONE);
+        out[self.columns.lookup.boundary][0] = Fr::ONE;
+        out[self.columns.lookup.boundary][self.rows] = Fr::ONE;
         self.tables(&mut out);
         self.lanes(&mut out);
         self.contraction(&mut out);
@@ -44,7 +44,7 @@ impl Sources<'_> {
     }
 
     fn tables(&self, out: &mut [Vec<Fr>]) {
-        for (columns, entries) in self.columns.tables.iter().zip(self.tables) {
+        for (columns, entries) in self.columns.lookup.tables.iter().zip(self.tables) {
             for (index, column) in columns.iter().enumerate() {
                 for (cell, entry) in out[*column].iter_mut().zip(entries) {
                     *cell = integer(entry[index].into());
@@ -58,11 +58,18 @@ impl Sources<'_> {
             let (tag, channel, byte, step, step_rho, constant) = match lane.kind {
                 LaneKind::Linear => {
                     let lane = &self.columns.linear[index];
-                    (lane.tag, lane.channel, None, lane.step, lane.step_rho, lane.constant)
+                    (lane.cells.tag, lane.cells.channel, None, lane.step, lane.step_rho, lane.constant)
                 }
                 LaneKind::Threshold => {
                     let lane = &self.columns.threshold[index - self.columns.linear.len()];
-                    (lane.tag, lane.channel, Some(lane.byte), lane.step, lane.step_rho, lane.constant)
+                    (
+                        lane.cells.tag,
+                        lane.cells.channel,
+                        Some(lane.byte),
+                        lane.step,
+                        lane.step_rho,
+                        lane.constant,
+                    )
                 }
             };
             for (row, used) in lane.rows.iter().enumerate() {
@@ -91,6 +98,9 @@ impl Sources<'_> {
         match &forms.channels[channel] {
             Form::Linear(_) => clamp_tag(forms.clamp),
             Form::Threshold(class) => step_tag(self.forms, *class),
+            Form::Function(_) | Form::Maximum | Form::Product => {
+                unreachable!("lanes hold fully connected layers")
+            }
         }
     }
 
@@ -110,6 +120,9 @@ impl Sources<'_> {
                 integer(i128::from(form.m) * offset + form.c - (type_min << self.shape.shift))
             }
             Form::Threshold(class) => integer(offset - i128::from(self.forms.steps[*class].steps.range.lo)),
+            Form::Function(_) | Form::Maximum | Form::Product => {
+                unreachable!("lanes hold fully connected layers")
+            }
         }
     }
 

@@ -53,6 +53,7 @@ impl Plan {
             threshold_limbs: if forced.threshold_lanes > 0 { threshold_limbs } else { 0 },
             table_sets: forced.table_sets,
             weight_columns: forced.weight_columns,
+            banks: None,
         };
         if let Err(error) = shape.validate() {
             panic!("{error}");

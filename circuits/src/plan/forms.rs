@@ -1,11 +1,14 @@
 //! Which exact requantization form each output channel gets, and what its cells must be able to hold.
 
 use crate::{
-    ir::{AccumulatorRange, BoundsError, Model, Node, Requantize},
-    requantize::{LinearForm, Steps, linear_form},
+    ir::{
+        AccumulatorRange, Add, Convolution, FullyConnected, Model, Multiply, Node, Op, Requantize, Table,
+        TensorId,
+    },
+    requantize::{LinearForm, Steps, SumForm, SumSteps, linear_form, product_steps, sum_form, sum_steps},
 };
 
-use super::shape::MAX_SHIFT;
+use super::{PlanError, shape::MAX_SHIFT};
 
 /// The requantization of one output channel.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +17,12 @@ pub(crate) enum Form {
     Linear(LinearForm),
     /// `T_y <= acc < T_{y+1}` with the thresholds of this [`StepClass`].
     Threshold(usize),
+    /// `y = f(x)` for the byte x, with this one of [`Forms::functions`].
+    Function(usize),
+    /// `y = max(a, b)` of two bytes, the accumulator being `2^16 a + b`.
+    Maximum,
+    /// `y = a b` of two bytes, the accumulator being `2^16 a + b`.
+    Product,
 }
 
 /// Channels that saturate alike: `y' = clamp(q', lo, hi)` and the excess `E = y' - q'`, primes meaning "minus
@@ -28,6 +37,14 @@ pub(crate) struct ClampClass {
     pub(crate) below: i64,
     /// Largest negated excess: `max q' - hi`, at least 0.
     pub(crate) above: i64,
+}
+
+impl ClampClass {
+    /// Makes room for the quotient bytes `low..=high`.
+    fn reach(&mut self, low: i64, high: i64) {
+        self.below = self.below.max(self.lo - low);
+        self.above = self.above.max(high - self.hi);
+    }
 }
 
 /// Channels that share thresholds.
@@ -73,6 +90,9 @@ impl StepClass {
     }
 }
 
+/// What the first byte of a pair is multiplied with in its accumulator.
+pub(crate) const PAIR_BASE: i64 = 1 << 16;
+
 /// The forms of one node's channels.
 #[derive(Clone, Debug)]
 pub(crate) struct NodeForms {
@@ -80,6 +100,119 @@ pub(crate) struct NodeForms {
     pub(crate) channels: Vec<Form>,
     /// Index into [`Forms::clamps`].
     pub(crate) clamp: usize,
+    /// What an elementwise operator multiplies its inputs with.
+    pub(crate) addends: Vec<i64>,
+}
+
+impl NodeForms {
+    /// An operator of two bytes, the accumulator being `2^16 a + b`.
+    fn of_pair(form: Form) -> Self {
+        Self { channels: vec![form], clamp: 0, addends: vec![PAIR_BASE, 1] }
+    }
+
+    /// The form of a channel of the output; elementwise operators have one for all.
+    pub(crate) fn form(&self, channel: usize) -> &Form {
+        if self.addends.is_empty() { &self.channels[channel] } else { &self.channels[0] }
+    }
+}
+
+/// A channel with its linear form, if one is exact.
+#[derive(Clone, Copy, Debug)]
+struct Channel {
+    range: AccumulatorRange,
+    linear: Option<LinearForm>,
+}
+
+/// What a node's forms are chosen from.
+#[derive(Clone, Debug)]
+enum Solution {
+    Channels(Vec<Channel>),
+    Sum(SumForm),
+    SumSteps(SumSteps),
+    Product { steps: Steps, linear: Option<LinearForm> },
+    None,
+}
+
+/// The exact linear forms of a model, each with its smallest shift.
+#[derive(Clone, Debug)]
+pub(crate) struct Solutions(Vec<Solution>);
+
+impl Solutions {
+    /// Solves every channel of a model.
+    ///
+    /// # Errors
+    /// When an accumulator can leave int32, or an operator has no exact form.
+    pub(crate) fn of(model: &Model) -> Result<Self, PlanError> {
+        let channels = |node: &Node, by: &Requantize| -> Result<Solution, PlanError> {
+            let ranges = model.accumulator_ranges(node)?;
+            let linear = linear_channels(by, &ranges);
+            let channel = |(range, linear)| Channel { range, linear };
+            Ok(Solution::Channels(ranges.into_iter().zip(linear).map(channel).collect()))
+        };
+        let solve = |node: &Node| match &node.op {
+            Op::FullyConnected(layer) => channels(node, &layer.requantize),
+            Op::Convolution(layer) => channels(node, &layer.requantize),
+            Op::Add(add) => {
+                let [lhs, rhs] = [0, 1].map(|input| model.tensor(node.inputs[input]).range);
+                let form = sum_form(add, lhs, rhs).filter(|form| form.s <= MAX_SHIFT && add.lo < add.hi);
+                let inexact = || PlanError::InexactSum { node: node.name.clone() };
+                match form {
+                    Some(form) => Ok(Solution::Sum(form)),
+                    None => sum_steps(add, lhs, rhs).map(Solution::SumSteps).ok_or_else(inexact),
+                }
+            }
+            Op::Multiply(by) => {
+                let [lhs, rhs] = factors(node).map(|input| model.tensor(input).range);
+                let steps = product_steps(by, lhs, rhs);
+                let linear = linear_form(&steps, by.multiplier, (by.lo, by.hi), MAX_SHIFT)
+                    .filter(|form| by.lo < by.hi && is_moderate(form, steps.range));
+                Ok(Solution::Product { steps, linear })
+            }
+            Op::Rearrange(_) | Op::Table(_) | Op::Maximum | Op::Product => Ok(Solution::None),
+            Op::MaxPool(_) => {
+                let (node, operator) = (node.name.clone(), node.op.name());
+                Err(PlanError::UnsupportedOperator { node, operator })
+            }
+        };
+        model.nodes.iter().map(solve).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The forms with linear ones up to a shift and thresholds elsewhere. Sums are what they are.
+    pub(crate) fn forms(&self, model: &Model, most: u32) -> Forms {
+        let mut forms = Forms {
+            nodes: Vec::new(),
+            shift: 0,
+            clamps: Vec::new(),
+            steps: Vec::new(),
+            functions: Vec::new(),
+        };
+        for (node, solution) in model.nodes.iter().zip(&self.0) {
+            let node_forms = match (solution, &node.op) {
+                (Solution::Channels(channels), Op::FullyConnected(FullyConnected { requantize, .. }))
+                | (Solution::Channels(channels), Op::Convolution(Convolution { requantize, .. })) => {
+                    let capped = |channel: &Channel| Channel {
+                        linear: channel.linear.filter(|form| form.s <= most),
+                        ..*channel
+                    };
+                    let channels: Vec<Channel> = channels.iter().map(capped).collect();
+                    forms.channels(model, node, requantize, &channels)
+                }
+                (Solution::Sum(form), Op::Add(add)) => forms.sum(model, node, add, *form),
+                (Solution::SumSteps(sum), Op::Add(add)) => forms.sum_steps(model, node, add, sum),
+                (Solution::Product { steps, linear }, Op::Multiply(by)) => {
+                    let linear = linear.filter(|form| form.s <= most);
+                    forms.product(model, node, by, steps, linear)
+                }
+                (_, Op::Table(table)) => forms.function(model, node, table),
+                (_, Op::Maximum) => NodeForms::of_pair(Form::Maximum),
+                (_, Op::Product) => NodeForms::of_pair(Form::Product),
+                _ => NodeForms { channels: Vec::new(), clamp: 0, addends: Vec::new() },
+            };
+            forms.nodes.push(node_forms);
+        }
+        forms.align_shifts();
+        forms
+    }
 }
 
 /// The forms of a whole model.
@@ -93,63 +226,106 @@ pub(crate) struct Forms {
     pub(crate) clamps: Vec<ClampClass>,
     /// Threshold classes.
     pub(crate) steps: Vec<StepClass>,
+    /// Functions of a byte: the output byte of every input byte.
+    pub(crate) functions: Vec<Vec<i64>>,
 }
 
 impl Forms {
     /// Chooses the linear form where it is exact and thresholds elsewhere.
     ///
     /// # Errors
-    /// When an accumulator can leave int32.
-    pub(crate) fn of(model: &Model) -> Result<Self, BoundsError> {
-        let mut forms = Self { nodes: Vec::new(), shift: 0, clamps: Vec::new(), steps: Vec::new() };
-        for node in &model.nodes {
-            let ranges = model.accumulator_ranges(node)?;
-            forms.add_node(model, node, &ranges);
-        }
-        forms.align_shifts();
-        Ok(forms)
+    /// When an accumulator can leave int32, or an operator has no exact form.
+    pub(crate) fn of(model: &Model) -> Result<Self, PlanError> {
+        Ok(Solutions::of(model)?.forms(model, MAX_SHIFT))
     }
 
-    fn add_node(&mut self, model: &Model, node: &Node, ranges: &[AccumulatorRange]) {
-        let layer = node.dense();
-        let requantize = &layer.requantize;
+    fn channels(&mut self, model: &Model, node: &Node, by: &Requantize, solved: &[Channel]) -> NodeForms {
         let type_min = model.tensor(node.output).elem.min();
-        let linear = linear_channels(requantize, ranges);
-        let clamp = self.clamp_class(requantize, type_min, &linear, ranges);
-        let channels = linear
-            .into_iter()
-            .zip(ranges)
-            .zip(&requantize.multipliers)
-            .map(|((form, range), &multiplier)| match form {
-                Some(form) => Form::Linear(form),
-                None => Form::Threshold(self.step_class(requantize, multiplier, type_min, *range)),
-            })
-            .collect();
-        self.nodes.push(NodeForms { channels, clamp });
+        let clamp = self.clamp_class((by.lo - type_min, by.hi - type_min));
+        let form = |(channel, &multiplier): (&Channel, &f32)| match channel.linear {
+            Some(form) => {
+                let byte = |acc| to_i64(form.quotient(acc)) - i64::from(type_min);
+                self.clamps[clamp].reach(byte(channel.range.lo), byte(channel.range.hi));
+                Form::Linear(form)
+            }
+            None => Form::Threshold(self.step_class(by, multiplier, type_min, channel.range)),
+        };
+        NodeForms {
+            channels: solved.iter().zip(&by.multipliers).map(form).collect(),
+            clamp,
+            addends: Vec::new(),
+        }
     }
 
-    fn clamp_class(
+    fn sum(&mut self, model: &Model, node: &Node, add: &Add, form: SumForm) -> NodeForms {
+        let type_min = model.tensor(node.output).elem.min();
+        let [lhs, rhs] = [0, 1].map(|input| model.tensor(node.inputs[input]).range);
+        let clamp = self.clamp_class((add.lo - type_min, add.hi - type_min));
+        let byte = |a, b| form.quotient(a, b) - i64::from(type_min);
+        self.clamps[clamp].reach(byte(lhs.0, rhs.0), byte(lhs.1, rhs.1));
+        let linear = LinearForm { m: 1, c: form.c.into(), s: form.s };
+        NodeForms { channels: vec![Form::Linear(linear)], clamp, addends: vec![form.lhs, form.rhs] }
+    }
+
+    fn sum_steps(&mut self, model: &Model, node: &Node, add: &Add, sum: &SumSteps) -> NodeForms {
+        // No multiplier: the class of a sum is that of no channel.
+        self.steps.push(StepClass {
+            multiplier: 0,
+            zero_point: 0,
+            clamp: (add.lo, add.hi),
+            type_min: model.tensor(node.output).elem.min(),
+            steps: sum.steps.clone(),
+        });
+        let form = Form::Threshold(self.steps.len() - 1);
+        NodeForms { channels: vec![form], clamp: 0, addends: vec![sum.lhs, sum.rhs] }
+    }
+
+    /// The product of centered integers is `a' b' + c_b a' + c_a b' + c_a c_b` of their bytes.
+    fn product(
         &mut self,
-        requantize: &Requantize,
-        type_min: i32,
-        linear: &[Option<LinearForm>],
-        ranges: &[AccumulatorRange],
-    ) -> usize {
-        let (lo, hi) = (i64::from(requantize.lo - type_min), i64::from(requantize.hi - type_min));
+        model: &Model,
+        node: &Node,
+        by: &Multiply,
+        steps: &Steps,
+        linear: Option<LinearForm>,
+    ) -> NodeForms {
+        let type_min = model.tensor(node.output).elem.min();
+        let [lhs, rhs] = centers(model, node, by);
+        let (form, clamp) = match linear {
+            Some(form) => {
+                let clamp = self.clamp_class((by.lo - type_min, by.hi - type_min));
+                let byte = |acc| to_i64(form.quotient(acc)) - i64::from(type_min);
+                self.clamps[clamp].reach(byte(steps.range.lo), byte(steps.range.hi));
+                (Form::Linear(form), clamp)
+            }
+            None => {
+                let (multiplier, clamp) = (0, (by.lo, by.hi));
+                let steps = steps.clone();
+                self.steps.push(StepClass { multiplier, zero_point: 0, clamp, type_min, steps });
+                (Form::Threshold(self.steps.len() - 1), 0)
+            }
+        };
+        NodeForms { channels: vec![form], clamp, addends: vec![1, rhs, lhs] }
+    }
+
+    fn function(&mut self, model: &Model, node: &Node, table: &Table) -> NodeForms {
+        let type_min = model.tensor(node.output).elem.min();
+        let bytes: Vec<i64> = table.entries.iter().map(|entry| i64::from(entry - type_min)).collect();
+        let known = self.functions.iter().position(|function| *function == bytes);
+        let index = known.unwrap_or_else(|| {
+            self.functions.push(bytes);
+            self.functions.len() - 1
+        });
+        NodeForms { channels: vec![Form::Function(index)], clamp: 0, addends: vec![1] }
+    }
+
+    fn clamp_class(&mut self, (lo, hi): (i32, i32)) -> usize {
+        let (lo, hi) = (i64::from(lo), i64::from(hi));
         let index = self.clamps.iter().position(|class| (class.lo, class.hi) == (lo, hi));
-        let index = index.unwrap_or_else(|| {
+        index.unwrap_or_else(|| {
             self.clamps.push(ClampClass { lo, hi, below: 0, above: 0 });
             self.clamps.len() - 1
-        });
-        let class = &mut self.clamps[index];
-        for (form, range) in linear.iter().zip(ranges) {
-            if let Some(form) = form {
-                let byte = |acc| to_i64(form.quotient(acc)) - i64::from(type_min);
-                class.below = class.below.max(lo - byte(range.lo));
-                class.above = class.above.max(byte(range.hi) - hi);
-            }
-        }
-        index
+        })
     }
 
     fn step_class(
@@ -190,7 +366,7 @@ impl Forms {
         let linear = |node: &NodeForms| -> Option<u32> {
             let shift = |form: &Form| match form {
                 Form::Linear(form) => Some(form.s),
-                Form::Threshold(_) => None,
+                Form::Threshold(_) | Form::Function(_) | Form::Maximum | Form::Product => None,
             };
             node.channels.iter().filter_map(shift).max()
         };
@@ -206,6 +382,18 @@ impl Forms {
     pub(crate) fn has_linear(&self) -> bool {
         self.nodes.iter().flat_map(|node| &node.channels).any(|form| matches!(form, Form::Linear(_)))
     }
+}
+
+/// The factors of a product: its inputs, or in a circuit those after the product of their bytes.
+fn factors(node: &Node) -> [TensorId; 2] {
+    let first = node.inputs.len() - 2;
+    [node.inputs[first], node.inputs[first + 1]]
+}
+
+/// What is added to the bytes of the factors to center them.
+pub(crate) fn centers(model: &Model, node: &Node, by: &Multiply) -> [i64; 2] {
+    let [lhs, rhs] = factors(node).map(|input| i64::from(model.tensor(input).elem.min()));
+    [lhs - i64::from(by.lhs_zero_point), rhs - i64::from(by.rhs_zero_point)]
 }
 
 /// Per channel its linear form, if one is exact.

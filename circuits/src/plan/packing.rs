@@ -15,13 +15,10 @@ use halo2_proofs::halo2curves::{
 use crate::ir::Node;
 
 use super::{
-    forms::{ClampClass, Form, Forms},
-    shape::Shape,
+    forms::{ClampClass, Form, Forms, PAIR_BASE},
+    shape::{PACKED_BITS, Shape},
     tables::excess_parts,
 };
-
-/// Bits of a group's packed value: `2^252 < p / 2` for the BN254 scalar field.
-const PACKED_BITS: u32 = 252;
 
 /// Base and group size of one layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +40,8 @@ impl Packing {
                 let span = u128::from((range.hi - range.lo).unsigned_abs());
                 span + span.max(1 << (shape.threshold_limbs * shape.limb_bits)) + 1
             }
+            Form::Function(_) => 512 << shape.shift,
+            Form::Maximum | Form::Product => u128::from(PAIR_BASE.unsigned_abs() + 1) * 512,
         });
         let bound = distance.max().unwrap_or(1);
         let base_bits = u128::BITS - bound.leading_zeros();

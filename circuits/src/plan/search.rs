@@ -100,6 +100,7 @@ impl Needs {
             threshold_limbs: if threshold_lanes > 0 { self.distance_bits.div_ceil(limb_bits) } else { 0 },
             table_sets: 1,
             weight_columns: 1,
+            banks: None,
         };
         let widths = 1..=MAX_LIMB_BITS.min(k);
         let fits = |shape: Shape| {

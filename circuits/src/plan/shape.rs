@@ -21,7 +21,7 @@ pub const MAX_K: u32 = 22;
 pub const MIN_K: u32 = 5;
 
 /// Widest range table in bits.
-pub(super) const MAX_LIMB_BITS: u32 = 18;
+pub(crate) const MAX_LIMB_BITS: u32 = 18;
 
 /// Largest requantization shift.
 pub const MAX_SHIFT: u32 = 48;
@@ -31,7 +31,7 @@ const MAX_WEIGHT_COLUMNS: u32 = 1024;
 const MAX_THRESHOLD_LIMBS: u32 = 16;
 
 /// Table column sets the sum gate can hold at degree 5.
-pub(super) const MAX_TABLE_SETS: u32 = 3;
+pub(crate) const MAX_TABLE_SETS: u32 = 3;
 
 /// Columns and gate constants of a circuit.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -52,8 +52,51 @@ pub struct Shape {
     pub threshold_limbs: u32,
     /// Table column sets.
     pub table_sets: u32,
-    /// Fixed columns that hold packed weights.
+    /// Fixed columns that hold packed weights, per way when the lanes are in banks.
     pub weight_columns: u32,
+    /// The lanes are grouped in banks: the layout of convolutional networks.
+    pub banks: Option<BankShape>,
+}
+
+/// Lanes in banks: the lanes of a bank share their rows and most of their fixed columns.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct BankShape {
+    /// Lanes of a bank of linear lanes.
+    pub lanes: u32,
+    /// Lanes of a bank of threshold lanes.
+    pub threshold_lanes: u32,
+    /// Lanes of a bank of maxima or of products.
+    pub pair_lanes: u32,
+    /// Banks of maxima.
+    pub maximum_banks: u32,
+    /// Banks of products.
+    pub product_banks: u32,
+    /// `log2 B`, the base in which the claims of a bank's lanes are packed.
+    pub base_bits: u32,
+    /// Windows that are multiplied with weights side by side.
+    pub ways: u32,
+}
+
+/// Bits of a packed value: `2^252 < p / 2` for the BN254 scalar field.
+pub(crate) const PACKED_BITS: u32 = 252;
+
+const MAX_WAYS: u32 = 64;
+
+const MAX_PAIR_BANKS: u32 = 16;
+
+/// A row of an input's bytes is part of one public input.
+const MAX_LANES_PER_BANK: u32 = 31;
+
+impl BankShape {
+    /// Claims that share a field element: `B^slots <= 2^252`.
+    pub fn slots(&self) -> u32 {
+        PACKED_BITS / self.base_bits
+    }
+
+    /// Groups of a bank of so many lanes.
+    pub fn groups(&self, lanes: u32) -> u32 {
+        lanes.div_ceil(self.slots())
+    }
 }
 
 /// A shape no compiler makes.
@@ -91,7 +134,39 @@ impl Shape {
         check("threshold_limbs", self.threshold_limbs, least_limbs, MAX_THRESHOLD_LIMBS)?;
         check("threshold distance bits", self.threshold_limbs * self.limb_bits, 0, 64)?;
         check("table_sets", self.table_sets, 1, MAX_TABLE_SETS)?;
-        check("weight_columns", self.weight_columns, 1, MAX_WEIGHT_COLUMNS)
+        check("weight_columns", self.weight_columns, 1, MAX_WEIGHT_COLUMNS)?;
+        if let Some(banks) = &self.banks {
+            check("lanes of a bank", banks.lanes, 1, MAX_LANES_PER_BANK)?;
+            check("linear_lanes modulo a bank", self.linear_lanes % banks.lanes, 0, 0)?;
+            check("threshold lanes of a bank", banks.threshold_lanes, 1, MAX_LANES_PER_BANK)?;
+            check("threshold_lanes modulo a bank", self.threshold_lanes % banks.threshold_lanes, 0, 0)?;
+            check("lanes of a bank of pairs", banks.pair_lanes, 1, MAX_LANES_PER_BANK)?;
+            check("banks of maxima", banks.maximum_banks, 0, MAX_PAIR_BANKS)?;
+            check("banks of products", banks.product_banks, 0, MAX_PAIR_BANKS)?;
+            check("base_bits", banks.base_bits, 1, PACKED_BITS / 2)?;
+            check("ways", banks.ways, 1, MAX_WAYS)?;
+            check("weight columns of all ways", banks.ways * self.weight_columns, 1, MAX_WEIGHT_COLUMNS)?;
+        }
+        Ok(())
+    }
+
+    /// Banks of linear lanes, of threshold lanes, of maxima and of products, none without banks.
+    pub fn bank_counts(&self) -> [u32; 4] {
+        let Some(banks) = &self.banks else { return [0; 4] };
+        let count = |lanes: u32, per_bank: u32| lanes.checked_div(per_bank).unwrap_or(0);
+        let linear = count(self.linear_lanes, banks.lanes);
+        let threshold = count(self.threshold_lanes, banks.threshold_lanes);
+        [linear, threshold, banks.maximum_banks, banks.product_banks]
+    }
+
+    /// Lanes of maxima.
+    pub fn maximum_lanes(&self) -> u32 {
+        self.banks.as_ref().map_or(0, |banks| banks.maximum_banks * banks.pair_lanes)
+    }
+
+    /// Lanes of products.
+    pub fn product_lanes(&self) -> u32 {
+        self.banks.as_ref().map_or(0, |banks| banks.product_banks * banks.pair_lanes)
     }
 
     /// Limbs of a remainder: `ceil(shift / limb_bits)`.
@@ -116,6 +191,7 @@ impl Shape {
     pub fn lookup_slots(&self) -> u32 {
         self.linear_lanes * (self.excess_cells() + self.remainder_limbs())
             + self.threshold_lanes * (1 + 2 * self.threshold_limbs)
+            + (self.maximum_lanes() + self.product_lanes()) * 2
     }
 
     /// Helper columns of the lookup argument, three lookups each.
@@ -132,13 +208,20 @@ impl Shape {
     pub fn small_columns(&self) -> u32 {
         self.linear_lanes * (1 + self.excess_cells() + self.remainder_limbs())
             + self.threshold_lanes * (2 + 2 * self.threshold_limbs)
+            + (self.maximum_lanes() + self.product_lanes()) * 3
             + self.table_sets
     }
 
     /// Advice columns of the later phases, which hold full-size field elements: lookup helpers and sum, one
-    /// running evaluation per lane, weight evaluation, operand and product sum.
+    /// running evaluation per lane, weight evaluation, operand and product sum; with banks also two columns of powers
+    /// and the claims per bank, the powers of s and of a product, and a window per way.
     pub fn full_columns(&self) -> u32 {
-        self.helper_columns() + 1 + self.linear_lanes + self.threshold_lanes + 3
+        let lanes = self.linear_lanes + self.threshold_lanes + self.maximum_lanes() + self.product_lanes();
+        let others = match &self.banks {
+            None => 3,
+            Some(banks) => 3 * self.bank_counts().iter().sum::<u32>() + 2 + 3 * banks.ways + 1,
+        };
+        self.helper_columns() + 1 + lanes + others
     }
 
     /// All advice columns.
@@ -148,17 +231,29 @@ impl Shape {
 
     /// All fixed columns: rows, sum boundary, tables, lanes, weights, contraction control, statement control.
     pub fn num_fixed(&self) -> u32 {
-        2 + self.table_sets * self.table_width()
-            + self.linear_lanes * 5
-            + self.threshold_lanes * 6
-            + self.weight_columns
-            + 3
-            + 1
+        let others = match &self.banks {
+            None => self.linear_lanes * 5 + self.threshold_lanes * 6 + self.weight_columns + 3 + 1,
+            Some(banks) => {
+                let [linear, threshold, maximum, product] = self.bank_counts();
+                linear * (6 + banks.groups(banks.lanes))
+                    + threshold * (4 + banks.threshold_lanes + banks.groups(banks.threshold_lanes))
+                    + (maximum + product) * (4 + banks.groups(banks.pair_lanes))
+                    + banks.ways * self.weight_columns
+                    + 5
+                    + 2
+            }
+        };
+        2 + self.table_sets * self.table_width() + others
     }
 
-    /// Columns in the permutation argument: activations and running evaluation per lane, the operand.
+    /// Columns in the permutation argument: activations and running evaluation per lane, the operand; with banks the
+    /// running evaluations, powers, claims and operands.
     pub fn num_permutation(&self) -> u32 {
-        2 * (self.linear_lanes + self.threshold_lanes) + 1
+        let lanes = self.linear_lanes + self.threshold_lanes + self.maximum_lanes() + self.product_lanes();
+        match &self.banks {
+            None => 2 * lanes + 1,
+            Some(banks) => lanes + 3 * self.bank_counts().iter().sum::<u32>() + 2 + banks.ways,
+        }
     }
 }
 
@@ -174,6 +269,7 @@ impl Default for Shape {
             threshold_limbs: 0,
             table_sets: 1,
             weight_columns: 1,
+            banks: None,
         }
     }
 }

@@ -8,6 +8,9 @@
 //! | [`second_tag`] of the two above | the same for the high part of a split excess | |
 //! | [`step_tag`] | `(y, T_y, T_{y+1} - 1 - T_y)` | activation, threshold and interval width of threshold channels |
 //! | [`range_tag`] | `(v, 0, 0)`, `0 <= v < 2^width` | limbs |
+//! | [`function_tag`] | `(f(x), f(x) - x, 0)` for every byte x | output and excess of functions of a byte |
+//! | [`PAIR`] | `(d, 0, 0)` and `(0, d, 0)` for every byte d | distances from a maximum to its operands |
+//! | [`second_tag`] of [`PAIR`] | `(y, 0, 0)`, `0 <= y < 256` | maxima and factors |
 //! | [`PAD`] | `(row, set, 0)` | nobody: fills the table so that no entry occurs twice and every multiplicity is unique |
 
 use super::{
@@ -24,6 +27,8 @@ pub(crate) const BYTE: i64 = 1;
 
 const FIRST_CLAMP: i64 = 2;
 const FIRST_RANGE: i64 = 1 << 16;
+/// Tag of pairs of distances of which one is 0.
+pub(crate) const PAIR: i64 = (1 << 17) + (1 << 16);
 /// Tag of the filler entries.
 pub(crate) const PAD: i64 = 1 << 17;
 
@@ -42,6 +47,11 @@ pub(crate) fn clamp_tag(class: usize) -> i64 {
 /// Tag of a step class; clamp classes come first.
 pub(crate) fn step_tag(forms: &Forms, class: usize) -> i64 {
     clamp_tag(forms.clamps.len() + class)
+}
+
+/// Tag of a function of a byte; they come after the step classes.
+pub(crate) fn function_tag(forms: &Forms, function: usize) -> i64 {
+    step_tag(forms, forms.steps.len() + function)
 }
 
 /// Tag of the range `0..2^width`.
@@ -67,7 +77,7 @@ fn index(class: usize) -> i64 {
 /// # Errors
 /// [`PlanError::TooManyClasses`].
 pub(crate) fn check_classes(forms: &Forms) -> Result<(), PlanError> {
-    let got = forms.clamps.len() + forms.steps.len();
+    let got = forms.clamps.len() + forms.steps.len() + forms.functions.len();
     if got <= MAX_CLASSES { Ok(()) } else { Err(PlanError::TooManyClasses { got, limit: MAX_CLASSES }) }
 }
 
@@ -92,6 +102,16 @@ pub(crate) fn entries(forms: &Forms, shape: &Shape) -> Vec<Entry> {
         let tag = step_tag(forms, index);
         out.extend(class.intervals().iter().map(|step| [tag, step.byte, step.start, step.width]));
     }
+    for (index, function) in forms.functions.iter().enumerate() {
+        function_entries(function_tag(forms, index), function, split, &mut out);
+    }
+    if shape.maximum_lanes() > 0 {
+        out.extend((0..256).map(|first| [PAIR, first, 0, 0]));
+        out.extend((1..256).map(|second| [PAIR, 0, second, 0]));
+    }
+    if shape.maximum_lanes() + shape.product_lanes() > 0 {
+        out.extend((0..256).map(|y| [second_tag(PAIR), y, 0, 0]));
+    }
     for width in range_widths(shape) {
         out.extend((0..1 << width).map(|value| [range_tag(width), value, 0, 0]));
     }
@@ -114,7 +134,14 @@ pub(crate) fn entry_count(forms: &Forms, shape: &Shape) -> u64 {
         .sum();
     let steps: usize = forms.steps.iter().map(|class| class.intervals().len()).sum();
     let ranges: u64 = range_widths(shape).iter().map(|width| 1u64 << width).sum();
-    1 + bytes + clamps + steps as u64 + ranges
+    let functions: usize = forms
+        .functions
+        .iter()
+        .map(|function| function.len() + split.map_or(0, |_| outputs(function).len()))
+        .sum();
+    let maxima = if shape.maximum_lanes() > 0 { 256 + 255 } else { 0 };
+    let pairs = if shape.maximum_lanes() + shape.product_lanes() > 0 { 256 } else { 0 };
+    1 + bytes + clamps + steps as u64 + ranges + functions as u64 + maxima + pairs
 }
 
 /// A clamp class as its low and high excess parts see it: `E = E_0 + 2^h E_1`, both of the sign of `E`.
@@ -134,6 +161,25 @@ fn clamp_entries(tag: i64, class: ClampClass, out: &mut Vec<Entry>) {
     out.extend((class.lo..=class.hi).map(|y| [tag, y, 0, 0]));
     out.extend((1..=class.below).map(|excess| [tag, class.lo, excess, 0]));
     out.extend((1..=class.above).map(|excess| [tag, class.hi, -excess, 0]));
+}
+
+/// Bits of a low excess part that hold the excess of every function of a byte.
+pub(crate) const FUNCTION_EXCESS_BITS: u32 = 8;
+
+/// `(f(x), f(x) - x)` for every byte x: the excess gives x back. A split excess has the high part 0.
+///
+/// # Panics
+/// If the low part could not hold every excess: its two parts are looked up apart, so a function must need only one.
+fn function_entries(tag: i64, function: &[i64], split: Option<u32>, out: &mut Vec<Entry>) {
+    assert!(split.is_none_or(|bits| bits >= FUNCTION_EXCESS_BITS), "a function's excess has one part");
+    out.extend((0..).zip(function).map(|(x, y)| [tag, *y, y - x, 0]));
+    if split.is_some() {
+        out.extend(outputs(function).into_iter().map(|y| [second_tag(tag), y, 0, 0]));
+    }
+}
+
+fn outputs(function: &[i64]) -> std::collections::BTreeSet<i64> {
+    function.iter().copied().collect()
 }
 
 /// The distinct limb widths, ascending.

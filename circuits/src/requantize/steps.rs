@@ -26,15 +26,22 @@ impl Steps {
     /// # Panics
     /// If the range is empty or leaves int32, or where [`requantize`] panics.
     pub fn new(range: AccumulatorRange, multiplier: f32, zero_point: i32, lo: i32, hi: i32) -> Self {
+        Self::of(range, |acc| requantize(acc, multiplier, zero_point, lo, hi))
+    }
+
+    /// The steps of a function that does not fall over `range`.
+    ///
+    /// # Panics
+    /// If the range is empty.
+    pub fn of(range: AccumulatorRange, y: impl Fn(i64) -> i32) -> Self {
         assert!(range.lo <= range.hi, "the range {}..={} is not empty", range.lo, range.hi);
-        let y = |acc| requantize(acc, multiplier, zero_point, lo, hi);
         let first = y(range.lo);
         let mut thresholds = Vec::new();
         let mut below = range.lo;
         for target in first + 1..=y(range.hi) {
             // y(below) < target <= y(range.hi). Where y jumps over the target, the next search starts at the
             // same `below` and ends at the same threshold.
-            let threshold = smallest_reaching(target, below, range.hi, y);
+            let threshold = smallest_reaching(target, below, range.hi, &y);
             thresholds.push(threshold);
             below = threshold - 1;
         }

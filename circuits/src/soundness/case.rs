@@ -158,7 +158,7 @@ impl Case {
         let mut out = BTreeSet::new();
         for slot in self.slots() {
             for row in 0..self.plan.rows {
-                if !lookup(&self.plan, &witness.columns, &slot, row)
+                if !lookup(&self.plan.fixed, &witness.columns, &slot, row)
                     .is_some_and(|entry| table.contains(&entry))
                 {
                     out.insert(roles[slot.values[0].0[0].0]);

@@ -16,12 +16,13 @@ use sha2::{Digest, Sha256};
 use crate::{CompiledCircuit, circuit::LemmaCircuit, compile, import::import, plan::Scheme};
 
 /// Name of the pin, model.
-const PINNED: [(&str, &str); 5] = [
+const PINNED: [(&str, &str); 6] = [
     ("tiny_linear", "edge_cases/tiny_2_3_2_linear.onnx"),
     ("tiny_threshold", "edge_cases/tiny_2_3_2_threshold.onnx"),
     ("ties", "edge_cases/ties.onnx"),
     ("digits", "digits/s8s8.qop.onnx"),
     ("digits_per_channel", "digits/s8s8_per_channel.qop.onnx"),
+    ("cnn", "convolutional/cnn_s8s8.qop.onnx"),
 ];
 
 fn fixtures() -> PathBuf {
@@ -51,7 +52,7 @@ fn text(compiled: &CompiledCircuit, key: &VerifyingKey<G1Affine>) -> String {
     LemmaCircuit::configure_with_params(&mut cs, compiled.shape().clone());
     let mut out = vec![format!("model {}", compiled.model_id())];
     out.push(format!("shape {:#?}", compiled.shape()));
-    out.push(format!("rows {}", compiled.plan().rows()));
+    out.push(format!("rows {}", compiled.layout().rows()));
     out.push(format!("degree {}", cs.degree()));
     for gate in cs.gates() {
         for polynomial in gate.polynomials() {

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use halo2_proofs::dev::{MockProver, VerifyFailure};
+use halo2_proofs::{
+    dev::{MockProver, VerifyFailure},
+    halo2curves::bn256::Fr,
+    plonk::Circuit,
+};
 
 use super::{
     case::Case,
@@ -10,12 +14,16 @@ use super::{
 };
 use crate::{Role, circuit::LemmaCircuit};
 
-const COPY: &str = "copy";
+pub(super) const COPY: &str = "copy";
 
-/// The names of the constraints that reject a circuit.
 fn rejecting(case: &Case, told: Told) -> BTreeSet<String> {
     let circuit = LemmaCircuit::with_witness(case.plan.clone(), told.witness).with_overrides(told.overrides);
-    let prover = MockProver::run(case.plan.shape.k, &circuit, vec![told.public]).unwrap();
+    constraints_against(&circuit, told.public)
+}
+
+/// The names of the constraints that reject a circuit.
+pub(super) fn constraints_against(circuit: &LemmaCircuit, public: Vec<Fr>) -> BTreeSet<String> {
+    let prover = MockProver::run(circuit.params().k, circuit, vec![public]).unwrap();
     let failures = prover.verify().err().unwrap_or_default();
     failures
         .into_iter()

@@ -31,14 +31,14 @@ use super::{
 use crate::{Role, circuit::LemmaCircuit};
 
 /// Whether a proof of this circuit and statement verifies.
-trait Scheme {
+pub(super) trait Scheme {
     fn new(k: u32) -> Self;
     fn key(&self, circuit: &LemmaCircuit) -> ProvingKey<G1Affine>;
     fn accepts(&self, key: &ProvingKey<G1Affine>, circuit: LemmaCircuit, public: &[Fr]) -> bool;
 }
 
-struct Kzg(ParamsKZG<Bn256>);
-struct Ipa(ParamsIPA<G1Affine>);
+pub(super) struct Kzg(ParamsKZG<Bn256>);
+pub(super) struct Ipa(ParamsIPA<G1Affine>);
 
 fn prove<'params, S, P>(
     params: &'params S::ParamsProver,

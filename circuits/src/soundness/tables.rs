@@ -25,7 +25,7 @@ fn no_entry_occurs_twice() {
 #[test]
 fn the_fixed_columns_hold_the_table() {
     for case in Case::all() {
-        for (columns, entries) in case.plan.columns.tables.iter().zip(&case.plan.tables) {
+        for (columns, entries) in case.plan.columns.lookup.tables.iter().zip(&case.plan.tables) {
             assert_eq!(entries.len(), case.plan.rows);
             for (row, entry) in entries.iter().enumerate() {
                 let cells = columns.iter().map(|column| case.plan.fixed[*column][row]);

@@ -125,6 +125,9 @@ fn check(model: &Model, limb_bits: u32, excess_bits: Option<u32>) -> Result<bool
     let (claims, is_linear) = match &forms.nodes[0].channels[0] {
         Form::Linear(_) => (linear_claims(&table, &shape), true),
         Form::Threshold(_) => (threshold_claims(&table, &forms, &shape), false),
+        Form::Function(_) | Form::Maximum | Form::Product => {
+            unreachable!("lanes hold fully connected layers")
+        }
     };
     prop_assert!(claims.values().all(|outputs| outputs.len() == 1), "a claim has two encodings");
     for acc in range.lo..=range.hi {
@@ -134,6 +137,9 @@ fn check(model: &Model, limb_bits: u32, excess_bits: Option<u32>) -> Result<bool
                 i64::try_from(scaled).unwrap() - (type_min << shape.shift)
             }
             Form::Threshold(_) => acc - range.lo,
+            Form::Function(_) | Form::Maximum | Form::Product => {
+                unreachable!("lanes hold fully connected layers")
+            }
         };
         let expected = requantize(acc, by.multipliers[0], by.zero_point, by.lo, by.hi);
         prop_assert_eq!(

@@ -62,6 +62,9 @@ fn truths(model: &Model, plan: &Plan, node: usize, form: &Form, range: Accumulat
             let least = plan.forms.steps[*class].steps.range.lo;
             (i128::from(range.lo - least), i128::from(range.hi - least))
         }
+        Form::Function(_) | Form::Maximum | Form::Product => {
+            unreachable!("lanes hold fully connected layers")
+        }
     }
 }
 
@@ -83,6 +86,9 @@ fn audit(model: &Model, plan: &Plan) -> usize {
             let claims = match form {
                 Form::Linear(_) => linear.expect("a linear channel has a linear lane"),
                 Form::Threshold(class) => steps[*class],
+                Form::Function(_) | Form::Maximum | Form::Product => {
+                    unreachable!("lanes hold fully connected layers")
+                }
             };
             let truths = truths(model, plan, index, form, range);
             assert!(claims.0 <= truths.0 && truths.1 <= claims.1, "{}: a truth cannot be claimed", node.name);

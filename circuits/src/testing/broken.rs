@@ -9,8 +9,13 @@ use super::{
     system::System,
 };
 use crate::{
-    chip::lane::LaneChip,
-    circuit::{configure_lanes, lanes},
+    banks,
+    chip::Slot,
+    circuit::{
+        Layout,
+        banks::{bank_chips, configure_banks},
+        configure_lanes, lanes,
+    },
     plan::integer,
     witness::Witness,
 };
@@ -19,7 +24,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct BlindLookup<'a> {
     subject: &'a Subject,
-    lanes: Vec<LaneChip>,
+    slots: Vec<Slot>,
     /// The constraints.
     pub system: System,
     /// The advice columns of the value that is ignored.
@@ -30,22 +35,17 @@ impl<'a> BlindLookup<'a> {
     /// One circuit for each lookup of a limb or of an excess. The lookup of a threshold has no entry with a
     /// value left out, so no witness would satisfy a circuit without it.
     pub fn all(subject: &'a Subject) -> Vec<Self> {
-        let plan = subject.compiled.plan();
-        let honest = lanes(&plan.columns, &plan.shape);
-        let mut out = Vec::new();
-        for (lane, chip) in honest.iter().enumerate() {
-            for (slot, values) in chip.slots.iter().map(|slot| &slot.values).enumerate() {
-                let last = values.iter().rposition(|terms| !terms.0.is_empty());
-                let Some(value) = last.filter(|value| *value < 2) else { continue };
-                let mut lanes = honest.clone();
-                let blinded = std::mem::take(&mut lanes[lane].slots[slot].values[value]);
-                let mut constraints = ConstraintSystem::default();
-                configure_lanes(&mut constraints, &plan.shape, lanes.clone());
-                let columns = blinded.0.iter().map(|(column, _)| *column).collect();
-                out.push(Self { subject, lanes, system: System::of(&constraints), columns });
-            }
-        }
-        out
+        let count = subject.compiled.layout().slots().len();
+        (0..count).filter_map(|slot| Self::of(subject, slot)).collect()
+    }
+
+    fn of(subject: &'a Subject, slot: usize) -> Option<Self> {
+        let mut slots = subject.compiled.layout().slots();
+        let values = &mut slots[slot].values;
+        let last = values.iter().rposition(|terms| !terms.0.is_empty());
+        let blinded = std::mem::take(&mut values[last.filter(|value| *value < 2)?]);
+        let columns = blinded.0.iter().map(|(column, _)| *column).collect();
+        Some(Self { subject, system: configure(subject.compiled.layout(), &slots), slots, columns })
     }
 
     /// The grid of an honest inference: multiplicities count the remaining lookups, and the derived cells
@@ -55,12 +55,15 @@ impl<'a> BlindLookup<'a> {
     /// If the inputs are not integers of the model's inputs.
     pub fn grid(&self, inputs: &[Vec<i32>], draw: u64) -> Grid {
         let compiled = &self.subject.compiled;
-        let plan = compiled.plan();
-        let slots: Vec<_> = self.lanes.iter().flat_map(|lane| lane.slots.clone()).collect();
-        let mut witness = Witness::new(compiled.model(), plan, inputs).expect("inputs of the model");
-        witness.count_lookups(plan, &slots);
+        let witness = match compiled.layout() {
+            Layout::Lanes(plan) => Witness::new(compiled.model(), plan, inputs),
+            Layout::Banks(plan) => banks::run(plan, inputs, &mut |_, _, _| {}),
+        };
+        let mut witness = witness.expect("inputs of the model");
+        let tables = compiled.layout().lookup_tables();
+        witness.count_lookups(&tables, &self.slots);
         let mut grid = self.subject.grid(inputs, draw);
-        for &multiplicity in &plan.columns.multiplicities {
+        for &multiplicity in tables.multiplicities {
             for (row, value) in witness.columns[multiplicity].iter().enumerate() {
                 grid.set(Cell::advice(multiplicity, row), integer((*value).into()));
             }
@@ -68,4 +71,31 @@ impl<'a> BlindLookup<'a> {
         derive(&self.system, &mut grid, |cell| self.subject.is_derived(cell));
         grid
     }
+}
+
+/// The constraints of a layout with other lookups, as many per lane or bank as before.
+fn configure(layout: &Layout, slots: &[Slot]) -> System {
+    let mut constraints = ConstraintSystem::default();
+    let mut slots = slots.iter().cloned();
+    match layout {
+        Layout::Lanes(plan) => {
+            let mut lanes = lanes(&plan.columns, &plan.shape);
+            lanes
+                .iter_mut()
+                .flat_map(|lane| &mut lane.slots)
+                .zip(&mut slots)
+                .for_each(|(old, new)| *old = new);
+            configure_lanes(&mut constraints, &plan.shape, lanes);
+        }
+        Layout::Banks(plan) => {
+            let mut chips = bank_chips(&plan.columns, &plan.shape);
+            chips
+                .iter_mut()
+                .flat_map(|chip| &mut chip.slots)
+                .zip(&mut slots)
+                .for_each(|(old, new)| *old = new);
+            configure_banks(&mut constraints, &plan.shape, chips);
+        }
+    }
+    System::of(&constraints)
 }

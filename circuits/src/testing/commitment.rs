@@ -17,7 +17,7 @@
 //!
 //! A copied column has the sets of what it is copied from. The products of the monomials of all gates are then
 //! all pairs that meet, and each must have phase of the hint <= phase of the challenge. A cell committed in a
-//! later phase and multiplied with earlier challenges only, like the garbage coefficients of a convolution, is
+//! later phase and multiplied with earlier challenges only is
 //! a hint of its phase and passes as long as only later challenges reach it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,6 +55,10 @@ pub fn determined_by(role: Role) -> Option<&'static str> {
         Role::Evaluation => Some("lane evaluation"),
         Role::WeightEvaluation => Some("weight evaluation"),
         Role::ProductSum => Some("product sum"),
+        Role::SliceEvaluation => Some("slice evaluation"),
+        Role::ClaimEvaluation => Some("claim evaluation"),
+        Role::Window => Some("window"),
+        Role::Power => Some("power"),
         _ => None,
     }
 }

@@ -7,8 +7,12 @@
 //! - statement: for every packed public input, `sum_j 256^j delta value_j = 2^s delta instance`;
 //! - outputs: a statement byte and the activation it repeats move alike.
 //!
+//! In circuits with banks there is an equation per group and position of a block, see `ideal::banks`.
+//!
 //! That a group gives one equation and not one per channel is no gap: the channels are apart by size, see
 //! `plan::packing`, which no derivative sees.
+
+mod banks;
 
 use std::collections::BTreeMap;
 
@@ -24,22 +28,24 @@ use super::{
 };
 use crate::{
     chip::{Terms, lane::LaneChip},
-    circuit::lanes,
+    circuit::{Layout, lanes},
     plan::{Form as Requantization, Plan, Spot, Step, Use, integer},
     statement::{HEADER_INSTANCES, LANES_PER_INSTANCE},
 };
 
 /// All predicted equations at a grid of an honest witness.
 pub fn forms(subject: &Subject, grid: &Grid) -> Vec<Form> {
-    let plan = subject.compiled.plan();
-    let mut out = lookups(plan, &lanes(&plan.columns, &plan.shape), grid);
+    let mut out = lookups(subject.compiled.layout(), grid);
     out.extend(forms_without_lookups(subject, grid));
     out
 }
 
 /// The predicted equations that are none of the lookup argument's.
 pub fn forms_without_lookups(subject: &Subject, grid: &Grid) -> Vec<Form> {
-    let plan = subject.compiled.plan();
+    let plan = match subject.compiled.layout() {
+        Layout::Lanes(plan) => plan,
+        Layout::Banks(plan) => return banks::forms(subject, plan, grid),
+    };
     let lanes = lanes(&plan.columns, &plan.shape);
     let mut out = layers(subject, &lanes);
     out.extend(statement(plan, &lanes));
@@ -55,11 +61,11 @@ fn scaled(terms: &Terms, row: usize, factor: Fr) -> Form {
     terms.0.iter().map(cell).collect()
 }
 
-fn lookups(plan: &Plan, lanes: &[LaneChip], grid: &Grid) -> Vec<Form> {
+fn lookups(layout: &Layout, grid: &Grid) -> Vec<Form> {
     let mut sums: BTreeMap<Vec<[u8; 32]>, [Form; 3]> = BTreeMap::new();
-    for slot in lanes.iter().flat_map(|lane| &lane.slots) {
-        for row in 0..plan.rows {
-            let tag = plan.fixed[slot.tag][row] * integer(slot.factor.into());
+    for slot in &layout.slots() {
+        for row in 0..layout.rows() {
+            let tag = layout.fixed()[slot.tag][row] * integer(slot.factor.into());
             let value = |terms: &Terms| -> Fr {
                 scaled(terms, row, Fr::ONE).iter().map(|(cell, by)| grid.value(*cell) * by).sum()
             };
@@ -70,9 +76,10 @@ fn lookups(plan: &Plan, lanes: &[LaneChip], grid: &Grid) -> Vec<Form> {
             }
         }
     }
-    let multiplicities = plan.columns.multiplicities.iter();
+    let tables = layout.lookup_tables();
+    let multiplicities = tables.multiplicities.iter();
     let still = multiplicities
-        .flat_map(|column| (0..plan.rows).map(|row| vec![(Cell::advice(*column, row), Fr::ONE)]));
+        .flat_map(|column| (0..layout.rows()).map(|row| vec![(Cell::advice(*column, row), Fr::ONE)]));
     sums.into_values().flatten().filter(|form| !form.is_empty()).chain(still).collect()
 }
 
@@ -91,7 +98,10 @@ fn layers(subject: &Subject, lanes: &[LaneChip]) -> Vec<Form> {
                 form.extend(scaled(&lanes[home.lane].value, home.row, power));
                 let multiplier = match &plan.forms.nodes[index].channels[channel] {
                     Requantization::Linear(form) => i128::from(form.m),
-                    Requantization::Threshold(_) => 1,
+                    Requantization::Threshold(_)
+                    | Requantization::Function(_)
+                    | Requantization::Maximum
+                    | Requantization::Product => 1,
                 };
                 for (input, weight) in layer.row(channel).iter().enumerate() {
                     let source = plan.placement.homes[node.inputs[0].0][input];

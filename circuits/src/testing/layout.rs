@@ -18,7 +18,7 @@ pub fn text(subject: &Subject, grid: &Grid) -> String {
     let mut out = String::new();
     let mut line = |text: String| writeln!(out, "{text}").expect("a string takes any text");
     line(format!("{:#?}", subject.compiled.shape()));
-    line(format!("rows {}", subject.compiled.plan().rows()));
+    line(format!("rows {}", subject.compiled.layout().rows()));
     line(format!("constraints {}", hex::encode(constraints(subject))));
     for (column, role) in subject.roles.iter().enumerate() {
         line(format!("advice {column} {role:?} phase {}", subject.system.advice_phases[column]));

@@ -9,7 +9,7 @@ use super::{
     grid::{Cell, Kind},
     pseudorandom,
 };
-use crate::{Role, plan::Columns};
+use crate::{Role, plan::LookupColumns};
 
 /// The other values a cell is given: plus and minus one, doubled, and a pseudorandom one.
 pub fn lies(cell: Cell, value: Fr) -> Vec<Fr> {
@@ -21,17 +21,36 @@ pub fn lies(cell: Cell, value: Fr) -> Vec<Fr> {
 /// Per role, the constraint that must fail, and the others that may fail with it.
 pub fn expected(role: Role) -> (&'static str, &'static [&'static str]) {
     match role {
-        Role::Activation => ("lookup helper", &["lane evaluation", COPY]),
-        Role::Excess | Role::Remainder | Role::Distance => ("lookup helper", &["lane evaluation"]),
-        Role::Threshold => ("lookup helper", &["lane evaluation"]),
+        Role::Activation => {
+            ("lookup helper", &["lane evaluation", "slice evaluation", "claim evaluation", COPY])
+        }
+        Role::Excess | Role::Remainder | Role::Distance | Role::Threshold => {
+            ("lookup helper", &["lane evaluation", "claim evaluation"])
+        }
         Role::Complement => ("lookup helper", &[]),
+        Role::Product => ("product", &["slice evaluation"]),
+        Role::Factor => ("lookup helper", &["product", "claim evaluation"]),
+        Role::OperandDistance => ("lookup helper", &["claim evaluation"]),
         Role::Multiplicity => ("lookup sum", &[]),
         Role::Helper => ("lookup helper", &["lookup sum"]),
         Role::LookupSum => ("lookup sum", &["lookup sum boundary"]),
         Role::Evaluation => ("lane evaluation", &[COPY]),
         Role::WeightEvaluation => ("weight evaluation", &["product sum"]),
         Role::Operand => (COPY, &["product sum", "public input"]),
-        Role::ProductSum => ("product sum", &["layer equation"]),
+        Role::ProductSum => ("product sum", &["layer equation", "operator equation"]),
+        Role::SliceEvaluation => ("slice evaluation", &[COPY]),
+        Role::ClaimEvaluation => ("claim evaluation", &[COPY]),
+        Role::Window => ("window", &["product sum"]),
+        Role::Power => ("power", &[COPY]),
+        Role::PowerCopy => (COPY, &["slice evaluation", "claim evaluation", "product sum"]),
+    }
+}
+
+/// The same in circuits with banks, where an operand enters a window.
+fn expected_in_banks(role: Role) -> (&'static str, &'static [&'static str]) {
+    match role {
+        Role::Operand => ("window", &[COPY, "public input"]),
+        role => expected(role),
     }
 }
 
@@ -50,6 +69,7 @@ pub struct Outcome {
 /// honest synthesis would derive from the changed one included.
 pub fn mutate_advice(checker: &mut Checker<'_>, roles: &[Role], cells: &[Cell]) -> Outcome {
     let mut outcome = Outcome::default();
+    let expected = if roles.contains(&Role::Power) { expected_in_banks } else { expected };
     for &cell in cells {
         let (must, may) = expected(roles[cell.column]);
         let fits = |failures: &[Failure]| {
@@ -104,13 +124,13 @@ pub enum FixedUse {
 }
 
 impl FixedUse {
-    /// The use of every fixed column of a shape.
-    pub(crate) fn of(columns: &Columns) -> Vec<Self> {
-        let mut uses = vec![Self::Coefficient; columns.fixed];
-        for selector in [columns.rows, columns.boundary, columns.zero, columns.statement] {
+    /// The use of every fixed column, `equations` and those of the lookup argument being selectors.
+    pub(crate) fn of(columns: usize, lookup: &LookupColumns, equations: [usize; 2]) -> Vec<Self> {
+        let mut uses = vec![Self::Coefficient; columns];
+        for selector in [lookup.rows, lookup.boundary].into_iter().chain(equations) {
             uses[selector] = Self::Selector;
         }
-        for (set, table) in columns.tables.iter().enumerate() {
+        for (set, table) in lookup.tables.iter().enumerate() {
             table.iter().for_each(|column| uses[*column] = Self::Table(set));
         }
         uses

@@ -1,5 +1,13 @@
 //! Tiny networks that between them use every form, in shapes small enough to examine every cell.
 
+mod builder;
+mod convolution;
+
+pub use builder::{Builder, Numbers, Scale, Slide};
+pub use convolution::{
+    all as convolutional, branches, bytes, interleaved, padded, pooled, residual, strided,
+};
+
 use super::subject::Subject;
 use crate::{
     compile_with_shape,
@@ -22,7 +30,12 @@ impl Tiny {
     /// A few inputs that between them leave no activation at its type minimum.
     pub fn samples(&self) -> Vec<Vec<Vec<i32>>> {
         let values = [[77, -45, 101], [-120, 88, -3], [5, -99, 64], [-31, 126, -90]];
-        values.iter().map(|values| vec![values[..self.inputs].to_vec()]).collect()
+        let sample = |(seed, start): (u64, &[i32; 3])| {
+            let mut numbers = Numbers::new(seed);
+            let rest = std::iter::repeat_with(|| numbers.int8());
+            vec![start.iter().copied().chain(rest).take(self.inputs).collect()]
+        };
+        (0..).zip(&values).map(sample).collect()
     }
 }
 
@@ -164,7 +177,7 @@ pub fn groups() -> Tiny {
     tiny("groups 2-26", &[2, 26], &LINEAR_LAYERS, &shape)
 }
 
-/// All of them.
+/// All networks of fully connected layers.
 pub fn all() -> Vec<Tiny> {
     vec![linear(), lanes(), split(), groups(), threshold(), mixed()]
 }

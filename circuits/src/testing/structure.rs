@@ -8,7 +8,7 @@ use super::{
     grid::{Cell, Grid, Kind},
     pseudorandom,
     subject::Subject,
-    system::{Constraint, System},
+    system::Constraint,
 };
 use crate::{MAX_GATE_DEGREE, Role};
 
@@ -19,7 +19,7 @@ const MAX_ROTATIONS: usize = 2;
 pub fn complaints(subject: &Subject, grid: &Grid) -> Vec<String> {
     let mut out = gates(subject, grid);
     out.extend(columns(subject, grid));
-    out.extend(cells(&subject.system, grid));
+    out.extend(cells(subject, grid));
     out.extend(instances(subject, grid));
     out
 }
@@ -65,7 +65,8 @@ pub fn columns(subject: &Subject, grid: &Grid) -> Vec<String> {
     for kind in [Kind::Fixed, Kind::Advice, Kind::Instance] {
         for column in 0..grid.columns(kind) {
             let read = rotations.get(&(kind, column)).map_or(0, BTreeSet::len);
-            if read == 0 || read > MAX_ROTATIONS {
+            let is_missing = read == 0 && !subject.is_idle_switch(kind, column);
+            if is_missing || read > MAX_ROTATIONS {
                 out.push(format!("{kind:?} column {column} is read at {read} rotations"));
             }
         }
@@ -82,7 +83,13 @@ pub fn columns(subject: &Subject, grid: &Grid) -> Vec<String> {
         out.push("a column is queried twice at one rotation".to_owned());
     }
     let planned = |(column, role): (usize, &Role)| {
-        matches!(role, Role::Activation | Role::Evaluation | Role::Operand).then_some((Kind::Advice, column))
+        let is_copied = match role {
+            Role::Activation => subject.compiled.shape().banks.is_none(),
+            Role::Evaluation | Role::SliceEvaluation | Role::ClaimEvaluation => true,
+            Role::Power | Role::PowerCopy | Role::Operand => true,
+            _ => false,
+        };
+        is_copied.then_some((Kind::Advice, column))
     };
     let planned: BTreeSet<_> = subject.roles.iter().enumerate().filter_map(planned).collect();
     let permutation = &subject.system.permutation;
@@ -98,8 +105,10 @@ pub fn columns(subject: &Subject, grid: &Grid) -> Vec<String> {
 /// Every assigned cell is read by a constraint or copied, and no constraint reads a cell nobody assigned.
 ///
 /// A constraint reads a cell if its value, with the fixed cells of the row, depends on it: a cell multiplied
-/// with a fixed 0 is not read.
-pub fn cells(system: &System, grid: &Grid) -> Vec<String> {
+/// with a fixed 0 is not read. Powers of s where no block lies may be left out: they are multiplied with cells that
+/// lookups force to 0.
+pub fn cells(subject: &Subject, grid: &Grid) -> Vec<String> {
+    let system = &subject.system;
     let mut read: BTreeSet<Cell> = BTreeSet::new();
     for constraint in &system.constraints {
         for row in (0..grid.rows()).filter(|row| constraint.is_active(grid, *row)) {
@@ -111,7 +120,10 @@ pub fn cells(system: &System, grid: &Grid) -> Vec<String> {
         grid.assigned(Kind::Advice).into_iter().chain(grid.assigned(Kind::Fixed)).collect();
     let unread = assigned.iter().filter(|cell| !read.contains(cell) && !copied.contains(cell));
     let unread = unread.map(|cell| format!("{cell} is assigned and no constraint reads it"));
-    let unassigned = read.union(&copied).filter(|cell| cell.kind != Kind::Fixed && !grid.is_assigned(**cell));
+    let is_missing = |cell: &&Cell| {
+        cell.kind != Kind::Fixed && !grid.is_assigned(**cell) && !subject.is_unused_power(**cell)
+    };
+    let unassigned = read.union(&copied).filter(is_missing);
     unread.chain(unassigned.map(|cell| format!("{cell} is constrained and not assigned"))).collect()
 }
 

@@ -3,20 +3,23 @@
 use std::collections::BTreeSet;
 
 use halo2_proofs::{
-    halo2curves::bn256::Fr,
+    halo2curves::{bn256::Fr, ff::Field},
     plonk::{Circuit, ConstraintSystem},
 };
 
 use super::{
-    grid::{Cell, Grid},
+    bank_spot::BankSpot,
+    grid::{Cell, Grid, Kind},
     mutation::FixedUse,
     recorder::{challenges, record},
-    system::System,
+    system::{Constraint, System},
 };
 use crate::{
     CompiledCircuit, Role,
-    circuit::LemmaCircuit,
-    plan::Use,
+    banks::{BankColumns, BankKind, BankPlan, LaneColumns},
+    circuit::{Layout, LemmaCircuit},
+    ir::TensorId,
+    plan::{LinearCells, Plan, ThresholdCells, Use},
     statement::{CircuitId, Context, HEADER_INSTANCES, Statement},
 };
 
@@ -81,24 +84,48 @@ impl Subject {
 
     /// Whether the prover computes the cell from others.
     pub fn is_derived(&self, cell: Cell) -> bool {
-        cell.kind == super::grid::Kind::Advice && !self.roles[cell.column].is_hint()
+        cell.kind == Kind::Advice && !self.roles[cell.column].is_hint()
     }
 
     /// What each fixed column is for.
     pub fn fixed_uses(&self) -> Vec<FixedUse> {
-        FixedUse::of(&self.compiled.plan().columns)
+        match self.compiled.layout() {
+            Layout::Lanes(plan) => {
+                let columns = &plan.columns;
+                FixedUse::of(columns.fixed, &columns.lookup, [columns.zero, columns.statement])
+            }
+            Layout::Banks(plan) => {
+                let columns = &plan.columns;
+                FixedUse::of(columns.fixed, &columns.lookup, [columns.zero, columns.statement])
+            }
+        }
     }
 
     /// The true inputs: their activation cells and the public inputs that pack them.
     pub fn inputs(&self) -> BTreeSet<Cell> {
-        let plan = self.compiled.plan();
         let model = self.compiled.model();
-        let homes = model.inputs.iter().flat_map(|input| &plan.placement.homes[input.tensor.0]);
+        let elements = model
+            .inputs
+            .iter()
+            .flat_map(|input| (0..model.tensor(input.tensor).len).map(|element| (input.tensor, element)));
         let packed: usize = self.compiled.interface().inputs.iter().map(|port| port.instances()).sum();
-        homes
-            .map(|spot| Cell::advice(plan.columns.activation(spot.lane), spot.row))
+        elements
+            .map(|(tensor, element)| self.activation(tensor, element))
             .chain((HEADER_INSTANCES..HEADER_INSTANCES + packed).map(Cell::instance))
             .collect()
+    }
+
+    /// The activation cell of an element of a stored tensor.
+    fn activation(&self, tensor: TensorId, element: usize) -> Cell {
+        match self.compiled.layout() {
+            Layout::Lanes(plan) => {
+                let spot = plan.placement.homes[tensor.0][element];
+                Cell::advice(plan.columns.activation(spot.lane), spot.row)
+            }
+            Layout::Banks(plan) => {
+                BankSpot::of(plan, tensor, element).expect("inputs are stored").activation(plan)
+            }
+        }
     }
 
     /// The rows of the public inputs that gates bind.
@@ -106,44 +133,95 @@ impl Subject {
         (HEADER_INSTANCES..self.compiled.interface().instances()).map(Cell::instance).collect()
     }
 
-    /// Hints that hold nothing: multiplicities, and the cells of lane rows without an activation.
+    /// Hints that hold nothing: multiplicities, and the cells of rows without an activation. The idle lanes of a bank
+    /// hold something in the rows that its other lanes use.
     pub fn idle_hints(&self) -> BTreeSet<Cell> {
-        let plan = self.compiled.plan();
-        let busy = |column: usize, row: usize| {
-            plan.placement.lanes.iter().enumerate().any(|(lane, rows)| {
-                self.lane_columns(lane).contains(&column)
-                    && matches!(
-                        rows.rows.get(row).map(|used| used.content),
-                        Some(Use::Byte { .. } | Use::Channel { .. })
-                    )
-            })
+        let busy: BTreeSet<(usize, usize)> = match self.compiled.layout() {
+            Layout::Lanes(plan) => busy_lane_cells(plan),
+            Layout::Banks(plan) => busy_bank_cells(plan),
         };
         let hints = (0..self.roles.len()).filter(|column| self.roles[*column].is_hint());
         hints
-            .flat_map(|column| (0..plan.rows).map(move |row| (column, row)))
-            .filter(|(column, row)| !busy(*column, *row))
+            .flat_map(|column| (0..self.compiled.layout().rows()).map(move |row| (column, row)))
+            .filter(|cell| !busy.contains(cell))
             .map(|(column, row)| Cell::advice(column, row))
             .collect()
     }
 
-    /// The phase-0 columns of a lane.
-    fn lane_columns(&self, lane: usize) -> Vec<usize> {
-        let columns = &self.compiled.plan().columns;
-        match lane.checked_sub(columns.linear.len()) {
-            None => {
-                let lane = &columns.linear[lane];
-                [lane.activation].into_iter().chain(lane.excess.clone()).chain(lane.limbs.clone()).collect()
-            }
-            Some(lane) => {
-                let lane = &columns.threshold[lane];
-                [lane.activation, lane.threshold]
-                    .into_iter()
-                    .chain(lane.distance.clone())
-                    .chain(lane.complement.clone())
-                    .collect()
+    /// Whether this constraint, and no other, reads the fixed column.
+    pub fn reads(&self, constraint: &str, column: usize) -> bool {
+        let reads = |each: &&Constraint| {
+            each.queries.iter().any(|query| (query.kind, query.column) == (Kind::Fixed, column))
+        };
+        let mut readers = self.system.constraints.iter().filter(reads).peekable();
+        readers.peek().is_some() && readers.all(|each| each.name == constraint)
+    }
+
+    /// Whether a fixed column is a switch of range checks in a bank that has no remainders.
+    pub fn is_idle_switch(&self, kind: Kind, column: usize) -> bool {
+        let Layout::Banks(plan) = self.compiled.layout() else { return false };
+        let mut banks = plan.columns.banks.iter().filter(|bank| bank.kind == BankKind::Linear);
+        kind == Kind::Fixed
+            && plan.shape.remainder_limbs() == 0
+            && banks.any(|bank| bank.channel == Some(column))
+    }
+
+    /// Whether the cell is a power of s in a row of a bank that no block uses: it is multiplied with cells that are 0.
+    pub fn is_unused_power(&self, cell: Cell) -> bool {
+        let Layout::Banks(plan) = self.compiled.layout() else { return false };
+        let powers = |bank: &&BankColumns| {
+            cell.kind == Kind::Advice && [bank.slice_power, bank.claim_power].contains(&cell.column)
+        };
+        plan.columns
+            .banks
+            .iter()
+            .find(powers)
+            .is_some_and(|bank| plan.fixed[bank.lanes[0].cells.tag()][cell.row] == Fr::ZERO)
+    }
+}
+
+fn busy_lane_cells(plan: &Plan) -> BTreeSet<(usize, usize)> {
+    let columns = |lane: usize| match lane.checked_sub(plan.columns.linear.len()) {
+        None => linear_cells(&plan.columns.linear[lane].cells),
+        Some(lane) => threshold_cells(&plan.columns.threshold[lane].cells),
+    };
+    let mut out = BTreeSet::new();
+    for (lane, rows) in plan.placement.lanes.iter().enumerate() {
+        for (row, used) in rows.rows.iter().enumerate() {
+            if matches!(used.content, Use::Byte { .. } | Use::Channel { .. }) {
+                out.extend(columns(lane).into_iter().map(|column| (column, row)));
             }
         }
     }
+    out
+}
+
+fn busy_bank_cells(plan: &BankPlan) -> BTreeSet<(usize, usize)> {
+    let mut out = BTreeSet::new();
+    for block in &plan.placement.blocks {
+        let lanes = &plan.columns.banks[block.bank].lanes;
+        let columns: Vec<usize> = lanes.iter().flat_map(|lane| hints(&lane.cells)).collect();
+        out.extend(block.rows().flat_map(|row| columns.iter().map(move |column| (*column, row))));
+    }
+    out
+}
+
+/// The phase-0 columns of a lane of a bank.
+pub(crate) fn hints(lane: &LaneColumns) -> Vec<usize> {
+    match lane {
+        LaneColumns::Linear(cells) => linear_cells(cells),
+        LaneColumns::Threshold(cells) => threshold_cells(cells),
+        LaneColumns::Product(cells) => [vec![cells.activation], cells.factors.to_vec()].concat(),
+        LaneColumns::Maximum(cells) => [vec![cells.activation], cells.distances.to_vec()].concat(),
+    }
+}
+
+fn linear_cells(cells: &LinearCells) -> Vec<usize> {
+    [vec![cells.activation], cells.excess.clone(), cells.limbs.clone()].concat()
+}
+
+fn threshold_cells(cells: &ThresholdCells) -> Vec<usize> {
+    [vec![cells.activation, cells.threshold], cells.distance.clone(), cells.complement.clone()].concat()
 }
 
 fn constraint_system(compiled: &CompiledCircuit) -> ConstraintSystem<Fr> {

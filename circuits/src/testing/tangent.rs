@@ -30,7 +30,7 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use super::{
     elimination::{Echelon, Elimination, Numbering, derived_numbers, eliminate_free, linearize},
     grid::{Cell, Grid, Kind},
-    system::System,
+    system::{Constraint, System},
 };
 use crate::Role;
 
@@ -185,9 +185,11 @@ pub fn relaxed(system: &System) -> System {
 /// The gates of the lookup argument.
 pub const LOOKUP_GATES: [&str; 3] = ["lookup helper", "lookup sum", "lookup sum boundary"];
 
-/// The advice columns that a lookup reads.
+/// The advice columns that a lookup reads, or the product of two that a lookup reads.
 pub fn checked_columns(system: &System) -> BTreeSet<usize> {
-    let lookups = system.constraints.iter().filter(|constraint| constraint.name == LOOKUP_GATES[0]);
+    let is_check =
+        |constraint: &&Constraint| [LOOKUP_GATES[0], "product"].contains(&constraint.name.as_str());
+    let lookups = system.constraints.iter().filter(is_check);
     lookups
         .flat_map(|constraint| &constraint.queries)
         .filter(|query| query.kind == Kind::Advice)

@@ -5,7 +5,7 @@
 
 use lemma_circuits::{
     ir::{Elem, Quantization, Tail},
-    statement::{Interface, Port},
+    statement::{Interface, LANES_PER_INSTANCE, Port},
 };
 
 use super::ArtifactError;
@@ -56,6 +56,9 @@ fn check_port(port: &Port) -> Result<usize, &'static str> {
         .try_fold(1usize, |len, dimension| len.checked_mul(*dimension))
         .filter(|len| (1..=MAX_ELEMENTS).contains(len))
         .ok_or("it has no elements or more than 2^24")?;
+    if !(1..=LANES_PER_INSTANCE).contains(&usize::from(port.bytes_per_instance)) {
+        return Err("it packs no elements or more than 31 into a public input");
+    }
     if port.tail.len() > MAX_TAIL {
         return Err("more than 8 operators follow it");
     }
@@ -67,7 +70,14 @@ fn check_port(port: &Port) -> Result<usize, &'static str> {
             Tail::Dequantize(quantization) if !is_quantization(*quantization, port.elem) => {
                 return Err("a scale or zero point behind it is out of range");
             }
-            Tail::Softmax { len: normalized } if len.checked_rem(*normalized) != Some(0) => {
+            Tail::QuantizedSoftmax { from, to, elem, .. }
+                if *elem != port.elem || [from, to].iter().any(|by| !is_quantization(**by, *elem)) =>
+            {
+                return Err("a scale or zero point behind it is out of range");
+            }
+            Tail::Softmax { len: normalized } | Tail::QuantizedSoftmax { len: normalized, .. }
+                if len.checked_rem(*normalized) != Some(0) =>
+            {
                 return Err("the length of its Softmax does not divide its elements");
             }
             _ => {}

@@ -168,7 +168,9 @@ fn key_files_with_impossible_tensors_are_refused() {
     let scale = |scale| Quantization { scale, zero_point: 0 };
     assert!(with(|port| port.quantize = Some(Quantization { scale: 0.5, zero_point: -128 })).is_ok());
     assert!(with(|port| port.name = "n".repeat(interface::MAX_NAME_BYTES)).is_ok());
-    let impossible: [fn(&mut Port); 10] = [
+    let impossible: [fn(&mut Port); 12] = [
+        |port| port.bytes_per_instance = 0,
+        |port| port.bytes_per_instance = 32,
         |port| port.name = "n".repeat(interface::MAX_NAME_BYTES + 1),
         |port| port.name = "x\u{1b}[2J".into(),
         |port| port.name = "x\u{9b}2J".into(),

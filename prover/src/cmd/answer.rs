@@ -115,7 +115,11 @@ impl Answer<'_> {
             list(self.integers, i32::to_string)
         );
         if let Some(floats) = &self.floats {
-            let softmax = self.port.tail.iter().any(|operator| matches!(operator, Tail::Softmax { .. }));
+            let softmax = self
+                .port
+                .tail
+                .iter()
+                .any(|operator| matches!(operator, Tail::Softmax { .. } | Tail::QuantizedSoftmax { .. }));
             let kind = if softmax { "softmax" } else { "float32" };
             lines += &format!("\n  {kind}  {}", list(floats, |value| format!("{value:?}")));
         }

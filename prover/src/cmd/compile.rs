@@ -88,7 +88,7 @@ pub(crate) fn insecure_note(key: &VerifierKey) -> &'static str {
 
 /// What a circuit looks like.
 pub(crate) fn circuit_fields(circuit: &CompiledCircuit) -> Vec<(&'static str, String)> {
-    let (shape, plan) = (circuit.shape(), circuit.plan());
+    let (shape, plan) = (circuit.shape(), circuit.layout());
     let number = |value: usize| text::count(value as u64);
     vec![
         ("model", circuit.model_id().to_string()),
@@ -103,13 +103,14 @@ pub(crate) fn circuit_fields(circuit: &CompiledCircuit) -> Vec<(&'static str, St
         ("scheme", scheme_name(circuit.scheme()).to_owned()),
         ("rows", format!("{} of 2^{} = {}", number(plan.rows()), shape.k, number(1 << shape.k))),
         ("columns", format!("{} advice, {} fixed", shape.num_advice(), shape.num_fixed())),
+        ("cells", format!("{} of {} in use", number(plan.used_cells()), number(plan.all_cells()))),
         ("lookups", format!("{} per row", shape.lookup_slots())),
     ]
 }
 
 /// The same for programs.
 pub(crate) fn circuit_json(circuit: &CompiledCircuit) -> Map<String, Value> {
-    let (shape, plan) = (circuit.shape(), circuit.plan());
+    let (shape, plan) = (circuit.shape(), circuit.layout());
     output::fields([
         ("model", circuit.model_id().to_string().into()),
         ("scheme", scheme_name(circuit.scheme()).into()),
@@ -117,6 +118,8 @@ pub(crate) fn circuit_json(circuit: &CompiledCircuit) -> Map<String, Value> {
         ("advice_columns", shape.num_advice().into()),
         ("fixed_columns", shape.num_fixed().into()),
         ("rows_used", plan.rows().into()),
+        ("cells_used", plan.used_cells().into()),
+        ("cells", plan.all_cells().into()),
         ("lookups", shape.lookup_slots().into()),
         ("macs", circuit.model().macs().into()),
         ("activations", circuit.model().activations().into()),
@@ -135,7 +138,7 @@ impl Prediction {
     /// The prediction for a circuit on a machine that needs `msm_unit_s` CPU seconds for one full 2^16
     /// multi-scalar multiplication.
     pub(crate) fn of(circuit: &CompiledCircuit, msm_unit_s: f64) -> Self {
-        let cost = circuit.plan().cost();
+        let cost = circuit.layout().cost();
         Self { units: cost.units(), cpu_seconds: cost.units() * msm_unit_s, memory_bytes: cost.memory_bytes }
     }
 

@@ -112,7 +112,7 @@ fn scores(outputs: &[Vec<i32>], digit: usize) -> String {
 
 fn explain_circuit(session: &Session, compiled: &Compiled) {
     let circuit = &compiled.circuit;
-    let (shape, plan) = (circuit.shape(), circuit.plan());
+    let (shape, plan) = (circuit.shape(), circuit.layout());
     session.output.say(format!(
         "3. The model becomes a circuit: equations that hold only if every layer was computed right. [{}]\n   \
          {} rows in {} columns. Its {} multiplications take no cell of their own: each layer is one\n   \

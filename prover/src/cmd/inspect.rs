@@ -198,7 +198,9 @@ fn ports(ports: &[Port]) -> String {
 /// What the integers of a tensor stand for, where the ONNX graph says so beside the circuit.
 fn quantization(port: &Port) -> Option<Quantization> {
     let dequantize = port.tail.iter().find_map(|operator| match operator {
-        Tail::Dequantize(quantization) => Some(*quantization),
+        Tail::Dequantize(quantization) | Tail::QuantizedSoftmax { from: quantization, .. } => {
+            Some(*quantization)
+        }
         _ => None,
     });
     port.quantize.or(dequantize)

@@ -7,7 +7,7 @@ use zip::write::SimpleFileOptions;
 use super::*;
 
 fn port(name: &str, shape: &[usize], elem: Elem, quantize: Option<Quantization>) -> Port {
-    Port { name: name.into(), shape: shape.into(), elem, quantize, tail: Vec::new() }
+    Port { name: name.into(), shape: shape.into(), elem, quantize, tail: Vec::new(), bytes_per_instance: 31 }
 }
 
 /// Inputs `i: int8[1,2,3]` and, optionally, `f: float32[1,2]` with scale 0.5 and zero point 3.

@@ -11,8 +11,14 @@ use crate::session::{digit, digits, directory, fixture, ipa, lemma, lemma_json, 
 /// One row of onnxruntime's integers from a fixture archive.
 fn expected(archive: &str, array: &str, row: usize) -> Vec<i32> {
     let bytes = std::fs::read(fixture(archive)).unwrap();
-    let port =
-        Port { name: array.into(), shape: vec![1, 10], elem: Elem::I8, quantize: None, tail: Vec::new() };
+    let port = Port {
+        name: array.into(),
+        shape: vec![1, 10],
+        elem: Elem::I8,
+        quantize: None,
+        tail: Vec::new(),
+        bytes_per_instance: 31,
+    };
     let interface = Interface { inputs: vec![port], outputs: Vec::new() };
     inputs::read(&bytes, &interface, Some(row)).unwrap().remove(0)
 }
@@ -66,6 +72,7 @@ fn writes_outputs_as_archive_or_json() {
         elem: Elem::I8,
         quantize: None,
         tail: Vec::new(),
+        bytes_per_instance: 31,
     };
     let interface = Interface { inputs: vec![port("integers.logits")], outputs: Vec::new() };
     let integers_written = inputs::read(&written, &interface, None).unwrap().remove(0);

@@ -25,11 +25,15 @@ pub struct Settings {
     #[serde(skip)]
     pub config: Option<PathBuf>,
     /// Address to listen on, 127.0.0.1:8080 by default; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS:PORT", env = "LEMMA_LISTEN")]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "LEMMA_LISTEN", value_parser = address)]
     pub listen: Option<SocketAddr>,
     /// Listen on an address that others reach, although there is no authentication
     #[arg(long, env = "LEMMA_OPEN_TO_NETWORK", num_args = 0..=1, default_missing_value = "true")]
     pub open_to_network: Option<bool>,
+    /// Names the service answers to besides localhost and its address, as name or name:port; with --open-to-network,
+    /// none means all
+    #[arg(long, value_name = "HOSTS", env = "LEMMA_ALLOWED_HOSTS", value_delimiter = ',')]
+    pub allowed_hosts: Option<Vec<String>>,
     /// Directory of the database, the proofs and the keys
     #[arg(long, value_name = "DIR", env = "LEMMA_DATA")]
     pub data: Option<PathBuf>,
@@ -80,6 +84,10 @@ pub struct Settings {
     pub log: Option<String>,
 }
 
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "expected an IP address and a port, such as 127.0.0.1:8080")
+}
+
 impl Settings {
     /// These settings, and those of `other` where these say nothing.
     #[must_use]
@@ -88,6 +96,7 @@ impl Settings {
             config: self.config.or(other.config),
             listen: self.listen.or(other.listen),
             open_to_network: self.open_to_network.or(other.open_to_network),
+            allowed_hosts: self.allowed_hosts.or(other.allowed_hosts),
             data: self.data.or(other.data),
             queue: self.queue.or(other.queue),
             parallel: self.parallel.or(other.parallel),

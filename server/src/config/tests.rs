@@ -38,6 +38,21 @@ fn other_addresses_need_a_flag() {
 }
 
 #[test]
+fn an_address_that_is_none_is_answered_with_an_example() {
+    let refused = Flags::try_parse_from(["lemma-server", "--listen", "localhost:8080"]).err().unwrap();
+    assert!(refused.to_string().contains("such as 127.0.0.1:8080"), "{refused}");
+}
+
+#[test]
+fn allowed_hosts_are_hosts() {
+    let config = with_data(&["--allowed-hosts", "lemma.example,other.example:8080"]).unwrap();
+    let hosts = ["lemma.example", "other.example:8080"].map(|host| host.parse().unwrap());
+    assert_eq!(config.allowed_hosts, hosts);
+    let refused = with_data(&["--allowed-hosts", "http://lemma.example/"]).unwrap_err();
+    assert!(refused.to_string().contains("http://lemma.example/"), "{refused}");
+}
+
+#[test]
 fn flags_come_before_the_file_and_the_file_before_defaults() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("lemma.toml");

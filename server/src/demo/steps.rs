@@ -1,6 +1,10 @@
 //! The steps, each with the time it took.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use serde_json::Value;
 use tokio::time::Instant;
@@ -24,7 +28,12 @@ const TAG: &str = "digits:demo";
 
 /// One step's time and what it was.
 pub(super) fn say(took: Duration, what: &str) {
-    println!("{:>9}  {what}", time(took));
+    line(&format!("{:>9}  {what}", time(took)));
+}
+
+/// One line of the demonstration. A reader that has gone away has seen what it wanted.
+pub(super) fn line(text: &str) {
+    let _ = writeln!(io::stdout(), "{text}");
 }
 
 /// A time for a person.

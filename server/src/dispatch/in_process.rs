@@ -1,6 +1,7 @@
 //! Dispatching to threads of this process.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -70,6 +71,15 @@ impl Shared {
     }
 }
 
+/// Runs a part of a lane; a panic in it ends the attempt and leaves the thread and the queue working. A job that is
+/// then still running in the records is given back when they are compared with the dispatcher.
+fn guarded<T>(otherwise: T, part: impl FnOnce() -> T) -> T {
+    catch_unwind(AssertUnwindSafe(part)).unwrap_or_else(|_| {
+        tracing::error!("a lane panicked");
+        otherwise
+    })
+}
+
 /// What a lane's thread does all its life. The thread must not end before the lane's worker process has: the
 /// process is bound to the life of the thread that started it.
 fn work(shared: &Shared, index: usize, mut lane: Box<dyn Lane>) {
@@ -77,9 +87,10 @@ fn work(shared: &Shared, index: usize, mut lane: Box<dyn Lane>) {
         match shared.next(index) {
             Order::Run(ticket, stop) => {
                 let start = Instant::now();
-                let after = lane.run(&ticket, &stop);
+                let after = guarded(After::Done, || lane.run(&ticket, &stop));
+                let resident = guarded(0, || lane.resident_bytes());
                 shared.change(|queue| {
-                    queue.resident(index, lane.resident_bytes());
+                    queue.resident(index, resident);
                     let stopped = queue.finished(ticket.job, start.elapsed());
                     if let (After::Again(next, pause), false) = (after, stopped) {
                         queue.push(next, Instant::now() + pause);
@@ -87,14 +98,17 @@ fn work(shared: &Shared, index: usize, mut lane: Box<dyn Lane>) {
                 });
             }
             Order::Retire => {
-                lane.retire();
-                shared.change(|queue| queue.resident(index, lane.resident_bytes()));
+                let resident = guarded(0, || {
+                    lane.retire();
+                    lane.resident_bytes()
+                });
+                shared.change(|queue| queue.resident(index, resident));
             }
             Order::End => break,
             Order::Wait(_) => {}
         }
     }
-    lane.retire();
+    guarded((), || lane.retire());
 }
 
 impl InProcess {
@@ -181,8 +195,13 @@ impl Dispatcher for InProcess {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
-    use crate::dispatch::conformance;
+    use crate::{
+        dispatch::{StopSignal, conformance},
+        jobs::Priority,
+    };
 
     #[tokio::test(flavor = "multi_thread")]
     async fn conforms() {
@@ -190,5 +209,48 @@ mod tests {
             Arc::new(InProcess::start(limits, |index| lane(index)).expect("threads"))
         })
         .await;
+    }
+
+    /// Panics at every job but the last.
+    struct Fragile {
+        last: JobId,
+        done: Arc<AtomicUsize>,
+    }
+
+    impl Lane for Fragile {
+        fn run(&mut self, ticket: &Ticket, _: &StopSignal) -> After {
+            assert_eq!(ticket.job, self.last, "a test panics");
+            self.done.fetch_add(1, Ordering::SeqCst);
+            After::Done
+        }
+
+        fn resident_bytes(&self) -> u64 {
+            assert!(self.done.load(Ordering::SeqCst) > 0, "a test panics");
+            0
+        }
+
+        fn retire(&mut self) {
+            panic!("a test panics");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_lane_that_panics_takes_the_next_job_and_ends_at_a_shutdown() {
+        let ids = [1, 2, 3].map(|number| JobId::from_parts(1, number));
+        let done = Arc::new(AtomicUsize::new(0));
+        let limits = Limits { capacity: 9, parallel: 1, memory: 9, resident: 0 };
+        let lane = || Box::new(Fragile { last: ids[2], done: done.clone() });
+        let dispatcher = InProcess::start(limits, |_| lane()).expect("threads");
+        for job in ids {
+            let ticket = Ticket { job, attempt: 1, priority: Priority::Normal, memory: 1 };
+            dispatcher.dispatch(ticket, None).await;
+        }
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while ids.iter().any(|job| dispatcher.holds(*job)) {
+            assert!(Instant::now() < deadline, "the lane's thread is gone");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(done.load(Ordering::SeqCst), 1);
+        dispatcher.shutdown(Duration::from_secs(10)).await;
     }
 }

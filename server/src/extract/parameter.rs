@@ -44,7 +44,11 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         match AxumQuery::<T>::from_request_parts(parts, state).await {
             Ok(AxumQuery(query)) => Ok(Self(query)),
-            Err(rejection) => Err(Problem::new(ProblemType::InvalidParameter, rejection.body_text())),
+            Err(rejection) => {
+                let text = rejection.body_text();
+                let why = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+                Err(Problem::new(ProblemType::InvalidParameter, format!("the query: {why}")))
+            }
         }
     }
 }

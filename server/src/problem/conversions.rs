@@ -3,44 +3,37 @@
 use crate::{
     blobs::BlobError,
     dispatch::Refused,
-    problem::{COME_BACK, Problem, ProblemType},
+    problem::{Problem, ProblemType},
     records::RecordsError,
     service::{BundleError, StorageError, SubmitError},
 };
 use lemma_prover::keys::KeysError;
+use std::time::Duration;
 
-impl Problem {
-    /// A fault of the storage: the system's, which can pass, or what was found there.
-    fn storage(error: &dyn std::error::Error, transient: bool) -> Self {
-        if transient { Self::unavailable(error) } else { Self::internal(error) }
-    }
-}
+/// When a service that is being restarted is likely to be back.
+const RESTART: Duration = Duration::from_secs(10);
 
 impl From<RecordsError> for Problem {
     fn from(error: RecordsError) -> Self {
-        Self::storage(&error, error.is_transient())
+        of_storage(&error, error.is_transient())
     }
 }
 
 impl From<BlobError> for Problem {
     fn from(error: BlobError) -> Self {
-        Self::storage(&error, error.is_transient())
+        of_storage(&error, error.is_transient())
     }
 }
 
 impl From<StorageError> for Problem {
     fn from(error: StorageError) -> Self {
-        match error {
-            StorageError::Blob(error) => error.into(),
-            StorageError::Records(error) => error.into(),
-        }
+        of_storage(&error, error.is_transient())
     }
 }
 
 impl From<BundleError> for Problem {
     fn from(error: BundleError) -> Self {
-        let transient = matches!(&error, BundleError::Blob { source, .. } if source.is_transient());
-        Self::storage(&error, transient)
+        of_storage(&error, error.is_transient())
     }
 }
 
@@ -61,7 +54,7 @@ impl From<Refused> for Problem {
                 Self::new(ProblemType::QueueFull, detail).retry_after(retry_after)
             }
             Refused::TooMuchMemory { .. } => Self::new(ProblemType::CircuitTooLarge, detail),
-            Refused::ShuttingDown => Self::new(ProblemType::Unavailable, detail).retry_after(COME_BACK),
+            Refused::ShuttingDown => Self::new(ProblemType::Unavailable, detail).retry_after(RESTART),
         }
     }
 }
@@ -75,8 +68,31 @@ impl From<SubmitError> for Problem {
             }
             SubmitError::UnknownCircuit { circuit } => crate::networks::unknown(&circuit),
             SubmitError::UnknownModel { .. } => Self::new(ProblemType::UnknownModel, error.to_string()),
-            SubmitError::Records(error) => error.into(),
-            SubmitError::NoInput => Self::internal(&error),
+            SubmitError::NoInput | SubmitError::Records(_) => of_storage(&error, error.is_transient()),
         }
+    }
+}
+
+/// A full disk or a locked database goes away by itself; anything else is the service's fault.
+fn of_storage(error: &dyn std::error::Error, is_transient: bool) -> Problem {
+    let problem = Problem::internal(error);
+    if !is_transient {
+        return problem;
+    }
+    let detail = "the service cannot write its records or files at the moment; nothing was accepted";
+    Problem::new(ProblemType::Unavailable, detail).retry_after(RESTART)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_without_room_is_unavailable_and_says_when_to_come_back() {
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let error = BlobError::Io { action: "write", path: "blobs".into(), source: full };
+        assert!(error.is_transient());
+        let problem = Problem::from(error);
+        assert_eq!(problem.kind(), ProblemType::Unavailable);
     }
 }

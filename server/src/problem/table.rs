@@ -8,6 +8,10 @@ use axum::http::StatusCode;
 pub enum ProblemType {
     /// The body is not JSON.
     MalformedJson,
+    /// `Host` is missing, there twice or not a host.
+    InvalidHost,
+    /// A web page of another origin wants to change something.
+    ForeignOrigin,
     /// No such path.
     UnknownRoute,
     /// No such model or tag.
@@ -32,6 +36,8 @@ pub enum ProblemType {
     CircuitTooLarge,
     /// The body has another media type than the route reads.
     UnsupportedMediaType,
+    /// The request is for a host this service is not.
+    MisdirectedRequest,
     /// The body is JSON, but not what the route reads.
     InvalidRequest,
     /// A part of the path, the query or a header is not what the route reads.
@@ -56,8 +62,10 @@ pub enum ProblemType {
 
 impl ProblemType {
     /// All kinds.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 26] = [
         Self::MalformedJson,
+        Self::InvalidHost,
+        Self::ForeignOrigin,
         Self::UnknownRoute,
         Self::UnknownModel,
         Self::UnknownCircuit,
@@ -70,6 +78,7 @@ impl ProblemType {
         Self::BodyTooLarge,
         Self::CircuitTooLarge,
         Self::UnsupportedMediaType,
+        Self::MisdirectedRequest,
         Self::InvalidRequest,
         Self::InvalidParameter,
         Self::InvalidModel,
@@ -86,6 +95,10 @@ impl ProblemType {
     const fn row(self) -> (&'static str, StatusCode, &'static str) {
         match self {
             Self::MalformedJson => ("malformed-json", StatusCode::BAD_REQUEST, "The body is not JSON"),
+            Self::InvalidHost => ("invalid-host", StatusCode::BAD_REQUEST, "The request names no host"),
+            Self::ForeignOrigin => {
+                ("foreign-origin", StatusCode::FORBIDDEN, "The request comes from another origin")
+            }
             Self::UnknownRoute => ("unknown-route", StatusCode::NOT_FOUND, "There is nothing at this path"),
             Self::UnknownModel => ("unknown-model", StatusCode::NOT_FOUND, "There is no such model"),
             Self::UnknownCircuit => ("unknown-circuit", StatusCode::NOT_FOUND, "There is no such circuit"),
@@ -116,6 +129,9 @@ impl ProblemType {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "The route does not read this media type",
             ),
+            Self::MisdirectedRequest => {
+                ("misdirected-request", StatusCode::MISDIRECTED_REQUEST, "The request is for another host")
+            }
             Self::InvalidRequest => {
                 ("invalid-request", StatusCode::UNPROCESSABLE_ENTITY, "The body is not what the route reads")
             }

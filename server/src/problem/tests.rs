@@ -5,12 +5,6 @@ use lemma_prover::env::EnvError;
 use serde_json::Value;
 
 use super::*;
-use crate::{
-    blobs::BlobError,
-    jobs::JobId,
-    records::RecordsError,
-    service::{BundleError, StorageError, SubmitError},
-};
 
 async fn parts(problem: Problem) -> (Response<()>, Value) {
     let (head, body) = problem.into_response().into_parts();
@@ -49,41 +43,4 @@ async fn retry_after_is_whole_seconds_in_header_and_body() {
 async fn the_cause_of_an_internal_error_stays_in_the_log() {
     let (_, body) = parts(Problem::internal(&EnvError::MaxDegree { got: "secret".into() })).await;
     assert!(!body.to_string().contains("secret"));
-}
-
-#[test]
-fn an_error_is_told_once_with_each_of_its_causes() {
-    #[derive(Debug, thiserror::Error)]
-    #[error("cannot open the file")]
-    struct Outer(#[source] EnvError);
-    let cause = || EnvError::MaxDegree { got: "x".into() };
-    let told = Chain(&Outer(cause())).to_string();
-    assert_eq!(told, format!("cannot open the file: {}", cause()));
-    let repeated = RecordsError::Database(sqlx::Error::PoolTimedOut);
-    assert_eq!(Chain(&repeated).to_string(), repeated.to_string());
-}
-
-#[test]
-fn a_full_disk_is_unavailable_and_damage_is_a_fault() {
-    let full = || BlobError::Io {
-        action: "write",
-        path: "bundle".into(),
-        source: std::io::ErrorKind::StorageFull.into(),
-    };
-    let timed_out = || RecordsError::Database(sqlx::Error::PoolTimedOut);
-    for problem in [
-        Problem::from(full()),
-        Problem::from(timed_out()),
-        Problem::from(StorageError::Blob(full())),
-        Problem::from(StorageError::Records(timed_out())),
-        Problem::from(SubmitError::Records(timed_out())),
-        Problem::from(BundleError::Blob { job: JobId::from_parts(1, 1), source: full() }),
-    ] {
-        assert_eq!(problem.kind(), ProblemType::Unavailable, "{problem:?}");
-        assert!(problem.retry_after.is_some(), "{problem:?}");
-    }
-    let damaged = RecordsError::Damaged { what: "a job".into(), column: "state" };
-    assert_eq!(Problem::from(damaged).kind(), ProblemType::Internal);
-    let missing = BlobError::Missing { path: "bundle".into() };
-    assert_eq!(Problem::from(missing).kind(), ProblemType::Internal);
 }

@@ -24,6 +24,7 @@ impl Records {
                 .execute(&mut *write)
                 .await?;
         if updated.rows_affected() == 0 {
+            write.rollback().await?;
             return Ok(None);
         }
         let event = insert_event(&mut write, job, now, EventKind::Phase { phase: phase.to_owned() }).await?;

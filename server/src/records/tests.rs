@@ -67,6 +67,48 @@ async fn what_is_acknowledged_waits_for_the_disk() {
 }
 
 #[tokio::test]
+async fn a_database_that_was_full_takes_writes_again() {
+    let (_directory, records) = records().await;
+    submit(&records, row(1)).await;
+    for number in 2..5 {
+        let (pages,): (i64,) =
+            sqlx::query_as("PRAGMA page_count").fetch_one(&records.durable).await.expect("reads");
+        // The limit belongs to the connection, and one that has failed is not used again.
+        sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}")))
+            .execute(&records.durable)
+            .await
+            .expect("sets");
+        let large = JobRow { inputs: Some(vec![vec![-1_000_000; 100_000]]), ..row(number) };
+        let error = records.submit(large, NOW).await.expect_err("there is no room");
+        assert!(error.is_transient() && error.to_string().contains("full"), "{error}");
+        submit(&records, row(number)).await;
+    }
+    assert_eq!(records.unfinished().await.expect("reads").len(), 4);
+}
+
+#[tokio::test]
+async fn the_check_makes_a_durable_write() {
+    let (_directory, records) = records().await;
+    records.check_writable(NOW).await.expect("takes writes");
+    records.check_writable(NOW).await.expect("takes writes again");
+    spoil(&records, "PRAGMA query_only = ON").await;
+    let error = records.check_writable(NOW).await.expect_err("takes no writes");
+    assert!(error.is_transient(), "{error}");
+    records.check_writable(NOW).await.expect("takes writes once more");
+}
+
+#[tokio::test]
+async fn an_abandoned_write_is_undone() {
+    let (_directory, records) = records().await;
+    let id = submit(&records, row(1)).await;
+    let mut write = records.begin(Durability::Durable).await.expect("begins");
+    sqlx::query("UPDATE jobs SET owner = 'nobody'").execute(&mut *write).await.expect("writes");
+    drop(write);
+    apply(&records, id, Event::Cancel).await;
+    assert_eq!(records.job(id).await.expect("reads").expect("is there").owner, "");
+}
+
+#[tokio::test]
 async fn of_two_workers_only_the_current_one_changes_the_job() {
     let (_directory, records) = records().await;
     let id = submit(&records, row(1)).await;
@@ -257,30 +299,6 @@ async fn damaged_rows_are_named() {
     }
 }
 
-/// Lets the database file grow by no page more, as on a full disk, for as long as the connection lives.
-async fn fill(pool: &SqlitePool) {
-    let (pages,): (i64,) = sqlx::query_as("PRAGMA page_count").fetch_one(pool).await.expect("reads");
-    let limit = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
-    sqlx::query(limit).execute(pool).await.expect("limits");
-}
-
-#[tokio::test]
-async fn a_full_disk_refuses_one_change_and_not_those_that_follow() {
-    let (_directory, records) = records().await;
-    let large = JobRow { inputs: Some(vec![vec![1; 100_000]]), ..row(1) };
-    fill(&records.durable).await;
-    let refused = records.submit(large.clone(), NOW).await.expect_err("the disk is full");
-    assert!(refused.is_transient() && refused.to_string().contains("full"), "{refused}");
-    // Space came back: the file may grow again on the connection that takes the place of the first.
-    let id = submit(&records, large).await;
-    apply(&records, id, Event::Start { attempt: 1 }).await;
-    fill(&records.relaxed).await;
-    let long = "x".repeat(100_000);
-    assert!(records.note_phase(id, 1, &long, NOW).await.expect_err("the disk is full").is_transient());
-    assert!(records.note_phase(id, 1, &long, NOW).await.expect("space came back").is_some());
-    records.check_writable().await.expect("writes");
-}
-
 #[tokio::test]
 async fn only_what_can_pass_is_transient() {
     let (_directory, records) = records().await;
@@ -288,10 +306,10 @@ async fn only_what_can_pass_is_transient() {
     let twice = records.submit(row(1), NOW).await.expect_err("one id for two jobs");
     assert!(!twice.is_transient(), "{twice}");
     sqlx::query("PRAGMA query_only = ON").execute(&records.durable).await.expect("forbids writing");
-    let refused = records.check_writable().await.expect_err("nothing may be written");
+    let refused = records.check_writable(NOW).await.expect_err("nothing may be written");
     assert!(refused.is_transient(), "{refused}");
     records.close().await;
-    assert!(records.check_writable().await.expect_err("closed").is_transient());
+    assert!(records.check_writable(NOW).await.expect_err("closed").is_transient());
 }
 
 #[tokio::test]

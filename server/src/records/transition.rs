@@ -58,7 +58,10 @@ impl Records {
         let durability =
             if matches!(event, Event::Start { .. }) { Durability::Relaxed } else { Durability::Durable };
         let mut write = self.begin(durability).await?;
-        let Some(raw) = load(&mut write, id).await? else { return Ok(Applied::Unknown) };
+        let Some(raw) = load(&mut write, id).await? else {
+            write.rollback().await?;
+            return Ok(Applied::Unknown);
+        };
         let applied = change(&mut write, raw.job()?, event, results, now).await?;
         write.commit().await?;
         Ok(applied)

@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use sqlx::{Sqlite, SqliteConnection, Transaction};
+use sqlx::{Sqlite, SqliteConnection, pool::PoolConnection};
 use tokio::sync::OwnedMutexGuard;
 
 use super::{Records, RecordsError};
@@ -18,8 +18,13 @@ pub(super) enum Durability {
 
 /// A transaction that has the write lock from its beginning, so what it reads stays true until its end. Rolled back
 /// when dropped.
+///
+/// SQLite ends a transaction by itself when the disk is full. What it then thinks of the connection and what the pool
+/// thinks of it need not agree, so a connection goes back to the pool only after a commit or a rollback that succeeded;
+/// after anything else it is closed, which undoes what was begun.
 pub(super) struct Write {
-    transaction: Transaction<'static, Sqlite>,
+    connection: PoolConnection<Sqlite>,
+    ended: bool,
     _turn: OwnedMutexGuard<()>,
 }
 
@@ -30,17 +35,33 @@ impl Records {
             Durability::Durable => &self.durable,
             Durability::Relaxed => &self.relaxed,
         };
-        Ok(Write { transaction: pool.begin_with("BEGIN IMMEDIATE").await?, _turn: turn })
+        let mut write = Write { connection: pool.acquire().await?, ended: false, _turn: turn };
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut *write).await?;
+        Ok(write)
     }
 }
 
 impl Write {
     pub(super) async fn commit(self) -> Result<(), RecordsError> {
-        Ok(self.transaction.commit().await?)
+        self.end("COMMIT").await
     }
 
     pub(super) async fn rollback(self) -> Result<(), RecordsError> {
-        Ok(self.transaction.rollback().await?)
+        self.end("ROLLBACK").await
+    }
+
+    async fn end(mut self, how: &'static str) -> Result<(), RecordsError> {
+        sqlx::query(how).execute(&mut *self).await?;
+        self.ended = true;
+        Ok(())
+    }
+}
+
+impl Drop for Write {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.connection.close_on_drop();
+        }
     }
 }
 
@@ -48,12 +69,12 @@ impl Deref for Write {
     type Target = SqliteConnection;
 
     fn deref(&self) -> &SqliteConnection {
-        &self.transaction
+        &self.connection
     }
 }
 
 impl DerefMut for Write {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
-        &mut self.transaction
+        &mut self.connection
     }
 }

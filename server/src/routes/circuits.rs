@@ -50,12 +50,11 @@ pub(super) async fn build(
 ) -> Result<Response, Problem> {
     let refuse = |why: &str| Problem::new(ProblemType::InvalidRequest, why);
     let setup = body.value.setup().map_err(refuse)?;
-    let choice = choice(&app, &setup)?;
     let model = models::find(&app, &body.value.model).await?;
     if let Some(entry) = app.service().records().circuit_of(model.model, &setup).await? {
         return ready(&app, &entry).await;
     }
-    let prediction = predict(&app, &model, choice).await?;
+    let prediction = predict(&app, &model, choice(&app, &setup)?).await?;
     let job = NewJob {
         owner: String::new(),
         work: Work::Circuit(CircuitWork { model: model.model, setup }),
@@ -85,23 +84,10 @@ async fn ready(app: &App, entry: &CircuitEntry) -> Result<Response, Problem> {
     Ok((StatusCode::OK, location, Json(build)).into_response())
 }
 
-/// Checks that the service allows parameters drawn on a server, if these are.
-///
-/// # Errors
-/// [`ProblemType::UnsupportedSetup`] when it does not.
-pub(super) fn check_parameters(app: &App, insecure: bool) -> Result<(), Problem> {
-    if insecure && !app.config().insecure_local_srs {
-        return Err(Problem::new(
-            ProblemType::UnsupportedSetup,
-            "this service neither makes nor proves circuits that rest on parameters drawn on a server, whose owner \
-             can forge proofs; use the ipa scheme or a ceremony, or start it with --insecure-local-srs",
-        ));
-    }
-    Ok(())
-}
-
 fn choice(app: &App, setup: &Setup) -> Result<SetupChoice, Problem> {
-    check_parameters(app, *setup == Setup::KzgInsecureLocal)?;
+    if *setup == Setup::KzgInsecureLocal {
+        submission::check_insecure_srs(app)?;
+    }
     setup.choice().map_err(|error| Problem::new(ProblemType::UnsupportedSetup, error.to_string()))
 }
 

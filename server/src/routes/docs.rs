@@ -19,6 +19,7 @@ static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(openapi::document);
 pub(super) fn routes() -> Router<App> {
     Router::new()
         .route("/openapi.json", get(document))
+        .route("/", get(|| async { Redirect::temporary("/docs/") }))
         .route("/docs", get(|| async { Redirect::permanent("/docs/") }))
         .route("/docs/", get(|| page(String::new())))
         .route(

@@ -7,7 +7,12 @@ use axum::{
     response::IntoResponse,
 };
 
-use crate::{dispatch::Refused, metrics, problem::Problem, state::App, wire::Readiness};
+use crate::{
+    metrics,
+    problem::{Problem, ProblemType},
+    state::App,
+    wire::Readiness,
+};
 
 /// Media type of Prometheus' text.
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -26,10 +31,16 @@ pub(super) async fn livez() -> Json<Readiness> {
     (status = 503, description = "It is shutting down, or its storage refuses"),
 ))]
 pub(super) async fn readyz(State(app): State<App>) -> Result<Json<Readiness>, Problem> {
-    if app.shutdown().begun() || !app.service().ready().await? {
-        return Err(Refused::ShuttingDown.into());
+    match app.service().ready().await {
+        Ok(true) if !app.shutdown().begun() => Ok(Json(Readiness { status: "ready" })),
+        Ok(_) => {
+            Err(Problem::new(ProblemType::Unavailable, "the service is shutting down; it finishes what runs"))
+        }
+        Err(error) => {
+            tracing::error!(%error, "the records cannot be written");
+            Err(Problem::new(ProblemType::Unavailable, "the service's records cannot be written"))
+        }
     }
-    Ok(Json(Readiness { status: "ready" }))
 }
 
 /// Counts and times for Prometheus

@@ -1,15 +1,19 @@
 //! The inputs of a request for an inference.
 
+use std::collections::BTreeMap;
+
 use lemma_circuits::statement::Interface;
 use lemma_prover::inputs::{self, InputError};
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use std::collections::BTreeMap;
 
 use crate::{
     problem::{Problem, ProblemType},
     wire::TensorSpec,
 };
+
+/// The member that holds the inputs in their order instead of by name.
+const BY_POSITION: &str = "input_data";
 
 /// Longest name that is repeated in an answer, in characters.
 const MAX_SHOWN: usize = 64;
@@ -19,24 +23,28 @@ const MAX_SHOWN: usize = 64;
 /// # Errors
 /// [`ProblemType::InvalidInput`], which shows the inputs that would fit.
 pub(super) fn integers(given: &RawValue, interface: &Interface) -> Result<Vec<Vec<i32>>, Problem> {
-    let refuse = |detail: String| {
+    let read = inputs::read(given.get().as_bytes(), interface, None).map_err(|error| detail(&error));
+    let known = read.and_then(|read| match surplus(given, interface) {
+        None => Ok(read),
+        Some(name) => {
+            let expected = inputs::describe_inputs(interface);
+            Err(format!("inputs has {name:?}, which is no input of the model; it has to hold {expected}"))
+        }
+    });
+    known.map_err(|detail| {
         Problem::new(ProblemType::InvalidInput, detail)
             .expected(interface.inputs.iter().map(TensorSpec::of_input).collect())
-    };
-    let read = inputs::read(given.get().as_bytes(), interface, None);
-    let integers = read.map_err(|error| refuse(detail(&error)))?;
-    match unknown(given, interface) {
-        Some(name) => Err(refuse(format!("inputs has {name:?}, which is no input of the model; drop it"))),
-        None => Ok(integers),
-    }
+    })
 }
 
-/// A member that names no input, shortened.
-fn unknown(given: &RawValue, interface: &Interface) -> Option<String> {
-    let named: BTreeMap<String, IgnoredAny> = serde_json::from_str(given.get()).ok()?;
-    let known = |name: &String| interface.inputs.iter().any(|port| port.name == *name);
-    let name = named.into_keys().find(|name| !known(name))?;
-    Some(name.chars().take(MAX_SHOWN).collect())
+/// The beginning of the name of a member that is not used: most likely an input of another model.
+fn surplus(given: &RawValue, interface: &Interface) -> Option<String> {
+    let members: BTreeMap<String, IgnoredAny> = serde_json::from_str(given.get()).ok()?;
+    let wanted = |name: &str| interface.inputs.iter().any(|input| input.name == name);
+    let by_position = members.contains_key(BY_POSITION) && !wanted(BY_POSITION);
+    let used = |name: &str| if by_position { name == BY_POSITION } else { wanted(name) };
+    let surplus = members.into_keys().find(|name| !used(name))?;
+    Some(surplus.chars().take(MAX_SHOWN).collect())
 }
 
 /// The error in the terms of a request instead of a file.
@@ -73,7 +81,14 @@ mod tests {
     use super::*;
 
     fn refused(json: &str) -> Problem {
-        let port = Port { name: "x".into(), shape: vec![1, 2], elem: Elem::I8, quantize: None, tail: vec![] };
+        let port = Port {
+            name: "x".into(),
+            shape: vec![1, 2],
+            elem: Elem::I8,
+            quantize: None,
+            tail: vec![],
+            bytes_per_instance: 31,
+        };
         let interface = Interface { inputs: vec![port], outputs: vec![] };
         let given = RawValue::from_string(json.into()).unwrap();
         integers(&given, &interface).unwrap_err()
@@ -89,8 +104,9 @@ mod tests {
             (r#"{"x": [77]}"#, "[1, 2]"),
             (r#"{"x": [[1, 2], [77, 77]]}"#, "2 rows"),
             (r#"{"x": [7777, 1]}"#, "element 0"),
+            (r#"{"x": [77, 1], "z": [77]}"#, "no input of the model"),
+            (r#"{"x": [77, 1], "input_data": [[77, 1]]}"#, "no input of the model"),
             (r#"{"x": [[77, 1], [1]]}"#, "entries"),
-            (r#"{"x": [[1, 2]], "y": 77}"#, "\\\"y\\\""),
         ] {
             let problem = refused(json);
             assert_eq!(problem.kind(), ProblemType::InvalidInput);

@@ -66,7 +66,10 @@ pub(super) async fn upload(
     let onnx = body.bytes.clone();
     let read = move || import(&onnx, "the uploaded file").map(|model| ModelDetails::of(&model));
     let imported = app.intake_pool().run(read).await?;
-    let details = imported.map_err(|error| Problem::new(ProblemType::InvalidModel, error.to_string()))?;
+    let details = imported.map_err(|error| {
+        let detail = format!("{error}; GET /v1/info lists the operators the service proves");
+        Problem::new(ProblemType::InvalidModel, detail)
+    })?;
     let details = serde_json::to_value(&details).map_err(|error| Problem::internal(&error))?;
     let (record, new) = app.service().put_model(body.bytes.to_vec(), details).await?;
     if let Some((name, tag)) = tag {

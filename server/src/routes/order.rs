@@ -44,8 +44,8 @@ impl Order {
         let context = context_of(request.context.as_deref(), ProblemType::InvalidRequest)?;
         let network = app.networks().get(circuits::id(&request.circuit)?).await?;
         let (given, prove) = (request.inputs.clone(), request.prove);
-        if prove {
-            circuits::check_parameters(app, network.circuit.facts.insecure_srs)?;
+        if prove && network.circuit.facts.insecure_srs {
+            submission::check_insecure_srs(app)?;
         }
         let proof = proof(app, &network, context.unwrap_or_default(), request, idempotency)?;
         Ok(Self { network, given, prove, proof })

@@ -29,7 +29,7 @@ use crate::{
             headers(("Location" = String, description = "The proof")),
         ),
         (
-            status = 200, description = "It has ended", body = Proof,
+            status = 200, description = "It has ended: while the answer was held back, or before the request was repeated", body = Proof,
             headers(("Location" = String, description = "The proof")),
         ),
         JobRefusals,

@@ -17,6 +17,21 @@ use crate::{
 /// Most bytes of the caller's text.
 const MAX_META: usize = 4096;
 
+/// Checks that the service accepts parameters drawn on a server.
+///
+/// # Errors
+/// [`ProblemType::UnsupportedSetup`] when it does not.
+pub(super) fn check_insecure_srs(app: &App) -> Result<(), Problem> {
+    if app.config().insecure_local_srs {
+        return Ok(());
+    }
+    Err(Problem::new(
+        ProblemType::UnsupportedSetup,
+        "this service makes no circuits and proofs that rest on parameters drawn on a server, whose owner can forge \
+         proofs; use the ipa scheme or a ceremony, or start it with --insecure-local-srs",
+    ))
+}
+
 /// A time limit the caller chose.
 ///
 /// # Errors

@@ -29,7 +29,7 @@ pub(crate) struct Demand {
         example = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
     )]
     circuit: String,
-    /// The context it must be made in, in hexadecimal digits; none if absent.
+    /// The context it must be made in, in hexadecimal digits; if absent, it must be made in none.
     #[param(pattern = "^([0-9a-fA-F]{2}){0,32}$")]
     context: Option<String>,
 }
@@ -55,12 +55,10 @@ pub(super) async fn verify(
     body: BytesBody,
 ) -> Result<Json<VerifyResponse>, Problem> {
     let circuit = circuits::id(&demand.circuit)?;
-    let context = context_of(demand.context.as_deref(), ProblemType::InvalidParameter)?;
-    let expect = Expect {
-        circuit,
-        context: Some(context.unwrap_or_default()),
-        allow_insecure_srs: app.config().insecure_local_srs,
-    };
+    // A proof that is bound to something is no answer to a caller who bound it to nothing.
+    let context =
+        Some(context_of(demand.context.as_deref(), ProblemType::InvalidParameter)?.unwrap_or_default());
+    let expect = Expect { circuit, context, allow_insecure_srs: app.config().insecure_local_srs };
     let verifiers = app.service().verifiers().clone();
     let response = app.verify_pool().run(move || {
         let key = verifiers.get(circuit).map_err(Problem::from)?;

@@ -2,23 +2,11 @@
 
 use lemma_prover::digest::Digest;
 
-use super::{JobService, blocking};
+use super::{JobService, StorageError, blocking};
 use crate::{
     blobs::{BlobError, BlobKind},
-    records::{ModelRecord, RecordsError},
+    records::ModelRecord,
 };
-
-/// Why nothing can be kept.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StorageError {
-    /// The files are at fault.
-    #[error(transparent)]
-    Blob(#[from] BlobError),
-    /// The records are at fault.
-    #[error(transparent)]
-    Records(#[from] RecordsError),
-}
 
 impl JobService {
     /// Keeps an ONNX file with what was found out about it; its record, and whether it is new.

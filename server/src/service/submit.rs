@@ -91,6 +91,13 @@ pub enum SubmitError {
     Records(#[from] RecordsError),
 }
 
+impl SubmitError {
+    /// Whether it can go away by itself because the database refused, as with a full disk.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Records(error) if error.is_transient())
+    }
+}
+
 impl JobService {
     /// Accepts a job; it is durable when this returns.
     ///

@@ -178,10 +178,10 @@ pub struct Prediction {
 impl Prediction {
     /// The prediction for a compiled circuit.
     pub fn of(circuit: &CompiledCircuit) -> Self {
-        let (shape, cost) = (circuit.shape(), circuit.plan().cost());
+        let (shape, cost) = (circuit.shape(), circuit.layout().cost());
         Self {
             k: shape.k,
-            rows_used: circuit.plan().rows() as u64,
+            rows_used: circuit.layout().rows() as u64,
             advice_columns: shape.num_advice(),
             fixed_columns: shape.num_fixed(),
             lookups: shape.lookup_slots(),

@@ -2,7 +2,7 @@
 
 use lemma_circuits::{
     edge::{EdgeError, SoftmaxKernel, apply_tail},
-    ir::Elem,
+    ir::{Elem, Tail},
     statement::Port,
 };
 use lemma_prover::inputs::{Values, json_nested};
@@ -52,7 +52,11 @@ impl TensorSpec {
 
     /// What callers get for an output.
     pub fn of_output(port: &Port) -> Self {
-        let elem = if port.tail.is_empty() { TensorType::of(port.elem) } else { TensorType::Float32 };
+        let elem = match port.tail.last() {
+            None => TensorType::of(port.elem),
+            Some(Tail::QuantizedSoftmax { elem, .. }) => TensorType::of(*elem),
+            Some(Tail::Dequantize(_) | Tail::Softmax { .. }) => TensorType::Float32,
+        };
         Self { name: port.name.clone(), elem, shape: port.shape.clone() }
     }
 }
@@ -120,7 +124,7 @@ fn softmax_kernel() -> SoftmaxKernel {
 
 #[cfg(test)]
 mod tests {
-    use lemma_circuits::ir::{Quantization, Tail};
+    use lemma_circuits::ir::Quantization;
     use serde_json::json;
 
     use super::*;
@@ -134,11 +138,15 @@ mod tests {
             elem: Elem::I8,
             quantize: None,
             tail: vec![Tail::Dequantize(quantization)],
+            bytes_per_instance: 31,
         };
         let tensor = Tensor::new(&port, &[1, 2, -3, 127]).unwrap();
         assert_eq!(tensor.integers, json!([[1, 2], [-3, 127]]));
         assert_eq!(tensor.floats, Some(json!([[0.0, 0.5], [-2.0, 63.0]])));
         assert_eq!(TensorSpec::of_output(&port).elem, TensorType::Float32);
+        let softmax = Tail::QuantizedSoftmax { from: quantization, len: 2, to: quantization, elem: Elem::U8 };
+        let quantized = Port { tail: vec![softmax], ..port.clone() };
+        assert_eq!(TensorSpec::of_output(&quantized).elem, TensorType::Uint8);
         let bare = Port { tail: vec![], ..port };
         assert_eq!(Tensor::new(&bare, &[1, 2, -3, 127]).unwrap().floats, None);
         assert_eq!(TensorSpec::of_output(&bare).elem, TensorType::Int8);

@@ -31,13 +31,13 @@ pub struct Statement {
 /// The verdict on a proof.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct VerifyResponse {
-    /// Whether the proof is valid for the circuit, in the context that was asked for, or in none.
+    /// Whether the proof is valid for the circuit, in the context that was asked for.
     pub valid: bool,
-    /// Whether the circuit rests on parameters drawn on a machine whose owner can forge proofs.
-    pub insecure_srs: bool,
     /// Why it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Refusal>,
+    /// Whether the circuit rests on parameters drawn on a server, whose owner can forge proofs.
+    pub insecure_srs: bool,
     /// What it says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statement: Option<Statement>,

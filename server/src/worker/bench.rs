@@ -176,14 +176,14 @@ fn compile_model(onnx: &[u8], scheme: Scheme) -> Result<CompiledCircuit, Failure
 }
 
 fn facts(circuit: &CompiledCircuit, keys: &ProvingKeys, vk: &[u8], took: Duration) -> CircuitFacts {
-    let (shape, cost, verifier) = (circuit.shape(), circuit.plan().cost(), keys.verifier());
+    let (shape, cost, verifier) = (circuit.shape(), circuit.layout().cost(), keys.verifier());
     CircuitFacts {
         circuit: keys.circuit_id(),
         model_id: circuit.model_id().to_string(),
         scheme: scheme_name(circuit.scheme()).into(),
         insecure_srs: verifier.insecure_srs(),
         k: circuit.k(),
-        rows_used: circuit.plan().rows() as u64,
+        rows_used: circuit.layout().rows() as u64,
         advice_columns: shape.num_advice(),
         fixed_columns: shape.num_fixed(),
         lookups: shape.lookup_slots(),

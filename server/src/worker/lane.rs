@@ -18,7 +18,7 @@ use super::{
     watch::{Ended, Watch},
 };
 use crate::{
-    blobs::{BlobError, BlobKind, Blobs},
+    blobs::{BlobKind, Blobs},
     crash_points,
     dispatch::{After, Lane, Stop, StopSignal, Ticket},
     jobs::{Clock, Event, Failure, FailureClass, Job, JobEvent, JobState, PhaseTiming, ProofWork, Work},
@@ -28,10 +28,10 @@ use crate::{
 /// First pause between two tries of a failing database.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(25);
 
-/// Pause before the second attempt; four times as long before each further one.
+/// Pause before the second attempt; four times as long before each further one, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
-/// Longest pause between two tries of a failing database.
+/// Longest pause between two tries of a failing database or disk, and between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Tries of a failing database once the service shuts down; the next start finds the job again.
@@ -72,12 +72,16 @@ pub struct AttemptLane {
     settings: ChildSettings,
     worker: Option<Worker>,
     resident: u64,
+    /// Attempts in a row that could not begin for want of something that is not the job's.
+    shortages: u32,
 }
 
 /// How an attempt ended.
 enum Attempted {
-    Succeeded(Results),
+    Succeeded(Box<Results>),
     Failed(Failure, Vec<PhaseTiming>),
+    /// It could not begin because the service lacks something: file descriptors, processes, a readable disk.
+    Shortage(String),
     Stopped(Stop),
     /// The records say that the job has ended meanwhile.
     Over,
@@ -98,7 +102,7 @@ impl AttemptLane {
             threads: parts.threads,
             keep_bytes: parts.keep_bytes,
         };
-        Self { parts, settings, worker: None, resident: 0 }
+        Self { parts, settings, worker: None, resident: 0, shortages: 0 }
     }
 
     /// Applies an event, however long the database refuses; `None` when it must be given up at a shutdown.
@@ -137,16 +141,13 @@ impl AttemptLane {
         let (request, payload) = match self.request(job, ticket) {
             Ok(Some(request)) => request,
             Ok(None) => return Attempted::Over,
-            Err(failure) => return failure.into(),
+            Err(attempted) => return attempted,
         };
         // A process that died while it was idle is nobody's failed attempt.
         let idle = self.worker.take().and_then(|mut worker| worker.alive().then_some(worker));
         let worker = match idle.map_or_else(|| Worker::start(&self.settings), Ok) {
             Ok(worker) => worker,
-            Err(error) => {
-                let reason = format!("cannot start a worker process: {error}");
-                return failure(FailureClass::Crash, reason, true).into();
-            }
+            Err(error) => return Attempted::Shortage(format!("cannot start a worker process: {error}")),
         };
         Span::current().record("worker", worker.id());
         worker.request(request, payload);
@@ -160,8 +161,8 @@ impl AttemptLane {
         }
         match end {
             Ok((Report::Failed { failure, .. }, ..)) => Attempted::Failed(failure, timings),
-            Ok((report, payload, _)) => match self.check(job, report, &payload) {
-                Ok(results) => Attempted::Succeeded(Results { timings, ..results }),
+            Ok((report, payload, _)) => match self.check(job, report, &payload, stop) {
+                Ok(results) => Attempted::Succeeded(Box::new(Results { timings, ..results })),
                 Err(failure) => Attempted::Failed(failure, timings),
             },
             Err(Ended::Stopped(stop)) => Attempted::Stopped(stop),
@@ -170,17 +171,18 @@ impl AttemptLane {
     }
 
     /// What the worker process is asked for; `None` when the job's input is gone because it has ended.
-    fn request(&self, job: &Job, ticket: &Ticket) -> Result<Option<(Request, Vec<u8>)>, Failure> {
+    fn request(&self, job: &Job, ticket: &Ticket) -> Result<Option<(Request, Vec<u8>)>, Attempted> {
         let memory_limit =
             ticket.memory.saturating_mul(2).saturating_add(MEMORY_BASE + self.parts.keep_bytes);
-        let storage = |reason: String, retryable| failure(FailureClass::Storage, reason, retryable);
+        // What the system refuses is nobody's failed attempt; what is damaged stays so.
+        let unread = |reason: String, transient| match transient {
+            true => Attempted::Shortage(reason),
+            false => failure(FailureClass::Storage, reason, false).into(),
+        };
         match &job.work {
             Work::Proof(ProofWork { circuit, context }) => {
                 let input = self.parts.runtime.block_on(self.parts.records.input(job.id));
-                let input = input.map_err(|error| match error {
-                    RecordsError::Damaged { .. } => storage(error.to_string(), false),
-                    error => storage(error.to_string(), true),
-                })?;
+                let input = input.map_err(|error| unread(error.to_string(), error.is_transient()))?;
                 Ok(input.map(|inputs| {
                     let (circuit, context) = (*circuit, context.clone());
                     (Request::Prove { circuit, context, inputs, memory_limit }, Vec::new())
@@ -188,19 +190,25 @@ impl AttemptLane {
             }
             Work::Circuit(work) => {
                 let onnx = self.parts.blobs.get(BlobKind::Model, work.model);
-                let onnx = onnx.map_err(|error| storage(error.to_string(), error.is_transient()))?;
+                let onnx = onnx.map_err(|error| unread(error.to_string(), error.is_transient()))?;
                 Ok(Some((Request::MakeKeys { setup: work.setup.clone(), memory_limit }, onnx)))
             }
         }
     }
 
     /// Believes a report only after checking it, and keeps what it brought.
-    fn check(&self, job: &Job, report: Report, payload: &[u8]) -> Result<Results, Failure> {
+    fn check(
+        &self,
+        job: &Job,
+        report: Report,
+        payload: &[u8],
+        stop: &StopSignal,
+    ) -> Result<Results, Failure> {
         match (report, &job.work) {
             (Report::Proven { .. }, Work::Proof(work)) => {
                 self.verify(job, work, payload)?;
                 crash_points::reach("result-verified");
-                let bundle = self.parts.blobs.put(BlobKind::Bundle, payload).map_err(|error| kept(&error))?;
+                let bundle = self.keep(payload, stop)?;
                 Ok(Results { bundle: Some((bundle, payload.len() as u64)), ..Results::default() })
             }
             (Report::KeysMade { facts, .. }, Work::Circuit(_)) => {
@@ -217,6 +225,24 @@ impl AttemptLane {
                 Ok(Results { circuit: Some(*facts), ..Results::default() })
             }
             _ => Err(failure(FailureClass::SelfCheck, "the worker answered another request", true)),
+        }
+    }
+
+    /// Keeps a bundle, however long the system refuses, as with a full disk; a proof is not made again for that.
+    fn keep(&self, bundle: &[u8], stop: &StopSignal) -> Result<Digest, Failure> {
+        let mut pause = SHORTEST_PAUSE;
+        loop {
+            match self.parts.blobs.put(BlobKind::Bundle, bundle) {
+                Err(error) if error.is_transient() && stop.get().is_none() => {
+                    warn!(%error, "a finished proof cannot be kept; trying again");
+                }
+                kept => {
+                    return kept
+                        .map_err(|error| failure(FailureClass::Storage, &error, error.is_transient()));
+                }
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
@@ -249,14 +275,20 @@ impl AttemptLane {
     }
 
     /// Records how an attempt ended; the next ticket if there is another attempt.
-    fn conclude(&self, ticket: &Ticket, attempted: Attempted, stop: &StopSignal) -> After {
+    fn conclude(&mut self, ticket: &Ticket, attempted: Attempted, stop: &StopSignal) -> After {
         let attempt = ticket.attempt;
+        let shortage = matches!(attempted, Attempted::Shortage(_));
+        self.shortages = if shortage { self.shortages.saturating_add(1) } else { 0 };
         let (event, results) = match attempted {
             Attempted::Over | Attempted::Stopped(Stop::Cancelled) => return After::Done,
             Attempted::Stopped(Stop::Shutdown) => (Event::Release { attempt }, Results::default()),
-            Attempted::Succeeded(results) => (Event::Succeed { attempt }, results),
+            Attempted::Succeeded(results) => (Event::Succeed { attempt }, *results),
+            Attempted::Shortage(reason) => {
+                warn!(reason, "the attempt could not begin; the job waits");
+                (Event::Release { attempt }, Results::default())
+            }
             Attempted::Failed(failure, timings) => {
-                info!(class = failure.class.as_str(), reason = %failure.reason, "attempt failed");
+                warn!(class = failure.class.as_str(), reason = %failure.reason, "attempt failed");
                 (Event::Fail { attempt, failure }, Results { timings, ..Results::default() })
             }
         };
@@ -266,7 +298,7 @@ impl AttemptLane {
         match applied {
             Some(Applied::Changed(job, _)) => {
                 info!(state = job.state().as_str(), "attempt is over");
-                next_ticket(&job, ticket)
+                next_ticket(&job, ticket, self.shortages)
             }
             Some(Applied::Refused(_, refusal)) => {
                 info!(%refusal, "the result comes too late and is thrown away");
@@ -287,16 +319,14 @@ impl AttemptLane {
     }
 }
 
-fn kept(error: &BlobError) -> Failure {
-    failure(FailureClass::Storage, error, error.is_transient())
-}
-
-/// The ticket of the next attempt of a job that was requeued.
-fn next_ticket(job: &Job, ticket: &Ticket) -> After {
+/// The ticket of the next attempt of a job that was requeued, after a pause that grows with its failed attempts and with
+/// the lane's shortages in a row.
+fn next_ticket(job: &Job, ticket: &Ticket, shortages: u32) -> After {
     if job.state() != JobState::Queued {
         return After::Done;
     }
-    let pause = FIRST_PAUSE * 4u32.saturating_pow(job.life.failed_attempts.saturating_sub(1));
+    let failures = job.life.failed_attempts.max(shortages).saturating_sub(1);
+    let pause = FIRST_PAUSE.saturating_mul(4u32.saturating_pow(failures)).min(LONGEST_PAUSE);
     After::Again(Ticket { attempt: job.life.attempt, ..ticket.clone() }, pause)
 }
 

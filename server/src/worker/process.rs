@@ -5,7 +5,7 @@ use std::{
     io::{self, BufReader, BufWriter, Read},
     os::unix::process::{CommandExt, ExitStatusExt},
     path::PathBuf,
-    process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
+    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
     thread,
     time::Duration,
@@ -62,6 +62,38 @@ pub(super) struct Worker {
     errors: Receiver<String>,
 }
 
+/// A process that is killed if not everything it needs can be had.
+struct Unattended(Option<Child>);
+
+impl Unattended {
+    fn pipes(&mut self) -> io::Result<(ChildStdin, ChildStdout, ChildStderr)> {
+        let pipes = self
+            .0
+            .as_mut()
+            .and_then(|child| Some((child.stdin.take()?, child.stdout.take()?, child.stderr.take()?)));
+        pipes.ok_or_else(|| io::Error::other("the process has no pipes"))
+    }
+
+    fn attended(mut self) -> io::Result<Child> {
+        self.0.take().ok_or_else(|| io::Error::other("the process is gone"))
+    }
+}
+
+impl Drop for Unattended {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Does this on a thread of its own.
+fn follow(task: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    thread::Builder::new().spawn(task).map(drop)
+}
+
 impl Worker {
     /// Starts a process. It dies with the calling thread.
     pub(super) fn start(settings: &ChildSettings) -> io::Result<Self> {
@@ -85,25 +117,22 @@ impl Worker {
         if let Some(fault) = crash_points::child_fault() {
             start.env(crash_points::CHILD_FAULT, fault);
         }
-        let mut child = start.spawn()?;
-        let missing = || io::Error::other("the process has no pipes");
-        let stdin = child.stdin.take().ok_or_else(missing)?;
-        let stdout = child.stdout.take().ok_or_else(missing)?;
-        let stderr = child.stderr.take().ok_or_else(missing)?;
+        let mut child = Unattended(Some(start.spawn()?));
+        let (stdin, stdout, stderr) = child.pipes()?;
         let (requests, to_write) = mpsc::channel();
         let (read, reports) = mpsc::channel();
         let (complaint, errors) = mpsc::channel();
-        thread::spawn(move || write_requests(stdin, &to_write));
-        thread::spawn(move || read_reports(stdout, &read));
-        thread::spawn(move || {
+        follow(move || write_requests(stdin, &to_write))?;
+        follow(move || read_reports(stdout, &read))?;
+        follow(move || {
             let mut text = Vec::new();
             // What comes after the first bytes is read and dropped, so that the child never waits for it.
             let mut stderr = stderr;
             let _ = (&mut stderr).take(STDERR_BYTES).read_to_end(&mut text);
             let _ = io::copy(&mut stderr, &mut io::sink());
             let _ = complaint.send(String::from_utf8_lossy(&text).into_owned());
-        });
-        Ok(Self { child, requests, reports, errors })
+        })?;
+        Ok(Self { child: child.attended()?, requests, reports, errors })
     }
 
     pub(super) fn id(&self) -> u32 {

@@ -64,16 +64,6 @@ async fn other_media_types_are_refused() {
         let request = server.request(Method::POST, route).body("{}");
         answer(request).await.problem("unsupported-media-type", 415);
     }
-    for encoding in ["gzip", "br", "identity, gzip"] {
-        let request = server.request(Method::POST, "/v1/infer").header("content-encoding", encoding);
-        let refused = answer(request.json(&json!({}))).await;
-        assert!(refused.problem("unsupported-media-type", 415).contains("uncompressed"));
-        let request = server.request(Method::POST, "/v1/models").header("content-encoding", encoding);
-        let request = request.header("content-type", "application/octet-stream").body("x");
-        answer(request).await.problem("unsupported-media-type", 415);
-    }
-    let request = server.request(Method::POST, "/v1/infer").header("content-encoding", "identity");
-    answer(request.json(&json!({}))).await.problem("invalid-request", 422);
     let circuit = server.circuit().await;
     for route in ["/v1/models".to_owned(), format!("/v1/verify?circuit={circuit}")] {
         server.post_json(&route, &json!({})).await.problem("unsupported-media-type", 415);
@@ -81,6 +71,19 @@ async fn other_media_types_are_refused() {
     let request =
         server.request(Method::POST, "/v1/infer").header("content-type", "Application/JSON; charset=utf-8");
     answer(request.body("{}")).await.problem("invalid-request", 422);
+}
+
+#[tokio::test]
+async fn compressed_bodies_are_refused() {
+    let server = shared();
+    for (route, media_type) in [("/v1/infer", "application/json"), ("/v1/models", "application/octet-stream")]
+    {
+        let request = server.request(Method::POST, route).header("content-type", media_type);
+        let refused = answer(request.header("content-encoding", "gzip").body("x")).await;
+        assert!(refused.problem("unsupported-media-type", 415).contains("gzip"));
+    }
+    let plain = server.request(Method::POST, "/v1/infer").header("content-type", "application/json");
+    answer(plain.header("content-encoding", "identity").body("{}")).await.problem("invalid-request", 422);
 }
 
 fn small(name: &str) -> Server {
@@ -104,8 +107,11 @@ async fn oversized_bodies_are_refused_announced_or_not() {
     }
     let mut chunked = TcpStream::connect(server.address).unwrap();
     chunked.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let head = "POST /v1/models HTTP/1.1\r\nhost: x\r\ncontent-type: application/octet-stream\r\n\
-                transfer-encoding: chunked\r\n\r\n";
+    let head = format!(
+        "POST /v1/models HTTP/1.1\r\nhost: {}\r\ncontent-type: application/octet-stream\r\n\
+                transfer-encoding: chunked\r\n\r\n",
+        server.address
+    );
     chunked.write_all(head.as_bytes()).unwrap();
     let chunk = [b"10000\r\n".as_slice(), &[0; 0x10000], b"\r\n"].concat();
     // The service answers and closes before all of it is sent.
@@ -122,8 +128,11 @@ async fn slow_bodies_time_out_and_their_memory_comes_back() {
     let server = small("slow");
     let mut slow = TcpStream::connect(server.address).unwrap();
     slow.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let head = "POST /v1/models HTTP/1.1\r\nhost: x\r\ncontent-type: application/octet-stream\r\n\
-                content-length: 1048576\r\n\r\nslow";
+    let head = format!(
+        "POST /v1/models HTTP/1.1\r\nhost: {}\r\ncontent-type: application/octet-stream\r\n\
+                content-length: 1048576\r\n\r\nslow",
+        server.address
+    );
     let start = Instant::now();
     slow.write_all(head.as_bytes()).unwrap();
     // By then the slow body has reserved all memory for bodies.
@@ -144,8 +153,11 @@ async fn a_body_that_ends_early_is_no_request() {
     let server = small("early");
     let mut early = TcpStream::connect(server.address).unwrap();
     early.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let head = "POST /v1/infer HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
-                content-length: 100\r\n\r\n{\"circuit\"";
+    let head = format!(
+        "POST /v1/infer HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n\
+                content-length: 100\r\n\r\n{{\"circuit\"",
+        server.address
+    );
     early.write_all(head.as_bytes()).unwrap();
     early.shutdown(std::net::Shutdown::Write).unwrap();
     let mut text = String::new();

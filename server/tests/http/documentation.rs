@@ -50,6 +50,18 @@ fn every_command_of_the_api_page_succeeds() {
 }
 
 #[test]
+fn a_demonstration_whose_reader_goes_away_ends_well() {
+    let command = format!(
+        "'{}' demo --exit | head -n 1; echo \"${{PIPESTATUS[0]}}\"",
+        env!("CARGO_BIN_EXE_lemma-server")
+    );
+    let run = Command::new("bash").args(["-c", &command]).output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    assert!(out.contains("the service listens on http://127.0.0.1"), "{out}\n{err}");
+    assert!(out.ends_with("\n0\n") && err.is_empty(), "{out}\n{err}");
+}
+
+#[test]
 fn the_api_page_lists_every_problem_with_its_status() {
     let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/api.md")).unwrap();
     for kind in lemma_server::problem::ProblemType::ALL {

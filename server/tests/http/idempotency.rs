@@ -15,12 +15,13 @@ async fn the_same_key_and_body_are_the_same_proof() {
     let order = server.order().await;
     let first = send(server, "/v1/proofs", "same", &order).await.is(202);
     let again = send(server, "/v1/proofs", "same", &order).await;
+    assert!(again.status.is_success(), "{}", again.json);
     assert_eq!(first.json["id"], again.json["id"]);
     assert_eq!(first.header("location"), again.header("location"));
-    let wait = server.request(Method::GET, first.header("location")).header("prefer", "wait=60");
-    assert_eq!(answer(wait).await.is(200).json["status"], "succeeded");
-    let ended = send(server, "/v1/proofs", "same", &order).await.is(200);
-    assert_eq!(ended.json["status"], "succeeded", "a proof that has ended is not accepted but there");
+    let follow = server.request(Method::GET, first.header("location")).header("prefer", "wait=60");
+    assert_eq!(answer(follow).await.is(200).json["status"], "succeeded");
+    let finished = send(server, "/v1/proofs", "same", &order).await.is(200);
+    assert_eq!(finished.json["id"], first.json["id"]);
     let other = send(server, "/v1/proofs", "another", &order).await.is(202);
     assert_ne!(first.json["id"], other.json["id"]);
 }

@@ -32,6 +32,13 @@ fn start(arguments: &[&str], data: &Path) -> Program {
     Program(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
 }
 
+/// The address the program prints first.
+fn address(printed: &mut impl BufRead) -> SocketAddr {
+    let mut line = String::new();
+    printed.read_line(&mut line).unwrap();
+    line.split("http://").nth(1).unwrap().split(',').next().unwrap().parse().unwrap()
+}
+
 #[tokio::test]
 async fn no_value_of_an_input_is_logged_or_left_on_the_disk() {
     let data = directory("logs");
@@ -46,10 +53,7 @@ async fn no_value_of_an_input_is_logged_or_left_on_the_disk() {
         logged.read_to_string(&mut text).unwrap();
         text
     });
-    let mut line = String::new();
-    printed.read_line(&mut line).unwrap();
-    let address: SocketAddr =
-        line.split("http://").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
+    let address = address(&mut printed);
     let mut warning = String::new();
     printed.read_line(&mut warning).unwrap();
     assert!(warning.contains("no authentication"), "{warning}");
@@ -83,6 +87,38 @@ async fn no_value_of_an_input_is_logged_or_left_on_the_disk() {
         assert!(!line.contains(&marker), "{line}");
     }
     scan(&data, marker.as_bytes());
+}
+
+#[tokio::test]
+async fn a_log_nobody_reads_does_not_disturb_the_service() {
+    let data = directory("unread");
+    let mut program = start(&["--listen", "127.0.0.1:0", "--log", "debug"], &data);
+    let address = address(&mut BufReader::new(program.0.stdout.take().unwrap()));
+    drop(program.0.stderr.take());
+    let http = reqwest::Client::new();
+    let url = |path: &str| format!("http://{address}{path}");
+    let upload =
+        http.post(url("/v1/models?tag=digits:log")).header("content-type", "application/octet-stream");
+    assert!(upload.body(DIGITS).send().await.unwrap().status().is_success());
+    let build = http.post(url("/v1/circuits")).header("prefer", "wait=60");
+    let build = build.json(&json!({ "model": "digits:log" })).send().await.unwrap();
+    let build: serde_json::Value = build.json().await.unwrap();
+    assert_eq!(build["status"], "succeeded", "{build}");
+    let stop = Command::new("kill").args(["-TERM", &program.0.id().to_string()]).status().unwrap();
+    assert!(stop.success());
+    assert!(program.0.wait().unwrap().success());
+}
+
+#[tokio::test]
+async fn a_log_in_a_file_has_no_colors() {
+    let data = directory("colors");
+    let mut program = start(&["--listen", "127.0.0.1:0"], &data);
+    address(&mut BufReader::new(program.0.stdout.take().unwrap()));
+    let stop = Command::new("kill").args(["-TERM", &program.0.id().to_string()]).status().unwrap();
+    assert!(stop.success());
+    let mut log = String::new();
+    program.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert!(log.contains("told to stop") && !log.contains('\x1b'), "{log:?}");
 }
 
 fn scan(directory: &Path, marker: &[u8]) {

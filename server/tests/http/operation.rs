@@ -50,7 +50,6 @@ async fn metrics_have_bounded_labels() {
 async fn unknown_paths_and_methods_are_problems() {
     let server = shared();
     for path in [
-        "/",
         "/v1",
         "/v1/",
         "/v1/nothing",
@@ -75,6 +74,26 @@ async fn unknown_paths_and_methods_are_problems() {
         refused.problem("method-not-allowed", 405);
         assert!(refused.header("allow").contains(allowed), "{}", refused.header("allow"));
     }
+}
+
+#[tokio::test]
+async fn web_pages_of_other_origins_neither_read_nor_change_anything() {
+    let server = shared();
+    let rebound = server.request(Method::GET, "/v1/models").header("host", "evil.example");
+    answer(rebound).await.problem("misdirected-request", 421);
+    for (name, value) in [("origin", "http://evil.example"), ("sec-fetch-site", "cross-site")] {
+        let cancel = server.request(Method::POST, "/v1/proofs/x/cancel").header(name, value);
+        answer(cancel).await.problem("foreign-origin", 403);
+    }
+    let own = format!("http://{}", server.address);
+    let cancel = server.request(Method::POST, "/v1/proofs/x/cancel").header("origin", own);
+    answer(cancel).await.problem("unknown-proof", 404);
+    let mut bare = TcpStream::connect(server.address).unwrap();
+    bare.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    bare.write_all(b"GET /livez HTTP/1.1\r\nconnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    bare.read_to_string(&mut text).unwrap();
+    assert!(text.starts_with("HTTP/1.1 400") && text.contains("urn:lemma:problem:invalid-host"), "{text}");
 }
 
 #[tokio::test]
@@ -113,8 +132,10 @@ async fn the_document_describes_the_routes_and_the_page_shows_it_offline() {
         assert!(!file.bytes.is_empty());
         assert!(file.header("content-security-policy").contains("default-src 'self'"));
     }
-    let redirected = server.get("/docs").await.is(200);
-    assert!(redirected.header("content-type").starts_with("text/html"));
+    for path in ["/docs", "/"] {
+        let redirected = server.get(path).await.is(200);
+        assert!(redirected.header("content-type").starts_with("text/html"));
+    }
     let initializer = server.get("/docs/swagger-initializer.js").await;
     assert!(String::from_utf8(initializer.bytes).unwrap().contains("/openapi.json"));
 }

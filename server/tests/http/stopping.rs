@@ -1,6 +1,9 @@
 //! What callers see while the service stops.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use axum::{
     body::{Body, to_bytes},
@@ -15,9 +18,10 @@ use lemma_server::{
 };
 use reqwest::Method;
 use serde_json::Value;
+use tokio::time::sleep;
 use tower::ServiceExt;
 
-use crate::support::{DIGITS, Server, answer, child, digit, directory, settings};
+use crate::support::{DIGITS, Server, answer, child, digit, directory, held_child, settings};
 
 #[tokio::test]
 async fn a_stopping_service_is_not_ready_and_takes_no_jobs() {
@@ -30,6 +34,7 @@ async fn a_stopping_service_is_not_ready_and_takes_no_jobs() {
         let request = Request::builder()
             .method(method)
             .uri(path)
+            .header("host", "localhost:0")
             .header("content-type", media_type)
             .header("prefer", "wait=60");
         let response = router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
@@ -76,4 +81,31 @@ async fn a_job_that_was_accepted_survives_a_restart() {
         let request = server.request(Method::GET, &format!("/v1/proofs/{id}")).header("prefer", "wait=60");
         assert_eq!(answer(request).await.is(200).json["status"], "succeeded");
     }
+}
+
+#[tokio::test]
+async fn a_service_that_drains_answers_but_takes_no_jobs() {
+    let data = directory("draining");
+    let order = Server::start(settings(&data), data.clone()).order().await;
+    let gate = data.join("gate");
+    fs::write(&gate, []).unwrap();
+    let server = Server::start_with(settings(&data), data, held_child(&gate));
+    let running = server.post_json("/v1/proofs", &order).await.is(202).json;
+    let href = running["href"].as_str().unwrap();
+    while server.get(href).await.is(200).json["status"] != "running" {
+        sleep(Duration::from_millis(10)).await;
+    }
+    server.begin_shutdown();
+    let refused = server.post_json("/v1/proofs", &order).await;
+    refused.problem("unavailable", 503);
+    assert!(refused.header("retry-after").parse::<u64>().unwrap() > 0);
+    server.get("/readyz").await.problem("unavailable", 503);
+    let followed = server.get(href).await.is(200).json;
+    assert_eq!((&followed["id"], &followed["status"]), (&running["id"], &"running".into()));
+
+    fs::remove_file(&gate).unwrap();
+    let data = server.data.clone();
+    drop(server);
+    let server = Server::start(settings(&data), data);
+    assert_eq!(server.get(href).await.is(200).json["status"], "succeeded", "what ran was let end");
 }

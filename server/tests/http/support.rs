@@ -1,6 +1,7 @@
 //! Services to test, and a client.
 
 use std::{
+    ffi::OsString,
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -75,6 +76,18 @@ pub(crate) fn child() -> ChildCommand {
     ChildCommand { program: env!("CARGO_BIN_EXE_lemma-server").into(), arguments: vec!["prove-child".into()] }
 }
 
+/// Worker processes that do not begin before this file is gone.
+pub(crate) fn held_child(gate: &Path) -> ChildCommand {
+    let ChildCommand { program, arguments } = child();
+    let wait = r#"gate=$1; shift; while [ -e "$gate" ]; do sleep 0.02; done; exec "$@""#;
+    let shell = ["-c", wait, "sh"].map(OsString::from);
+    let held = [gate.as_os_str().to_owned(), program.into_os_string()];
+    ChildCommand {
+        program: "/bin/sh".into(),
+        arguments: shell.into_iter().chain(held).chain(arguments).collect(),
+    }
+}
+
 /// An empty directory below the build's directory.
 pub(crate) fn directory(name: &str) -> PathBuf {
     let data = Path::new(env!("CARGO_TARGET_TMPDIR")).join("http").join(name);
@@ -106,6 +119,11 @@ pub(crate) fn shared() -> &'static Server {
 impl Server {
     /// Starts a service with a runtime of its own, because every test has another one.
     pub(crate) fn start(settings: Settings, data: PathBuf) -> Self {
+        Self::start_with(settings, data, child())
+    }
+
+    /// The same with other worker processes.
+    pub(crate) fn start_with(settings: Settings, data: PathBuf, child: ChildCommand) -> Self {
         let shutdown = Shutdown::default();
         let stopping = shutdown.clone();
         let (tell, told) = mpsc::channel();
@@ -113,7 +131,7 @@ impl Server {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let config = Config::of(settings).unwrap();
-                let running = Running::open(config, child(), stopping).await.unwrap();
+                let running = Running::open(config, child, stopping).await.unwrap();
                 tell.send(running.address()).unwrap();
                 running.run().await;
             });
@@ -126,6 +144,11 @@ impl Server {
             .build()
             .unwrap();
         Self { address, data, http, shutdown, thread: Some(thread), circuit: OnceCell::new() }
+    }
+
+    /// Tells the service to stop.
+    pub(crate) fn begin_shutdown(&self) {
+        self.shutdown.begin();
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -23,7 +23,8 @@ async fn a_proof_is_valid_for_its_circuit_and_context() {
     order["context"] = json!("c0ffee");
     let bundle = bundle(server, &order).await;
     let circuit = server.circuit().await;
-    let verdict = judge(server, &format!("circuit={circuit}&context=c0ffee"), bundle.clone()).await;
+    let query = format!("circuit={circuit}&context=c0ffee");
+    let verdict = judge(server, &query, bundle.clone()).await;
     assert_eq!(verdict["valid"], true, "{verdict}");
     assert_eq!(verdict["insecure_srs"], false);
     assert_eq!(verdict["statement"]["circuit"], circuit);
@@ -130,22 +131,25 @@ async fn proofs_that_rest_on_local_parameters_need_the_services_consent() {
         let proof = bundle(&server, &order).await;
         let verdict = judge(&server, &format!("circuit={circuit}"), proof.clone()).await;
         assert_eq!(verdict["valid"], true, "{verdict}");
-        assert_eq!(verdict["insecure_srs"], true, "a verdict says what it rests on");
+        assert_eq!(verdict["insecure_srs"], true, "{verdict}");
         (circuit, proof)
     };
     let settings = lemma_server::config::Settings { insecure_local_srs: None, ..settings(&data) };
     let server = Server::start(settings, data);
     let verdict = judge(&server, &format!("circuit={circuit}"), proof).await;
     assert_eq!(verdict["reason"]["code"], "insecure-srs", "{verdict}");
-    assert_eq!(verdict["insecure_srs"], true);
-    // The circuit is still there, but neither it nor a new one is made or proven without consent.
-    let model = server.get(&format!("/v1/circuits/{circuit}")).await.is(200).json["model"].clone();
-    let build = json!({ "model": model, "scheme": "kzg", "insecure_local_srs": true });
-    server.post_json("/v1/circuits", &build).await.problem("unsupported-setup", 422);
+    assert_eq!(verdict["insecure_srs"], true, "{verdict}");
     let mut order = json!({ "circuit": circuit, "inputs": crate::support::digit() });
     for route in ["/v1/proofs", "/v1/infer"] {
         server.post_json(route, &order).await.problem("unsupported-setup", 422);
     }
     order["prove"] = json!(false);
     server.post_json("/v1/infer", &order).await.is(200);
+    let other = json!({ "model": server.get(&format!("/v1/circuits/{circuit}")).await.json["model"], "scheme": "kzg",
+        "insecure_local_srs": true });
+    // What is there stays there; a new one is refused.
+    server.post_json("/v1/circuits", &other).await.is(200);
+    let softmax = server.post_bytes("/v1/models", crate::support::SOFTMAX).await.json["id"].clone();
+    let new = json!({ "model": softmax, "scheme": "kzg", "insecure_local_srs": true });
+    server.post_json("/v1/circuits", &new).await.problem("unsupported-setup", 422);
 }

@@ -6,11 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::digits::{Place, check_proof, circuit, ended, lives, proof, send, submit, until, with_key};
+use crate::digits::{
+    PATIENCE, Place, check_proof, circuit, ended, lives, proof, send, submit, until, with_key,
+};
 use lemma_server::{
     blobs::{BlobError, BlobKind},
     dispatch::Refused,
-    jobs::{EventKind, FailureClass, JobId, JobState, Outcome, Priority},
+    jobs::{EventKind, FailureClass, JobId, JobState, MAX_FAILED_ATTEMPTS, Outcome, Priority},
     records::{JobFilter, JobRow},
     service::{BundleError, JobService, NewJob, OpenError, ServiceConfig, SubmitError, Submitted},
 };
@@ -168,6 +170,55 @@ async fn a_killed_worker_costs_one_attempt_and_three_poison_the_job() {
     assert_eq!((job.state(), failure.class), (JobState::Failed, FailureClass::Poisoned), "{job:?}");
     assert_eq!((job.life.attempt, job.life.failed_attempts), (3, 3));
     check_proof(&service, &ended(&service, other).await, 2).await;
+    service.shutdown(Duration::from_secs(10)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_or_shortened_database_costs_no_proof() {
+    let place = Place::new();
+    let service = place.open().await;
+    let bundle = service.blobs().put(BlobKind::Bundle, b"a proof").expect("keeps");
+    service.shutdown(Duration::ZERO).await;
+    drop(service);
+    for file in fs::read_dir(place.directory.path()).expect("lists") {
+        let path = file.expect("lists").path();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("records.sqlite")) {
+            fs::remove_file(path).expect("removes");
+        }
+    }
+    let service = place.open().await;
+    assert_eq!(service.blobs().get(BlobKind::Bundle, bundle).expect("is there"), b"a proof");
+    service.shutdown(Duration::ZERO).await;
+    drop(service);
+    let service = place.open().await;
+    assert!(matches!(service.blobs().get(BlobKind::Bundle, bundle), Err(BlobError::Missing { .. })));
+    let orphan = place.directory.path().join("blobs/orphans/bundles").join(bundle.to_string());
+    assert_eq!(fs::read(orphan).expect("is put aside"), b"a proof");
+    service.shutdown(Duration::ZERO).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_cannot_start_workers_keeps_its_jobs() {
+    let place = Place::new();
+    let service = place.open().await;
+    let circuit = circuit(&service).await;
+    service.shutdown(Duration::from_secs(10)).await;
+    drop(service);
+    let worker = place.directory.path().join("worker");
+    let away = place.directory.path().join("away");
+    fs::rename(&worker, &away).expect("moves");
+    let service = place.open().await;
+    let job = submit(&service, proof(circuit, 0)).await.id;
+    // More attempts than a job has.
+    let begun = Instant::now();
+    while service.job(job).await.expect("reads").expect("is there").life.attempt <= MAX_FAILED_ATTEMPTS + 1 {
+        assert!(begun.elapsed() < PATIENCE, "no more attempts");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    fs::rename(&away, &worker).expect("moves back");
+    let job = ended(&service, job).await;
+    check_proof(&service, &job, 0).await;
+    assert_eq!(job.life.failed_attempts, 0);
     service.shutdown(Duration::from_secs(10)).await;
 }
 

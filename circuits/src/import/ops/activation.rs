@@ -6,8 +6,9 @@ use super::super::builder::Builder;
 use super::super::error::ImportErrorKind;
 use super::super::value::{Activation, Dequantized, Value};
 use super::Call;
+use super::elementwise::{input_parameters, parameters};
 use super::shape::axis_index;
-use crate::ir::{Elem, Tail};
+use crate::ir::{Elem, Quantization, Tail};
 
 pub(super) fn relu(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
@@ -33,8 +34,10 @@ fn integer_relu(
         });
     }
     match builder.zero_point(activation.tensor) {
-        None => Err(ImportErrorKind::ClampedInput),
-        Some(0) => builder.clamped(activation, (0, activation.elem.max())).map(Value::Quantized),
+        None | Some(0) => {
+            let bounds = (0, activation.elem.max());
+            builder.clamped(&call.node.label.name, activation, bounds).map(Value::Quantized)
+        }
         Some(zero_point) => Err(ImportErrorKind::IntegerRelu { zero_point }),
     }
 }
@@ -43,6 +46,10 @@ fn integer_relu(
 fn float_clamp(call: &Call<'_>, x: &Value, next: FloatClamp) -> Result<Value, ImportErrorKind> {
     match x {
         Value::Linear { layer, clamp } => Ok(Value::Linear { layer: layer.clone(), clamp: clamp.then(next) }),
+        Value::Function(function) => Ok(Value::Function(super::function::clamped(function, next))),
+        Value::Waiting { result, clamp } => {
+            Ok(Value::Waiting { result: result.clone(), clamp: clamp.then(next) })
+        }
         Value::Dequantized(dequantized) => {
             Ok(Value::Dequantized(Dequantized { clamp: dequantized.clamp.then(next), ..dequantized.clone() }))
         }
@@ -111,7 +118,7 @@ fn integer_clip(
     if min > max {
         return Err(ImportErrorKind::ClipBounds { min: min as f32, max: max as f32 });
     }
-    builder.clamped(activation, (min, max)).map(Value::Quantized)
+    builder.clamped(&call.node.label.name, activation, (min, max)).map(Value::Quantized)
 }
 
 /// Softmax of the last values, outside the proof.
@@ -126,17 +133,62 @@ pub(super) fn softmax(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportE
         }
         other => return Err(call.wrong_form(0, "input", other, "a dequantized activation")),
     };
-    let shape = &activation.shape;
-    // Before opset 13 Softmax runs over all dimensions from the axis on.
-    let flattens = call.node.opset < 13;
-    let axis = axis.unwrap_or(if flattens { 1 } else { -1 });
-    let last = shape.len().saturating_sub(1);
-    let len = axis_index(axis, shape.len())
-        .filter(|&index| flattens || index == last)
-        .map(|index| shape.iter().skip(index).product())
-        .ok_or_else(|| unsupported("axis", axis, &format!("the last axis of shape {shape:?}")))?;
+    let len = normalized(&activation.shape, axis, call.node.opset)?;
     Ok(Value::Tail {
         activation: activation.clone(),
         tail: vec![Tail::Dequantize(by), Tail::Softmax { len }],
     })
+}
+
+/// How many elements Softmax normalizes together.
+fn normalized(shape: &[usize], axis: Option<i64>, opset: i64) -> Result<usize, ImportErrorKind> {
+    // Before opset 13 Softmax runs over all dimensions from the axis on.
+    let flattens = opset < 13;
+    let axis = axis.unwrap_or(if flattens { 1 } else { -1 });
+    let last = shape.len().saturating_sub(1);
+    axis_index(axis, shape.len())
+        .filter(|&index| flattens || index == last)
+        .map(|index| shape.iter().skip(index).product())
+        .ok_or_else(|| unsupported("axis", axis, &format!("the last axis of shape {shape:?}")))
+}
+
+/// Softmax between quantizers as onnxruntime fuses it: QLinearSoftmax, the last operator, outside the proof.
+pub(super) fn quantized_softmax(
+    call: &Call<'_>,
+    activation: &Activation,
+    tail: &[Tail],
+    elem: Elem,
+    to: Quantization,
+) -> Result<Value, ImportErrorKind> {
+    let &[Tail::Dequantize(from), Tail::Softmax { len }] = tail else {
+        return Err(ImportErrorKind::SoftmaxInside { role: "input", name: call.name(0) });
+    };
+    let value = call.node.inputs.first().copied().flatten();
+    let uses = value.and_then(|value| call.graph.uses.get(value)).copied().unwrap_or(0);
+    if uses > 1 && call.node.op == "QuantizeLinear" {
+        return Err(ImportErrorKind::FloatFanOut { name: call.name(0), uses });
+    }
+    if elem != activation.elem {
+        return Err(ImportErrorKind::ElementType {
+            role: "output",
+            got: elem.name().to_owned(),
+            expected: format!("{} like the input of Softmax, as in onnxruntime", activation.elem.name()),
+        });
+    }
+    let tail = vec![Tail::QuantizedSoftmax { from, len, to, elem }];
+    Ok(Value::Tail { activation: activation.clone(), tail })
+}
+
+/// QLinearSoftmax of the last values, outside the proof.
+pub(super) fn q_linear_softmax(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(4, 5)?;
+    let attributes = call.node.attributes.reader();
+    let axis = attributes.int("axis")?;
+    let opset = attributes.int("opset")?.ok_or(ImportErrorKind::MissingAttribute { attribute: "opset" })?;
+    attributes.finish()?;
+    let activation = call.activation(0, "input")?;
+    let from = input_parameters(call, 1, activation)?;
+    let (elem, to) = parameters(call, 3, activation.elem, "output")?;
+    let len = normalized(&activation.shape, axis, opset)?;
+    quantized_softmax(call, activation, &[Tail::Dequantize(from), Tail::Softmax { len }], elem, to)
 }

@@ -50,39 +50,6 @@ pub(super) fn shape(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErr
     Ok(Value::Constant(Constant::vector(Data::Int64(dims.iter().map(|&dim| dim as i64).collect()))))
 }
 
-/// Elements of a list, by a constant index or list of indices.
-pub(super) fn gather(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
-    call.expect_inputs(2, 2)?;
-    let attributes = call.node.attributes.reader();
-    let axis = attributes.int("axis")?.unwrap_or(0);
-    attributes.finish()?;
-    let list = call.constant(0, "data")?;
-    let indices = int64_list(call, 1, "indices")?;
-    let &[len] = list.shape.as_slice() else {
-        return Err(ImportErrorKind::Shape {
-            role: "data",
-            got: list.shape.clone(),
-            expected: "a list".to_owned(),
-        });
-    };
-    if axis_index(axis, 1).is_none() {
-        return Err(unsupported("axis", axis, "0"));
-    }
-    builder.budget.spend(indices.len(), size_of::<i64>())?;
-    let selected: Vec<usize> = indices
-        .iter()
-        .map(|&index| {
-            axis_index(index, len).ok_or_else(|| ImportErrorKind::Shape {
-                role: "data",
-                got: list.shape.clone(),
-                expected: format!("an element {index}"),
-            })
-        })
-        .collect::<Result<_, _>>()?;
-    let shape = call.constant(1, "indices")?.shape.clone();
-    Ok(Value::Constant(Constant::new(shape, list.data.select(selected.into_iter()))))
-}
-
 /// Lists of int64 one after the other.
 pub(super) fn concat(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, limits::NODE_VALUES)?;

@@ -8,9 +8,9 @@ use super::super::builder::Builder;
 use super::super::constant::{Constant, Data};
 use super::super::error::ImportErrorKind;
 use super::super::limits;
-use super::super::value::{Activation, Dequantized, DequantizedConstant, Linear, Value, Weights};
-use super::Call;
-use crate::ir::{Elem, Quantization};
+use super::super::value::{Activation, Dequantized, DequantizedConstant, Linear, Sliding, Value, Weights};
+use super::{Call, layout};
+use crate::ir::{Elem, Quantization, Window};
 
 /// Largest relative difference of a bias scale from input scale times weight scale: quantizers compute the product
 /// in double precision or round its factors once more.
@@ -23,7 +23,7 @@ pub(super) fn q_linear_mat_mul(call: &Call<'_>, builder: &mut Builder) -> Result
     let by = input_quantization(call, input)?;
     let weights = q_weights(call, false, mat_mul_parameters, builder)?;
     let shape = mat_mul_shape(&input.shape, &weights)?;
-    let layer = linear(call, input, by, by.scale, Rc::new(weights), shape)?;
+    let layer = over_rows(linear(call, input, by, by.scale, Rc::new(weights), shape)?, builder)?;
     let (elem, by) = output_quantization(call, 6)?;
     requantize(&layer, elem, by, FloatClamp::NONE, builder).map(Value::Quantized)
 }
@@ -42,7 +42,7 @@ pub(super) fn q_gemm(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Im
     let by = input_quantization(call, input)?;
     let weights = q_weights(call, transposed, gemm_parameters, builder)?;
     let shape = gemm_shape(&input.shape, &weights)?;
-    let mut layer = linear(call, input, by, alpha * by.scale, Rc::new(weights), shape)?;
+    let mut layer = over_rows(linear(call, input, by, alpha * by.scale, Rc::new(weights), shape)?, builder)?;
     if let Some(bias) = call.optional_constant(6, "bias")? {
         layer.bias = Some(int32_bias(bias, &layer)?);
     }
@@ -61,7 +61,7 @@ pub(super) fn gemm(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impo
     let (input, by) = dequantized_input(call)?;
     let weights = dequantized_weights(call, transposed, builder)?;
     let shape = gemm_shape(&input.shape, &weights)?;
-    let mut layer = linear(call, input, by, by.scale, Rc::new(weights), shape)?;
+    let mut layer = over_rows(linear(call, input, by, by.scale, Rc::new(weights), shape)?, builder)?;
     if let Some(bias) = call.optional(2)? {
         layer.bias = Some(dequantized_bias(call, 2, bias, &layer)?);
     }
@@ -74,21 +74,24 @@ pub(super) fn mat_mul(call: &Call<'_>, builder: &mut Builder) -> Result<Value, I
     let (input, by) = dequantized_input(call)?;
     let weights = dequantized_weights(call, false, builder)?;
     let shape = mat_mul_shape(&input.shape, &weights)?;
-    let layer = linear(call, input, by, by.scale, Rc::new(weights), shape)?;
+    let layer = over_rows(linear(call, input, by, by.scale, Rc::new(weights), shape)?, builder)?;
     Ok(Value::Linear { layer: Rc::new(layer), clamp: FloatClamp::NONE })
 }
 
-/// The bias of a MatMul, on either side.
-pub(super) fn add(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+/// The bias of a MatMul, on either side, or two tensors.
+pub(super) fn add(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 2)?;
     call.node.attributes.reader().finish()?;
     let sides = [call.input(0, "left addend")?, call.input(1, "right addend")?];
+    if !sides.into_iter().any(|side| matches!(side, Value::Linear { .. })) {
+        return super::elementwise::add(call, builder);
+    }
     if !sides.into_iter().any(Value::is_constant) {
         return Err(ImportErrorKind::ActivationAddition { left: call.name(0), right: call.name(1) });
     }
     let (layer, clamp, bias, bias_index) = match sides {
-        [Value::Linear { layer, clamp }, bias] => (layer, clamp, bias, 1),
-        [bias, Value::Linear { layer, clamp }] => (layer, clamp, bias, 0),
+        [Value::Linear { layer, clamp }, bias] if layer.is_dense() => (layer, clamp, bias, 1),
+        [bias, Value::Linear { layer, clamp }] if layer.is_dense() => (layer, clamp, bias, 0),
         [left, _] => return Err(ImportErrorKind::Addend { name: call.name(0), found: left.describe() }),
     };
     if layer.bias.is_some() || *clamp != FloatClamp::NONE {
@@ -108,25 +111,38 @@ pub(super) fn requantize(
     clamp: FloatClamp,
     builder: &mut Builder,
 ) -> Result<Activation, ImportErrorKind> {
+    requantize_to(layer, elem, by, clamp.quantized(by, elem), builder)
+}
+
+/// Quantizes the accumulators of a layer and clamps the integers to a range.
+pub(super) fn requantize_to(
+    layer: &Linear,
+    elem: Elem,
+    by: Quantization,
+    range: (i32, i32),
+    builder: &mut Builder,
+) -> Result<Activation, ImportErrorKind> {
     if elem != layer.input.elem {
         return Err(ImportErrorKind::ElementType {
             role: "output of a layer",
-            got: elem_name(elem).to_owned(),
-            expected: format!("{} like its input, as in onnxruntime", elem_name(layer.input.elem)),
+            got: elem.name().to_owned(),
+            expected: format!("{} like its input, as in onnxruntime", layer.input.elem.name()),
         });
     }
-    builder.fully_connected(layer, elem, by, clamp.quantized(by, elem))
-}
-
-fn elem_name(elem: Elem) -> &'static str {
-    match elem {
-        Elem::I8 => "int8",
-        Elem::U8 => "uint8",
+    let result = builder.linear(layer, elem, by, range)?;
+    if layer.rows == 1 {
+        return Ok(result);
     }
+    let channels = Activation { shape: vec![layer.weights.outputs, layer.rows], ..result };
+    let rows = layout::transposed(&layer.name, &channels, &[1, 0], builder)?;
+    Ok(Activation { shape: layer.shape.clone(), ..rows })
 }
 
 /// Inputs 1 and 2 of the QOperator forms.
-fn input_quantization(call: &Call<'_>, input: &Activation) -> Result<Quantization, ImportErrorKind> {
+pub(super) fn input_quantization(
+    call: &Call<'_>,
+    input: &Activation,
+) -> Result<Quantization, ImportErrorKind> {
     let scale = call.constant(1, "input scale")?;
     let zero_point = call.constant(2, "input zero point")?;
     let (elem, by) = affine::activation(scale, zero_point, "input")?;
@@ -135,12 +151,15 @@ fn input_quantization(call: &Call<'_>, input: &Activation) -> Result<Quantizatio
     }
     Err(ImportErrorKind::ElementType {
         role: "zero point",
-        got: elem_name(elem).to_owned(),
-        expected: elem_name(input.elem).to_owned(),
+        got: elem.name().to_owned(),
+        expected: input.elem.name().to_owned(),
     })
 }
 
-fn output_quantization(call: &Call<'_>, index: usize) -> Result<(Elem, Quantization), ImportErrorKind> {
+pub(super) fn output_quantization(
+    call: &Call<'_>,
+    index: usize,
+) -> Result<(Elem, Quantization), ImportErrorKind> {
     let scale = call.constant(index, "output scale")?;
     let zero_point = call.constant(index + 1, "output zero point")?;
     affine::activation(scale, zero_point, "output")
@@ -217,7 +236,9 @@ fn broadcasts_to_row(shape: &[usize], columns: usize) -> bool {
     ones && shape.len() <= 2 && shape.last().is_none_or(|&dim| dim == 1 || dim == columns)
 }
 
-fn dequantized_input<'a>(call: &Call<'a>) -> Result<(&'a Activation, Quantization), ImportErrorKind> {
+pub(super) fn dequantized_input<'a>(
+    call: &Call<'a>,
+) -> Result<(&'a Activation, Quantization), ImportErrorKind> {
     match call.input(0, "input")? {
         Value::Dequantized(Dequantized { activation, by, clamp }) if *clamp == FloatClamp::NONE => {
             Ok((activation, *by))
@@ -306,7 +327,7 @@ impl WeightForm {
 }
 
 /// The layer without bias; `input_factor` is the part of the input in the accumulator's scale.
-fn linear(
+pub(super) fn linear(
     call: &Call<'_>,
     input: &Activation,
     by: Quantization,
@@ -317,7 +338,7 @@ fn linear(
     if input.elem == Elem::I8 && weights.elem == Elem::U8 {
         return Err(ImportErrorKind::ElementType {
             role: "weight tensor",
-            got: elem_name(weights.elem).to_owned(),
+            got: weights.elem.name().to_owned(),
             expected: "int8, since the input is int8, as in onnxruntime".to_owned(),
         });
     }
@@ -325,6 +346,8 @@ fn linear(
     Ok(Linear {
         name: call.node.label.name.clone(),
         input: input.clone(),
+        rows: 1,
+        sliding: None,
         input_zero_point: by.zero_point,
         accumulator_scales: weights.scales.iter().map(|scale| input_factor * scale).collect(),
         weights,
@@ -333,20 +356,40 @@ fn linear(
     })
 }
 
-/// `[.., 1, inputs] -> [.., 1, outputs]`, and `[inputs] -> [outputs]`.
+/// The layer on several rows: a convolution with one tap over an image whose channels are the columns.
+fn over_rows(layer: Linear, builder: &mut Builder) -> Result<Linear, ImportErrorKind> {
+    let Weights { inputs, outputs, .. } = *layer.weights;
+    let rows = layer.shape.iter().product::<usize>() / outputs;
+    if rows == 1 {
+        return Ok(layer);
+    }
+    let matrix = Activation { shape: vec![rows, inputs], ..layer.input.clone() };
+    let window = Window {
+        input: [rows, 1],
+        output: [rows, 1],
+        kernel: [1, 1],
+        stride: [1, 1],
+        dilation: [1, 1],
+        pad: [0, 0],
+    };
+    Ok(Linear {
+        input: layout::transposed(&layer.name, &matrix, &[1, 0], builder)?,
+        rows,
+        sliding: Some(Sliding { channels: inputs, groups: 1, window }),
+        ..layer
+    })
+}
+
+/// `[.., rows, inputs] -> [.., rows, outputs]`, and `[inputs] -> [outputs]`.
 fn mat_mul_shape(input: &[usize], weights: &Weights) -> Result<Vec<usize>, ImportErrorKind> {
     match input.split_last() {
         Some((&last, leading)) if last == weights.inputs => {
-            let rows: usize = leading.iter().product();
-            if rows != 1 {
-                return Err(ImportErrorKind::Rows { shape: input.to_vec(), rows });
-            }
             Ok(leading.iter().copied().chain([weights.outputs]).collect())
         }
         _ => Err(ImportErrorKind::Shape {
             role: "input of the layer",
             got: input.to_vec(),
-            expected: format!("[1, {}], to fit the weights of shape {:?}", weights.inputs, weights.shape),
+            expected: format!("[rows, {}], to fit the weights of shape {:?}", weights.inputs, weights.shape),
         }),
     }
 }
@@ -356,14 +399,14 @@ fn gemm_shape(input: &[usize], weights: &Weights) -> Result<Vec<usize>, ImportEr
         return Err(ImportErrorKind::Shape {
             role: "input of the layer",
             got: input.to_vec(),
-            expected: format!("[1, {}], to fit the weights of shape {:?}", weights.inputs, weights.shape),
+            expected: format!("[rows, {}], to fit the weights of shape {:?}", weights.inputs, weights.shape),
         });
     }
     mat_mul_shape(input, weights)
 }
 
 /// One int32 per output from a constant that broadcasts to the result.
-fn int32_bias(bias: &Constant, layer: &Linear) -> Result<Vec<i32>, ImportErrorKind> {
+pub(super) fn int32_bias(bias: &Constant, layer: &Linear) -> Result<Vec<i32>, ImportErrorKind> {
     let outputs = layer.weights.outputs;
     let Data::Int32(values) = &*bias.data else {
         return Err(ImportErrorKind::ElementType {
@@ -388,7 +431,7 @@ fn int32_bias(bias: &Constant, layer: &Linear) -> Result<Vec<i32>, ImportErrorKi
 }
 
 /// A bias that the file holds as a dequantized int32 constant of the accumulator's scale.
-fn dequantized_bias(
+pub(super) fn dequantized_bias(
     call: &Call<'_>,
     index: usize,
     bias: &Value,

@@ -10,8 +10,8 @@ use super::super::error::ImportErrorKind;
 use super::super::graph::Domain;
 use super::super::proto::data_type;
 use super::super::value::{Dequantized, DequantizedConstant, Value};
-use super::{Call, fully_connected};
-use crate::ir::{Elem, Quantization};
+use super::{Call, activation, elementwise, fully_connected, function};
+use crate::ir::{Elem, Quantization, Source, Tail};
 
 pub(super) fn quantize_linear(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 3)?;
@@ -38,39 +38,45 @@ pub(super) fn quantize_linear(call: &Call<'_>, builder: &mut Builder) -> Result<
     }
     let (elem, by) = affine::activation(scale, &zero_point, "output")?;
     match x {
-        Value::FloatInput { input, shape } => {
-            builder.quantize_input(*input, elem, by, shape).map(Value::Quantized)
+        Value::FloatInput { input, shape, moved } => {
+            let from = moved.as_ref().map_or(shape, |moved| &moved.from);
+            let quantized = builder.quantize_input(*input, elem, by, from)?;
+            let Some(moved) = moved else { return Ok(Value::Quantized(quantized)) };
+            let sources = moved.elements.iter().map(|&element| Source::Element { input: 0, element });
+            let name = &call.node.label.name;
+            builder.rearrange(name, &[&quantized], (elem, shape.clone()), sources).map(Value::Quantized)
+        }
+        Value::Function(function) => {
+            function::quantize(&call.node.label.name, function, elem, by, builder).map(Value::Quantized)
         }
         Value::Linear { layer, clamp } => {
             fully_connected::requantize(layer, elem, by, *clamp, builder).map(Value::Quantized)
         }
-        Value::Dequantized(dequantized) => quantize_again(dequantized, elem, by, builder),
+        Value::Waiting { result, clamp } => {
+            elementwise::requantize(call, result, elem, by, *clamp, builder).map(Value::Quantized)
+        }
+        Value::Tail { activation, tail } => activation::quantized_softmax(call, activation, tail, elem, by),
+        Value::Dequantized(dequantized) => quantize_again(call, dequantized, elem, by, builder),
         other => Err(call.wrong_form(0, "input", other, "a float32 tensor behind a quantized operator")),
     }
 }
 
-/// Quantizing with the parameters that the integers had is the identity, and a clamp if there was one between.
+/// Quantizing with the parameters that the integers had is the identity, and a clamp if there was one between; with
+/// others it is a table.
 fn quantize_again(
+    call: &Call<'_>,
     dequantized: &Dequantized,
     elem: Elem,
     by: Quantization,
     builder: &mut Builder,
 ) -> Result<Value, ImportErrorKind> {
     let Dequantized { activation, by: from, clamp } = dequantized;
-    if *from != by || activation.elem != elem {
-        return Err(ImportErrorKind::Requantization {
-            from: activation.elem,
-            from_scale: from.scale,
-            from_zero_point: from.zero_point,
-            to: elem,
-            to_scale: by.scale,
-            to_zero_point: by.zero_point,
-        });
+    let name = &call.node.label.name;
+    if (*from, activation.elem) == (by, elem) && affine::round_trips(by, elem) {
+        return builder.clamped(name, activation, clamp.quantized(by, elem)).map(Value::Quantized);
     }
-    if !affine::round_trips(by, elem) {
-        return Err(ImportErrorKind::ScaleRange { scale: by.scale });
-    }
-    builder.clamped(activation, clamp.quantized(by, elem)).map(Value::Quantized)
+    let view = function::of_dequantized(dequantized, |value| value);
+    function::quantize(name, &view, elem, by, builder).map(Value::Quantized)
 }
 
 /// Without a zero point it is 0 of the type that `output_dtype` names, uint8 unless told.
@@ -158,10 +164,7 @@ pub(super) fn dequantize_linear(call: &Call<'_>, builder: &mut Builder) -> Resul
             Ok(Value::DequantizedConstant(Rc::new(DequantizedConstant { constant, by })))
         }
         Value::Quantized(activation) => {
-            let zero = Constant::vector(match activation.elem {
-                Elem::I8 => Data::Int8(vec![0]),
-                Elem::U8 => Data::Uint8(vec![0]),
-            });
+            let zero = Constant::zero(activation.elem);
             let zero_point = zero_point.unwrap_or(&zero);
             expect_type("zero point", zero_point, zero.data.data_type())?;
             let (_, by) = affine::activation(scale, zero_point, "input")?;
@@ -170,6 +173,17 @@ pub(super) fn dequantize_linear(call: &Call<'_>, builder: &mut Builder) -> Resul
                 by,
                 clamp: FloatClamp::NONE,
             }))
+        }
+        Value::Tail { activation, tail: softmax } => {
+            let &[Tail::QuantizedSoftmax { elem, .. }] = softmax.as_slice() else {
+                return Err(ImportErrorKind::SoftmaxInside { role: "input", name: call.name(0) });
+            };
+            let zero = Constant::zero(elem);
+            let zero_point = zero_point.unwrap_or(&zero);
+            expect_type("zero point", zero_point, zero.data.data_type())?;
+            let (_, by) = affine::activation(scale, zero_point, "input")?;
+            let tail = softmax.iter().copied().chain([Tail::Dequantize(by)]).collect();
+            Ok(Value::Tail { activation: activation.clone(), tail })
         }
         other => Err(call.wrong_form(0, "input", other, "an integer tensor")),
     }

@@ -1,12 +1,14 @@
 //! Operators that leave the elements in order and change their shape, or change nothing.
 
+use std::rc::Rc;
+
 use super::super::attributes::unsupported;
 use super::super::builder::Builder;
 use super::super::constant::{Constant, Data};
 use super::super::error::ImportErrorKind;
 use super::super::limits;
-use super::super::value::Value;
-use super::Call;
+use super::super::value::{Activation, Dequantized, Function, Moved, Value};
+use super::{Call, layout};
 
 /// The index that an axis, negative from the end, stands for.
 pub(super) fn axis_index(axis: i64, rank: usize) -> Option<usize> {
@@ -24,6 +26,24 @@ fn reshaped(call: &Call<'_>, shape: Vec<usize>) -> Result<Value, ImportErrorKind
     value.reshaped(shape).ok_or_else(|| {
         call.wrong_form(0, "input", value, "a quantized or dequantized activation, or a constant")
     })
+}
+
+/// Applies a function to the integers of the input, quantized or seen as floats.
+pub(super) fn on_integers(
+    call: &Call<'_>,
+    apply: impl FnOnce(&Activation) -> Result<Activation, ImportErrorKind>,
+) -> Result<Value, ImportErrorKind> {
+    match call.input(0, "input")? {
+        Value::Quantized(activation) => apply(activation).map(Value::Quantized),
+        Value::Dequantized(dequantized) => Ok(Value::Dequantized(Dequantized {
+            activation: apply(&dequantized.activation)?,
+            ..dequantized.clone()
+        })),
+        Value::Function(function) => {
+            Ok(Value::Function(Function { activation: apply(&function.activation)?, ..function.clone() }))
+        }
+        other => Err(call.wrong_form(0, "input", other, "a quantized or dequantized activation")),
+    }
 }
 
 pub(super) fn identity(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
@@ -53,6 +73,8 @@ pub(super) fn dropout(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportE
         | Value::Dequantized(_)
         | Value::DequantizedConstant(_)
         | Value::Linear { .. }
+        | Value::Waiting { .. }
+        | Value::Function(_)
         | Value::Tail { .. }) => Ok(value.clone()),
         Value::Constant(constant) if matches!(&*constant.data, Data::Float(_)) => {
             Ok(Value::Constant(constant.clone()))
@@ -200,15 +222,35 @@ pub(super) fn transpose(call: &Call<'_>, builder: &mut Builder) -> Result<Value,
         return reshaped(call, shape);
     }
     let Value::Constant(constant) = value else {
-        return Err(unsupported(
-            "perm",
-            format!("{order:?}"),
-            "an order that only moves dimensions of size 1",
-        ));
+        if let Value::FloatInput { input, shape: from, moved } = value {
+            let moved = transposed_input(from, moved.as_deref(), &order, builder)?;
+            return Ok(Value::FloatInput { input: *input, shape, moved: Some(Rc::new(moved)) });
+        }
+        let name = &call.node.label.name;
+        return on_integers(call, |activation| layout::transposed(name, activation, &order, builder));
     };
     builder.budget.spend(constant.data.len(), size_of::<i64>())?;
     let data = constant.data.select(transposed_indices(from, &order));
     Ok(Value::Constant(Constant::new(shape, data)))
+}
+
+/// A float input with its axes in another order.
+fn transposed_input(
+    from: &[usize],
+    moved: Option<&Moved>,
+    order: &[usize],
+    builder: &mut Builder,
+) -> Result<Moved, ImportErrorKind> {
+    limits::sources(from)?;
+    builder.budget.spend_sources(from.iter().product())?;
+    let indices = transposed_indices(from, order);
+    Ok(match moved {
+        None => Moved { from: from.to_vec(), elements: indices.collect() },
+        Some(Moved { from, elements }) => Moved {
+            from: from.clone(),
+            elements: indices.filter_map(|index| elements.get(index).copied()).collect(),
+        },
+    })
 }
 
 /// The order of the axes; unlike other axes, these may not count from the end.
@@ -218,7 +260,7 @@ fn permutation(perm: &[i64], rank: usize) -> Option<Vec<usize>> {
 }
 
 /// For every element of the result, in order, its index in the source.
-fn transposed_indices(from: &[usize], order: &[usize]) -> impl Iterator<Item = usize> {
+pub(super) fn transposed_indices(from: &[usize], order: &[usize]) -> impl Iterator<Item = usize> + use<> {
     let stride = |axis: usize| from.iter().skip(axis + 1).product::<usize>();
     let steps: Vec<(usize, usize)> =
         order.iter().map(|&axis| (from.get(axis).copied().unwrap_or(1), stride(axis))).collect();

@@ -131,10 +131,32 @@ fn softmax_stays_outside() {
 }
 
 #[test]
+fn a_quantized_softmax_stays_outside_in_both_forms() {
+    let mut qdq = softmax(None, 17).node("QuantizeLinear", &["p", "y_scale", "y_zero"], &["q"]).output("q");
+    qdq.graph().output.retain(|output| output.name == "q");
+    let expected = Tail::QuantizedSoftmax { from: OUTPUT, len: 2, to: OUTPUT, elem: Elem::I8 };
+    assert_eq!(qdq.import().unwrap().outputs[0].tail, [expected]);
+    let float = qdq.clone().node("DequantizeLinear", &["q", "y_scale", "y_zero"], &["f"]).output("f");
+    assert_eq!(float.import().unwrap().outputs[1].tail, [expected, Tail::Dequantize(OUTPUT)]);
+    let q_operator = q_gemm()
+        .node("com.microsoft:QLinearSoftmax", &["y", "y_scale", "y_zero", "y_scale", "y_zero"], &["q"])
+        .int("opset", 17)
+        .output("q");
+    assert_eq!(q_operator.import().unwrap().outputs[1].tail, [expected]);
+}
+
+#[test]
 fn softmax_inside_the_model_is_refused() {
     let quantized =
-        softmax(None, 17).node("QuantizeLinear", &["p", "y_scale", "y_zero"], &["again"]).output("again");
-    let error = assert_refused!(quantized, ImportErrorKind::SoftmaxInside { .. });
+        || softmax(None, 17).node("QuantizeLinear", &["p", "y_scale", "y_zero"], &["again"]).output("again");
+    assert_refused!(quantized(), ImportErrorKind::FloatFanOut { name, uses: 2 } if name == "p");
+    let mut read = softmax(None, 17).node("QuantizeLinear", &["p", "y_scale", "y_zero"], &["again"]).node(
+        "Relu",
+        &["again"],
+        &["inside"],
+    );
+    read.graph().output.clear();
+    let error = assert_refused!(read.output("inside"), ImportErrorKind::SoftmaxInside { .. });
     assert!(error.to_string().contains("nodes_to_exclude=["), "{error}");
     let twice = softmax(None, 17).node("Softmax", &["p"], &["again"]).output("again");
     assert_refused!(twice, ImportErrorKind::SoftmaxInside { .. });

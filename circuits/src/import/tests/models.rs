@@ -75,6 +75,10 @@ impl ModelBuilder {
         self.attribute(AttributeProto { f: value, ..attribute(name, attribute_type::FLOAT) })
     }
 
+    pub(super) fn text(self, name: &str, value: &str) -> Self {
+        self.attribute(AttributeProto { s: value.into(), ..attribute(name, attribute_type::STRING) })
+    }
+
     pub(super) fn ints(self, name: &str, values: &[i64]) -> Self {
         self.attribute(AttributeProto { ints: values.to_vec(), ..attribute(name, attribute_type::INTS) })
     }

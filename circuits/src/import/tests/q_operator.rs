@@ -7,6 +7,7 @@ use super::models::{
     ModelBuilder, ROWS, WEIGHTS, floats, int8s, int32s, q_gemm, q_linear_mat_mul, uint8s, value_info,
 };
 use crate::ir::{BoundsError, Elem, Requantize, TensorId};
+use crate::reference;
 
 #[test]
 fn q_linear_mat_mul_carries_every_parameter() {
@@ -206,11 +207,20 @@ fn multipliers_have_to_be_finite_and_positive() {
 }
 
 #[test]
-fn several_rows_are_refused_with_the_shape() {
+fn several_rows_are_a_convolution_between_transpositions() {
     let mut model = q_linear_mat_mul();
     model.graph().input[0] = value_info("x", data_type::INT8, &[1, 4, 3]);
-    let error = assert_refused!(model, ImportErrorKind::Rows { rows: 4, .. });
-    assert!(error.to_string().contains("[1, 4, 3]"), "{error}");
+    let rows = model.import().unwrap();
+    let names: Vec<&str> = rows.nodes.iter().map(|node| node.op.name()).collect();
+    assert_eq!(names, ["rearrange", "convolution", "rearrange"]);
+    assert_eq!(rows.outputs[0].shape, [1, 4, 2]);
+    let one = q_linear_mat_mul().import().unwrap();
+    let input: Vec<i32> = (0..12).map(|index| index * 17 % 251 - 125).collect();
+    let expected: Vec<i32> = input
+        .chunks(3)
+        .flat_map(|row| reference::run(&one, &[row.to_vec()]).unwrap().outputs()[0].to_vec())
+        .collect();
+    assert_eq!(reference::run(&rows, &[input]).unwrap().outputs(), [&expected[..]]);
 }
 
 #[test]

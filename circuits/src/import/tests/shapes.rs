@@ -4,6 +4,7 @@ use super::super::ImportErrorKind;
 use super::super::proto::data_type;
 use super::assert_refused;
 use super::models::{ModelBuilder, int8s, int64s, q_gemm, qdq, qdq_around};
+use crate::ir::{Op, Rearrange, Source};
 
 /// int8 `x` of a shape -> operators of the caller from `x` to `flat` -> QGemm over 6 inputs.
 fn into_gemm(dims: &[i64], between: impl FnOnce(ModelBuilder) -> ModelBuilder) -> ModelBuilder {
@@ -137,7 +138,7 @@ fn squeeze_without_axes_removes_every_dimension_of_size_one() {
 }
 
 #[test]
-fn transpose_moves_only_dimensions_of_size_one() {
+fn transpose_moves_elements_unless_all_other_dimensions_are_one() {
     let transpose = |dims: &[i64], perm: &[i64]| {
         into_gemm(dims, |model| model.node("Transpose", &["x"], &["moved"]).ints("perm", perm)).node(
             "Flatten",
@@ -146,7 +147,10 @@ fn transpose_moves_only_dimensions_of_size_one() {
         )
     };
     assert_eq!(transpose(&[1, 2, 1, 3], &[2, 0, 1, 3]).int("axis", 0).layers().len(), 1);
-    assert_refused!(transpose(&[1, 2, 3], &[0, 2, 1]), ImportErrorKind::AttributeValue { .. });
+    let moved = transpose(&[1, 2, 3], &[0, 2, 1]).import().unwrap();
+    let sources = [0, 3, 1, 4, 2, 5].map(|element| Source::Element { input: 0, element });
+    assert_eq!(moved.nodes[0].op, Op::Rearrange(Rearrange { sources: sources.to_vec() }));
+    assert_eq!(moved.nodes.len(), 2);
     for perm in [&[0, 1][..], &[0, 0, 1], &[0, 1, 3], &[0, 1, -1]] {
         assert_refused!(transpose(&[1, 2, 3], perm), ImportErrorKind::AttributeValue { .. });
     }

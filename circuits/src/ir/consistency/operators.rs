@@ -89,6 +89,15 @@ impl MaxPool {
     }
 }
 
+/// Both inputs and the output have one size and type; the output reaches from the larger of the low ends to the larger
+/// of the high ends.
+pub(super) fn check_maximum(lhs: &Tensor, rhs: &Tensor, y: &Tensor) -> Check {
+    holds(lhs.len == y.len && rhs.len == y.len, SIZES)?;
+    holds(lhs.elem == y.elem && rhs.elem == y.elem, "compares tensors of different types")?;
+    let range = (lhs.range.0.max(rhs.range.0), lhs.range.1.max(rhs.range.1));
+    holds(range == y.range, "has another range than its inputs")
+}
+
 impl Rearrange {
     pub(super) fn check(&self, inputs: &[&Tensor], y: &Tensor) -> Check {
         holds(self.sources.len() == y.len, LISTS)?;

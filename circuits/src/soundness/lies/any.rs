@@ -5,6 +5,7 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use super::{Caught, Lie, Told};
 use crate::{
     Role,
+    circuit::Layout,
     plan::{LaneKind, PAD, Spot, Use},
     soundness::case::Case,
     witness::Witness,
@@ -76,11 +77,16 @@ fn lane_cells(case: &Case, lane: usize) -> Vec<usize> {
     match lane.checked_sub(case.plan.columns.linear.len()) {
         None => {
             let lane = &case.plan.columns.linear[lane];
-            [vec![lane.activation], lane.excess.clone(), lane.limbs.clone()].concat()
+            [vec![lane.cells.activation], lane.cells.excess.clone(), lane.cells.limbs.clone()].concat()
         }
         Some(lane) => {
             let lane = &case.plan.columns.threshold[lane];
-            [vec![lane.activation, lane.threshold], lane.distance.clone(), lane.complement.clone()].concat()
+            [
+                vec![lane.cells.activation, lane.cells.threshold],
+                lane.cells.distance.clone(),
+                lane.cells.complement.clone(),
+            ]
+            .concat()
         }
     }
 }
@@ -88,11 +94,13 @@ fn lane_cells(case: &Case, lane: usize) -> Vec<usize> {
 /// Adds to the claimed value of a channel, through its lowest limbs alone.
 fn add_to_claim(case: &Case, witness: &mut Witness, spot: Spot, by: i64) {
     match case.plan.placement.lanes[spot.lane].kind {
-        LaneKind::Linear => witness.columns[case.plan.columns.linear[spot.lane].limbs[0]][spot.row] += by,
+        LaneKind::Linear => {
+            witness.columns[case.plan.columns.linear[spot.lane].cells.limbs[0]][spot.row] += by
+        }
         LaneKind::Threshold => {
             let lane = &case.plan.columns.threshold[spot.lane - case.plan.columns.linear.len()];
-            witness.columns[lane.distance[0]][spot.row] += by;
-            witness.columns[lane.complement[0]][spot.row] -= by;
+            witness.columns[lane.cells.distance[0]][spot.row] += by;
+            witness.columns[lane.cells.complement[0]][spot.row] -= by;
         }
     }
 }
@@ -143,9 +151,9 @@ fn small_errors(case: &Case, apart: usize) -> Option<Told> {
 fn multiplicities(case: &Case, changes: &[((usize, usize), i64)]) -> Option<Told> {
     let mut told = Told::new(case, case.honest(), Caught::LookupSum);
     let mut counted = case.honest();
-    counted.count_lookups(&case.plan, &case.slots());
+    counted.count_lookups(&Layout::from(case.plan.clone()).lookup_tables(), &case.slots());
     for &((set, row), by) in changes {
-        let column = *case.plan.columns.multiplicities.get(set)?;
+        let column = *case.plan.columns.lookup.multiplicities.get(set)?;
         let count = counted.columns[column][row] + by;
         told.overrides.insert((column, row), Fr::from(count.unsigned_abs()) * sign(count));
     }

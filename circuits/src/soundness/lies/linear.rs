@@ -37,15 +37,15 @@ impl Channel {
                     let columns = plan.columns.linear[spot.lane].clone();
                     let low_bits = plan.shape.excess_bits.unwrap_or(0);
                     let cell = |column: &usize| cells[*column][spot.row];
-                    let parts = columns.excess.iter().zip([0, low_bits]);
+                    let parts = columns.cells.excess.iter().zip([0, low_bits]);
                     out.push(Self {
                         node,
                         index,
                         spot,
                         class: plan.forms.clamps[forms.clamp],
-                        byte: cell(&columns.activation),
+                        byte: cell(&columns.cells.activation),
                         excess: parts.map(|(column, bits)| cell(column) << bits).sum(),
-                        remainder: columns.limbs.iter().map(cell).collect(),
+                        remainder: columns.cells.limbs.iter().map(cell).collect(),
                         low_bits,
                         widths: plan.shape.remainder_widths(),
                         columns,
@@ -81,8 +81,8 @@ impl Channel {
 
     fn write(&self, cells: &mut [Vec<i64>]) {
         let row = self.spot.row;
-        cells[self.columns.activation][row] = self.byte;
-        match self.columns.excess.as_slice() {
+        cells[self.columns.cells.activation][row] = self.byte;
+        match self.columns.cells.excess.as_slice() {
             [low, high] => {
                 let (sign, size) = (self.excess.signum(), self.excess.abs());
                 cells[*low][row] = sign * (size & ((1 << self.low_bits) - 1));
@@ -90,7 +90,7 @@ impl Channel {
             }
             parts => cells[parts[0]][row] = self.excess,
         }
-        for (column, limb) in self.columns.limbs.iter().zip(&self.remainder) {
+        for (column, limb) in self.columns.cells.limbs.iter().zip(&self.remainder) {
             cells[*column][row] = *limb;
         }
     }
@@ -142,7 +142,7 @@ fn borrowed(case: &Case, by: i64) -> Option<Told> {
 fn recut(case: &Case, carry: i64) -> Option<Told> {
     let channel = Channel::find(case, |channel| channel.excess >> channel.low_bits > 0)?;
     let mut witness = case.honest();
-    let [low, high] = channel.columns.excess[..] else { return None };
+    let [low, high] = channel.columns.cells.excess[..] else { return None };
     witness.columns[low][channel.spot.row] += carry << channel.low_bits;
     witness.columns[high][channel.spot.row] -= carry;
     Some(Told::new(case, witness, excess_is_caught()))
@@ -158,11 +158,11 @@ fn field_quotient(case: &Case) -> Option<Told> {
         Channel { byte: channel.byte + 1, remainder: vec![0; channel.remainder.len()], ..channel.clone() };
     let mut told = lie.lie(case, excess_is_caught())?;
     // A placeholder that no table holds: its lookup is counted nowhere.
-    told.witness.columns[channel.columns.excess[0]][channel.spot.row] = 1 << 40;
+    told.witness.columns[channel.columns.cells.excess[0]][channel.spot.row] = 1 << 40;
     let shift = Fr::from(2).pow_vartime([u64::from(case.plan.shape.shift)]);
     let value = integer(channel.quotient().into()) * shift + integer(remainder.into());
     let excess = integer(lie.byte.into()) - value * shift.invert().expect("2^s is not 0");
-    told.overrides.insert((channel.columns.excess[0], channel.spot.row), excess);
+    told.overrides.insert((channel.columns.cells.excess[0], channel.spot.row), excess);
     Some(told)
 }
 
@@ -214,7 +214,7 @@ pub(super) const LIES: &[Lie] = &[
     Lie {
         role: Role::Activation,
         what: "an unused row holds a byte",
-        tell: |case| unused_row(case, |columns| columns.activation, excess_is_caught()),
+        tell: |case| unused_row(case, |columns| columns.cells.activation, excess_is_caught()),
     },
     Lie {
         role: Role::Activation,
@@ -262,12 +262,12 @@ pub(super) const LIES: &[Lie] = &[
     Lie {
         role: Role::Excess,
         what: "an unused row holds an excess",
-        tell: |case| unused_row(case, |columns| columns.excess[0], excess_is_caught()),
+        tell: |case| unused_row(case, |columns| columns.cells.excess[0], excess_is_caught()),
     },
     Lie {
         role: Role::Excess,
         what: "an input hidden behind an excess",
-        tell: |case| hidden_input(case, 1, |_, columns| (columns.excess[0], 1), excess_is_caught()),
+        tell: |case| hidden_input(case, 1, |_, columns| (columns.cells.excess[0], 1), excess_is_caught()),
     },
     Lie {
         role: Role::Remainder,
@@ -303,7 +303,7 @@ pub(super) const LIES: &[Lie] = &[
     Lie {
         role: Role::Remainder,
         what: "an unused row holds a remainder",
-        tell: |case| unused_row(case, |columns| columns.limbs[0], remainder_is_caught()),
+        tell: |case| unused_row(case, |columns| columns.cells.limbs[0], remainder_is_caught()),
     },
     Lie {
         role: Role::Remainder,
@@ -311,7 +311,7 @@ pub(super) const LIES: &[Lie] = &[
         tell: |case| {
             let top = |case: &Case, columns: &LinearColumns| {
                 let width = case.plan.shape.remainder_widths().pop().unwrap_or(0);
-                (columns.limbs[columns.limbs.len() - 1], 1 << width)
+                (columns.cells.limbs[columns.cells.limbs.len() - 1], 1 << width)
             };
             hidden_input(case, -1, top, remainder_is_caught())
         },

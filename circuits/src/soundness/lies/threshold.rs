@@ -37,7 +37,7 @@ impl Channel {
                 let columns = plan.columns.threshold[spot.lane - plan.columns.linear.len()].clone();
                 let cell = |column: &usize| cells[*column][spot.row];
                 let intervals = plan.forms.steps[*class].intervals();
-                let threshold = cell(&columns.threshold);
+                let threshold = cell(&columns.cells.threshold);
                 out.push(Self {
                     node,
                     index,
@@ -47,10 +47,10 @@ impl Channel {
                         .position(|interval| interval.start == threshold)
                         .expect("a threshold"),
                     intervals,
-                    byte: cell(&columns.activation),
+                    byte: cell(&columns.cells.activation),
                     threshold,
-                    distance: columns.distance.iter().map(cell).collect(),
-                    complement: columns.complement.iter().map(cell).collect(),
+                    distance: columns.cells.distance.iter().map(cell).collect(),
+                    complement: columns.cells.complement.iter().map(cell).collect(),
                     limb_bits: plan.shape.limb_bits,
                     columns,
                 });
@@ -97,10 +97,12 @@ impl Channel {
 
     fn write(&self, cells: &mut [Vec<i64>]) {
         let row = self.spot.row;
-        cells[self.columns.activation][row] = self.byte;
-        cells[self.columns.threshold][row] = self.threshold;
+        cells[self.columns.cells.activation][row] = self.byte;
+        cells[self.columns.cells.threshold][row] = self.threshold;
         let limbs = self.distance.iter().chain(&self.complement);
-        for (column, limb) in self.columns.distance.iter().chain(&self.columns.complement).zip(limbs) {
+        for (column, limb) in
+            self.columns.cells.distance.iter().chain(&self.columns.cells.complement).zip(limbs)
+        {
             cells[*column][row] = *limb;
         }
     }
@@ -168,7 +170,7 @@ fn hidden_input(case: &Case) -> Option<Told> {
         input[0] += 1;
         let mut witness = case.of(&input);
         let columns = &case.plan.columns.threshold[spot.lane - case.plan.columns.linear.len()];
-        witness.columns[columns.threshold][spot.row] = -(1 << case.plan.shape.shift);
+        witness.columns[columns.cells.threshold][spot.row] = -(1 << case.plan.shape.shift);
         Told::new(case, witness, tables(Role::Activation))
     })
 }
@@ -221,7 +223,7 @@ pub(super) const LIES: &[Lie] = &[
     Lie {
         role: Role::Threshold,
         what: "an unused row holds a threshold",
-        tell: |case| unused_row(case, |columns| vec![(columns.threshold, 1)], tables(Role::Activation)),
+        tell: |case| unused_row(case, |columns| vec![(columns.cells.threshold, 1)], tables(Role::Activation)),
     },
     Lie { role: Role::Threshold, what: "an input hidden behind a threshold", tell: hidden_input },
     Lie {
@@ -275,8 +277,9 @@ pub(super) const LIES: &[Lie] = &[
         role: Role::Distance,
         what: "an unused row holds distances",
         tell: |case| {
-            let cells =
-                |columns: &ThresholdColumns| vec![(columns.distance[0], 1), (columns.complement[0], -1)];
+            let cells = |columns: &ThresholdColumns| {
+                vec![(columns.cells.distance[0], 1), (columns.cells.complement[0], -1)]
+            };
             unused_row(case, cells, Caught::Tables(vec![Role::Distance, Role::Complement]))
         },
     },

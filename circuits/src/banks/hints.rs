@@ -1,0 +1,165 @@
+//! The hints of one inference for a circuit with banks.
+
+use crate::{
+    ir::{Model, TensorId},
+    plan::{Form, NodeForms},
+    witness::{Requantized, Witness, WitnessError, check_inputs, requantized, write_linear, write_threshold},
+};
+
+use super::{BankPlan, columns::LaneColumns, homes::Cell, maps::Map};
+
+/// Changes cells or tensors between nodes; for tests that lie.
+pub(crate) type Lie<'a> = &'a mut dyn FnMut(Option<usize>, &mut [Vec<i64>], &mut [Vec<i32>]);
+
+/// Runs the model on `inputs`, one vector of integers per model input.
+///
+/// `after` is called before the first node with `None` and after each node with its index.
+///
+/// # Errors
+/// When the inputs are not integers of the model's inputs.
+pub(crate) fn run(plan: &BankPlan, inputs: &[Vec<i32>], after: Lie<'_>) -> Result<Witness, WitnessError> {
+    let model = &plan.model;
+    check_inputs(model, inputs)?;
+    let hint_columns = plan.columns.phases.iter().filter(|phase| **phase == 0).count();
+    let mut builder = Builder {
+        model,
+        plan,
+        columns: vec![vec![0; plan.rows]; hint_columns],
+        tensors: vec![Vec::new(); model.tensors.len()],
+    };
+    for (input, values) in model.inputs.iter().zip(inputs) {
+        builder.tensors[input.tensor.0].clone_from(values);
+    }
+    after(None, &mut builder.columns, &mut builder.tensors);
+    for map in plan.network.maps.iter() {
+        builder.map(map);
+        after(Some(map.node), &mut builder.columns, &mut builder.tensors);
+    }
+    builder.inputs();
+    let outputs = model.outputs.iter().map(|output| builder.view(output.tensor)).collect();
+    Ok(Witness { columns: builder.columns, outputs })
+}
+
+struct Builder<'a> {
+    model: &'a Model,
+    plan: &'a BankPlan,
+    columns: Vec<Vec<i64>>,
+    tensors: Vec<Vec<i32>>,
+}
+
+impl Builder<'_> {
+    fn view(&self, tensor: TensorId) -> Vec<i32> {
+        self.plan.network.homes.view(tensor).iter().map(|cell| self.value(cell)).collect()
+    }
+
+    fn value(&self, cell: &Cell) -> i32 {
+        match *cell {
+            Cell::Stored { tensor, element } => self.tensors[tensor.0][element],
+            Cell::Constant(value) => value,
+        }
+    }
+
+    fn accumulators(&self, map: &Map) -> Vec<Vec<i64>> {
+        let home = self.plan.network.homes.home(map.output);
+        let plane = |plane: &super::homes::Plane| vec![map.bias(plane.channel); plane.elements.len()];
+        let mut sums: Vec<Vec<i64>> = home.planes.iter().map(plane).collect();
+        for tap in &map.taps {
+            let values: Vec<(i64, usize)> = tap
+                .pairs
+                .iter()
+                .map(|(cell, position)| (i64::from(self.value(cell) - tap.zero), *position))
+                .collect();
+            for (plane, weight) in &tap.weights {
+                let sums = &mut sums[*plane];
+                values.iter().for_each(|(value, position)| sums[*position] += weight * value);
+            }
+        }
+        sums
+    }
+
+    fn map(&mut self, map: &Map) {
+        let sums = self.accumulators(map);
+        let plan = self.plan;
+        let (forms, node_forms) = (&plan.forms, &plan.forms.nodes[map.node]);
+        let home = plan.network.homes.home(map.output);
+        let tensor = self.model.tensor(map.output);
+        let mut outputs = vec![0; tensor.len];
+        let blocks = plan.placement.blocks.iter().filter(|block| block.node == Some(map.node));
+        for block in blocks {
+            let lanes = &plan.columns.banks[block.bank].lanes;
+            for (row, &position) in block.rows().zip(&block.order) {
+                for (lane, columns) in lanes.iter().enumerate() {
+                    let Some(&plane) = block.planes.get(lane) else {
+                        self.idle(&columns.cells, node_forms, row);
+                        continue;
+                    };
+                    let requantized = requantized(
+                        forms,
+                        node_forms,
+                        home.planes[plane].channel,
+                        plan.shape.shift,
+                        tensor.elem.min(),
+                        sums[plane][position],
+                    );
+                    self.write(&columns.cells, row, requantized);
+                    let byte = i32::try_from(requantized.byte()).expect("outputs are bytes");
+                    outputs[home.planes[plane].elements[position]] = tensor.elem.min() + byte;
+                }
+            }
+        }
+        self.tensors[map.output.0] = outputs;
+    }
+
+    fn write(&mut self, cells: &LaneColumns, row: usize, value: Requantized) {
+        let shape = &self.plan.shape;
+        match (cells, value) {
+            (LaneColumns::Linear(cells), Requantized::Linear { byte, excess, remainder }) => {
+                write_linear(&mut self.columns, cells, shape, row, [byte, excess, remainder]);
+            }
+            (LaneColumns::Threshold(cells), Requantized::Threshold { step, distance }) => {
+                write_threshold(&mut self.columns, cells, shape, row, step, distance);
+            }
+            (LaneColumns::Maximum(cells), Requantized::Maximum { byte, distances }) => {
+                self.columns[cells.activation][row] = byte;
+                for (column, distance) in cells.distances.iter().zip(distances) {
+                    self.columns[*column][row] = distance;
+                }
+            }
+            (LaneColumns::Product(cells), Requantized::Product { product, factors }) => {
+                self.columns[cells.activation][row] = product;
+                for (column, factor) in cells.factors.iter().zip(factors) {
+                    self.columns[*column][row] = factor;
+                }
+            }
+            _ => unreachable!("a block is in a bank of its kind"),
+        }
+    }
+
+    /// An idle lane of the linear form holds the low end of the clamp, one of a function that of the byte 0.
+    fn idle(&mut self, cells: &LaneColumns, forms: &NodeForms, row: usize) {
+        let (byte, excess) = match &forms.channels[0] {
+            Form::Function(function) => {
+                (self.plan.forms.functions[*function][0], self.plan.forms.functions[*function][0])
+            }
+            _ => (self.plan.forms.clamps.get(forms.clamp).map_or(0, |clamp| clamp.lo), 0),
+        };
+        if let LaneColumns::Linear(cells) = cells {
+            write_linear(&mut self.columns, cells, &self.plan.shape, row, [byte, excess, 0]);
+        }
+    }
+
+    fn inputs(&mut self) {
+        let plan = self.plan;
+        for block in plan.placement.blocks.iter().filter(|block| block.node.is_none()) {
+            let home = plan.network.homes.home(block.tensor);
+            let type_min = self.model.tensor(block.tensor).elem.min();
+            for (lane, &plane) in block.planes.iter().enumerate() {
+                let column = plan.columns.banks[block.bank].lanes[lane].cells.activation();
+                for (row, &position) in block.rows().zip(&block.order) {
+                    let element = home.planes[plane].elements[position];
+                    self.columns[column][row] = i64::from(self.tensors[block.tensor.0][element] - type_min);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Placement: blocks of planes in the lanes of a bank.
+//!
+//! All rows of a bank serve its lanes alike: tag, exponents and restarts are shared. So the planes of a block
+//! have the same positions, exponents and slices; each slice is a run of rows.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    ir::{Model, TensorId},
+    plan::{Form, Forms},
+};
+
+use super::{homes::Homes, slices::Slices};
+
+/// What the lanes of a bank hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BankKind {
+    /// Model inputs and channels in the linear form.
+    Linear,
+    /// Channels requantized by thresholds.
+    Threshold,
+    /// Elementwise maxima.
+    Maximum,
+    /// Elementwise products.
+    Product,
+}
+
+impl BankKind {
+    /// All kinds, in the order of their banks.
+    pub(crate) const ALL: [Self; 4] = [Self::Linear, Self::Threshold, Self::Maximum, Self::Product];
+
+    fn of(form: &Form) -> Self {
+        match form {
+            Form::Linear(_) | Form::Function(_) => Self::Linear,
+            Form::Threshold(_) => Self::Threshold,
+            Form::Maximum => Self::Maximum,
+            Form::Product => Self::Product,
+        }
+    }
+}
+
+/// Lanes of the banks of each kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LanesPerBank {
+    pub(crate) linear: usize,
+    pub(crate) threshold: usize,
+    pub(crate) pair: usize,
+}
+
+impl LanesPerBank {
+    pub(crate) fn of(self, kind: BankKind) -> usize {
+        match kind {
+            BankKind::Linear => self.linear,
+            BankKind::Threshold => self.threshold,
+            BankKind::Maximum | BankKind::Product => self.pair,
+        }
+    }
+}
+
+/// Planes that share rows.
+#[derive(Clone, Debug)]
+pub(crate) struct Block {
+    pub(crate) tensor: TensorId,
+    /// The node that defines the tensor, `None` for a model input.
+    pub(crate) node: Option<usize>,
+    pub(crate) kind: BankKind,
+    /// One per lane, fewer than the lanes when some are idle.
+    pub(crate) planes: Vec<usize>,
+    /// Positions in row order: slice by slice.
+    pub(crate) order: Vec<usize>,
+    /// Per slice its last row, counted from the first row of the block.
+    pub(crate) slice_ends: Vec<usize>,
+    /// Bank, counted over banks of all kinds, linear ones first.
+    pub(crate) bank: usize,
+    pub(crate) first_row: usize,
+}
+
+impl Block {
+    fn new(
+        slices: &Slices,
+        tensor: TensorId,
+        node: Option<usize>,
+        kind: BankKind,
+        planes: Vec<usize>,
+    ) -> Self {
+        let classes = &slices.classes[planes[0]];
+        let mut order: Vec<usize> = (0..classes.len()).collect();
+        order.sort_by_key(|position| (classes[*position], *position));
+        let mut slice_ends = vec![0; slices.uses[planes[0]].len()];
+        for (row, position) in order.iter().enumerate() {
+            slice_ends[classes[*position]] = row;
+        }
+        Self { tensor, node, kind, planes, order, slice_ends, bank: 0, first_row: 0 }
+    }
+
+    /// Rows of the circuit the block occupies.
+    pub(crate) fn rows(&self) -> std::ops::Range<usize> {
+        self.first_row..self.first_row + self.order.len()
+    }
+
+    /// The row of the circuit on which a slice's evaluation is complete.
+    pub(crate) fn slice_end(&self, class: usize) -> usize {
+        self.first_row + self.slice_ends[class]
+    }
+
+    /// The row of the circuit on which the block's claims are complete.
+    pub(crate) fn end(&self) -> usize {
+        self.first_row + self.order.len() - 1
+    }
+}
+
+/// The blocks of a model, before and after they have rows.
+#[derive(Clone, Debug)]
+pub(crate) struct Placement {
+    pub(crate) blocks: Vec<Block>,
+    /// Per tensor and plane its block and lane.
+    pub(crate) lanes: Vec<Vec<(usize, usize)>>,
+    /// Rows in use per bank.
+    pub(crate) bank_rows: Vec<usize>,
+    /// Lanes of a bank of each kind.
+    pub(crate) lanes_per_bank: LanesPerBank,
+    /// Banks of each kind, in the order of [`BankKind::ALL`].
+    counts: [usize; 4],
+}
+
+impl Placement {
+    /// The blocks of all stored tensors, without rows.
+    pub(crate) fn blocks(
+        model: &Model,
+        homes: &Homes,
+        slices: &[Slices],
+        runs: &[Vec<Vec<usize>>],
+        forms: &Forms,
+        lanes_per_bank: LanesPerBank,
+    ) -> Self {
+        let mut blocks = Vec::new();
+        for (input, runs) in model.inputs.iter().zip(runs) {
+            let (tensor, slices) = (input.tensor, &slices[input.tensor.0]);
+            let block = |run: &Vec<usize>| Block::new(slices, tensor, None, BankKind::Linear, run.clone());
+            blocks.extend(runs.iter().map(block));
+        }
+        for (index, node) in model.nodes.iter().enumerate() {
+            let Some(home) = &homes.stored[node.output.0] else { continue };
+            let slices = &slices[node.output.0];
+            let kind = |plane: usize| BankKind::of(forms.nodes[index].form(home.planes[plane].channel));
+            for of in BankKind::ALL {
+                let planes = (0..home.planes.len()).filter(|plane| kind(*plane) == of).collect();
+                for like in alike(slices, planes) {
+                    let block =
+                        |planes: &[usize]| Block::new(slices, node.output, Some(index), of, planes.to_vec());
+                    blocks.extend(like.chunks(lanes_per_bank.of(of)).map(block));
+                }
+            }
+        }
+        let planes =
+            |home: &Option<_>| home.as_ref().map_or(0, |home: &super::homes::Home| home.planes.len());
+        let mut lanes: Vec<_> = homes.stored.iter().map(|home| vec![(0, 0); planes(home)]).collect();
+        for (index, block) in blocks.iter().enumerate() {
+            for (lane, plane) in block.planes.iter().enumerate() {
+                lanes[block.tensor.0][*plane] = (index, lane);
+            }
+        }
+        Self { blocks, lanes, bank_rows: Vec::new(), lanes_per_bank, counts: [0; 4] }
+    }
+
+    /// Rows of all blocks of a kind, and of the largest.
+    pub(crate) fn demand(&self, kind: BankKind) -> (usize, usize) {
+        let rows = self.blocks.iter().filter(|block| block.kind == kind).map(|block| block.order.len());
+        rows.fold((0, 0), |(sum, largest), rows| (sum + rows, largest.max(rows)))
+    }
+
+    /// Gives every block rows in the emptiest of so many banks of its kind, largest blocks first; `None` if a bank
+    /// then has more than `capacity` rows.
+    pub(crate) fn placed(&self, counts: [usize; 4], capacity: usize) -> Option<Self> {
+        let mut out = Self { bank_rows: vec![0; counts.iter().sum()], counts, ..self.clone() };
+        let mut order: Vec<usize> = (0..out.blocks.len()).collect();
+        order.sort_by_key(|index| std::cmp::Reverse(out.blocks[*index].order.len()));
+        for index in order {
+            let block = &mut out.blocks[index];
+            let kind = block.kind as usize;
+            let first: usize = counts[..kind].iter().sum();
+            let bank = (first..first + counts[kind]).min_by_key(|bank| out.bank_rows[*bank])?;
+            (block.bank, block.first_row) = (bank, out.bank_rows[bank]);
+            out.bank_rows[bank] += block.order.len();
+        }
+        out.bank_rows.iter().all(|rows| *rows <= capacity).then_some(out)
+    }
+
+    /// The first group of every block of a node when its blocks share an equation.
+    pub(crate) fn first_groups(&self, node: usize, slots: usize) -> BTreeMap<usize, usize> {
+        let mut next = 0;
+        let blocks = self.blocks.iter().enumerate().filter(|(_, block)| block.node == Some(node));
+        blocks
+            .map(|(index, block)| {
+                let first = next;
+                next += self.lanes_per_bank.of(block.kind).div_ceil(slots);
+                (index, first)
+            })
+            .collect()
+    }
+
+    /// The first lane of a bank, counted over all lanes.
+    pub(crate) fn first_lane(&self, bank: usize) -> usize {
+        let mut before = bank;
+        let mut lanes = 0;
+        for (kind, count) in BankKind::ALL.into_iter().zip(self.counts) {
+            lanes += before.min(count) * self.lanes_per_bank.of(kind);
+            before = before.saturating_sub(count);
+        }
+        lanes
+    }
+
+    /// The block and lane of a plane.
+    pub(crate) fn lane(&self, tensor: TensorId, plane: usize) -> (&Block, usize) {
+        let (block, lane) = self.lanes[tensor.0][plane];
+        (&self.blocks[block], lane)
+    }
+}
+
+/// Planes grouped by slices and exponents, in order of first occurrence.
+fn alike(slices: &Slices, planes: Vec<usize>) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for plane in planes {
+        let same = |group: &&mut Vec<usize>| {
+            let first = group[0];
+            slices.classes[first] == slices.classes[plane]
+                && slices.exponents[first] == slices.exponents[plane]
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(plane),
+            None => groups.push(vec![plane]),
+        }
+    }
+    groups
+}

@@ -1,0 +1,70 @@
+//! The region of the equations, row by row.
+
+use crate::statement::HEADER_INSTANCES;
+
+use super::equations::{Equation, Operand, Weights};
+
+/// A row of the region.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    /// Whether the windows continue from the row before.
+    pub(crate) keep_window: bool,
+    /// `1` or `-1` with an operand per way, `0` without.
+    pub(crate) sign: i8,
+    pub(crate) operands: Vec<Operand>,
+    /// Whether the weight evaluations continue from the row before.
+    pub(crate) keep_weight: bool,
+    /// Per way, the vector and the part of it in this row: groups `part * columns..` with the given columns.
+    pub(crate) weights: Vec<Weights>,
+    pub(crate) part: usize,
+    /// Exponent of s of the product that is complete here.
+    pub(crate) power: Option<u64>,
+}
+
+/// The equations as rows from row [`Region::FIRST_ROW`] on.
+#[derive(Clone, Debug)]
+pub(crate) struct Region {
+    pub(crate) rows: Vec<Row>,
+    /// Absolute rows on which the product sum must be 0.
+    pub(crate) zeros: Vec<usize>,
+}
+
+impl Region {
+    /// The first operands mirror the public inputs after the header, row by row.
+    pub(crate) const FIRST_ROW: usize = HEADER_INSTANCES;
+
+    /// Lays the equations out with this many weight columns per way.
+    pub(crate) fn of(equations: &[Equation], columns: usize) -> Self {
+        let mut region = Self { rows: Vec::new(), zeros: vec![0] };
+        for equation in equations {
+            for segment in &equation.segments {
+                region.segment(segment, columns);
+            }
+            region.zeros.push(Self::FIRST_ROW + region.rows.len());
+        }
+        region
+    }
+
+    fn segment(&mut self, segment: &super::equations::Segment, columns: usize) {
+        let (rows, parts) = (segment.rows(columns), segment.groups.div_ceil(columns));
+        for index in 0..rows {
+            let (sign, operands) = segment.moves.get(index).cloned().unwrap_or((0, Vec::new()));
+            // The highest groups come first: U is evaluated by Horner's rule.
+            let part = (rows - index <= parts).then(|| rows - 1 - index);
+            self.rows.push(Row {
+                keep_window: index > 0 || segment.continues,
+                sign,
+                operands,
+                keep_weight: part.is_some_and(|part| part + 1 < parts),
+                weights: part.map_or_else(Vec::new, |_| segment.weights.clone()),
+                part: part.unwrap_or(0),
+                power: (index + 1 == rows).then_some(segment.power),
+            });
+        }
+    }
+
+    /// Rows up to the end of the region and the row after it, which holds the last product sum.
+    pub(crate) fn end_row(&self) -> usize {
+        Self::FIRST_ROW + self.rows.len() + 1
+    }
+}

@@ -1,0 +1,309 @@
+//! The cheapest columns for a network.
+//!
+//! Every combination of rows, lanes, widths, ways and weight columns has a predicted cost. The search visits
+//! them from the cheapest on and takes the first that holds the network.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::{
+    ir::Model,
+    plan::{
+        BankShape, Cost, FUNCTION_EXCESS_BITS, Forms, MAX_K, MAX_LIMB_BITS, MAX_SHIFT, MAX_TABLE_SETS, MIN_K,
+        Packing, PlanError, Scheme, Shape, check_classes, distance_bits, entry_count, usable_rows,
+    },
+};
+
+use super::{
+    Base, Network,
+    equations::{Equation, Sources},
+    place::{BankKind, LanesPerBank, Placement},
+    region::Region,
+};
+
+/// Lanes of a bank that are tried.
+const LANES: [u32; 14] = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 31];
+
+/// Lanes of a bank of thresholds that are tried.
+const THRESHOLD_LANES: [u32; 4] = [1, 2, 4, 8];
+
+/// Planes side by side that are tried.
+const WAYS: [u32; 6] = [1, 2, 3, 4, 6, 8];
+
+/// Weight columns per way that are tried.
+const WEIGHT_COLUMNS: [u32; 9] = [1, 2, 3, 4, 6, 8, 12, 16, 24];
+
+/// Most banks of a kind that are tried.
+const MAX_BANKS: u32 = 6;
+
+/// Tables of any network without thresholds fit this many rows.
+const TABLES_FIT: u32 = 13;
+
+/// Most limbs of a remainder that are tried.
+const MAX_LIMBS: u32 = 6;
+
+/// Proofs are kept below this many bytes where some shape allows it.
+const PROOF_BYTES: u32 = 9_500;
+
+/// A shape with what it holds.
+pub(super) struct Choice {
+    pub(super) shape: Shape,
+    pub(super) forms: Forms,
+    pub(super) network: Network,
+    pub(super) placement: Placement,
+    pub(super) equations: Vec<Equation>,
+}
+
+/// Rows banks, powers and equations need.
+pub(super) fn rows(network: &Network, placement: &Placement, region: &Region) -> usize {
+    let banks = placement.bank_rows.iter().copied().max().unwrap_or(0);
+    banks.max(region.end_row()).max(largest_power(network, region) + 1)
+}
+
+/// The largest exponent of s anything is multiplied with.
+fn largest_power(network: &Network, region: &Region) -> usize {
+    let products = region.rows.iter().filter_map(|row| row.power);
+    let slices = network.slices.iter().flat_map(|slices| slices.exponents.iter().flatten().copied());
+    let homes = network.homes.stored.iter().flatten();
+    let claims = homes.flat_map(|home| home.planes.iter().flat_map(|plane| plane.exponents.iter().copied()));
+    let largest = products.chain(slices).chain(claims).max().unwrap_or(0);
+    usize::try_from(largest).unwrap_or(usize::MAX - 1).max(network.instances)
+}
+
+/// Bytes of a proof under KZG: a commitment per advice and permutation product column, the openings.
+fn proof_bytes(shape: &Shape) -> u32 {
+    let products = shape.num_permutation().div_ceil(3);
+    let commitments = shape.num_advice() + products + 1 + 4 + 2;
+    let running = shape.full_columns() - shape.helper_columns();
+    let openings =
+        shape.num_advice() + running + shape.num_fixed() + shape.num_permutation() + 3 * products + 2;
+    32 * (commitments + openings)
+}
+
+/// Forms with a cap on the shift and the blocks of a network, before they have rows.
+struct Variant {
+    lanes: u32,
+    threshold_lanes: u32,
+    blocks: Placement,
+}
+
+/// Everything tried, made when it is needed first.
+struct Search<'a> {
+    forms: Forms,
+    networks: Vec<(u32, Network)>,
+    variants: Vec<Variant>,
+    equations: HashMap<(usize, u32, usize, u32), Vec<Equation>>,
+    model: &'a Model,
+}
+
+/// A shape and the variant it is for.
+struct Candidate {
+    cost: Cost,
+    shape: Shape,
+    variant: usize,
+}
+
+/// The cheapest choice among the `admitted` shapes, `None` if the network fits no shape.
+///
+/// # Errors
+/// When there are too many classes of channels.
+pub(super) fn cheapest(
+    model: &Model,
+    base: &Base,
+    scheme: Scheme,
+    admitted: impl Fn(&Shape) -> bool,
+) -> Result<Option<Choice>, PlanError> {
+    let mut search = Search::of(model, base)?;
+    let mut candidates = search.candidates(scheme);
+    candidates.retain(|candidate| admitted(&candidate.shape));
+    candidates.sort_by_cached_key(|candidate| (proof_bytes(&candidate.shape) > PROOF_BYTES, candidate.cost));
+    let choice = candidates.iter().find_map(|candidate| search.complete(candidate));
+    Ok(choice)
+}
+
+impl<'a> Search<'a> {
+    fn of(model: &'a Model, base: &Base) -> Result<Self, PlanError> {
+        let forms = base.solutions.forms(model, MAX_SHIFT);
+        check_classes(&forms)?;
+        let (mut networks, mut variants) = (Vec::<(u32, Network)>::new(), Vec::new());
+        for lanes in LANES {
+            let network = base.network(model, lanes as usize);
+            for threshold_lanes in THRESHOLD_LANES {
+                let lanes_per_bank = LanesPerBank {
+                    linear: lanes as usize,
+                    threshold: threshold_lanes as usize,
+                    pair: pair_lanes(lanes) as usize,
+                };
+                let Network { homes, slices, runs, .. } = &network;
+                let blocks = Placement::blocks(model, homes, slices, runs, &forms, lanes_per_bank);
+                let needs_thresholds = blocks.demand(BankKind::Threshold).0 > 0;
+                if needs_thresholds || threshold_lanes == THRESHOLD_LANES[0] {
+                    variants.push(Variant { lanes, threshold_lanes, blocks });
+                }
+            }
+            networks.push((lanes, network));
+        }
+        Ok(Self { forms, networks, variants, equations: HashMap::new(), model })
+    }
+
+    fn candidates(&self, scheme: Scheme) -> Vec<Candidate> {
+        let mut out = Vec::new();
+        for (index, variant) in self.variants.iter().enumerate() {
+            for shape in variant.sizes().flat_map(|k| variant.shapes(self.model, &self.forms, k)) {
+                for (ways, weight_columns) in
+                    WAYS.iter().flat_map(|ways| WEIGHT_COLUMNS.map(|columns| (*ways, columns)))
+                {
+                    let banks = shape.banks.clone().map(|banks| BankShape { ways, ..banks });
+                    let shape = Shape { weight_columns, banks, ..shape.clone() };
+                    if shape.validate().is_ok() {
+                        out.push(Candidate { cost: Cost::of(&shape, scheme), shape, variant: index });
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    /// Places the network in the shape of a candidate, if it fits.
+    fn complete(&mut self, candidate: &Candidate) -> Option<Choice> {
+        let (shape, variant) = (&candidate.shape, &self.variants[candidate.variant]);
+        let capacity = usable_rows(shape.k);
+        let banks = shape.banks.as_ref()?;
+        let counts = shape.bank_counts().map(|count| count as usize);
+        let placement = variant.blocks.placed(counts, capacity)?;
+        let (_, network) = self.networks.iter().find(|(lanes, _)| *lanes == variant.lanes)?;
+        let slots = banks.slots() as usize;
+        let key = (candidate.variant, shape.k, slots, banks.ways);
+        let ways = banks.ways as usize;
+        let equations = self
+            .equations
+            .entry(key)
+            .or_insert_with(|| sources(network, &placement, slots, ways).equations());
+        let columns = shape.weight_columns as usize;
+        let rows_used: usize = equations.iter().map(|equation| equation.rows(columns)).sum();
+        if rows_used + Region::FIRST_ROW + 1 > capacity {
+            return None;
+        }
+        // The rows of operands depend on the placement; their number does not.
+        let equations = sources(network, &placement, slots, ways).equations();
+        let region = Region::of(&equations, columns);
+        (rows(network, &placement, &region) <= capacity).then(|| Choice {
+            shape: shape.clone(),
+            forms: self.forms.clone(),
+            network: network.clone(),
+            placement,
+            equations,
+        })
+    }
+}
+
+fn sources<'a>(network: &'a Network, placement: &'a Placement, slots: usize, ways: usize) -> Sources<'a> {
+    Sources {
+        maps: &network.maps,
+        slices: &network.slices,
+        placement,
+        instances: network.instances,
+        slots,
+        ways,
+    }
+}
+
+impl Variant {
+    /// Numbers of rows worth trying: from those that need few banks to the first that hold four times too much.
+    fn sizes(&self) -> impl Iterator<Item = u32> + '_ {
+        let (rows, largest) = self.blocks.demand(BankKind::Linear);
+        let holds =
+            move |k: &u32| largest <= usable_rows(*k) && rows.div_ceil(usable_rows(*k)) <= MAX_BANKS as usize;
+        let first = (MIN_K..=MAX_K).find(|k| rows <= usable_rows(*k)).unwrap_or(MAX_K);
+        (MIN_K..=(first + 2).clamp(TABLES_FIT, MAX_K)).filter(holds)
+    }
+
+    /// Shapes of 2^k rows with the fewest banks, one way and one weight column.
+    fn shapes(&self, model: &Model, forms: &Forms, k: u32) -> Vec<Shape> {
+        let capacity = usable_rows(k);
+        let banks = |kind| {
+            let (rows, largest) = self.blocks.demand(kind);
+            let count = u32::try_from(rows.div_ceil(capacity)).ok();
+            count.filter(|count| largest <= capacity && *count <= MAX_BANKS)
+        };
+        let [Some(linear), Some(thresholds), Some(maxima), Some(products)] = BankKind::ALL.map(banks) else {
+            return Vec::new();
+        };
+        let threshold_lanes = thresholds * self.threshold_lanes;
+        let distance_bits = distance_bits(forms);
+        let plain = |limb_bits: u32| Shape {
+            k,
+            linear_lanes: linear.max(1) * self.lanes,
+            threshold_lanes,
+            shift: forms.shift,
+            limb_bits,
+            excess_bits: None,
+            threshold_limbs: if threshold_lanes > 0 { distance_bits.div_ceil(limb_bits) } else { 0 },
+            table_sets: 1,
+            weight_columns: 1,
+            banks: None,
+        };
+        // The narrowest limbs for every number of limbs.
+        let narrowest = |bits: u32| (1..=MAX_LIMBS).map(move |limbs| bits.div_ceil(limbs).max(1));
+        let distances = narrowest(distance_bits).filter(|_| threshold_lanes > 0);
+        let widths: BTreeSet<u32> = narrowest(forms.shift).chain(distances).collect();
+        widths
+            .into_iter()
+            .filter(|width| *width <= MAX_LIMB_BITS.min(k + 1))
+            .map(plain)
+            .flat_map(|shape| splits(forms, shape))
+            .flat_map(|shape| self.complete(model, forms, shape, [maxima, products], capacity))
+            .collect()
+    }
+
+    /// The shape with its tables and the base of its claims, and the same with one more bank: blocks do not split,
+    /// so the fewest banks may be too few.
+    fn complete(
+        &self,
+        model: &Model,
+        forms: &Forms,
+        shape: Shape,
+        [maximum_banks, product_banks]: [u32; 2],
+        capacity: usize,
+    ) -> Vec<Shape> {
+        let with_forms =
+            model.nodes.iter().enumerate().filter(|(index, _)| !forms.nodes[*index].channels.is_empty());
+        let bits = with_forms.map(|(index, node)| Packing::of(node, forms, index, &shape).base_bits).max();
+        // A model that only copies claims nothing.
+        let base_bits = bits.unwrap_or(1);
+        let banks = Some(BankShape {
+            lanes: self.lanes,
+            threshold_lanes: self.threshold_lanes,
+            pair_lanes: pair_lanes(self.lanes),
+            maximum_banks,
+            product_banks,
+            base_bits,
+            ways: 1,
+        });
+        let shape = Shape { banks, ..shape };
+        let sets = entry_count(forms, &shape).div_ceil(capacity as u64);
+        let Some(table_sets) = u32::try_from(sets).ok().filter(|sets| *sets <= MAX_TABLE_SETS) else {
+            return Vec::new();
+        };
+        let shape = Shape { table_sets, ..shape };
+        let more = Shape { linear_lanes: shape.linear_lanes + self.lanes, ..shape.clone() };
+        let more_thresholds = (shape.threshold_lanes > 0).then(|| Shape {
+            threshold_lanes: shape.threshold_lanes + self.threshold_lanes,
+            ..shape.clone()
+        });
+        let shapes = [Some(shape), Some(more), more_thresholds];
+        shapes.into_iter().flatten().filter(|shape| shape.validate().is_ok()).collect()
+    }
+}
+
+/// Maxima and products are few beside the channels they are taken of.
+fn pair_lanes(lanes: u32) -> u32 {
+    lanes.div_ceil(4)
+}
+
+/// The shape with the excess whole, and split where the tables are smallest.
+fn splits(forms: &Forms, shape: Shape) -> Vec<Shape> {
+    let split = |bits| Shape { excess_bits: Some(bits), ..shape.clone() };
+    let least = if forms.functions.is_empty() { 1 } else { FUNCTION_EXCESS_BITS };
+    let split = (least..=MAX_LIMB_BITS).map(split).min_by_key(|shape| entry_count(forms, shape));
+    [Some(shape.clone()), split].into_iter().flatten().collect()
+}

@@ -1,0 +1,181 @@
+//! Convolutions: QLinearConv, and Conv between quantizers.
+
+use std::rc::Rc;
+
+use super::super::affine::{self, FloatClamp, one_or_indexed};
+use super::super::builder::Builder;
+use super::super::constant::Constant;
+use super::super::error::ImportErrorKind;
+use super::super::limits;
+use super::super::value::{Activation, DequantizedConstant, Linear, Sliding, Value, Weights};
+use super::Call;
+use super::fully_connected::{
+    self, dequantized_bias, dequantized_input, input_quantization, int32_bias, output_quantization,
+};
+use super::window::{WindowAttributes, image, result_shape};
+use crate::ir::Quantization;
+
+pub(super) fn q_linear_conv(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(8, 9)?;
+    let attributes = Attributes::read(call)?;
+    let input = call.activation(0, "input")?;
+    let by = input_quantization(call, input)?;
+    let constant = call.constant(3, "weights")?;
+    let (scale, zero_point) = (call.constant(4, "weight scale")?, call.constant(5, "weight zero point")?);
+    if constant.data.data_type() != zero_point.data.data_type() {
+        return Err(ImportErrorKind::ElementType {
+            role: "weight zero point",
+            got: zero_point.type_name(),
+            expected: constant.type_name(),
+        });
+    }
+    let outputs = constant.shape.first().copied().unwrap_or(0);
+    for parameter in [scale, zero_point] {
+        if !parameter.is_single() && parameter.shape != [outputs] {
+            return Err(ImportErrorKind::Shape {
+                role: "weight scale or zero point",
+                got: parameter.shape.clone(),
+                expected: format!("[] or [1] for all channels, or [{outputs}] for one per output channel"),
+            });
+        }
+    }
+    let scales = affine::scales(scale, "weights", &mut builder.budget)?;
+    let zero_points = affine::zero_points(zero_point, &mut builder.budget)?;
+    let weights = center(constant, scales, &zero_points, builder)?;
+    let mut layer = convolution(call, &attributes, (input, by), weights)?;
+    if let Some(bias) = call.optional_constant(8, "bias")? {
+        layer.bias = Some(channel_bias(bias, &layer, |bias| int32_bias(bias, &layer))?);
+    }
+    let (elem, by) = output_quantization(call, 6)?;
+    fully_connected::requantize(&layer, elem, by, FloatClamp::NONE, builder).map(Value::Quantized)
+}
+
+pub(super) fn conv(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(2, 3)?;
+    let attributes = Attributes::read(call)?;
+    let input = dequantized_input(call)?;
+    let dequantized = match call.input(1, "weights")? {
+        Value::DequantizedConstant(dequantized) => dequantized,
+        other => return Err(call.wrong_form(1, "weights", other, "a dequantized int8 or uint8 constant")),
+    };
+    let DequantizedConstant { constant, by } = &**dequantized;
+    if by.axis.is_some_and(|axis| axis != 0) {
+        return Err(ImportErrorKind::Shape {
+            role: "weight scale",
+            got: vec![by.scales.len()],
+            expected: "one, or one per output channel, which is axis 0 of the weights".to_owned(),
+        });
+    }
+    builder.budget.spend(by.scales.len(), size_of::<f32>())?;
+    let weights = center(constant, by.scales.clone(), &by.zero_points, builder)?;
+    let mut layer = convolution(call, &attributes, input, weights)?;
+    if let Some(bias) = call.optional(2)? {
+        let values = dequantized_bias(call, 2, bias, &layer)?;
+        if let Value::DequantizedConstant(bias) = bias {
+            channel_bias(&bias.constant, &layer, |_| Ok(()))?;
+        }
+        layer.bias = Some(values);
+    }
+    Ok(Value::Linear { layer: Rc::new(layer), clamp: FloatClamp::NONE })
+}
+
+struct Attributes<'a> {
+    window: WindowAttributes<'a>,
+    groups: i64,
+}
+
+impl<'a> Attributes<'a> {
+    fn read(call: &Call<'a>) -> Result<Self, ImportErrorKind> {
+        let attributes = call.node.attributes.reader();
+        let window = WindowAttributes::read(&attributes)?;
+        let groups = attributes.int("group")?.unwrap_or(1);
+        attributes.finish()?;
+        Ok(Self { window, groups })
+    }
+}
+
+/// Subtracts the zero points; the weights of a convolution are in the order of the intermediate representation.
+fn center(
+    constant: &Constant,
+    scales: Vec<f32>,
+    zero_points: &[i32],
+    builder: &mut Builder,
+) -> Result<Weights, ImportErrorKind> {
+    let Some(elem) = constant.data.elem() else {
+        return Err(ImportErrorKind::ElementType {
+            role: "weight tensor",
+            got: constant.type_name(),
+            expected: "int8 or uint8".to_owned(),
+        });
+    };
+    let count = limits::elements("the weights", &constant.shape)?;
+    let Some((&outputs, rest)) =
+        constant.shape.split_first().filter(|(_, rest)| (2..=3).contains(&rest.len()))
+    else {
+        return Err(ImportErrorKind::Shape {
+            role: "weight tensor",
+            got: constant.shape.clone(),
+            expected:
+                "[channels, channels per group, height, width] or [channels, channels per group, length]"
+                    .to_owned(),
+        });
+    };
+    let inputs = rest.iter().product();
+    builder.budget.spend(count, size_of::<i16>())?;
+    let centered = (0..count)
+        .filter_map(|index| {
+            let zero_point = one_or_indexed(zero_points, index / inputs).copied().unwrap_or(0);
+            // Two 8-bit values of one type differ by at most 255.
+            Some((constant.data.integer(index)? - zero_point) as i16)
+        })
+        .collect();
+    Ok(Weights { inputs, outputs, elem, shape: constant.shape.clone(), centered, scales })
+}
+
+/// The layer without bias.
+fn convolution(
+    call: &Call<'_>,
+    attributes: &Attributes<'_>,
+    (input, by): (&Activation, Quantization),
+    weights: Weights,
+) -> Result<Linear, ImportErrorKind> {
+    let (channels, spatial) = image(&input.shape)?;
+    let kernel = weights.shape.get(2..).unwrap_or_default();
+    let per_group = weights.shape.get(1).copied().unwrap_or(0);
+    let groups = usize::try_from(attributes.groups).unwrap_or(0);
+    let fits = groups > 0
+        && per_group.checked_mul(groups) == Some(channels)
+        && weights.outputs.is_multiple_of(groups)
+        && kernel.len() == spatial.len();
+    if !fits {
+        return Err(ImportErrorKind::Shape {
+            role: "weight tensor",
+            got: weights.shape,
+            expected: format!(
+                "one that fits an input of shape {:?} in {} groups: [channels, {channels} / groups, kernel]",
+                input.shape, attributes.groups
+            ),
+        });
+    }
+    attributes.window.expect_kernel(kernel)?;
+    let window = attributes.window.window(spatial, kernel)?;
+    let shape = result_shape(weights.outputs, &window, spatial.len())?;
+    let layer = fully_connected::linear(call, input, by, by.scale, Rc::new(weights), shape)?;
+    Ok(Linear { sliding: Some(Sliding { channels, groups, window }), ..layer })
+}
+
+/// What is read from a bias that has one element per output channel.
+fn channel_bias<T>(
+    bias: &Constant,
+    layer: &Linear,
+    read: impl FnOnce(&Constant) -> Result<T, ImportErrorKind>,
+) -> Result<T, ImportErrorKind> {
+    if bias.shape != [layer.weights.outputs] {
+        return Err(ImportErrorKind::Shape {
+            role: "bias",
+            got: bias.shape.clone(),
+            expected: format!("[{}]", layer.weights.outputs),
+        });
+    }
+    read(bias)
+}

@@ -1,0 +1,236 @@
+//! Sums and products of two tensors: QLinearAdd, QLinearMul, and Add, Mul between quantizers.
+
+use std::rc::Rc;
+
+use super::super::affine::{self, FloatClamp};
+use super::super::builder::Builder;
+use super::super::constant::Constant;
+use super::super::error::ImportErrorKind;
+use super::super::value::{Activation, Dequantized, Operand, Value, Waiting, WaitingForm};
+use super::Call;
+use super::{concat, function, layout};
+use crate::ir::{Add, Elem, Multiply, Op, Quantization};
+
+/// Beyond it onnxruntime's conversion of a float result to int32 would wrap.
+const MAX_RESULT: f32 = (1 << 30) as f32;
+
+/// Which of the two operators.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Add,
+    Multiply,
+}
+
+pub(super) fn q_linear_add(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    q_linear(call, Kind::Add, builder)
+}
+
+pub(super) fn q_linear_mul(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    q_linear(call, Kind::Multiply, builder)
+}
+
+fn q_linear(call: &Call<'_>, kind: Kind, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(7, 8)?;
+    call.node.attributes.reader().finish()?;
+    let lhs = q_operand(call, 0, "left operand", builder)?;
+    let rhs = q_operand(call, 3, "right operand", builder)?;
+    let (elem, by) = parameters(call, 6, lhs.activation.elem, "output")?;
+    let result = combined(call, kind, [lhs, rhs], builder)?;
+    requantize(call, &result, elem, by, FloatClamp::NONE, builder).map(Value::Quantized)
+}
+
+/// An operand with its scale and zero point behind it; a constant becomes a tensor.
+fn q_operand(
+    call: &Call<'_>,
+    index: usize,
+    role: &'static str,
+    builder: &mut Builder,
+) -> Result<Operand, ImportErrorKind> {
+    match call.input(index, role)? {
+        Value::Quantized(activation) => {
+            let (elem, by) = parameters(call, index + 1, activation.elem, role)?;
+            expect_elem(role, elem, activation.elem)?;
+            Ok(Operand { activation: activation.clone(), by })
+        }
+        Value::Constant(constant) => {
+            let Some(elem) = constant.data.elem() else { return Err(not_8_bit(role, constant)) };
+            let (given, by) = parameters(call, index + 1, elem, role)?;
+            expect_elem(role, given, elem)?;
+            Ok(Operand { activation: layout::constant(call, constant, builder)?, by })
+        }
+        other => Err(call.wrong_form(index, role, other, "an 8-bit tensor")),
+    }
+}
+
+/// A scale and an optional zero point, 0 of the type unless given; of an input they have to be of its type.
+pub(super) fn input_parameters(
+    call: &Call<'_>,
+    index: usize,
+    input: &Activation,
+) -> Result<Quantization, ImportErrorKind> {
+    let (elem, by) = parameters(call, index, input.elem, "input")?;
+    expect_elem("zero point", elem, input.elem)?;
+    Ok(by)
+}
+
+/// A scale and an optional zero point, 0 of the type unless given.
+pub(super) fn parameters(
+    call: &Call<'_>,
+    index: usize,
+    elem: Elem,
+    role: &'static str,
+) -> Result<(Elem, Quantization), ImportErrorKind> {
+    let scale = call.constant(index, "scale")?;
+    let zero = Constant::zero(elem);
+    let zero_point = call.optional_constant(index + 1, "zero point")?.unwrap_or(&zero);
+    affine::activation(scale, zero_point, role)
+}
+
+fn expect_elem(role: &'static str, got: Elem, expected: Elem) -> Result<(), ImportErrorKind> {
+    if got == expected {
+        return Ok(());
+    }
+    Err(ImportErrorKind::ElementType {
+        role,
+        got: got.name().to_owned(),
+        expected: expected.name().to_owned(),
+    })
+}
+
+fn not_8_bit(role: &'static str, constant: &Constant) -> ImportErrorKind {
+    ImportErrorKind::ElementType { role, got: constant.type_name(), expected: "int8 or uint8".to_owned() }
+}
+
+/// Add between quantizers, neither side being a layer without bias.
+pub(super) fn add(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    match function::with_constant(call, |a, b| a + b)? {
+        Some(value) => Ok(value),
+        None => between_quantizers(call, Kind::Add, builder),
+    }
+}
+
+pub(super) fn mul(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(2, 2)?;
+    call.node.attributes.reader().finish()?;
+    match function::with_constant(call, |a, b| a * b)? {
+        Some(value) => Ok(value),
+        None => between_quantizers(call, Kind::Multiply, builder),
+    }
+}
+
+fn between_quantizers(call: &Call<'_>, kind: Kind, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    let lhs = operand(call, 0, "left operand", builder)?;
+    let rhs = operand(call, 1, "right operand", builder)?;
+    let result = Rc::new(combined(call, kind, [lhs, rhs], builder)?);
+    Ok(Value::Waiting { result, clamp: FloatClamp::NONE })
+}
+
+fn operand(
+    call: &Call<'_>,
+    index: usize,
+    role: &'static str,
+    builder: &mut Builder,
+) -> Result<Operand, ImportErrorKind> {
+    match call.input(index, role)? {
+        Value::Dequantized(Dequantized { activation, by, clamp }) if *clamp == FloatClamp::NONE => {
+            Ok(Operand { activation: activation.clone(), by: *by })
+        }
+        Value::DequantizedConstant(dequantized) => {
+            let constant = &dequantized.constant;
+            if constant.data.elem().is_none() {
+                return Err(not_8_bit(role, constant));
+            }
+            let Some(by) = dequantized.by.slice(0).filter(|_| dequantized.by.axis.is_none()) else {
+                return Err(ImportErrorKind::Shape {
+                    role: "scale or zero point of a constant",
+                    got: vec![dequantized.by.scales.len()],
+                    expected: "one for the whole tensor".to_owned(),
+                });
+            };
+            Ok(Operand { activation: layout::constant(call, constant, builder)?, by })
+        }
+        other => Err(call.wrong_form(index, role, other, "a dequantized 8-bit tensor")),
+    }
+}
+
+/// Both operands broadcast to the shape of the result.
+fn combined(
+    call: &Call<'_>,
+    kind: Kind,
+    [lhs, rhs]: [Operand; 2],
+    builder: &mut Builder,
+) -> Result<Waiting, ImportErrorKind> {
+    expect_elem("right operand", rhs.activation.elem, lhs.activation.elem)?;
+    let (left, right) = (&lhs.activation.shape, &rhs.activation.shape);
+    let shape = layout::broadcast_shape(left, right).ok_or_else(|| ImportErrorKind::Shape {
+        role: "right operand",
+        got: right.clone(),
+        expected: format!("one that broadcasts with {left:?}"),
+    })?;
+    let mut broadcast = |operand: Operand| {
+        let activation = layout::broadcast(call, &operand.activation, &shape, builder)?;
+        Ok::<_, ImportErrorKind>(Operand { activation, by: operand.by })
+    };
+    let operands = [broadcast(lhs)?, broadcast(rhs)?];
+    let form = match kind {
+        Kind::Add => WaitingForm::Add(operands),
+        Kind::Multiply => WaitingForm::Multiply(operands),
+    };
+    Ok(Waiting { name: call.node.label.name.clone(), form, shape })
+}
+
+/// Quantizes a waiting result.
+pub(super) fn requantize(
+    call: &Call<'_>,
+    result: &Waiting,
+    elem: Elem,
+    to: Quantization,
+    clamp: FloatClamp,
+    builder: &mut Builder,
+) -> Result<Activation, ImportErrorKind> {
+    let range = clamp.quantized(to, elem);
+    let (op, operands) = match &result.form {
+        WaitingForm::Add(operands) => (sum(operands, to, range)?, operands),
+        WaitingForm::Multiply(operands) => (product(operands, to, range)?, operands),
+        WaitingForm::Concat { parts, axis } => {
+            return concat::requantize(call, (&result.name, parts, *axis), elem, to, clamp, builder);
+        }
+        WaitingForm::Average { .. } => {
+            return super::pooling::average_layer(result, elem, to, clamp, builder);
+        }
+    };
+    let [lhs, rhs] = operands.each_ref().map(|operand| &operand.activation);
+    expect_elem("output", elem, lhs.elem)?;
+    builder.clamping(&result.name, op, &[lhs, rhs], (elem, &result.shape), range)
+}
+
+/// `fma(a, ra, fma(b, rb, c))` with `ra = fl(sa / sy)`, `rb = fl(sb / sy)`, `c = fl(zy - fma(ra, za, fl(rb * zb)))`.
+fn sum([lhs, rhs]: &[Operand; 2], to: Quantization, (lo, hi): (i32, i32)) -> Result<Op, ImportErrorKind> {
+    let lhs_scale = lhs.by.scale / to.scale;
+    let rhs_scale = rhs.by.scale / to.scale;
+    let zero = lhs_scale.mul_add(lhs.by.zero_point as f32, rhs_scale * rhs.by.zero_point as f32);
+    let offset = to.zero_point as f32 - zero;
+    let largest = 255.0 * (lhs_scale + rhs_scale) + offset.abs();
+    if !(lhs_scale.is_normal() && rhs_scale.is_normal() && largest < MAX_RESULT) {
+        return Err(ImportErrorKind::OperandScale { lhs: lhs.by.scale, rhs: rhs.by.scale, output: to.scale });
+    }
+    Ok(Op::Add(Add { lhs_scale, rhs_scale, offset, lo, hi }))
+}
+
+/// `fl(fl(sa * sb) / sy)` times the exact product.
+fn product([lhs, rhs]: &[Operand; 2], to: Quantization, (lo, hi): (i32, i32)) -> Result<Op, ImportErrorKind> {
+    let scale = lhs.by.scale * rhs.by.scale;
+    let multiplier = scale / to.scale;
+    let largest = 65_025.0 * multiplier + 255.0;
+    if !(scale.is_normal() && multiplier.is_normal() && largest < MAX_RESULT) {
+        return Err(ImportErrorKind::OperandScale { lhs: lhs.by.scale, rhs: rhs.by.scale, output: to.scale });
+    }
+    Ok(Op::Multiply(Multiply {
+        lhs_zero_point: lhs.by.zero_point,
+        rhs_zero_point: rhs.by.zero_point,
+        multiplier,
+        zero_point: to.zero_point,
+        lo,
+        hi,
+    }))
+}

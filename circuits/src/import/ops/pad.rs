@@ -1,0 +1,147 @@
+//! Pad on integers and between quantizers.
+
+use super::super::affine;
+use super::super::attributes::unsupported;
+use super::super::builder::Builder;
+use super::super::error::ImportErrorKind;
+use super::super::limits;
+use super::super::value::{Activation, Dequantized, Value};
+use super::Call;
+use super::layout::{Coordinates, picked};
+use super::pick::{axis_of, integers};
+
+/// How Pad continues beyond the edge.
+#[derive(Clone, Copy)]
+enum Continuation {
+    Constant,
+    Edge,
+    Reflect,
+    Wrap,
+}
+
+pub(super) fn pad(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    let by_attribute = call.node.opset < 11;
+    call.expect_inputs(if by_attribute { 1 } else { 2 }, if by_attribute { 1 } else { 4 })?;
+    let attributes = call.node.attributes.reader();
+    let mode = match attributes.text("mode")?.unwrap_or("constant") {
+        "constant" => Continuation::Constant,
+        "edge" => Continuation::Edge,
+        "reflect" => Continuation::Reflect,
+        "wrap" => Continuation::Wrap,
+        other => return Err(unsupported("mode", other, "constant, edge, reflect or wrap")),
+    };
+    let (listed, value) =
+        if by_attribute { (attributes.ints("pads")?, attributes.float("value")?) } else { (None, None) };
+    attributes.finish()?;
+    let shape = call.input(0, "input")?.shape();
+    let pads = match listed {
+        Some(pads) => pads.to_vec(),
+        None => integers(call, 1, "pads")?,
+    };
+    let axes = coordinates(shape, &padded_axes(call, shape)?, &pads, mode)?;
+    let name = &call.node.label.name;
+    match call.input(0, "input")? {
+        Value::Quantized(x) => {
+            let fill = integer_fill(call, x)?;
+            picked(name, x, &axes, fill, builder).map(Value::Quantized)
+        }
+        Value::Dequantized(view) => {
+            let fill =
+                if axes.iter().flatten().any(Option::is_none) { float_fill(call, view, value)? } else { 0 };
+            let activation = picked(name, &view.activation, &axes, fill, builder)?;
+            Ok(Value::Dequantized(Dequantized { activation, ..view.clone() }))
+        }
+        other => Err(call.wrong_form(0, "input", other, "a quantized or dequantized activation")),
+    }
+}
+
+/// The axes that the pads are for: all unless listed.
+fn padded_axes(call: &Call<'_>, shape: &[usize]) -> Result<Vec<usize>, ImportErrorKind> {
+    if call.optional(3)?.is_none() {
+        return Ok((0..shape.len()).collect());
+    }
+    integers(call, 3, "axes")?.into_iter().map(|axis| axis_of(axis, shape)).collect()
+}
+
+/// Per axis the source positions of the padded tensor.
+fn coordinates(
+    shape: &[usize],
+    named: &[usize],
+    pads: &[i64],
+    mode: Continuation,
+) -> Result<Vec<Coordinates>, ImportErrorKind> {
+    let refuse = || {
+        unsupported("pads", format!("{pads:?}"), &format!("two per axis that leave elements of {shape:?}"))
+    };
+    if pads.len() != 2 * named.len() {
+        return Err(refuse());
+    }
+    let (before, after) = pads.split_at(named.len());
+    let mut around = vec![(0, 0); shape.len()];
+    for (axis, pair) in named.iter().zip(before.iter().copied().zip(after.iter().copied())) {
+        if let Some(slot) = around.get_mut(*axis) {
+            *slot = pair;
+        }
+    }
+    let padded = |(&size, &(before, after)): (&usize, &(i64, i64))| {
+        let padded = i64::try_from(size).ok()?.checked_add(before)?.checked_add(after)?;
+        usize::try_from(padded).ok().filter(|&size| size > 0)
+    };
+    let sizes: Vec<usize> =
+        shape.iter().zip(&around).map(padded).collect::<Option<_>>().ok_or_else(refuse)?;
+    limits::sources(&sizes)?;
+    let axes = sizes.iter().zip(shape.iter().zip(&around));
+    axes.map(|(&padded, (&size, &(before, _)))| continued(padded, size, before, mode))
+        .collect::<Option<_>>()
+        .ok_or_else(refuse)
+}
+
+/// The constant of the integers' type, 0 unless given.
+fn integer_fill(call: &Call<'_>, x: &Activation) -> Result<i32, ImportErrorKind> {
+    let Some(fill) = call.optional_constant(2, "constant value")? else { return Ok(0) };
+    fill.data.integer(0).filter(|_| fill.data.elem() == Some(x.elem)).ok_or_else(|| {
+        ImportErrorKind::ElementType {
+            role: "constant value",
+            got: fill.type_name(),
+            expected: x.elem.name().to_owned(),
+        }
+    })
+}
+
+/// The integer that stands for the float constant, 0.0 unless given.
+fn float_fill(call: &Call<'_>, view: &Dequantized, attribute: Option<f32>) -> Result<i32, ImportErrorKind> {
+    let fill = match call.optional_constant(2, "constant value")? {
+        None => attribute.unwrap_or(0.0),
+        Some(fill) => fill.float_scalar().ok_or_else(|| ImportErrorKind::ElementType {
+            role: "constant value",
+            got: fill.type_name(),
+            expected: "one float32".to_owned(),
+        })?,
+    };
+    let q = affine::quantize(fill, view.by, view.activation.elem);
+    if view.clamp.apply(affine::dequantize(q, view.by)) == fill {
+        return Ok(q);
+    }
+    Err(unsupported("constant value", fill, "a value that the scale and zero point of the input hold"))
+}
+
+/// The source positions of a padded axis; `None` when the continuation does not reach that far.
+fn continued(padded: usize, size: usize, before: i64, mode: Continuation) -> Option<Coordinates> {
+    let size = i64::try_from(size).ok()?;
+    (0..i64::try_from(padded).ok()?)
+        .map(|position| {
+            let at = position.checked_sub(before)?;
+            let inside = (0..size).contains(&at);
+            let source = match mode {
+                _ if inside => at,
+                Continuation::Constant => return Some(None),
+                Continuation::Edge => at.clamp(0, size - 1),
+                Continuation::Wrap => at.rem_euclid(size),
+                Continuation::Reflect if at < 0 => -at,
+                Continuation::Reflect => 2 * (size - 1) - at,
+            };
+            // A reflection beyond the other edge would reflect again, which runtimes do differently.
+            (0..size).contains(&source).then(|| usize::try_from(source).ok())
+        })
+        .collect()
+}

@@ -1,0 +1,202 @@
+//! Average over the whole image, and the largest value of windows.
+
+use std::rc::Rc;
+
+use super::super::affine::FloatClamp;
+use super::super::attributes::unsupported;
+use super::super::builder::Builder;
+use super::super::error::ImportErrorKind;
+use super::super::value::{Activation, Linear, Operand, Sliding, Value, Waiting, WaitingForm, Weights};
+use super::elementwise::{input_parameters, parameters};
+use super::fully_connected::{self, dequantized_input};
+use super::layout;
+use super::window::{WindowAttributes, image, result_shape};
+use super::{Call, shape};
+use crate::ir::{Elem, MaxPool, Op, Quantization, Window};
+
+pub(super) fn q_linear_global_average_pool(
+    call: &Call<'_>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(4, 5)?;
+    let attributes = call.node.attributes.reader();
+    let channels_last = attributes.flag("channels_last")?;
+    attributes.finish()?;
+    q_average(call, channels_last, None, builder)
+}
+
+pub(super) fn q_linear_average_pool(
+    call: &Call<'_>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(4, 5)?;
+    let attributes = call.node.attributes.reader();
+    let window = WindowAttributes::read_pooling(&attributes)?;
+    // Without padding both counts are the same.
+    attributes.flag("count_include_pad")?;
+    let channels_last = attributes.flag("channels_last")?;
+    attributes.finish()?;
+    q_average(call, channels_last, Some(&window), builder)
+}
+
+fn q_average(
+    call: &Call<'_>,
+    channels_last: bool,
+    window: Option<&WindowAttributes<'_>>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
+    let input = call.activation(0, "input")?;
+    let by = input_parameters(call, 1, input)?;
+    let (elem, to) = parameters(call, 3, input.elem, "output")?;
+    let rank = input.shape.len();
+    // With the channels last, they move to axis 1 and the result back.
+    let first = if channels_last && rank >= 3 {
+        let order: Vec<usize> = [0, rank - 1].into_iter().chain(1..rank - 1).collect();
+        layout::transposed(&call.node.label.name, input, &order, builder)?
+    } else {
+        input.clone()
+    };
+    let average = whole_image(call, Operand { activation: first, by }, window)?;
+    let pooled = average_layer(&average, elem, to, FloatClamp::NONE, builder)?;
+    // One position per channel: the order of the elements is the same in both layouts.
+    let shape = if channels_last && rank >= 3 {
+        let mut shape = vec![1; rank];
+        shape[rank - 1] = pooled.shape[1];
+        shape
+    } else {
+        pooled.shape.clone()
+    };
+    Ok(Value::Quantized(Activation { shape, ..pooled }))
+}
+
+/// AveragePool between quantizers.
+pub(super) fn average_pool(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(1, 1)?;
+    let attributes = call.node.attributes.reader();
+    let window = WindowAttributes::read_pooling(&attributes)?;
+    attributes.flag("count_include_pad")?;
+    attributes.finish()?;
+    average(call, Some(&window))
+}
+
+/// GlobalAveragePool between quantizers.
+pub(super) fn global_average_pool(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(1, 1)?;
+    call.node.attributes.reader().finish()?;
+    average(call, None)
+}
+
+fn average(call: &Call<'_>, window: Option<&WindowAttributes<'_>>) -> Result<Value, ImportErrorKind> {
+    let (activation, by) = dequantized_input(call)?;
+    let operand = Operand { activation: activation.clone(), by };
+    let result = Rc::new(whole_image(call, operand, window)?);
+    Ok(Value::Waiting { result, clamp: FloatClamp::NONE })
+}
+
+/// The average over the image, which a window, if there is one, has to be.
+fn whole_image(
+    call: &Call<'_>,
+    operand: Operand,
+    window: Option<&WindowAttributes<'_>>,
+) -> Result<Waiting, ImportErrorKind> {
+    let (channels, spatial) = image(&operand.activation.shape)?;
+    if let Some(attributes) = window {
+        let kernel = attributes.kernel(spatial.len())?;
+        let window = attributes.window(spatial, &kernel)?;
+        let whole = window.kernel == window.input
+            && window.output == [1, 1]
+            && window.pad == [0, 0]
+            && window.dilation == [1, 1];
+        if !whole {
+            return Err(ImportErrorKind::PartialAverage { kernel, image: spatial.to_vec() });
+        }
+    }
+    let shape = [1, channels].into_iter().chain(spatial.iter().map(|_| 1)).collect();
+    let form = WaitingForm::Average { operand, channels };
+    Ok(Waiting { name: call.node.label.name.clone(), form, shape })
+}
+
+/// A depthwise convolution with unit weights: `sum x` over the image, scaled by `fl(sx / fl(sy * n))`.
+pub(super) fn average_layer(
+    average: &Waiting,
+    elem: Elem,
+    to: Quantization,
+    clamp: FloatClamp,
+    builder: &mut Builder,
+) -> Result<Activation, ImportErrorKind> {
+    let WaitingForm::Average { operand: Operand { activation, by }, channels } = &average.form else {
+        return Err(ImportErrorKind::MissingInput { index: 0, role: "input" });
+    };
+    let elements: usize = activation.shape.iter().product();
+    let positions = elements / channels;
+    builder.budget.spend(elements, size_of::<i16>())?;
+    let weights = Weights {
+        inputs: positions,
+        outputs: *channels,
+        elem: Elem::I8,
+        shape: vec![*channels, 1, positions],
+        centered: vec![1; elements],
+        scales: vec![1.0],
+    };
+    let [.., height, width] = match activation.shape.as_slice() {
+        [_, _, length] => [*length, 1],
+        [_, _, height, width] => [*height, *width],
+        _ => [positions, 1],
+    };
+    let layer = Linear {
+        name: average.name.clone(),
+        input: activation.clone(),
+        rows: 1,
+        sliding: Some(Sliding {
+            channels: *channels,
+            groups: *channels,
+            window: Window {
+                input: [height, width],
+                output: [1, 1],
+                kernel: [height, width],
+                stride: [1, 1],
+                dilation: [1, 1],
+                pad: [0, 0],
+            },
+        }),
+        input_zero_point: by.zero_point,
+        weights: Rc::new(weights),
+        bias: None,
+        accumulator_scales: vec![by.scale],
+        shape: average.shape.clone(),
+    };
+    // The divisor is rounded once, before the division.
+    let divided = Quantization { scale: to.scale * positions as f32, ..to };
+    fully_connected::requantize_to(&layer, elem, divided, clamp.quantized(to, elem), builder)
+}
+
+/// MaxPool on integers, or between quantizers, which keep their parameters.
+pub(super) fn max_pool(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(1, 1)?;
+    let attributes = call.node.attributes.reader();
+    let window = WindowAttributes::read_pooling(&attributes)?;
+    // The order of the indices, which are a second output.
+    attributes.flag("storage_order")?;
+    attributes.finish()?;
+    if let other @ Value::Function(_) = call.input(0, "input")? {
+        return Err(call.wrong_form(0, "input", other, "a quantized or dequantized activation"));
+    }
+    shape::on_integers(call, |activation| pooled(call, activation, &window, builder))
+}
+
+fn pooled(
+    call: &Call<'_>,
+    x: &Activation,
+    attributes: &WindowAttributes<'_>,
+    builder: &mut Builder,
+) -> Result<Activation, ImportErrorKind> {
+    let (channels, spatial) = image(&x.shape)?;
+    let window = attributes.window(spatial, &attributes.kernel(spatial.len())?)?;
+    if !window.every_output_reads() {
+        return Err(unsupported("pads", format!("{:?}", window.pad), "less padding than the kernel covers"));
+    }
+    let shape = result_shape(channels, &window, spatial.len())?;
+    let range = builder.range(x);
+    let op = Op::MaxPool(MaxPool { channels, window });
+    builder.clamping(&call.node.label.name, op, &[x], (x.elem, &shape), range)
+}

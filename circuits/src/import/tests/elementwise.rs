@@ -1,0 +1,88 @@
+//! Sums, products and functions: what is refused, and what needs no node.
+
+use super::super::ImportErrorKind;
+use super::super::proto::data_type;
+use super::assert_refused;
+use super::models::{ModelBuilder, floats, int8s};
+use crate::ir::{Op, Source};
+
+/// int8 `a` [1, 3, 2] and `b` [3, 1] -> the operator, every scale 0.5 and zero point 2 -> `y`.
+fn pair(op: &str) -> ModelBuilder {
+    let by = ["scale", "zero"];
+    ModelBuilder::new(17)
+        .scale("scale", 0.5)
+        .init(int8s("zero", &[], &[2]))
+        .input("a", data_type::INT8, &[1, 3, 2])
+        .input("b", data_type::INT8, &[3, 1])
+        .output("y")
+        .node(op, &["a", by[0], by[1], "b", by[0], by[1], by[0], by[1]], &["y"])
+}
+
+#[test]
+fn the_smaller_operand_is_repeated() {
+    let model = pair("com.microsoft:QLinearAdd").import().unwrap();
+    let names: Vec<&str> = model.nodes.iter().map(|node| node.op.name()).collect();
+    assert_eq!(names, ["rearrange", "add"]);
+    let Op::Rearrange(repeated) = &model.nodes[0].op else { panic!("{model:?}") };
+    let elements = [0, 0, 1, 1, 2, 2].map(|element| Source::Element { input: 0, element });
+    assert_eq!(repeated.sources, elements);
+}
+
+#[test]
+fn operands_that_do_not_fit_are_refused() {
+    for op in ["com.microsoft:QLinearAdd", "com.microsoft:QLinearMul"] {
+        for (scale, other) in [(1e30, 1e-9), (1e-40, 1.0), (1e12, 1.0)] {
+            let model = pair(op)
+                .init(floats("other", &[], &[other]))
+                .replace(floats("scale", &[], &[scale]))
+                .with_node(&op["com.microsoft:".len()..], |node| node.input[6] = "other".to_owned());
+            assert_refused!(model, ImportErrorKind::OperandScale { .. });
+        }
+        let mut unsigned = pair(op);
+        unsigned.graph().input[1] = super::models::value_info("b", data_type::UINT8, &[3, 1]);
+        assert_refused!(unsigned, ImportErrorKind::ElementType { .. });
+        let mut shape = pair(op);
+        shape.graph().input[1] = super::models::value_info("b", data_type::INT8, &[2, 1]);
+        assert_refused!(shape, ImportErrorKind::Shape { role: "right operand", .. });
+    }
+}
+
+/// int8 `x` -> DequantizeLinear -> operators of the caller from `f` to `g` -> QuantizeLinear -> `y`.
+fn between(operators: impl FnOnce(ModelBuilder) -> ModelBuilder) -> ModelBuilder {
+    let before = ModelBuilder::new(17)
+        .scale("scale", 0.5)
+        .init(int8s("zero", &[], &[2]))
+        .input("x", data_type::INT8, &[1, 4])
+        .output("y")
+        .node("DequantizeLinear", &["x", "scale", "zero"], &["f"]);
+    operators(before).node("QuantizeLinear", &["g", "scale", "zero"], &["y"])
+}
+
+#[test]
+fn functions_in_a_row_are_one_table() {
+    let model = between(|model| {
+        model.scale("two", 2.0).node("Neg", &["f"], &["n"]).node("Mul", &["n", "two"], &["g"])
+    });
+    let model = model.import().unwrap();
+    assert_eq!(model.nodes.len(), 1);
+    let Op::Table(table) = &model.nodes[0].op else { panic!("{model:?}") };
+    // y - 2 = -2 (x - 2)
+    assert_eq!([126, 130, 131].map(|index| table.entries[index]), [10, 2, 0]);
+    assert_eq!(model.tensors[1].range, (-128, 127));
+}
+
+#[test]
+fn a_function_that_is_not_a_number_is_refused() {
+    let root = between(|model| model.node("Sqrt", &["f"], &["g"]));
+    assert_refused!(root, ImportErrorKind::NotANumber { role: "result of the function", .. });
+    let of_absolute = between(|model| model.node("Abs", &["f"], &["a"]).node("Sqrt", &["a"], &["g"]));
+    assert_eq!(of_absolute.import().unwrap().nodes.len(), 1);
+}
+
+#[test]
+fn two_tensors_are_not_subtracted_or_divided() {
+    for op in ["Sub", "Div"] {
+        let model = between(|model| model.node(op, &["f", "f"], &["g"]));
+        assert_refused!(model, ImportErrorKind::Pair { .. });
+    }
+}

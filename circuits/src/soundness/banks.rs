@@ -1,0 +1,8 @@
+//! Attacks on circuits with banks: coherent lies, other layouts, and the algebra the equations rest on.
+
+mod algebra;
+mod case;
+mod lies;
+mod pranks;
+mod proofs;
+mod widths;

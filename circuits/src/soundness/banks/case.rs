@@ -1,0 +1,258 @@
+//! Small convolutional networks in forced shapes, and honest and lying inferences of them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use halo2_proofs::halo2curves::bn256::Fr;
+
+use crate::{
+    CompiledCircuit, Role,
+    banks::{BankPlan, run},
+    circuit::LemmaCircuit,
+    compile_among,
+    ir::{Model, TensorId},
+    plan::{Entry, Scheme, Shape},
+    reference,
+    statement::{CircuitId, Context, Statement},
+    testing::{
+        bank_spot::BankSpot,
+        networks::{Builder, Numbers, Scale, Slide},
+    },
+    witness::{Witness, lookup},
+};
+
+/// A network with a plan and an input.
+#[derive(Clone)]
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    pub(super) compiled: CompiledCircuit,
+    pub(super) plan: Arc<BankPlan>,
+    pub(super) input: Vec<i32>,
+}
+
+/// Outputs of the whole type; `q` rarely leaves it.
+fn scale(multipliers: &[f32]) -> Scale {
+    Scale { multipliers: multipliers.to_vec(), zero_point: 3, clamp: (-100, 100) }
+}
+
+const EXACT: [f32; 3] = [0.071, 0.084, 0.067];
+const TIED: [f32; 1] = [0.0625];
+
+/// A padded convolution, then a pointwise one; idle lanes in every block.
+fn padded() -> Model {
+    let mut network = Builder::new(11, 7, 2, [4, 3]);
+    network.convolution(3, 1, Slide::SAME, &scale(&EXACT));
+    network.convolution(2, 1, Slide::POINTWISE, &scale(&EXACT));
+    network.finish()
+}
+
+/// An input whose channels lie beside each other, with an idle lane; more channels than a bank has lanes.
+fn interleaved() -> Model {
+    let mut network = Builder::new(12, 7, 3, [3, 4]);
+    network.transpose();
+    network.convolution(6, 1, Slide { kernel: [2, 2], ..Slide::POINTWISE }, &scale(&EXACT));
+    network.pool(&scale(&[0.021, 0.034]));
+    network.finish()
+}
+
+/// A strided depthwise convolution with thresholds, two of four lanes idle in the second block.
+fn threshold() -> Model {
+    let mut network = Builder::new(13, 7, 3, [4, 4]);
+    network.convolution(6, 3, Slide::STRIDED, &scale(&TIED));
+    network.convolution(2, 1, Slide::POINTWISE, &scale(&EXACT));
+    network.finish()
+}
+
+/// A pointwise convolution and the sum with its input.
+fn residual() -> Model {
+    let mut network = Builder::new(14, 7, 2, [3, 3]);
+    let input = network.last();
+    network.convolution(2, 1, Slide::POINTWISE, &scale(&EXACT));
+    network.add(input, (-128, 127));
+    network.finish()
+}
+
+/// More lanes than a group has slots.
+fn groups() -> Model {
+    let mut network = Builder::new(15, 7, 2, [2, 1]);
+    network.convolution(22, 1, Slide::POINTWISE, &scale(&EXACT));
+    network.finish()
+}
+
+/// A function of a byte, a max pooling, and the product with its input.
+fn bytes() -> Model {
+    let mut network = Builder::new(16, 7, 1, [3, 3]);
+    let input = network.last();
+    network.max_pool(Slide { kernel: [1, 3], pad: [0, 1], ..Slide::POINTWISE });
+    network.table();
+    network.multiply(input, (-90, 90));
+    network.convolution(1, 1, Slide::POINTWISE, &scale(&EXACT));
+    network.finish()
+}
+
+impl Case {
+    fn new(name: &'static str, model: Model, admitted: impl Fn(&Shape) -> bool) -> Self {
+        let mut numbers = Numbers::new(21);
+        let input = (0..model.tensor(model.inputs[0].tensor).len).map(|_| numbers.int8()).collect();
+        let compiled = compile_among(model, Scheme::Kzg, admitted).expect("a small network has a circuit");
+        Self { name, plan: compiled.bank_plan().clone(), compiled, input }
+    }
+
+    /// One case per kind of equation and form.
+    pub(super) fn all() -> Vec<Self> {
+        let lanes = |lanes: u32, ways: u32| {
+            move |shape: &Shape| {
+                let banks = shape.banks.as_ref().expect("the network has banks");
+                let limbs = shape.shift == 0 || shape.remainder_limbs() >= 2;
+                (banks.lanes, banks.ways) == (lanes, ways) && limbs
+            }
+        };
+        let thresholds = |shape: &Shape| {
+            let banks = shape.banks.as_ref().expect("the network has banks");
+            lanes(2, 1)(shape) && banks.threshold_lanes == 4
+        };
+        vec![
+            Self::new("padded", padded(), lanes(4, 2)),
+            Self::new("interleaved", interleaved(), lanes(4, 1)),
+            Self::new("threshold", threshold(), thresholds),
+            Self::new("residual", residual(), lanes(3, 1)),
+            Self::new("groups", groups(), lanes(16, 1)),
+            Self::new("bytes", bytes(), lanes(2, 1)),
+        ]
+    }
+
+    /// The model in terms of operators that have circuits; its nodes are those the plan numbers.
+    pub(super) fn model(&self) -> &Model {
+        &self.plan.model
+    }
+
+    /// Nodes that compute something, with the tensors they define.
+    pub(super) fn stored(&self) -> Vec<(usize, TensorId)> {
+        let nodes = self.model().nodes.iter().enumerate().map(|(index, node)| (index, node.output));
+        nodes.filter(|(_, tensor)| self.plan.network.homes.stored[tensor.0].is_some()).collect()
+    }
+
+    pub(super) fn input_tensor(&self) -> TensorId {
+        self.model().inputs[0].tensor
+    }
+
+    /// Where an element lies.
+    pub(super) fn spot(&self, tensor: TensorId, element: usize) -> BankSpot {
+        BankSpot::of(&self.plan, tensor, element).expect("the element is stored")
+    }
+
+    pub(super) fn honest(&self) -> Witness {
+        self.of(&self.input)
+    }
+
+    /// The honest inference of another input.
+    pub(super) fn of(&self, input: &[i32]) -> Witness {
+        run(&self.plan, &[input.to_vec()], &mut |_, _, _| {}).expect("the input fits the model")
+    }
+
+    /// The inference whose node `at` (the input for `None`) is followed by a lie that later nodes read.
+    pub(super) fn lying(
+        &self,
+        at: Option<usize>,
+        mut lie: impl FnMut(&mut [Vec<i64>], &mut [Vec<i32>]),
+    ) -> Witness {
+        let mut hook = |node: Option<usize>, columns: &mut [Vec<i64>], tensors: &mut [Vec<i32>]| {
+            if node == at {
+                lie(columns, tensors);
+            }
+        };
+        run(&self.plan, std::slice::from_ref(&self.input), &mut hook).expect("the input fits the model")
+    }
+
+    /// The public inputs that state `input` and `outputs`.
+    pub(super) fn public(&self, input: &[i32], outputs: &[Vec<i32>]) -> Vec<Fr> {
+        let statement = Statement {
+            circuit: CircuitId([7; 32]),
+            context: Context::default(),
+            inputs: vec![input.to_vec()],
+            outputs: outputs.to_vec(),
+        };
+        statement.public_inputs(self.compiled.interface()).expect("the statement fits the model")
+    }
+
+    /// What the lookups that are in no table look up, by the column of their first value.
+    pub(super) fn missing(&self, witness: &Witness) -> BTreeSet<Role> {
+        let table: BTreeSet<Entry> = self.plan.tables.iter().flatten().copied().collect();
+        let roles = LemmaCircuit::roles(&self.plan.shape);
+        let mut out = BTreeSet::new();
+        for slot in self.compiled.layout().slots() {
+            for row in 0..self.plan.rows {
+                let found = lookup(&self.plan.fixed, &witness.columns, &slot, row);
+                if !found.is_some_and(|entry| table.contains(&entry)) {
+                    out.insert(roles[slot.values[0].0[0].0]);
+                }
+            }
+        }
+        out
+    }
+}
+
+/// What must reject a lie, and nothing else does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Caught {
+    /// The gates and copies with these names.
+    By(&'static [&'static str]),
+    /// Lookups of these columns are in no table, so the lookup sum does not end at 0.
+    Tables(Vec<Role>),
+    /// The same and these gates besides.
+    TablesAnd(Vec<Role>, &'static str),
+}
+
+/// A told lie.
+#[derive(Clone)]
+pub(super) struct Told {
+    pub(super) witness: Witness,
+    pub(super) overrides: BTreeMap<(usize, usize), Fr>,
+    pub(super) public: Vec<Fr>,
+    /// The plan phase 1 is derived by, if not the case's.
+    pub(super) derivation: Option<Arc<BankPlan>>,
+    pub(super) caught: Caught,
+}
+
+impl Told {
+    /// A lie in the witness; the statement has the case's input and the outputs that follow from the lie.
+    pub(super) fn new(case: &Case, witness: Witness, caught: Caught) -> Self {
+        let public = case.public(&case.input, &witness.outputs);
+        Self { witness, overrides: BTreeMap::new(), public, derivation: None, caught }
+    }
+
+    /// The circuit with the lie.
+    pub(super) fn circuit(self, case: &Case) -> LemmaCircuit {
+        let circuit = LemmaCircuit::with_witness(case.plan.clone(), self.witness);
+        let circuit = circuit.with_overrides(self.overrides);
+        match self.derivation {
+            None => circuit,
+            Some(plan) => circuit.derived_by(plan),
+        }
+    }
+}
+
+#[test]
+fn the_cases_cover_both_forms_idle_lanes_and_groups_and_are_honest() {
+    let cases = Case::all();
+    for case in &cases {
+        let shape = &case.plan.shape;
+        println!("{}: {shape:?} rows {}", case.name, case.plan.rows);
+        let expected = reference::run(case.compiled.model(), std::slice::from_ref(&case.input)).unwrap();
+        assert_eq!(expected.outputs(), case.honest().outputs.iter().collect::<Vec<_>>(), "{}", case.name);
+        assert_eq!(case.missing(&case.honest()), BTreeSet::new(), "{}", case.name);
+    }
+    let plan = |name: &str| cases.iter().find(|case| case.name == name).unwrap().plan.clone();
+    assert!(plan("threshold").shape.threshold_lanes > 0);
+    let idle = |name: &str, of_input: bool| {
+        let plan = plan(name);
+        plan.placement.blocks.iter().any(|block| {
+            block.node.is_none() == of_input
+                && block.planes.len() < plan.placement.lanes_per_bank.of(block.kind)
+        })
+    };
+    assert!(idle("padded", true) && idle("padded", false) && idle("interleaved", true));
+    assert!(plan("groups").shape.banks.as_ref().unwrap().slots() < 16);
+}

@@ -1,0 +1,141 @@
+//! Widths: from the tables alone, which values claims can have, and that no error reaches the base of the packing.
+
+use super::case::Case;
+use crate::{
+    banks::BankPlan,
+    ir::{Model, Node, Op},
+    plan::{Entry, Form, PAIR, PAIR_BASE, clamp_tag, function_tag, range_tag, second_tag, step_tag},
+};
+
+/// Smallest and largest.
+type Interval = (i128, i128);
+
+/// The values `value` of the table entries with a tag.
+fn over(plan: &BankPlan, tag: i64, value: impl Fn(&Entry) -> i64) -> Interval {
+    let entries = plan.tables.iter().flatten().filter(|entry| entry[0] == tag);
+    let values = || entries.clone().map(|entry| i128::from(value(entry)));
+    (values().min().expect("the tag has entries"), values().max().expect("the tag has entries"))
+}
+
+/// What the tables let the lanes of a form claim.
+fn claims(plan: &BankPlan, node: usize, form: &Form) -> Interval {
+    let shape = &plan.shape;
+    let quotient = |tag: i64| {
+        let low = over(plan, tag, |entry| entry[1] - entry[2]);
+        let high = shape.excess_bits.map_or((0, 0), |bits| {
+            let (least, most) = over(plan, second_tag(tag), |entry| -entry[2]);
+            (least << bits, most << bits)
+        });
+        ((low.0 + high.0) << shape.shift, (low.1 + high.1) << shape.shift)
+    };
+    match form {
+        Form::Linear(_) => {
+            let quotient = quotient(clamp_tag(plan.forms.nodes[node].clamp));
+            let limbs = shape.remainder_widths();
+            let limbs = limbs.iter().zip(0u32..).map(|(width, index)| {
+                over(plan, range_tag(*width), |entry| entry[1]).1 << (index * shape.limb_bits)
+            });
+            (quotient.0, quotient.1 + limbs.sum::<i128>())
+        }
+        Form::Threshold(class) => {
+            let tag = step_tag(&plan.forms, *class);
+            (over(plan, tag, |entry| entry[2]).0, over(plan, tag, |entry| entry[2] + entry[3]).1)
+        }
+        Form::Function(function) => quotient(function_tag(&plan.forms, *function)),
+        Form::Maximum => {
+            let byte = over(plan, second_tag(PAIR), |entry| entry[1]);
+            let [first, second] = [1, 2].map(|value| over(plan, PAIR, |entry| entry[value]));
+            let base = i128::from(PAIR_BASE);
+            let least = (base + 1) * byte.0 - base * first.1 - second.1;
+            (least, (base + 1) * byte.1 - base * first.0 - second.0)
+        }
+        Form::Product => {
+            let byte = over(plan, second_tag(PAIR), |entry| entry[1]);
+            let pair = i128::from(PAIR_BASE) + 1;
+            (pair * byte.0, pair * byte.1)
+        }
+    }
+}
+
+/// What the true values of a channel can be, from the model.
+fn truths(plan: &BankPlan, index: usize, node: &Node, channel: usize) -> Interval {
+    let model: &Model = &plan.model;
+    let forms = &plan.forms.nodes[index];
+    let ranges = model.accumulator_ranges(node).expect("the model compiled");
+    let range = |input: usize| model.tensor(node.inputs[input]).range;
+    let accumulator = match &node.op {
+        Op::Add(_) => {
+            let corner = |pick: fn((i32, i32)) -> i32| -> i64 {
+                (0..).zip(&forms.addends).map(|(input, addend)| i64::from(pick(range(input))) * addend).sum()
+            };
+            (corner(|range| range.0), corner(|range| range.1))
+        }
+        Op::Table(_) => (0, 255),
+        Op::Maximum | Op::Product => (0, 255 * (PAIR_BASE + 1)),
+        Op::Multiply(by) => {
+            // The factors come last, after the product of their bytes.
+            let first = node.inputs.len() - 2;
+            let ends =
+                |input: usize, zero: i32| [range(input).0 - zero, range(input).1 - zero].map(i64::from);
+            let (lhs, rhs) = (ends(first, by.lhs_zero_point), ends(first + 1, by.rhs_zero_point));
+            let corners = || lhs.iter().flat_map(|one| rhs.iter().map(move |other| one * other));
+            (corners().min().unwrap_or(0), corners().max().unwrap_or(0))
+        }
+        _ => (ranges[channel].lo, ranges[channel].hi),
+    };
+    let truth = |acc: i64| match forms.form(channel) {
+        Form::Linear(form) => {
+            let type_min = i128::from(model.tensor(node.output).elem.min()) << plan.shape.shift;
+            i128::from(acc) * i128::from(form.m) + form.c - type_min
+        }
+        Form::Threshold(class) => i128::from(acc - plan.forms.steps[*class].steps.range.lo),
+        Form::Function(_) => i128::from(acc) << plan.shape.shift,
+        Form::Maximum | Form::Product => acc.into(),
+    };
+    (truth(accumulator.0), truth(accumulator.1))
+}
+
+/// Checks every channel of a plan; returns how many.
+pub(super) fn audit(plan: &BankPlan) -> usize {
+    let banks = plan.shape.banks.as_ref().expect("the plan has banks");
+    assert!(banks.slots() * banks.base_bits <= 252, "B^G is at most 2^252, below half the modulus");
+    let mut channels = 0;
+    for (index, node) in plan.model.nodes.iter().enumerate() {
+        let Some(home) = &plan.network.homes.stored[node.output.0] else { continue };
+        for plane in &home.planes {
+            let form = plan.forms.nodes[index].form(plane.channel);
+            let (claims, truths) = (claims(plan, index, form), truths(plan, index, node, plane.channel));
+            assert!(claims.0 <= truths.0 && truths.1 <= claims.1, "{}: a truth cannot be claimed", node.name);
+            let worst = (claims.1 - truths.0).max(truths.1 - claims.0);
+            assert!(worst < 1 << banks.base_bits, "{}: an error of {worst} reaches the base", node.name);
+            channels += 1;
+        }
+    }
+    channels
+}
+
+#[test]
+fn no_error_reaches_the_base() {
+    for case in Case::all() {
+        assert!(audit(&case.plan) > 0, "{}", case.name);
+    }
+}
+
+/// The degrees of the identities, SOUNDNESS.md section 6, at the size of the largest models.
+#[test]
+fn the_error_of_the_identities_is_below_2_to_the_minus_210() {
+    for case in Case::all() {
+        let plan = &case.plan;
+        let poles = plan.rows as u64 * u64::from(plan.shape.lookup_slots() + plan.shape.table_sets);
+        let lanes = plan.placement.lanes_per_bank;
+        let groups: usize = plan
+            .placement
+            .blocks
+            .iter()
+            .map(|block| lanes.of(block.kind).div_ceil(plan.shape.banks.as_ref().unwrap().slots() as usize))
+            .sum();
+        let equations = plan.region.zeros.len() as u64;
+        let degrees = 6 * poles + equations * (2 * plan.rows as u64 + groups as u64);
+        assert!(degrees < 1 << 23, "{}: degrees sum to {degrees}", case.name);
+    }
+}

@@ -1,0 +1,107 @@
+//! Where the elements of a network lie in a circuit with banks, and what its accumulators read: from the model's
+//! definition, not from the maps the planner makes of it.
+
+use super::grid::Cell;
+use crate::{
+    banks::{BankPlan, LaneColumns},
+    chip::{
+        Terms, linear::linear_cells, maximum::maximum_cells, product::product_cells,
+        threshold::threshold_cells,
+    },
+    ir::{Model, Node, Op, Source, TensorId},
+    plan::Form,
+};
+
+/// The cell of an element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BankSpot {
+    /// Block of the placement.
+    pub(crate) block: usize,
+    /// Lane of the block's bank.
+    pub(crate) lane: usize,
+    /// Row of the circuit.
+    pub(crate) row: usize,
+}
+
+impl BankSpot {
+    /// The spot of an element of a stored tensor; none if the element is the same for every input.
+    pub(crate) fn of(plan: &BankPlan, tensor: TensorId, element: usize) -> Option<Self> {
+        let (plane, position) = plan.network.homes.home(tensor).spots[element]?;
+        let (block, lane) = plan.placement.lanes[tensor.0][plane];
+        let found = &plan.placement.blocks[block];
+        let row = found.order.iter().position(|each| *each == position);
+        Some(Self { block, lane, row: found.first_row + row.expect("a block holds every position") })
+    }
+
+    /// The columns of its lane.
+    pub(crate) fn columns<'a>(&self, plan: &'a BankPlan) -> &'a LaneColumns {
+        &plan.columns.banks[plan.placement.blocks[self.block].bank].lanes[self.lane].cells
+    }
+
+    /// Its activation cell.
+    pub(crate) fn activation(&self, plan: &BankPlan) -> Cell {
+        Cell::advice(self.columns(plan).activation(), self.row)
+    }
+
+    /// What its cells claim.
+    pub(crate) fn claim(&self, plan: &BankPlan) -> Terms {
+        match self.columns(plan) {
+            LaneColumns::Linear(cells) => linear_cells(cells, &plan.shape).1,
+            LaneColumns::Threshold(cells) => threshold_cells(cells, &plan.shape).1,
+            LaneColumns::Maximum(cells) => maximum_cells(cells).1,
+            LaneColumns::Product(cells) => product_cells(cells).1,
+        }
+    }
+}
+
+/// The stored element that an element of any tensor is a copy of; none of a constant.
+pub(crate) fn resolve(model: &Model, tensor: TensorId, element: usize) -> Option<(TensorId, usize)> {
+    let node = model.nodes.iter().find(|node| node.output == tensor);
+    match node.map(|node| (&node.op, node)) {
+        Some((Op::Rearrange(rearrange), node)) => match rearrange.sources[element] {
+            Source::Element { input, element } => resolve(model, node.inputs[input], element),
+            Source::Constant(_) => None,
+        },
+        _ => Some((tensor, element)),
+    }
+}
+
+/// What the accumulator of an output element reads: input of the node, element, weight.
+pub(crate) fn reads(plan: &BankPlan, index: usize, node: &Node, element: usize) -> Vec<(usize, usize, i64)> {
+    match &node.op {
+        Op::FullyConnected(layer) => {
+            (0..).zip(layer.row(element)).map(|(input, weight)| (0, input, i64::from(*weight))).collect()
+        }
+        Op::Convolution(layer) => {
+            let window = &layer.window;
+            let (channel, position) = (element / window.output_len(), element % window.output_len());
+            let position = [position / window.output[1], position % window.output[1]];
+            let first = layer.first_input(channel);
+            let mut out = Vec::new();
+            for input in 0..layer.group_inputs() {
+                for tap in 0..window.taps() {
+                    let source = window.source(position, [tap / window.kernel[1], tap % window.kernel[1]]);
+                    let weight =
+                        layer.weights[(channel * layer.group_inputs() + input) * window.taps() + tap];
+                    let plane = (first + input) * window.input_len();
+                    out.extend(source.map(|source| (0, plane + source, i64::from(weight))));
+                }
+            }
+            out
+        }
+        Op::Add(_) | Op::Table(_) | Op::Maximum | Op::Product | Op::Multiply(_) => {
+            let addends = &plan.forms.nodes[index].addends;
+            (0..).zip(addends).map(|(input, addend)| (input, element, *addend)).collect()
+        }
+        Op::Rearrange(_) | Op::MaxPool(_) => Vec::new(),
+    }
+}
+
+/// What an accumulator of an output channel is multiplied with.
+pub(crate) fn multiplier(plan: &BankPlan, node: usize, channel: usize) -> i128 {
+    match plan.forms.nodes[node].form(channel) {
+        Form::Linear(form) => i128::from(form.m),
+        Form::Threshold(_) | Form::Maximum | Form::Product => 1,
+        Form::Function(_) => 1 << plan.shape.shift,
+    }
+}
