@@ -32,7 +32,6 @@ pub(super) struct RawJob {
     phase: Option<String>,
     timings: String,
     outcome: Option<String>,
-    pub(super) request_digest: Option<String>,
 }
 
 impl RawJob {

@@ -1,6 +1,7 @@
 //! Changing jobs by events.
 
 use lemma_prover::digest::Digest;
+use sqlx::SqliteConnection;
 
 use super::{
     Durability, Records, RecordsError, Write,
@@ -128,10 +129,13 @@ impl Records {
     }
 }
 
-async fn load(write: &mut Write, id: JobId) -> Result<Option<RawJob>, RecordsError> {
+pub(super) async fn load(
+    connection: &mut SqliteConnection,
+    id: JobId,
+) -> Result<Option<RawJob>, RecordsError> {
     Ok(sqlx::query_as("SELECT * FROM jobs WHERE id = $1")
         .bind(id.to_string())
-        .fetch_optional(&mut **write)
+        .fetch_optional(connection)
         .await?)
 }
 

@@ -12,10 +12,12 @@ use serde_json::value::RawValue;
 
 use super::{inputs, links, order::Order, submission};
 use crate::{
-    extract::{IdempotencyKey, JsonBody, Preferences},
+    extract::{IdempotencyKey, JsonBody},
     networks::Network,
     openapi::{JobHeaders, JobRefusals},
     problem::Problem,
+    records::Idempotency,
+    repeats::Accepted,
     state::App,
     wire::{InferResponse, InferenceRequest, Proof, Tensor},
 };
@@ -39,17 +41,33 @@ pub(super) async fn infer(
     IdempotencyKey(key): IdempotencyKey,
     body: JsonBody<InferenceRequest>,
 ) -> Result<Response, Problem> {
-    let order = Order::read(&app, "infer", key, body).await?;
+    let idempotency = submission::idempotency("infer", key, &body.bytes);
+    let order = Order::read(&app, body.value, idempotency.clone()).await?;
     let circuit = order.network.circuit.facts.circuit.to_string();
-    let (network, given) = (order.network.clone(), order.given.clone());
-    let (inputs, outputs) = app.infer_pool().run(move || answer(&network, &given)).await??;
     if !order.prove {
+        let (_, outputs) = run(&app, &order).await?;
         return Ok(Json(InferResponse { circuit, outputs, proof: None }).into_response());
     }
-    let job = order.submit(&app, inputs, Preferences::default()).await?;
+    let accept = accept(&app, order, idempotency.as_ref());
+    let Accepted { job, outputs } = submission::once(&app, idempotency.as_ref(), accept).await?;
     let proof = Proof::new(&job).ok_or_else(|| submission::other_kind(&job))?;
     let location = links::location(&proof.progress.href);
     Ok((location, Json(InferResponse { circuit, outputs, proof: Some(proof) })).into_response())
+}
+
+async fn accept(app: &App, order: Order, idempotency: Option<&Idempotency>) -> Result<Accepted, Problem> {
+    let replayed = submission::replayed(app, idempotency).await?;
+    let (inputs, outputs) = run(app, &order).await?;
+    let job = match replayed {
+        Some(job) => job,
+        None => order.submit(app, inputs).await?,
+    };
+    Ok(Accepted { job, outputs })
+}
+
+async fn run(app: &App, order: &Order) -> Result<Answer, Problem> {
+    let (network, given) = (order.network.clone(), order.given.clone());
+    app.infer_pool().run(move || answer(&network, &given)).await?
 }
 
 type Answer = (Vec<Vec<i32>>, Vec<Tensor>);

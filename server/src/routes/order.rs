@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{circuits, submission};
 use crate::{
-    extract::{JsonBody, Preferences, context_of},
+    extract::context_of,
     jobs::{Job, Priority, ProofWork, Work},
     networks::Network,
     problem::{Problem, ProblemType},
@@ -28,18 +28,15 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// Reads a request to this route under the caller's key.
+    /// Reads a request.
     ///
     /// # Errors
     /// A [`Problem`] that names the member at fault.
     pub(super) async fn read(
         app: &App,
-        route: &str,
-        key: Option<String>,
-        body: JsonBody<InferenceRequest>,
+        request: InferenceRequest,
+        idempotency: Option<Idempotency>,
     ) -> Result<Self, Problem> {
-        let idempotency = submission::idempotency(route, key, &body.bytes);
-        let request = body.value;
         submission::check_meta(request.meta.as_ref())?;
         let context = context_of(request.context.as_deref(), ProblemType::InvalidRequest)?;
         let network = app.networks().get(circuits::id(&request.circuit)?).await?;
@@ -51,17 +48,12 @@ impl Order {
         Ok(Self { network, given, prove, proof })
     }
 
-    /// Hands the proof of these integers over, and waits for its end as long as the caller prefers.
+    /// Hands the proof of these integers over.
     ///
     /// # Errors
     /// When the service does not take it.
-    pub(super) async fn submit(
-        self,
-        app: &App,
-        inputs: Vec<Vec<i32>>,
-        preferences: Preferences,
-    ) -> Result<Job, Problem> {
-        submission::submit(app, NewJob { inputs: Some(inputs), ..self.proof }, preferences).await
+    pub(super) async fn submit(self, app: &App, inputs: Vec<Vec<i32>>) -> Result<Job, Problem> {
+        submission::submit(app, NewJob { inputs: Some(inputs), ..self.proof }).await
     }
 }
 
@@ -76,7 +68,7 @@ fn proof(
     let config = app.config();
     let seconds = submission::seconds;
     Ok(NewJob {
-        owner: String::new(),
+        owner: submission::OWNER.to_owned(),
         work: Work::Proof(ProofWork {
             circuit: network.circuit.facts.circuit,
             context: context.bytes().to_vec(),

@@ -10,7 +10,8 @@ use crate::{
     jobs::{Job, JobId, WorkKind},
     openapi::{JobHeaders, JobRefusals, WaitHeader},
     problem::{Problem, ProblemType},
-    records::JobFilter,
+    records::{Idempotency, JobFilter},
+    repeats::Accepted,
     state::App,
     wire::{InferenceRequest, Proof, ProofList, Status},
 };
@@ -41,16 +42,30 @@ pub(super) async fn request(
     IdempotencyKey(key): IdempotencyKey,
     body: JsonBody<InferenceRequest>,
 ) -> Result<Response, Problem> {
-    let order = Order::read(&app, "proofs", key, body).await?;
+    let idempotency = submission::idempotency("proofs", key, &body.bytes);
+    let accept = accept(&app, body.value, idempotency.clone());
+    let accepted = submission::once(&app, idempotency.as_ref(), accept).await?;
+    let job = submission::ended(&app, accepted.job, preferences).await?;
+    let proof = Proof::new(&job).ok_or_else(|| submission::other_kind(&job))?;
+    Ok(links::accepted(&proof.progress.href.clone(), &job, preferences, proof))
+}
+
+async fn accept(
+    app: &App,
+    request: InferenceRequest,
+    idempotency: Option<Idempotency>,
+) -> Result<Accepted, Problem> {
+    if let Some(job) = submission::replayed(app, idempotency.as_ref()).await? {
+        return Ok(Accepted { job, outputs: Vec::new() });
+    }
+    let order = Order::read(app, request, idempotency).await?;
     if !order.prove {
         let detail = "prove is false, and this route always proves; POST /v1/infer answers without a proof";
         return Err(Problem::new(ProblemType::InvalidRequest, detail));
     }
     let (network, given) = (order.network.clone(), order.given.clone());
     let inputs = app.infer_pool().run(move || inputs::integers(&given, &network.interface)).await??;
-    let job = order.submit(&app, inputs, preferences).await?;
-    let proof = Proof::new(&job).ok_or_else(|| submission::other_kind(&job))?;
-    Ok(links::accepted(&proof.progress.href.clone(), &job, preferences, proof))
+    Ok(Accepted { job: order.submit(app, inputs).await?, outputs: Vec::new() })
 }
 
 /// Which proofs are wanted.

@@ -1,18 +1,23 @@
 //! Handing jobs to the service.
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
 use lemma_prover::digest::Digest;
 use serde_json::{Map, Value};
+use tracing::info;
 
 use crate::{
     extract::Preferences,
     jobs::{Job, JobId},
     problem::{Problem, ProblemType},
     records::Idempotency,
-    service::NewJob,
+    repeats::Accepted,
+    service::{NewJob, Submitted},
     state::App,
 };
+
+/// Whose jobs are: the service knows no callers.
+pub(super) const OWNER: &str = "";
 
 /// Most bytes of the caller's text.
 const MAX_META: usize = 4096;
@@ -66,13 +71,44 @@ pub(super) fn idempotency(route: &str, key: Option<String>, body: &[u8]) -> Opti
     key.map(|key| Idempotency { key, request })
 }
 
-/// Hands a job over, and waits for its end as long as the caller prefers.
+/// Deals with a request that becomes a job; repeats of it that come at the same time get the same.
 ///
 /// # Errors
 /// When the service does not take it.
-pub(super) async fn submit(app: &App, job: NewJob, preferences: Preferences) -> Result<Job, Problem> {
-    let job = app.service().submit(job).await?.into_job();
-    ended(app, job, preferences).await
+pub(super) async fn once(
+    app: &App,
+    idempotency: Option<&Idempotency>,
+    accept: impl Future<Output = Result<Accepted, Problem>>,
+) -> Result<Accepted, Problem> {
+    let Some(idempotency) = idempotency else { return accept.await };
+    let accepted = app.repeats().once(idempotency, accept).await?;
+    let current = job(app, accepted.job.id).await?;
+    let (job, outputs) = (current.unwrap_or_else(|| accepted.job.clone()), accepted.outputs.clone());
+    Ok(Accepted { job, outputs })
+}
+
+/// Hands a job over.
+///
+/// # Errors
+/// When the service does not take it.
+pub(super) async fn submit(app: &App, job: NewJob) -> Result<Job, Problem> {
+    let submitted = app.service().submit(job).await?;
+    let new = matches!(submitted, Submitted::New(_));
+    let job = submitted.into_job();
+    // The line has the request's id too: it is what links the two.
+    info!(job = %job.id, new, "the request became a job");
+    Ok(job)
+}
+
+/// The job that an earlier request with this key became.
+///
+/// # Errors
+/// When that was another request.
+pub(super) async fn replayed(app: &App, idempotency: Option<&Idempotency>) -> Result<Option<Job>, Problem> {
+    match idempotency {
+        Some(idempotency) => Ok(app.service().replay(OWNER, idempotency).await?),
+        None => Ok(None),
+    }
 }
 
 /// The job as soon as it has ended, or as it is after the time the caller prefers to wait.

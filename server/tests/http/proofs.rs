@@ -182,5 +182,5 @@ async fn a_circuit_beyond_the_memory_budget_is_too_large() {
     let server = Server::start(settings, data);
     server.post_bytes("/v1/models?tag=digits:test", crate::support::DIGITS).await.is(201);
     let refused = server.post_json("/v1/circuits", &json!({ "model": "digits:test" })).await;
-    assert!(refused.problem("circuit-too-large", 413).contains("bytes of memory"));
+    assert!(refused.problem("circuit-too-large", 413).contains("MiB of memory"));
 }
