@@ -11,7 +11,7 @@ pub const MAX_FAILED_ATTEMPTS: u32 = 3;
 
 /// A job fails for good when the service died this many times while it was running: then it may be the job that kills
 /// the service.
-pub const MAX_SERVICE_DEATHS: u32 = 10;
+pub const MAX_SERVICE_DEATHS: u32 = 30;
 
 /// Where a job is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

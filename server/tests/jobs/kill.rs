@@ -6,7 +6,7 @@ use crate::digits::{Place, check_proof, ended, lives, send};
 use crate::{prepare, runtime, server_process::Server};
 use lemma_circuits::statement::CircuitId;
 use lemma_server::{
-    jobs::{EventKind, JobId, JobState, MAX_FAILED_ATTEMPTS},
+    jobs::{EventKind, JobId, JobState, MAX_FAILED_ATTEMPTS, MAX_SERVICE_DEATHS},
     service::JobService,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -14,6 +14,9 @@ use rustix::process::Signal;
 
 /// Rounds of work that end with a kill.
 const ROUNDS: usize = 20;
+
+/// The job at the head of the queue can be the one that runs at every kill.
+const _: () = assert!(ROUNDS < MAX_SERVICE_DEATHS as usize);
 
 /// What a client remembers of its calls.
 #[derive(Default)]
