@@ -6,7 +6,8 @@
 //! the two at random s and rho; its size is that of its weights and planes, not of its multiplications.
 //!
 //! The steps: `homes` arranges tensors in planes, `maps` reads operators as linear maps, `slices` splits
-//! planes where readers differ, `place` gives planes rows, `windows` and `equations` lay the equations out,
+//! planes where readers differ, `place` gives planes rows, `windows`, `products` and `equations` lay the equations
+//! out,
 //! `search` chooses the columns, `fixed` fills what no input changes, `hints` what the prover knows.
 
 pub(crate) mod columns;
@@ -17,6 +18,7 @@ mod hints;
 pub(crate) mod homes;
 mod maps;
 mod place;
+mod products;
 mod region;
 mod search;
 mod slices;
@@ -29,13 +31,15 @@ use halo2_proofs::halo2curves::bn256::Fr;
 use crate::{
     ir::{AccumulatorRange, Model, Op, TensorId},
     plan::{Cost, Entry, Forms, MAX_SHIFT, PlanError, Scheme, Shape, Solutions, fill_tables, table_entries},
-    requantize::requantize,
+    requantize::ChannelFunction,
     statement::Interface,
 };
 
 pub(crate) use columns::{BankColumns, Columns, LaneColumns, LaneWeights};
-pub(crate) use equations::Operand;
+pub(crate) use equations::{Factor, Operand};
 pub(crate) use hints::run;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use place::Start;
 pub(crate) use place::{BankKind, Placement};
 pub(crate) use region::Region;
 
@@ -121,13 +125,12 @@ fn constants(model: &Model) -> Result<Constants, PlanError> {
             Op::Convolution(layer) => &layer.requantize,
             _ => continue,
         };
-        let constant = |(range, multiplier): (&AccumulatorRange, &f32)| {
-            let [low, high] =
-                [range.lo, range.hi].map(|acc| requantize(acc, *multiplier, by.zero_point, by.lo, by.hi));
+        let constant = |(range, function): (&AccumulatorRange, ChannelFunction<'_>)| {
+            let [low, high] = [range.lo, range.hi].map(|acc| function.output(acc));
             (low == high).then_some(low)
         };
         let ranges = model.accumulator_ranges(node)?;
-        constants[node.output.0] = ranges.iter().zip(&by.multipliers).map(constant).collect();
+        constants[node.output.0] = ranges.iter().zip(by.functions()).map(constant).collect();
     }
     let mut shown: Vec<TensorId> = model.outputs.iter().map(|output| output.tensor).collect();
     while let Some(tensor) = shown.pop() {
@@ -229,7 +232,7 @@ impl BankPlan {
             rows * (bank.lanes.len() * per_lane as usize + 3)
         };
         let banks: usize = self.columns.banks.iter().zip(&self.placement.bank_rows).map(bank).sum();
-        let lookups = self.rows * (shape.helper_columns() + 1 + shape.table_sets) as usize;
+        let lookups = self.rows * shape.lookup_columns() as usize;
         banks + lookups + self.region.rows.len() * (3 * self.columns.ways.len() + 2) + self.rows
     }
 

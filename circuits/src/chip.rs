@@ -53,6 +53,8 @@ pub enum Role {
     Multiplicity,
     /// Sum of up to three inverses of the lookup argument: determined by its gate.
     Helper,
+    /// Sum of up to three counted inverses of table entries: determined by its gate.
+    TableHelper,
     /// Running sum of the lookup argument: determined by its gate.
     LookupSum,
     /// Running evaluation of a lane: determined by its gate.
@@ -71,7 +73,7 @@ pub enum Role {
     Window,
     /// A power of the challenge s: determined by its gate.
     Power,
-    /// A copy of a power.
+    /// A copy of a power, or of a slice evaluation in its place.
     PowerCopy,
 }
 

@@ -233,6 +233,7 @@ impl LemmaCircuit {
         }
         set(&columns.lookup.multiplicities, Role::Multiplicity);
         set(&columns.lookup.helpers, Role::Helper);
+        set(&columns.lookup.table_helpers, Role::TableHelper);
         set(&[columns.lookup.sum], Role::LookupSum);
         set(&[columns.weight_evaluation], Role::WeightEvaluation);
         set(&[columns.operand], Role::Operand);

@@ -62,7 +62,7 @@ fn quantize(value: f32, Quantization { scale, zero_point }: Quantization, elem: 
 
 /// The float32 values of a model output: its proven integers after the trailing operators, in order.
 ///
-/// Without any operator, and behind a quantized Softmax, they are integers, which float32 holds exactly. `kernel` is the
+/// Without any operator, as indices, and behind a quantized Softmax, they are integers, which float32 holds exactly. `kernel` is the
 /// arithmetic of a trailing Softmax.
 ///
 /// # Errors
@@ -75,6 +75,7 @@ pub fn apply_tail(integers: &[i32], tail: &[Tail], kernel: SoftmaxKernel) -> Res
                 // The difference of two 8-bit integers is exact.
                 values.iter_mut().for_each(|value| *value = (*value - zero_point as f32) * scale);
             }
+            Tail::Index => {}
             Tail::Softmax { len } => {
                 let elements = values.len();
                 if len == 0 || !elements.is_multiple_of(len) {

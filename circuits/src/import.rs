@@ -10,6 +10,7 @@
 //! saturate inside onnxruntime; the model here is the exact integer function.
 
 mod affine;
+mod arithmetic;
 mod attributes;
 mod builder;
 mod constant;
@@ -20,6 +21,7 @@ mod limits;
 mod lower;
 mod ops;
 mod proto;
+mod spread;
 mod value;
 mod wire;
 

@@ -13,7 +13,7 @@ mod operators;
 pub use bounds::{AccumulatorRange, BoundsError};
 pub use canonical::ModelId;
 pub use consistency::InconsistentModel;
-pub use operators::{Add, Convolution, MaxPool, Multiply, Rearrange, Source, Table, Window};
+pub use operators::{Add, Convolution, MatMul, MaxPool, Multiply, Rearrange, Source, Table, Window};
 
 /// The 8-bit element type of an activation tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -124,22 +124,64 @@ pub enum Tail {
         /// Length of the normalized dimension.
         len: usize,
     },
+    /// Nothing: the integers are indices, which ONNX holds as int64. The only operator of its output.
+    Index,
 }
 
-/// Float32 requantization of an int32 accumulator, as onnxruntime's kernels do it.
-///
-/// `y = clamp(rne(fl(float32(acc) * multiplier)) + zero_point, lo, hi)`, `fl` one float32 rounding, `rne`
-/// rounding half to even.
+/// Requantization of an int32 accumulator: a monotone step function per output channel.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Requantize {
-    /// One float32 multiplier per output channel: `fl(fl(sx * sw) / sy)`, finite and positive.
-    pub multipliers: Vec<f32>,
+    /// The function of every output channel.
+    pub channels: ChannelSteps,
     /// Zero point of the output tensor.
     pub zero_point: i32,
     /// Smallest output: the type's minimum or an absorbed Relu / Clip.
     pub lo: i32,
     /// Largest output.
     pub hi: i32,
+}
+
+impl Requantize {
+    /// The multipliers, none where the channels have thresholds.
+    pub fn multipliers(&self) -> &[f32] {
+        match &self.channels {
+            ChannelSteps::Multipliers(multipliers) => multipliers,
+            ChannelSteps::Thresholds(_) => &[],
+        }
+    }
+}
+
+impl Requantize {
+    /// Clamps the outputs to `lo..=hi` as well; beyond the present clamp they become its nearest end.
+    pub(crate) fn narrow(&mut self, lo: i32, hi: i32) {
+        let (old_lo, old_hi) = (self.lo, self.hi);
+        self.lo = old_lo.clamp(lo, hi);
+        self.hi = old_hi.clamp(lo, hi);
+        if let ChannelSteps::Thresholds(channels) = &mut self.channels {
+            // Steps up to the new lower end are below it, those beyond the new upper end above.
+            let (below, count) = (self.lo.abs_diff(old_lo), self.hi.abs_diff(self.lo));
+            for thresholds in channels {
+                thresholds.drain(..thresholds.len().min(below as usize));
+                thresholds.truncate(count as usize);
+            }
+        }
+    }
+}
+
+/// The step functions of a layer's output channels.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ChannelSteps {
+    /// One float32 multiplier per output channel: `fl(fl(sx * sw) / sy)`, finite and positive.
+    ///
+    /// What onnxruntime's kernels compute: `y = clamp(rne(fl(float32(acc) * multiplier)) + zero_point, lo, hi)`,
+    /// `fl` one float32 rounding, `rne` rounding half to even.
+    Multipliers(Vec<f32>),
+    /// Per output channel `hi - lo` accumulators from -2^31 to 2^31 in ascending order: `y` is `lo` plus the number
+    /// of those that are at most `acc`.
+    ///
+    /// For sums that onnxruntime rounds in another way. Importers keep to the reachable accumulators: a threshold
+    /// that all of them pass is the smallest, one that none passes is the largest plus 1.
+    Thresholds(Vec<Vec<i64>>),
 }
 
 /// `y = requantize(W (x - input_zero_point) + bias)` for a vector x.
@@ -155,7 +197,7 @@ pub struct FullyConnected {
     pub bias: Vec<i32>,
     /// Zero point of x.
     pub input_zero_point: i32,
-    /// From accumulators to outputs; one multiplier per output.
+    /// From accumulators to outputs.
     pub requantize: Requantize,
 }
 
@@ -176,6 +218,8 @@ pub enum Op {
     FullyConnected(FullyConnected),
     /// A convolution with its requantization; average pooling over the whole image is one with unit weights.
     Convolution(Convolution),
+    /// Matrix product of two activations with its requantization.
+    MatMul(MatMul),
     /// Elementwise sum of two tensors with its requantization.
     Add(Add),
     /// Elementwise product of two tensors with its requantization.
@@ -199,6 +243,7 @@ impl Op {
         match self {
             Self::FullyConnected(_) => "fully connected",
             Self::Convolution(_) => "convolution",
+            Self::MatMul(_) => "matrix product",
             Self::Add(_) => "add",
             Self::Multiply(_) => "multiply",
             Self::Table(_) => "table",
@@ -265,6 +310,7 @@ impl Model {
             .map(|node| match &node.op {
                 Op::FullyConnected(layer) => layer.inputs as u64 * layer.outputs as u64,
                 Op::Convolution(layer) => layer.macs(),
+                Op::MatMul(product) => product.macs(),
                 Op::Add(_)
                 | Op::Multiply(_)
                 | Op::Table(_)

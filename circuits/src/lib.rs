@@ -1,7 +1,8 @@
 //! Quantized neural networks as Halo2 circuits.
 //!
-//! Data flows one way: ONNX bytes -> [`ir::Model`] -> [`plan::Plan`] -> [`circuit::LemmaCircuit`] with a
-//! [`witness::Witness`]. This crate is pure: it reads no files, starts no threads, asks no clock and draws no
+//! Data flows one way: ONNX bytes -> [`ir::Model`] -> [`CompiledCircuit`], which plans the model in one of two layouts ->
+//! [`circuit::LemmaCircuit`] with a [`witness::Witness`]. Fully connected networks on one row are planned by
+//! [`plan::Plan`], all others by `BankPlan`, in banks of lanes that share rows. This crate is pure: it reads no files, starts no threads, asks no clock and draws no
 //! randomness.
 
 mod banks;

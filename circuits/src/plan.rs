@@ -59,7 +59,10 @@ pub enum PlanError {
     #[error(transparent)]
     Inconsistent(#[from] InconsistentModel),
     /// An operator without a circuit.
-    #[error("node '{node}' is a {operator}, for which there is no circuit")]
+    #[error(
+        "node '{node}' is a {operator}, which a circuit of fully connected layers on one row does not have; plan the model in \
+         banks, as `compile` does for every network with other operators"
+    )]
     UnsupportedOperator {
         /// Name of the node.
         node: String,
@@ -193,7 +196,7 @@ impl Plan {
             };
             lane.rows.len() * per_row as usize
         };
-        let lookups = self.rows * (self.shape.helper_columns() + 1 + self.shape.table_sets) as usize;
+        let lookups = self.rows * self.shape.lookup_columns() as usize;
         let contraction =
             self.contraction.keep.len() * 2 + self.contraction.operands.iter().flatten().count();
         self.placement.lanes.iter().map(lane).sum::<usize>() + lookups + contraction

@@ -6,7 +6,7 @@
 
 mod operators;
 
-use crate::ir::{FullyConnected, Model, Node, Op, Requantize, TensorId};
+use crate::ir::{ChannelSteps, FullyConnected, Model, Node, Op, Requantize, TensorId};
 use crate::requantize::requantize;
 
 /// Why inputs do not fit a model.
@@ -105,6 +105,11 @@ fn apply(model: &Model, node: &Node, inputs: &[&[i32]]) -> (Vec<i64>, Vec<i32>) 
             let output = requantize_channels(&layer.requantize, &sums, layer.window.output_len());
             (sums, output)
         }
+        (Op::MatMul(product), [a, b]) => {
+            let sums = operators::mat_mul(product, a, b);
+            let output = requantize_channels(&product.requantize, &sums, sums.len());
+            (sums, output)
+        }
         (Op::Add(add), [a, b]) => (Vec::new(), operators::add(add, a, b)),
         (Op::Multiply(multiply), [a, b]) => (Vec::new(), operators::multiply(multiply, a, b)),
         (Op::Table(table), [x]) => {
@@ -131,16 +136,29 @@ fn fully_connected(layer: &FullyConnected, x: &[i32]) -> Vec<i64> {
     sums
 }
 
-/// One multiplier per output channel, `positions` consecutive accumulators each.
+/// One step function per output channel, `positions` consecutive accumulators each.
 fn requantize_channels(to: &Requantize, sums: &[i64], positions: usize) -> Vec<i32> {
-    assert_eq!(sums.len(), to.multipliers.len() * positions, "one multiplier per output channel");
-    let requantize_channel = |(channel, multiplier): (&[i64], &f32)| {
-        channel
-            .iter()
-            .map(|&sum| requantize(sum, *multiplier, to.zero_point, to.lo, to.hi))
-            .collect::<Vec<_>>()
-    };
-    sums.chunks(positions).zip(&to.multipliers).flat_map(requantize_channel).collect()
+    let channels = sums.chunks(positions);
+    let mut output = Vec::new();
+    match &to.channels {
+        ChannelSteps::Multipliers(multipliers) => {
+            assert_eq!(sums.len(), multipliers.len() * positions, "one multiplier per output channel");
+            for (sums, multiplier) in channels.zip(multipliers) {
+                let requantized = |&sum| requantize(sum, *multiplier, to.zero_point, to.lo, to.hi);
+                output.extend(sums.iter().map(requantized));
+            }
+        }
+        ChannelSteps::Thresholds(lists) => {
+            assert_eq!(sums.len(), lists.len() * positions, "one list of thresholds per output channel");
+            for (sums, thresholds) in channels.zip(lists) {
+                for sum in sums {
+                    let passed = thresholds.iter().filter(|threshold| *threshold <= sum).count();
+                    output.push(to.lo + i32::try_from(passed).expect("outputs are int32"));
+                }
+            }
+        }
+    }
+    output
 }
 
 fn check_inputs(model: &Model, inputs: &[Vec<i32>]) -> Result<(), InputError> {

@@ -1,7 +1,8 @@
 //! Requantization: from an int32 accumulator to an 8-bit output, exactly as onnxruntime rounds.
 //!
-//! [`requantize`] is the function itself. It is a monotone step function of the accumulator; [`Steps`] holds
-//! its thresholds over the reachable accumulators, and [`LinearForm`] is an integer formula
+//! [`requantize`] is the function itself. It is a monotone step function of the accumulator, and where a model has
+//! another one, a channel lists its thresholds instead: [`ChannelFunction`] is either. [`Steps`] holds the
+//! thresholds over the reachable accumulators, and [`LinearForm`] is an integer formula
 //! `clamp(floor((acc * m + c) / 2^s))` that equals it on every one of them, where such a formula exists.
 //!
 //! # Sources of the formulas
@@ -12,11 +13,13 @@
 //!   moves ties for odd zero points.
 //! - Existence of the linear form: see [`linear_form`].
 
+mod channel;
 mod linear;
 mod product;
 mod steps;
 mod sum;
 
+pub use channel::ChannelFunction;
 pub use linear::{LinearForm, linear_form};
 pub use product::{product_steps, quantized_product};
 pub use steps::Steps;

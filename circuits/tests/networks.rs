@@ -3,7 +3,7 @@
 use halo2_proofs::{dev::MockProver, halo2curves::bn256::Fr};
 use lemma_circuits::{
     CompiledCircuit, compile,
-    ir::{Elem, FullyConnected, Input, Model, Node, Op, Output, Requantize, Tensor, TensorId},
+    ir::{ChannelSteps, Elem, FullyConnected, Input, Model, Node, Op, Output, Requantize, Tensor, TensorId},
     plan::Scheme,
     reference,
     statement::{CircuitId, Context, Statement},
@@ -32,7 +32,9 @@ fn network(
                 bias: (0..outputs).map(|_| rng.gen_range(-3000..3000)).collect(),
                 input_zero_point: rng.gen_range(-128..127),
                 requantize: Requantize {
-                    multipliers: (0..outputs).map(|_| multiplier(rng, inputs)).collect(),
+                    channels: ChannelSteps::Multipliers(
+                        (0..outputs).map(|_| multiplier(rng, inputs)).collect(),
+                    ),
                     zero_point,
                     lo,
                     hi: 127,
@@ -99,6 +101,31 @@ fn linear_networks_satisfy_their_circuits() {
         }
         check(&compiled, vec![-128; widths[0]]);
         check(&compiled, vec![127; widths[0]]);
+    }
+}
+
+/// Thresholds of the model's own, which nothing but a search would find.
+#[test]
+fn networks_of_listed_thresholds_satisfy_their_circuits() {
+    let mut rng = ChaCha20Rng::seed_from_u64(4);
+    for widths in [&[3, 2][..], &[2, 3, 2], &[40, 17, 9, 33]] {
+        let mut model = network(&mut rng, widths, linear_multiplier);
+        for node in &mut model.nodes {
+            let Op::FullyConnected(FullyConnected { requantize, outputs, .. }) = &mut node.op else {
+                panic!("a layer")
+            };
+            let channel = |_| {
+                let mut thresholds: Vec<i64> =
+                    (requantize.lo..requantize.hi).map(|_| rng.gen_range(-20_000..20_000)).collect();
+                thresholds.sort_unstable();
+                thresholds
+            };
+            requantize.channels = ChannelSteps::Thresholds((0..*outputs).map(channel).collect());
+        }
+        let compiled = compile(model, Scheme::Kzg).unwrap();
+        for input in [random_input(&mut rng, widths[0]), vec![-128; widths[0]], vec![127; widths[0]]] {
+            check(&compiled, input);
+        }
     }
 }
 

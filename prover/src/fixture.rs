@@ -8,7 +8,7 @@ use std::{
 
 use lemma_circuits::{
     CompiledCircuit, compile,
-    ir::{Elem, FullyConnected, Input, Model, Node, Op, Output, Requantize, Tensor, TensorId},
+    ir::{ChannelSteps, Elem, FullyConnected, Input, Model, Node, Op, Output, Requantize, Tensor, TensorId},
     plan::Scheme,
     statement::Context,
 };
@@ -38,7 +38,12 @@ pub(crate) fn model(weight: i16) -> Model {
         weights: vec![weight, -2, 5, 7, 11, -3],
         bias: vec![10, -20],
         input_zero_point: 0,
-        requantize: Requantize { multipliers: vec![0.125, 0.25], zero_point: 1, lo: -128, hi: 127 },
+        requantize: Requantize {
+            channels: ChannelSteps::Multipliers(vec![0.125, 0.25]),
+            zero_point: 1,
+            lo: -128,
+            hi: 127,
+        },
     };
     let tensor = |len| Tensor { elem: Elem::I8, len, range: (-128, 127) };
     Model {

@@ -31,7 +31,7 @@ fn tiny_networks_are_satisfied_and_cover_every_role() {
         tiny.subject.roles.iter().for_each(|role| *covered.entry(*role).or_default() += 1);
     }
     assert!(!covered.contains_key(&Role::Evaluation), "{covered:?}");
-    assert_eq!(covered.len(), 20, "{covered:?}");
+    assert_eq!(covered.len(), 21, "{covered:?}");
 }
 
 #[test]

@@ -16,9 +16,17 @@ use sha2::{Digest, Sha256};
 /// Set to rewrite the pinned layouts.
 const REGENERATE: &str = "LEMMA_REGENERATE_LAYOUTS";
 
-fn pinned() -> [Tiny; 6] {
+fn pinned() -> [Tiny; 7] {
     let [lanes, split, mixed] = [networks::lanes(), networks::split(), networks::mixed()];
-    [lanes, split, mixed, networks::padded(), networks::residual(), networks::interleaved()]
+    [
+        lanes,
+        split,
+        mixed,
+        networks::padded(),
+        networks::residual(),
+        networks::interleaved(),
+        networks::product(),
+    ]
 }
 
 /// sha256 of the library's text of the verifying key, which contains every gate and commitment.

@@ -94,8 +94,8 @@ pub(crate) struct Columns {
     pub(crate) first: usize,
     /// Advice, phase 1: `s^row`.
     pub(crate) powers: usize,
-    /// Advice, phase 1: the power a product is multiplied with, a copy.
-    pub(crate) power: usize,
+    /// Advice, phase 1: what the products of a row are multiplied with, a copy.
+    pub(crate) factor: usize,
     /// Advice, phase 1: the product sum.
     pub(crate) product: usize,
     /// Fixed: 1 where the weight evaluations continue.
@@ -130,17 +130,17 @@ impl LaneWeights {
         let banks = shape.banks.as_ref().expect("the shape has banks");
         let slots = banks.slots() as usize;
         let power = |slot: usize| Fr::from(2).pow_vartime([u64::from(banks.base_bits) * slot as u64]);
-        Self {
-            slots,
-            powers: (0..slots.min(banks.lanes.max(banks.threshold_lanes).max(banks.pair_lanes) as usize))
-                .map(power)
-                .collect(),
-        }
+        Self { slots, powers: (0..slots).map(power).collect() }
     }
 
     /// Lanes of a group.
     pub(crate) fn slots(&self) -> usize {
         self.slots
+    }
+
+    /// `B^slot`.
+    pub(crate) fn slot(&self, slot: usize) -> Fr {
+        self.powers[slot]
     }
 
     /// The group of a lane within its bank, and `B^slot`.
@@ -192,6 +192,7 @@ impl Columns {
         let multiplicities = advice.many(shape.table_sets);
         let derived = advice.0;
         let (helpers, sum) = (advice.many(shape.helper_columns()), advice.one());
+        let table_helpers = advice.many(shape.table_helper_columns());
         for bank in &mut banks {
             bank.lanes.iter_mut().for_each(|lane| lane.evaluation = advice.one());
             (bank.slice_power, bank.claim_power, bank.claims) = (advice.one(), advice.one(), advice.one());
@@ -204,12 +205,12 @@ impl Columns {
         });
         let ways = ways.collect();
         let columns = Self {
-            lookup: LookupColumns { rows, boundary, tables, multiplicities, helpers, sum },
+            lookup: LookupColumns { rows, boundary, tables, multiplicities, helpers, table_helpers, sum },
             banks,
             ways,
             first: fixed.one(),
             powers: advice.one(),
-            power: advice.one(),
+            factor: advice.one(),
             product: advice.one(),
             keep_weight: fixed.one(),
             keep_window: fixed.one(),
@@ -246,7 +247,7 @@ impl Columns {
             evaluations.chain([bank.slice_power, bank.claim_power, bank.claims]).collect::<Vec<_>>()
         };
         let mut copied: Vec<usize> = self.banks.iter().flat_map(bank).collect();
-        copied.extend([self.powers, self.power]);
+        copied.extend([self.powers, self.factor]);
         copied.extend(self.ways.iter().map(|way| way.operand));
         copied
     }

@@ -3,7 +3,8 @@
 //! An equation is a polynomial identity in s and rho. Its rows walk through the windows of the input planes,
 //! several planes side by side (ways), multiply each window with the evaluation of a vector of packed weights
 //! and with a power of s, and sum up; the claims of the output blocks enter with weight -1. Planes of an
-//! operator that maps planes one to one have an equation per block.
+//! operator that maps planes one to one have an equation per block, and so have those of a matrix product, in
+//! which evaluations take the place of powers of s.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,7 +12,7 @@ use crate::ir::TensorId;
 
 use super::{
     maps::Map,
-    place::{Block, Placement},
+    place::{Block, Placement, Start},
     slices::{Reader, Slices, Term, Track, terms},
     windows::{Move, Stop, walk},
 };
@@ -29,6 +30,26 @@ pub(crate) enum Operand {
     First,
 }
 
+/// What all products of a row are multiplied with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Factor {
+    /// A power of s: its exponent.
+    Power(u64),
+    /// The evaluation of a slice: its lane, counted over all lanes, and row.
+    Slice { lane: usize, row: usize },
+}
+
+#[cfg(test)]
+impl Factor {
+    /// The power or evaluation beside it, for lies.
+    pub(crate) fn another(self) -> Self {
+        match self {
+            Self::Power(exponent) => Self::Power(exponent + 1),
+            Self::Slice { lane, row } => Self::Slice { lane, row: row + 1 },
+        }
+    }
+}
+
 /// The vector of packed weights of a way, over the groups of an equation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Weights {
@@ -36,15 +57,15 @@ pub(crate) enum Weights {
     None,
     /// A tap's weights; of a planewise map the equation of this block has only its groups.
     Tap { map: usize, tap: usize, block: Option<usize> },
-    /// -1 at a group.
-    Minus { group: usize },
+    /// Minus the weight of a slot at its group.
+    Minus(Start),
     /// 1 at a group.
     One { group: usize },
     /// `-2^s 256^byte` at group 0.
     Byte { byte: usize },
 }
 
-/// A product of the region: moves of the windows, then weights times window times power.
+/// A product of the region: moves of the windows, then weights times window times factor.
 #[derive(Clone, Debug)]
 pub(crate) struct Segment {
     pub(crate) continues: bool,
@@ -54,8 +75,7 @@ pub(crate) struct Segment {
     pub(crate) weights: Vec<Weights>,
     /// Groups the weights reach.
     pub(crate) groups: usize,
-    /// Exponent of s.
-    pub(crate) power: u64,
+    pub(crate) factor: Factor,
 }
 
 impl Segment {
@@ -141,7 +161,8 @@ impl Sources<'_> {
             ));
         }
         let inputs = || self.placement.blocks.iter().filter(|block| block.node.is_none());
-        let claims: Vec<_> = inputs().map(|block| (claims(block), Weights::Minus { group: 0 })).collect();
+        let claims: Vec<_> =
+            inputs().map(|block| (claims(block), Weights::Minus(Start::default()))).collect();
         for claims in claims.chunks(self.ways) {
             equation.segments.push(self.side_by_side(claims.to_vec(), 1, offset));
         }
@@ -151,7 +172,7 @@ impl Sources<'_> {
         }
         self.walks(&mut equation, tracks, offset, |term| match term.reader {
             Reader::Byte { byte, .. } => (Weights::Byte { byte }, 1),
-            Reader::Tap { .. } => unreachable!("only bytes were asked for"),
+            Reader::Tap { .. } | Reader::Factor { .. } => unreachable!("only bytes were asked for"),
         });
         equation
     }
@@ -194,9 +215,12 @@ impl Sources<'_> {
                 }
             }
         }
+        let slices = self.evaluations(index);
         let equation = |block: &usize| {
             let tracks = by_block.remove(block).unwrap_or_default();
-            self.equation(index, tracks, &[*block], Some(*block))
+            let mut equation = self.equation(index, tracks, &[*block], Some(*block));
+            equation.segments.extend(self.products(index, &slices, *block));
+            equation
         };
         blocks.iter().map(equation).collect()
     }
@@ -204,14 +228,11 @@ impl Sources<'_> {
     fn equation(&self, map: usize, tracks: Vec<Track>, blocks: &[usize], only: Option<usize>) -> Equation {
         let offset = offset(tracks.iter().flat_map(|track| &track.terms));
         let first = match only {
-            Some(block) => BTreeMap::from([(block, 0)]),
-            None => self.placement.first_groups(self.maps[map].node, self.slots),
+            Some(block) => BTreeMap::from([(block, Start::default())]),
+            None => self.placement.starts(self.maps[map].node, self.slots),
         };
-        let groups = |block: &usize| {
-            let kind = self.placement.blocks[*block].kind;
-            self.placement.lanes_per_bank.of(kind).div_ceil(self.slots)
-        };
-        let total = blocks.iter().map(groups).sum();
+        let end = |block: &usize| first[block].group + self.groups(*block);
+        let total = blocks.iter().map(end).max().unwrap_or(1);
         let mut equation = Equation::default();
         self.walks(&mut equation, tracks, offset, |term| {
             let Reader::Tap { tap, .. } = term.reader else { unreachable!("only taps were asked for") };
@@ -220,9 +241,9 @@ impl Sources<'_> {
         for blocks in blocks.chunks(self.ways) {
             let claims: Vec<_> = blocks
                 .iter()
-                .map(|block| (claims(&self.placement.blocks[*block]), Weights::Minus { group: first[block] }))
+                .map(|block| (claims(&self.placement.blocks[*block]), Weights::Minus(first[block])))
                 .collect();
-            let reach = blocks.iter().map(|block| first[block] + 1).max().unwrap_or(1);
+            let reach = blocks.iter().map(|block| first[block].group + 1).max().unwrap_or(1);
             equation.segments.push(self.side_by_side(claims, reach, offset));
         }
         equation
@@ -279,7 +300,7 @@ impl Sources<'_> {
             moves: moves.collect(),
             weights: self.padded(vectors, Weights::None),
             groups: groups.into_iter().max().unwrap_or(1),
-            power: u64::try_from(power).expect("the offset makes powers positive"),
+            factor: Factor::Power(u64::try_from(power).expect("the offset makes powers positive")),
         }
     }
 
@@ -291,11 +312,16 @@ impl Sources<'_> {
             moves: vec![(1, self.padded(operands, Operand::First))],
             weights: self.padded(weights, Weights::None),
             groups,
-            power,
+            factor: Factor::Power(power),
         }
     }
 
-    fn padded<T: Copy>(&self, mut ways: Vec<T>, with: T) -> Vec<T> {
+    /// Groups of the lanes of a block.
+    pub(super) fn groups(&self, block: usize) -> usize {
+        self.placement.lanes_per_bank.of(self.placement.blocks[block].kind).div_ceil(self.slots)
+    }
+
+    pub(super) fn padded<T: Copy>(&self, mut ways: Vec<T>, with: T) -> Vec<T> {
         ways.resize(self.ways, with);
         ways
     }

@@ -2,12 +2,12 @@
 //!
 //! An output with constant elements is stored as a copy: only cells can be compared with the statement.
 //!
-//! A product of tensors is one of bytes, requantized.
+//! A product of tensors is one of bytes, requantized. The factors of a matrix product are copied.
 //!
 //! Max pooling is separable: the maximum along each axis, tap by tap, each an elementwise maximum of two
 //! rearranged views. A tap in the padding is replaced by one inside the image, which changes no maximum.
 
-use crate::ir::{MaxPool, Model, Node, Op, Rearrange, Source, Table, Tensor, TensorId};
+use crate::ir::{Elem, MaxPool, Model, Node, Op, Rearrange, Source, Table, Tensor, TensorId};
 
 /// The model with its max poolings written as elementwise maxima; tensors keep their ids, new ones follow.
 pub(crate) fn expand(model: &Model) -> Model {
@@ -16,6 +16,7 @@ pub(crate) fn expand(model: &Model) -> Model {
         match &node.op {
             Op::MaxPool(pool) => Expansion { model: &mut out, node }.max_pool(pool),
             Op::Multiply(_) => Expansion { model: &mut out, node }.multiply(),
+            Op::MatMul(_) => Expansion { model: &mut out, node }.mat_mul(),
             _ => out.nodes.push(node.clone()),
         }
     }
@@ -32,12 +33,16 @@ fn store_constants(model: &mut Model, output: usize) {
         return;
     }
     let copy = model.tensor(tensor).clone();
-    let entries = (0..256).map(|byte| byte + copy.elem.min()).collect();
+    let table = identity(copy.elem);
     model.tensors.push(copy);
     let to = TensorId(model.tensors.len() - 1);
     let name = model.outputs[output].name.clone();
-    model.nodes.push(Node { name, op: Op::Table(Table { entries }), inputs: vec![tensor], output: to });
+    model.nodes.push(Node { name, op: Op::Table(table), inputs: vec![tensor], output: to });
     model.outputs[output].tensor = to;
+}
+
+fn identity(elem: Elem) -> Table {
+    Table { entries: (elem.min()..=elem.max()).collect() }
 }
 
 /// Whether constants may be among the elements a tensor views.
@@ -122,6 +127,16 @@ impl Expansion<'_> {
         let product = self.push(Op::Product, self.node.inputs.clone(), tensor);
         let inputs = [vec![product], self.node.inputs.clone()].concat();
         self.model.nodes.push(Node { inputs, ..self.node.clone() });
+    }
+
+    /// Copies of the factors, which are arranged for the product, then the product.
+    fn mat_mul(&mut self) {
+        let factors = [0, 1].map(|side| {
+            let from = self.node.inputs[side];
+            let tensor = self.model.tensor(from).clone();
+            self.push(Op::Table(identity(tensor.elem)), vec![from], tensor)
+        });
+        self.model.nodes.push(Node { inputs: factors.to_vec(), ..self.node.clone() });
     }
 
     /// The maximum over all taps of the elements `view` lists for each.

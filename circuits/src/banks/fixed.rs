@@ -15,7 +15,7 @@ use super::{
     equations::Weights,
     homes::Cell,
     maps::{Map, Tap},
-    place::{Block, Placement},
+    place::{Block, Placement, Start},
     region::{Region, Row},
 };
 
@@ -163,15 +163,15 @@ impl Sources<'_> {
     fn region(&self, out: &mut [Vec<Fr>]) {
         let columns = self.columns;
         let slots = self.weights.slots();
-        let firsts: Vec<_> =
-            self.network.maps.iter().map(|map| self.placement.first_groups(map.node, slots)).collect();
+        let starts: Vec<_> =
+            self.network.maps.iter().map(|map| self.placement.starts(map.node, slots)).collect();
         for (row, content) in (Region::FIRST_ROW..).zip(&self.region.rows) {
             out[columns.keep_window][row] = Fr::from(u64::from(content.keep_window));
             out[columns.keep_weight][row] = Fr::from(u64::from(content.keep_weight));
             out[columns.sign][row] = integer(content.sign.into());
-            out[columns.end][row] = Fr::from(u64::from(content.power.is_some()));
+            out[columns.end][row] = Fr::from(u64::from(content.factor.is_some()));
             for (way, weights) in columns.ways.iter().zip(&content.weights) {
-                self.weights(*weights, content, &firsts, |column, value| {
+                self.weights(*weights, content, &starts, |column, value| {
                     out[way.weights[column]][row] += value
                 });
             }
@@ -187,7 +187,7 @@ impl Sources<'_> {
         &self,
         weights: Weights,
         row: &Row,
-        firsts: &[BTreeMap<usize, usize>],
+        starts: &[BTreeMap<usize, Start>],
         mut add: impl FnMut(usize, Fr),
     ) {
         let width = self.shape.weight_columns as usize;
@@ -199,11 +199,11 @@ impl Sources<'_> {
         match weights {
             Weights::None => {}
             Weights::One { group } => at(group, Fr::ONE),
-            Weights::Minus { group } => at(group, -Fr::ONE),
+            Weights::Minus(Start { group, slot }) => at(group, -self.weights.slot(slot)),
             Weights::Byte { byte } => at(0, -(byte_weight(byte) * Fr::from(1 << self.shape.shift))),
             Weights::Tap { map: index, tap, block } => {
                 let map = &self.network.maps[index];
-                self.tap(map, &map.taps[tap], block.is_none().then_some(&firsts[index]), at);
+                self.tap(map, &map.taps[tap], block.is_none().then_some(&starts[index]), at);
             }
         }
     }
@@ -212,7 +212,7 @@ impl Sources<'_> {
         &self,
         map: &Map,
         tap: &Tap,
-        firsts: Option<&BTreeMap<usize, usize>>,
+        starts: Option<&BTreeMap<usize, Start>>,
         mut at: impl FnMut(usize, Fr),
     ) {
         let forms = &self.forms.nodes[map.node];
@@ -225,8 +225,9 @@ impl Sources<'_> {
             };
             let (block, lane) = self.placement.lanes[map.output.0][*plane];
             let (group, power) = self.weights.lane(lane);
-            let first = firsts.map_or(0, |firsts| firsts[&block]);
-            at(first + group, integer(i128::from(*weight) * scale) * power);
+            let start = starts.map_or(Start::default(), |starts| starts[&block]);
+            let weight = integer(i128::from(*weight) * scale) * power * self.weights.slot(start.slot);
+            at(start.group + group, weight);
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     witness::{Requantized, Witness, WitnessError, check_inputs, requantized, write_linear, write_threshold},
 };
 
-use super::{BankPlan, columns::LaneColumns, homes::Cell, maps::Map};
+use super::{BankPlan, columns::LaneColumns, homes::Cell, maps::Map, products::Side};
 
 /// Changes cells or tensors between nodes; for tests that lie.
 pub(crate) type Lie<'a> = &'a mut dyn FnMut(Option<usize>, &mut [Vec<i64>], &mut [Vec<i32>]);
@@ -72,6 +72,17 @@ impl Builder<'_> {
             for (plane, weight) in &tap.weights {
                 let sums = &mut sums[*plane];
                 values.iter().for_each(|(value, position)| sums[*position] += weight * value);
+            }
+        }
+        if let Some(product) = &map.product {
+            let byte = |side: Side, element: usize| {
+                let tensor = product.factors[side as usize];
+                i64::from(self.tensors[tensor.0][element] - self.model.tensor(tensor).elem.min())
+            };
+            for (plane, sums) in home.planes.iter().zip(&mut sums) {
+                for (element, sum) in plane.elements.iter().zip(sums) {
+                    *sum = product.accumulator(*element, byte);
+                }
             }
         }
         sums

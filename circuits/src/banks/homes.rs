@@ -11,9 +11,11 @@
 use std::collections::HashSet;
 
 use crate::{
-    ir::{Convolution, Model, Op, Source, TensorId},
+    ir::{Convolution, MatMul, Model, Op, Source, TensorId},
     statement::LANES_PER_INSTANCE,
 };
+
+use super::products::{Side, factor_planes, keeps_slices, product_planes, role};
 
 /// Where an element of any tensor lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +112,10 @@ impl Homes {
             let len = model.tensor(node.output).len;
             let home = match &node.op {
                 Op::Rearrange(_) => continue,
+                Op::Table(_) if let Some((layer, side)) = role(model, node.output) => {
+                    homes.factor(layer, side, node.inputs[0], len)
+                }
+                Op::MatMul(layer) => Home::new(product_planes(layer), len),
                 Op::FullyConnected(_) => Home::image(&constants[node.output.0], &[0]),
                 Op::Convolution(layer) => {
                     Home::image(&constants[node.output.0], &homes.exponents(layer, node.inputs[0], pitch))
@@ -155,8 +161,10 @@ impl Homes {
     /// How much the exponent of an input position grows from one output to the next along an axis.
     fn step(&self, layer: &Convolution, input: TensorId, axis: usize) -> Option<u64> {
         let window = &layer.window;
-        let view = self.view(input);
-        let at = |position: [usize; 2]| match view.get(position[0] * window.input[1] + position[1])? {
+        // Constant channels have no exponents; the others have the same.
+        let mut channels = self.view(input).chunks(window.input_len());
+        let channel = channels.find(|plane| plane.iter().any(|cell| matches!(cell, Cell::Stored { .. })))?;
+        let at = |position: [usize; 2]| match channel.get(position[0] * window.input[1] + position[1])? {
             Cell::Stored { tensor, element } => {
                 let home = self.stored[tensor.0].as_ref()?;
                 Some((*tensor, home.exponent(*element)))
@@ -193,6 +201,29 @@ impl Homes {
         let exponents: Vec<u64> = planes.first()?.exponents.clone();
         let even = planes.iter().all(|plane| plane.exponents == exponents) && distinct(&exponents);
         even.then(|| Home::new(planes, view.len()))
+    }
+
+    /// The arrangement of a copy of a tensor that is a factor of a matrix product.
+    fn factor(&self, layer: &MatMul, side: Side, from: TensorId, len: usize) -> Home {
+        let mirror = self.mirror(from).filter(|home| keeps_slices(layer, side, home));
+        mirror.unwrap_or_else(|| {
+            let view = self.view(from);
+            let source = |element: usize| match view[element] {
+                Cell::Stored { tensor, element } => {
+                    let home = self.stored[tensor.0].as_ref()?;
+                    let (plane, position) = home.spot(element);
+                    // Planes of all tensors have different numbers.
+                    let first = (0..tensor.0).map(|tensor| self.planes(tensor)).sum::<usize>();
+                    Some((first + plane, home.planes[plane].exponents[position]))
+                }
+                Cell::Constant(_) => None,
+            };
+            Home::new(factor_planes(layer, side, source), len)
+        })
+    }
+
+    fn planes(&self, tensor: usize) -> usize {
+        self.stored[tensor].as_ref().map_or(0, |home| home.planes.len())
     }
 
     /// The arrangement of a model input: for a convolution its channels, one plane per phase of the stride.
@@ -245,7 +276,7 @@ impl Homes {
 /// Positions looked at before an image counts as not evenly arranged.
 const MAX_STEP_TRIALS: usize = 4096;
 
-fn distinct(exponents: &[u64]) -> bool {
+pub(crate) fn distinct(exponents: &[u64]) -> bool {
     let mut seen = HashSet::new();
     exponents.iter().all(|exponent| seen.insert(*exponent))
 }

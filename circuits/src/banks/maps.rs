@@ -4,7 +4,8 @@
 //! and a set of pairs (input element, output position): it contributes
 //! `W[o] (x[e] - zero)` to the accumulator of channel o at position p for each of its pairs (e, p). A
 //! convolution has a tap per input channel and kernel position, a fully connected layer one per input, an
-//! elementwise sum one per operand and plane.
+//! elementwise sum one per operand and plane. A matrix product is not linear: its taps read nothing, they are the
+//! weights of [`super::products`].
 
 use std::ops::Range;
 
@@ -13,7 +14,10 @@ use crate::{
     plan::{NodeForms, centers},
 };
 
-use super::homes::{Cell, Homes, Plane};
+use super::{
+    homes::{Cell, Homes, Plane},
+    products::Product,
+};
 
 /// Part of a linear map.
 #[derive(Clone, Debug)]
@@ -32,6 +36,8 @@ pub(crate) struct Map {
     pub(crate) node: usize,
     pub(crate) output: TensorId,
     pub(crate) taps: Vec<Tap>,
+    /// The matrix product that is added to the linear part.
+    pub(crate) product: Option<Product>,
     /// Per output channel, what is added to its accumulators; empty for nothing.
     bias: Vec<i64>,
 }
@@ -40,15 +46,20 @@ impl Map {
     /// The maps of all nodes that compute something.
     pub(crate) fn all(model: &Model, homes: &Homes, forms: &[NodeForms]) -> Vec<Self> {
         let map = |(index, node): (usize, &Node)| {
+            let mut product = None;
             let (taps, bias) = match &node.op {
                 Op::Rearrange(_) => return None,
+                Op::MatMul(layer) => {
+                    let of = product.insert(Product::of(model, layer, &node.inputs));
+                    (of.taps(homes.home(node.output).planes.len()), vec![of.bias()])
+                }
                 Op::FullyConnected(layer) => (fully_connected(layer, node, homes), bias(&layer.bias)),
                 Op::Convolution(layer) => (convolution(layer, node, homes), bias(&layer.bias)),
                 Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::MaxPool(_) | Op::Maximum | Op::Product => {
                     (elementwise(model, node, homes, &forms[index].addends), constant(model, node, homes))
                 }
             };
-            Some(Self { node: index, output: node.output, taps, bias })
+            Some(Self { node: index, output: node.output, taps, product, bias })
         };
         model.nodes.iter().enumerate().filter_map(map).collect()
     }
@@ -95,8 +106,9 @@ fn convolution(layer: &Convolution, node: &Node, homes: &Homes) -> Vec<Tap> {
     let (window, per_group) = (&layer.window, layer.group_inputs());
     let [kernel_height, kernel_width] = window.kernel;
     let [height, width] = window.output;
-    let mut taps = Vec::new();
+    let mut of_channels = Vec::with_capacity(layer.channels_in);
     for channel in 0..layer.channels_in {
+        let mut taps = Vec::new();
         let group = channel / per_group;
         let readers = layer.channels_out / layer.groups;
         let readers = group * readers..(group + 1) * readers;
@@ -117,8 +129,21 @@ fn convolution(layer: &Convolution, node: &Node, homes: &Homes) -> Vec<Tap> {
                 taps.push(Tap { weights, pairs, zero: layer.input_zero_point });
             }
         }
+        of_channels.push(taps);
     }
-    taps
+    let is_average = |taps: &Vec<Tap>| taps.windows(2).all(|pair| pair[0].weights == pair[1].weights);
+    if window.output_len() == 1 && of_channels.iter().all(is_average) {
+        return of_channels.into_iter().filter_map(joined).collect();
+    }
+    of_channels.concat()
+}
+
+/// Taps with the same weights as one: an average reads each of its planes as one slice.
+fn joined(taps: Vec<Tap>) -> Option<Tap> {
+    taps.into_iter().reduce(|mut all, tap| {
+        all.pairs.extend(tap.pairs);
+        all
+    })
 }
 
 /// What every element of an elementwise operator adds to its sum, per channel.

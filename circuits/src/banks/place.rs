@@ -10,7 +10,10 @@ use crate::{
     plan::{Form, Forms},
 };
 
-use super::{homes::Homes, slices::Slices};
+use super::{
+    homes::{Home, Homes},
+    slices::Slices,
+};
 
 /// What the lanes of a bank hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +112,13 @@ impl Block {
     }
 }
 
+/// The group and the slot in it of a block's first lane.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Start {
+    pub(crate) group: usize,
+    pub(crate) slot: usize,
+}
+
 /// The blocks of a model, before and after they have rows.
 #[derive(Clone, Debug)]
 pub(crate) struct Placement {
@@ -145,7 +155,7 @@ impl Placement {
             let kind = |plane: usize| BankKind::of(forms.nodes[index].form(home.planes[plane].channel));
             for of in BankKind::ALL {
                 let planes = (0..home.planes.len()).filter(|plane| kind(*plane) == of).collect();
-                for like in alike(slices, planes) {
+                for like in alike(home, slices, planes) {
                     let block =
                         |planes: &[usize]| Block::new(slices, node.output, Some(index), of, planes.to_vec());
                     blocks.extend(like.chunks(lanes_per_bank.of(of)).map(block));
@@ -186,15 +196,23 @@ impl Placement {
         out.bank_rows.iter().all(|rows| *rows <= capacity).then_some(out)
     }
 
-    /// The first group of every block of a node when its blocks share an equation.
-    pub(crate) fn first_groups(&self, node: usize, slots: usize) -> BTreeMap<usize, usize> {
-        let mut next = 0;
+    /// Where every block of a node begins when its blocks share an equation of groups of so many slots: blocks of few
+    /// lanes share a group.
+    pub(crate) fn starts(&self, node: usize, slots: usize) -> BTreeMap<usize, Start> {
+        let mut next = Start::default();
         let blocks = self.blocks.iter().enumerate().filter(|(_, block)| block.node == Some(node));
         blocks
             .map(|(index, block)| {
-                let first = next;
-                next += self.lanes_per_bank.of(block.kind).div_ceil(slots);
-                (index, first)
+                let lanes = self.lanes_per_bank.of(block.kind);
+                if next.slot + lanes > slots && next.slot > 0 {
+                    next = Start { group: next.group + 1, slot: 0 };
+                }
+                let start = next;
+                next = match next.slot + lanes {
+                    end if end < slots => Start { slot: end, ..next },
+                    end => Start { group: next.group + end.div_ceil(slots), slot: 0 },
+                };
+                (index, start)
             })
             .collect()
     }
@@ -218,13 +236,14 @@ impl Placement {
 }
 
 /// Planes grouped by slices and exponents, in order of first occurrence.
-fn alike(slices: &Slices, planes: Vec<usize>) -> Vec<Vec<usize>> {
+fn alike(home: &Home, slices: &Slices, planes: Vec<usize>) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for plane in planes {
         let same = |group: &&mut Vec<usize>| {
             let first = group[0];
             slices.classes[first] == slices.classes[plane]
                 && slices.exponents[first] == slices.exponents[plane]
+                && home.planes[first].exponents == home.planes[plane].exponents
         };
         match groups.iter_mut().find(same) {
             Some(group) => group.push(plane),

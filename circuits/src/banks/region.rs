@@ -2,7 +2,7 @@
 
 use crate::statement::HEADER_INSTANCES;
 
-use super::equations::{Equation, Operand, Weights};
+use super::equations::{Equation, Factor, Operand, Weights};
 
 /// A row of the region.
 #[derive(Clone, Debug)]
@@ -17,8 +17,8 @@ pub(crate) struct Row {
     /// Per way, the vector and the part of it in this row: groups `part * columns..` with the given columns.
     pub(crate) weights: Vec<Weights>,
     pub(crate) part: usize,
-    /// Exponent of s of the product that is complete here.
-    pub(crate) power: Option<u64>,
+    /// What the products that are complete here are multiplied with.
+    pub(crate) factor: Option<Factor>,
 }
 
 /// The equations as rows from row [`Region::FIRST_ROW`] on.
@@ -58,7 +58,7 @@ impl Region {
                 keep_weight: part.is_some_and(|part| part + 1 < parts),
                 weights: part.map_or_else(Vec::new, |_| segment.weights.clone()),
                 part: part.unwrap_or(0),
-                power: (index + 1 == rows).then_some(segment.power),
+                factor: (index + 1 == rows).then_some(segment.factor),
             });
         }
     }

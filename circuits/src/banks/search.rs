@@ -15,7 +15,7 @@ use crate::{
 
 use super::{
     Base, Network,
-    equations::{Equation, Sources},
+    equations::{Equation, Factor, Sources},
     place::{BankKind, LanesPerBank, Placement},
     region::Region,
 };
@@ -61,7 +61,10 @@ pub(super) fn rows(network: &Network, placement: &Placement, region: &Region) ->
 
 /// The largest exponent of s anything is multiplied with.
 fn largest_power(network: &Network, region: &Region) -> usize {
-    let products = region.rows.iter().filter_map(|row| row.power);
+    let products = region.rows.iter().filter_map(|row| match row.factor {
+        Some(Factor::Power(exponent)) => Some(exponent),
+        Some(Factor::Slice { .. }) | None => None,
+    });
     let slices = network.slices.iter().flat_map(|slices| slices.exponents.iter().flatten().copied());
     let homes = network.homes.stored.iter().flatten();
     let claims = homes.flat_map(|home| home.planes.iter().flat_map(|plane| plane.exponents.iter().copied()));
@@ -73,7 +76,7 @@ fn largest_power(network: &Network, region: &Region) -> usize {
 fn proof_bytes(shape: &Shape) -> u32 {
     let products = shape.num_permutation().div_ceil(3);
     let commitments = shape.num_advice() + products + 1 + 4 + 2;
-    let running = shape.full_columns() - shape.helper_columns();
+    let running = shape.full_columns() - shape.helper_columns() - shape.table_helper_columns();
     let openings =
         shape.num_advice() + running + shape.num_fixed() + shape.num_permutation() + 3 * products + 2;
     32 * (commitments + openings)

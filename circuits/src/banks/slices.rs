@@ -10,8 +10,9 @@ use std::collections::{BTreeMap, HashMap};
 use crate::ir::TensorId;
 
 use super::{
-    homes::{Cell, Homes},
+    homes::{Cell, Homes, Plane},
     maps::Map,
+    products::{Product, Side},
 };
 
 /// A reader of elements: taps of maps, or one element of a model output.
@@ -19,6 +20,8 @@ use super::{
 pub(crate) enum Reader {
     /// A tap of a map.
     Tap { map: usize, tap: usize },
+    /// A matrix product: a slice of a factor, by its number.
+    Factor { map: usize, side: Side, slice: usize },
     /// An element of the statement: its public input and byte.
     Byte { instance: usize, byte: usize },
 }
@@ -86,6 +89,12 @@ pub(crate) fn slices(homes: &Homes, maps: &[Map], outputs: &[(Cell, Reader)]) ->
             }
         }
     }
+    let factors = factors(maps);
+    for (tensor, (map, product, side)) in &factors {
+        for (element, readings) in readings[*tensor].iter_mut().enumerate() {
+            readings.push(product.reading(*map, *side, element));
+        }
+    }
     for (cell, reader) in outputs {
         if let (Cell::Stored { tensor, element }, Reader::Byte { instance, .. }) = (cell, reader) {
             readings[tensor.0][*element].push((*reader, *instance as u64));
@@ -95,6 +104,11 @@ pub(crate) fn slices(homes: &Homes, maps: &[Map], outputs: &[(Cell, Reader)]) ->
     tensors
         .map(|tensor| match &homes.stored[tensor.0] {
             None => Slices::default(),
+            Some(home) if let Some((map, product, side)) = factors.get(&tensor.0) => {
+                let exponent = |element: &usize| product.reading(*map, *side, *element).1;
+                let plane = |plane: &Plane| plane.elements.iter().map(exponent).collect();
+                split(homes, tensor, home.planes.iter().map(plane).collect(), &readings[tensor.0])
+            }
             Some(home) => {
                 // Sums over whole planes want equal exponents, taps of a window those of the image.
                 let image = home.planes.iter().map(|plane| plane.exponents.clone()).collect();
@@ -105,6 +119,18 @@ pub(crate) fn slices(homes: &Homes, maps: &[Map], outputs: &[(Cell, Reader)]) ->
             }
         })
         .collect()
+}
+
+/// The factors of matrix products, by tensor; nothing else reads them.
+fn factors(maps: &[Map]) -> HashMap<usize, (usize, &Product, Side)> {
+    let mut out = HashMap::new();
+    for (index, map) in maps.iter().enumerate() {
+        let Some(product) = &map.product else { continue };
+        for side in [Side::Lhs, Side::Rhs] {
+            out.insert(product.factors[side as usize].0, (index, product, side));
+        }
+    }
+    out
 }
 
 fn split(

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use crate::{
     compile,
     ir::{
-        Add, Convolution, Elem, FullyConnected, Input, MaxPool, Model, Multiply, Node, Op, Output, Rearrange,
-        Requantize, Source, Table, Tensor, TensorId, Window,
+        Add, ChannelSteps, Convolution, Elem, FullyConnected, Input, MatMul, MaxPool, Model, Multiply, Node,
+        Op, Output, Rearrange, Requantize, Source, Table, Tensor, TensorId, Window,
     },
     plan::Scheme,
     reference,
@@ -65,7 +65,9 @@ impl Network {
             if exact { 0.0123 + numbers.next(100) as f32 / 9000.0 } else { 0.0625 }
         };
         Requantize {
-            multipliers: (0..channels).map(|_| multiplier(&mut self.numbers)).collect(),
+            channels: ChannelSteps::Multipliers(
+                (0..channels).map(|_| multiplier(&mut self.numbers)).collect(),
+            ),
             zero_point: self.numbers.next(20) as i32 - 10,
             lo: -128 + self.numbers.next(2) as i32 * 100,
             hi: 127,
@@ -105,6 +107,32 @@ impl Network {
         let (lhs_zero_point, rhs_zero_point) = (3, -9);
         let by = Multiply { lhs_zero_point, rhs_zero_point, multiplier, zero_point: 5, lo: -128, hi: 127 };
         self.push(Op::Multiply(by), vec![input, other], channels, image, (-128, 127));
+    }
+
+    /// The matrix product of two tensors seen as `[batch][rows][inner]` and `[batch][inner][columns]`.
+    fn mat_mul(&mut self, lhs: TensorId, rhs: TensorId, sizes: [usize; 4], multiplier: f32) {
+        let [batch, rows, inner, columns] = sizes;
+        let requantize = Requantize {
+            channels: ChannelSteps::Multipliers(vec![multiplier]),
+            zero_point: -3,
+            lo: -128,
+            hi: 127,
+        };
+        let (lhs_zero_point, rhs_zero_point) = (5, -11);
+        let product = MatMul { batch, rows, inner, columns, lhs_zero_point, rhs_zero_point, requantize };
+        self.push(Op::MatMul(product), vec![lhs, rhs], batch, [rows, columns], (-128, 127));
+    }
+
+    /// The last tensor with its rows and columns exchanged.
+    fn flip(&mut self) {
+        let (input, channels, [rows, columns]) = self.last;
+        let source = |index: usize| {
+            let (channel, row, column) = (index / (rows * columns), index / rows % columns, index % rows);
+            Source::Element { input: 0, element: (channel * rows + column) * columns + row }
+        };
+        let sources = (0..channels * rows * columns).map(source).collect();
+        let range = self.model.tensor(input).range;
+        self.push(Op::Rearrange(Rearrange { sources }), vec![input], channels, [columns, rows], range);
     }
 
     fn table(&mut self) {
@@ -207,6 +235,40 @@ fn thresholds_and_strides() {
     check(network.finish(), 6);
 }
 
+/// Steps that no multiplier has: as irregular as they come, or of equal width.
+fn listed(channels: usize, regular: bool, numbers: &mut Numbers) -> Requantize {
+    let channel = |_| -> Vec<i64> {
+        let mut thresholds: Vec<i64> = match regular {
+            true => (0..160).map(|step| step * 7 - 500).collect(),
+            false => (0..160).map(|_| numbers.next(3000) as i64 - 1500).collect(),
+        };
+        thresholds.sort_unstable();
+        thresholds
+    };
+    let channels = ChannelSteps::Thresholds((0..channels).map(channel).collect());
+    Requantize { channels, zero_point: 5, lo: -90, hi: 70 }
+}
+
+#[test]
+fn listed_thresholds() {
+    for (seed, regular) in [(13, true), (14, false)] {
+        let mut network = Network::new(seed, 3, [5, 4]);
+        network.convolution(4, 1, SAME, true);
+        network.convolution(3, 1, STRIDED, true);
+        network.fully_connected(5);
+        for node in &mut network.model.nodes {
+            let (requantize, channels) = match &mut node.op {
+                Op::Convolution(layer) => (&mut layer.requantize, layer.channels_out),
+                Op::FullyConnected(layer) => (&mut layer.requantize, layer.outputs),
+                other => panic!("a {}", other.name()),
+            };
+            *requantize = listed(channels, regular, &mut network.numbers);
+            network.model.tensors[node.output.0].range = (-90, 70);
+        }
+        check(network.finish(), seed);
+    }
+}
+
 #[test]
 fn a_residual_network() {
     let mut network = Network::new(7, 3, [6, 6]);
@@ -247,6 +309,57 @@ fn products() {
     network.multiply(branch, 0.0123);
     network.multiply(branch, 0.015_625);
     check(network.finish(), 12);
+}
+
+#[test]
+fn matrix_products_of_a_small_attention() {
+    let (tokens, width, heads) = (6, 4, 2);
+    let mut network = Network::new(13, heads * width, [tokens, 1]);
+    let project = |network: &mut Network| {
+        network.last = (TensorId(0), heads * width, [tokens, 1]);
+        network.convolution(heads * width, 1, PLAIN, true);
+        network.last.1 = heads;
+        network.last.2 = [width, tokens];
+        network.last.0
+    };
+    // `[heads][width][tokens]` each.
+    let keys = project(&mut network);
+    project(&mut network);
+    network.flip();
+    let values = network.last.0;
+    project(&mut network);
+    network.flip();
+    let queries = network.last.0;
+    network.mat_mul(queries, keys, [heads, tokens, width, tokens], 0.0123);
+    network.table();
+    let scores = network.last.0;
+    network.mat_mul(scores, values, [heads, tokens, tokens, width], 0.015_625);
+    check(network.finish(), 14);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn random_matrix_products(
+        seed: u64, batch in 1_usize..4, rows in 1_usize..12, inner in 1_usize..12, columns in 1_usize..20,
+        flipped: bool, exact: bool,
+    ) {
+        let mut network = Network::new(seed, batch, [rows, inner]);
+        let lhs = network.last.0;
+        let matrix = batch * rows * inner;
+        network.fully_connected(batch * inner * columns);
+        network.last.1 = batch;
+        network.last.2 = if flipped { [columns, inner] } else { [inner, columns] };
+        if flipped {
+            network.flip();
+        }
+        let rhs = network.last.0;
+        assert_eq!(network.model.tensor(lhs).len, matrix);
+        let multiplier = if exact { 0.0123 } else { 0.015_625 };
+        network.mat_mul(lhs, rhs, [batch, rows, inner, columns], multiplier);
+        network.fully_connected(3);
+        check(network.finish(), seed ^ 1);
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //! | `U` | 1 | per way, running evaluation of a vector of weights at rho |
 //! | `O` | 1 | per way, the operand: a copy of a slice evaluation or of claims, or a public input |
 //! | `M` | 1 | per way, the window: running sum of operands |
-//! | `T` | 1 | the power of s of a product, a copy of [`super::power`] |
+//! | `T` | 1 | the factor of a product, a copy: a power of s, or of a matrix product a slice evaluation |
 //! | `P` | 1 | running sum of products |
 //! | `keep_u`, `keep_m`, `sign`, `end`, `zero`, `statement` | fixed | control |
 //!
@@ -19,7 +19,7 @@
 //! | public input | `statement (O_0 - 2^s instance) = 0` | 2 | the statement's equation reads the public inputs |
 //!
 //! # Soundness
-//! An equation is a polynomial in s and rho whose coefficients are combinations of phase-0 cells: at
+//! An equation is a polynomial in s and rho whose coefficients are polynomials in phase-0 cells: at
 //! `rho^g s^e`, for the outputs of group g at the position with exponent e, `sum_b B^b (true_b - claimed_b)`.
 //! Different positions of a block have different exponents and different groups different powers of rho, so at
 //! random s and rho all coefficients are 0 but with probability (degree)/p; see `plan::packing` for why then
@@ -32,7 +32,7 @@ use halo2_proofs::{
 
 use super::{Handles, gate, sum};
 use crate::{
-    banks::{Columns, Operand, Region},
+    banks::{Columns, Factor, Operand, Region},
     plan::Shape,
 };
 
@@ -65,7 +65,7 @@ pub(crate) fn configure(
             .iter()
             .map(|way| cells.advice(way.weight_evaluation) * cells.advice(way.window))
             .collect();
-        let term = cells.fixed(columns.end) * cells.advice(columns.power) * sum(products.into_iter());
+        let term = cells.fixed(columns.end) * cells.advice(columns.factor) * sum(products.into_iter());
         cells.next(columns.product) - cells.advice(columns.product) - term
     });
     gate(meta, handles, "operator equation", columns.zero, |cells| cells.advice(columns.product));
@@ -87,10 +87,16 @@ pub(crate) fn fill(
     rows: usize,
 ) {
     let first_row = Region::FIRST_ROW;
-    advice[columns.power] = vec![Fr::ZERO; rows];
+    advice[columns.factor] = vec![Fr::ZERO; rows];
     for (row, content) in (first_row..).zip(&region.rows) {
-        if let Some(power) = content.power {
-            advice[columns.power][row] = advice[columns.powers][power as usize];
+        match content.factor {
+            Some(Factor::Power(exponent)) => {
+                advice[columns.factor][row] = advice[columns.powers][exponent as usize];
+            }
+            Some(Factor::Slice { lane, row: end }) => {
+                advice[columns.factor][row] = advice[columns.lane(lane).evaluation][end];
+            }
+            None => {}
         }
     }
     let mut products = vec![Fr::ZERO; rows];
@@ -126,7 +132,7 @@ pub(crate) fn fill(
     let mut running = Fr::ZERO;
     let sums = (0..rows).map(|row| {
         if fixed[columns.end][row] != Fr::ZERO {
-            running += products[row] * advice[columns.power][row];
+            running += products[row] * advice[columns.factor][row];
         }
         running
     });

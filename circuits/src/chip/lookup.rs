@@ -7,12 +7,14 @@
 //! |---|---|---|
 //! | `m_t` | 0 | how often the entry in this row of table set t is looked up |
 //! | `h_g` | 1 | `sum_i 1/(alpha + f_i)` over the up to three slots of group g |
+//! | `k_g` | 1 | `sum_t m_t/(alpha + f_t)` over the up to three table sets of group g; only where there are more than three sets |
 //! | `S` | 1 | running sum |
 //!
 //! | constraint | equation | degree | why |
 //! |---|---|---|---|
 //! | lookup helper | `rows (h_g prod_i (alpha + f_i) - sum_i prod_{j != i} (alpha + f_j)) = 0` | 5 | h_g is the sum of inverses |
-//! | lookup sum | `rows ((S' - S - sum_g h_g) prod_t (alpha + f_t) + sum_t m_t prod_{u != t} (alpha + f_u)) = 0` | up to 5 | S collects lookups minus entries |
+//! | table helper | `rows (k_g prod_t (alpha + f_t) - sum_t m_t prod_{u != t} (alpha + f_u)) = 0` | 5 | k_g is the sum of counted inverses |
+//! | lookup sum | `rows ((S' - S - sum_g h_g) prod_t (alpha + f_t) + sum_t m_t prod_{u != t} (alpha + f_u)) = 0` | up to 5 | S collects lookups minus entries; with table helpers `rows (S' - S - sum_g h_g + sum_g k_g) = 0` |
 //! | lookup sum boundary | `boundary S = 0` | 2 | S starts and ends at 0 |
 //!
 //! # Soundness
@@ -32,7 +34,7 @@ use halo2_proofs::{
 use super::{Cells, Handles, Slot, gate, product, sum};
 use crate::plan::LookupColumns;
 
-/// Slots per helper column: the most a gate of degree 5 holds.
+/// Slots or table sets per helper column: the most a gate of degree 5 holds.
 const GROUP: usize = 3;
 
 /// The lookup argument of a circuit.
@@ -60,16 +62,23 @@ impl LookupChip {
                 cells.advice(helper) * product(poles.iter().cloned()) - derivative(&poles)
             });
         }
+        let sets: Vec<(&[Vec<usize>], &[usize])> =
+            columns.tables.chunks(GROUP).zip(columns.multiplicities.chunks(GROUP)).collect();
+        for (&(tables, multiplicities), &helper) in sets.iter().zip(&columns.table_helpers) {
+            gate(meta, handles, "table helper", columns.rows, |cells| {
+                let (poles, counted) = counted(cells, tables, multiplicities);
+                cells.advice(helper) * poles - counted
+            });
+        }
         gate(meta, handles, "lookup sum", columns.rows, |cells| {
-            let poles: Vec<_> = columns.tables.iter().map(|table| table_pole(cells, table)).collect();
             let helpers = sum(columns.helpers.iter().map(|&helper| cells.advice(helper)));
             let step = cells.next(columns.sum) - cells.advice(columns.sum) - helpers;
-            let counted = columns.multiplicities.iter().enumerate().map(|(set, &column)| {
-                let others = poles.iter().enumerate().filter(|(other, _)| *other != set);
-                cells.advice(column) * product(others.map(|(_, pole)| pole.clone()))
-            });
-            let counted = sum(counted);
-            step * product(poles.into_iter()) + counted
+            if columns.table_helpers.is_empty() {
+                let (poles, counted) = counted(cells, &columns.tables, &columns.multiplicities);
+                step * poles + counted
+            } else {
+                step + sum(columns.table_helpers.iter().map(|&helper| cells.advice(helper)))
+            }
         });
         gate(meta, handles, "lookup sum boundary", columns.boundary, |cells| cells.advice(columns.sum));
         Self { slots }
@@ -111,14 +120,22 @@ impl LookupChip {
             total.iter_mut().zip(&sums).for_each(|(total, sum)| *total += sum);
             advice[helper] = sums;
         }
-        for (table, &multiplicities) in columns.tables.iter().zip(&columns.multiplicities) {
+        let mut counted = vec![vec![Fr::ZERO; rows]; columns.tables.len().div_ceil(GROUP)];
+        for (set, (table, &multiplicities)) in columns.tables.iter().zip(&columns.multiplicities).enumerate()
+        {
             let value =
                 |row: usize, index: usize| table.get(index).map_or(Fr::ZERO, |&column| fixed[column][row]);
             let pole = |row| compress(value(row, 0), [value(row, 1), value(row, 2), value(row, 3)]);
             let inverses = inverses((0..rows).map(pole).collect());
             for (row, inverse) in inverses.into_iter().enumerate() {
-                total[row] -= advice[multiplicities][row] * inverse;
+                counted[set / GROUP][row] += advice[multiplicities][row] * inverse;
             }
+        }
+        for counted in &counted {
+            total.iter_mut().zip(counted).for_each(|(total, counted)| *total -= counted);
+        }
+        for (counted, &helper) in counted.into_iter().zip(&columns.table_helpers) {
+            advice[helper] = counted;
         }
         let mut running = Fr::ZERO;
         advice[columns.sum] = [Fr::ZERO]
@@ -145,6 +162,21 @@ fn table_pole(cells: &mut Cells<'_, '_>, table: &[usize]) -> Expression<Fr> {
     let mut columns = table.iter().map(|&column| cells.fixed(column)).collect::<Vec<_>>();
     let tag = columns.remove(0);
     pole(cells, tag, columns)
+}
+
+/// `prod_t (alpha + f_t)` and `sum_t m_t prod_{u != t} (alpha + f_u)` over table sets.
+fn counted(
+    cells: &mut Cells<'_, '_>,
+    tables: &[Vec<usize>],
+    multiplicities: &[usize],
+) -> (Expression<Fr>, Expression<Fr>) {
+    let poles: Vec<_> = tables.iter().map(|table| table_pole(cells, table)).collect();
+    let counted = multiplicities.iter().enumerate().map(|(set, &column)| {
+        let others = poles.iter().enumerate().filter(|(other, _)| *other != set);
+        cells.advice(column) * product(others.map(|(_, pole)| pole.clone()))
+    });
+    let counted = sum(counted);
+    (product(poles.into_iter()), counted)
 }
 
 /// `alpha + tag + theta v_0 + theta^2 v_1 + ...`.

@@ -8,7 +8,7 @@ use halo2_proofs::{
 };
 
 use crate::{
-    banks::{BankColumns, BankPlan, Columns, LaneColumns, Operand, Region},
+    banks::{BankColumns, BankPlan, Columns, Factor, LaneColumns, Operand, Region},
     chip::{Handles, MAX_GATE_DEGREE, Role, Slot, bank::BankChip, equation, lookup::LookupChip, power},
     plan::Shape,
 };
@@ -90,9 +90,10 @@ pub(super) fn roles(shape: &Shape) -> Vec<Role> {
     }
     set(&columns.lookup.multiplicities, Role::Multiplicity);
     set(&columns.lookup.helpers, Role::Helper);
+    set(&columns.lookup.table_helpers, Role::TableHelper);
     set(&[columns.lookup.sum], Role::LookupSum);
     set(&[columns.powers], Role::Power);
-    set(&[columns.power], Role::PowerCopy);
+    set(&[columns.factor], Role::PowerCopy);
     set(&[columns.product], Role::ProductSum);
     roles
 }
@@ -133,7 +134,7 @@ impl Columns {
     pub(super) fn reading(&self, column: usize) -> Option<usize> {
         let powers = |bank: &&BankColumns| [bank.slice_power, bank.claim_power].contains(&column);
         let is_operand = self.ways.iter().any(|way| way.operand == column);
-        let of_ways = is_operand.then_some(self.sign).or_else(|| (column == self.power).then_some(self.end));
+        let of_ways = is_operand.then_some(self.sign).or_else(|| (column == self.factor).then_some(self.end));
         self.banks.iter().find(powers).map(|bank| bank.lanes[0].cells.tag()).or(of_ways)
     }
 }
@@ -169,8 +170,12 @@ impl BankPlan {
             copy((columns.powers, claim as usize), (bank.claim_power, row));
         });
         for (row, content) in (Region::FIRST_ROW..).zip(&self.region.rows) {
-            if let Some(power) = content.power {
-                copy((columns.powers, power as usize), (columns.power, row));
+            let factor = content.factor.map(|factor| match factor {
+                Factor::Power(exponent) => (columns.powers, exponent as usize),
+                Factor::Slice { lane, row } => (columns.lane(lane).evaluation, row),
+            });
+            if let Some(source) = factor {
+                copy(source, (columns.factor, row));
             }
             for (way, operand) in columns.ways.iter().zip(&content.operands) {
                 let source = match operand {

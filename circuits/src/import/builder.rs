@@ -7,9 +7,10 @@ use super::error::ImportErrorKind;
 use super::limits::{self, Budget};
 use super::value::{Activation, Linear, Sliding};
 use crate::ir::{
-    Add, Convolution, Elem, FullyConnected, Input, Model, Multiply, Node, Op, Output, Quantization,
-    Requantize, Table, Tensor, TensorId,
+    AccumulatorRange, Add, ChannelSteps, Convolution, Elem, FullyConnected, Input, MatMul, Model, Multiply,
+    Node, Op, Output, Quantization, Requantize, Table, Tensor, TensorId,
 };
+use crate::requantize::Steps;
 
 mod rearrange;
 
@@ -112,14 +113,48 @@ impl Builder {
         by: Quantization,
         (lo, hi): (i32, i32),
     ) -> Result<Activation, ImportErrorKind> {
+        let multipliers = multipliers(&layer.accumulator_scales, by.scale, layer.weights.outputs)?;
+        let channels = ChannelSteps::Multipliers(multipliers);
+        let op = self.layer(layer, Requantize { channels, zero_point: by.zero_point, lo, hi })?;
+        self.add_layer(layer, op, elem, (lo, hi))
+    }
+
+    /// Adds a layer whose outputs are steps of its own, given per channel over the reachable accumulators.
+    pub(super) fn stepwise(
+        &mut self,
+        layer: &Linear,
+        elem: Elem,
+        zero_point: i32,
+        steps: impl Fn(usize, AccumulatorRange) -> Result<Steps, ImportErrorKind>,
+    ) -> Result<Activation, ImportErrorKind> {
+        let channels = ChannelSteps::Thresholds(Vec::new());
+        let (lo, hi) = (elem.min(), elem.max());
+        let mut op = self.layer(layer, Requantize { channels, zero_point, lo, hi })?;
+        let x_range = self.range(&layer.input);
+        let (ranges, requantize) = match &mut op {
+            Op::FullyConnected(layer) => (layer.accumulator_ranges(x_range), &mut layer.requantize),
+            Op::Convolution(layer) => (layer.accumulator_ranges(x_range), &mut layer.requantize),
+            _ => return Err(ImportErrorKind::MissingInput { index: 0, role: "input" }),
+        };
+        self.budget.spend(ranges.len(), 256 * size_of::<i64>())?;
+        let steps = ranges.into_iter().enumerate().map(|(channel, range)| steps(channel, range));
+        let steps: Vec<Steps> = steps.collect::<Result<_, _>>()?;
+        let lo = steps.iter().map(|steps| steps.first).min().unwrap_or(lo);
+        let hi = steps.iter().map(Steps::last).max().unwrap_or(hi);
+        let thresholds = |steps: &Steps| (lo + 1..=hi).map(|output| steps.threshold(output)).collect();
+        let channels = ChannelSteps::Thresholds(steps.iter().map(thresholds).collect());
+        *requantize = Requantize { channels, zero_point, lo, hi };
+        self.add_layer(layer, op, elem, (lo, hi))
+    }
+
+    /// The operator of a layer.
+    fn layer(&mut self, layer: &Linear, requantize: Requantize) -> Result<Op, ImportErrorKind> {
         let weights = &layer.weights;
         let outputs = weights.outputs;
         self.budget.spend(weights.centered.len(), size_of::<i16>())?;
         self.budget.spend(outputs, size_of::<i32>() + size_of::<f32>())?;
-        let multipliers = multipliers(&layer.accumulator_scales, by.scale, outputs)?;
         let bias = layer.bias.clone().unwrap_or_else(|| vec![0; outputs]);
-        let requantize = Requantize { multipliers, zero_point: by.zero_point, lo, hi };
-        let op = match &layer.sliding {
+        Ok(match &layer.sliding {
             None => Op::FullyConnected(FullyConnected {
                 inputs: weights.inputs,
                 outputs,
@@ -138,8 +173,17 @@ impl Builder {
                 input_zero_point: layer.input_zero_point,
                 requantize,
             }),
-        };
-        let tensor = Tensor { elem, len: limits::elements("the result", &layer.shape)?, range: (lo, hi) };
+        })
+    }
+
+    fn add_layer(
+        &mut self,
+        layer: &Linear,
+        op: Op,
+        elem: Elem,
+        range: (i32, i32),
+    ) -> Result<Activation, ImportErrorKind> {
+        let tensor = Tensor { elem, len: limits::elements("the result", &layer.shape)?, range };
         let tensor = self.add_node(layer.name.clone(), op, vec![layer.input.tensor], tensor);
         Ok(Activation { tensor, elem, shape: layer.shape.clone() })
     }
@@ -172,6 +216,7 @@ impl Builder {
         match &self.nodes.get(node)?.op {
             Op::FullyConnected(layer) => Some(layer.requantize.zero_point),
             Op::Convolution(layer) => Some(layer.requantize.zero_point),
+            Op::MatMul(product) => Some(product.requantize.zero_point),
             Op::Multiply(multiply) => Some(multiply.zero_point),
             Op::Add(_) | Op::Table(_) | Op::MaxPool(_) | Op::Maximum | Op::Product | Op::Rearrange(_) => None,
         }
@@ -194,13 +239,14 @@ impl Builder {
         let mut copied = producer.and_then(|node| self.nodes.get(node)).cloned();
         let clamp = match copied.as_mut().map(|node| &mut node.op) {
             Some(
-                Op::FullyConnected(FullyConnected {
-                    requantize: Requantize { lo: min, hi: max, .. }, ..
-                })
-                | Op::Convolution(Convolution { requantize: Requantize { lo: min, hi: max, .. }, .. })
-                | Op::Add(Add { lo: min, hi: max, .. })
-                | Op::Multiply(Multiply { lo: min, hi: max, .. }),
+                Op::FullyConnected(FullyConnected { requantize, .. })
+                | Op::Convolution(Convolution { requantize, .. })
+                | Op::MatMul(MatMul { requantize, .. }),
             ) => {
+                requantize.narrow(lo, hi);
+                (requantize.lo, requantize.hi)
+            }
+            Some(Op::Add(Add { lo: min, hi: max, .. }) | Op::Multiply(Multiply { lo: min, hi: max, .. })) => {
                 *min = (*min).clamp(lo, hi);
                 *max = (*max).clamp(lo, hi);
                 (*min, *max)
@@ -358,7 +404,7 @@ impl Numbering {
 }
 
 /// `fl(accumulator_scale / sy)` for every output channel.
-fn multipliers(
+pub(super) fn multipliers(
     accumulator_scales: &[f32],
     output_scale: f32,
     outputs: usize,

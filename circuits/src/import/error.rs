@@ -247,7 +247,7 @@ pub enum ImportErrorKind {
     /// An output that is not the dequantized result of a quantized operator.
     #[error(
         "the graph output '{output}' is {found}; an output has to be an 8-bit tensor, or one followed by \
-         DequantizeLinear and possibly Softmax"
+         DequantizeLinear and possibly Softmax, or by ArgMax"
     )]
     OutputForm {
         /// The output.
@@ -350,16 +350,72 @@ pub enum ImportErrorKind {
         /// What is supported.
         expected: &'static str,
     },
-    /// An addition of two activations.
+    /// An addition of the float result of a layer and another activation.
     #[error(
-        "it adds two activations, '{left}' and '{right}', which is not supported: only the constant bias of a layer \
-         can be added; use a model without residual connections"
+        "it adds '{left}' and '{right}', of which one is the float32 result of a layer and the other no constant; put a \
+         QuantizeLinear/DequantizeLinear pair behind the layer, as onnxruntime.quantization.quantize_static does: two \
+         dequantized activations can be added"
     )]
     ActivationAddition {
         /// The left addend.
         left: String,
         /// The right addend.
         right: String,
+    },
+    /// An operator on an integer sum that is not a monotone function of it.
+    #[error(
+        "'{name}' is {found}; between an integer sum and its quantizer constants can be added and subtracted, and \
+         multiplied or divided by if positive"
+    )]
+    SumOperand {
+        /// The value.
+        name: String,
+        /// What it is.
+        found: &'static str,
+    },
+    /// A number that an integer sum is not scaled or shifted by.
+    #[error(
+        "it scales or shifts an integer sum by {value:e}; factors have to be positive normal float32 numbers, addends \
+         0 or normal: quantize the model again"
+    )]
+    SumFactor {
+        /// The number.
+        value: f32,
+    },
+    /// A long row of operators between an integer sum and its quantizer.
+    #[error(
+        "more than {limit} operators stand between an integer sum and its quantizer; simplify the graph with \
+         onnxruntime.tools.symbolic_shape_infer or onnx-simplifier"
+    )]
+    ArithmeticSteps {
+        /// The limit.
+        limit: usize,
+    },
+    /// A float32 sum whose rounding errors reach over a threshold of its quantizer.
+    #[error(
+        "onnxruntime adds float32 values here, and where the integers add up to {sum} the rounding errors decide whether \
+         the result is {output} or the integer below: give the input a scale that is a power of two, for which the sum is \
+         exact, or average over the whole image with GlobalAveragePool"
+    )]
+    UncertainSum {
+        /// Sum of the integers, zero points subtracted.
+        sum: i64,
+        /// The larger of both results.
+        output: i32,
+    },
+    /// A function whose float32 error reaches over a threshold of its quantizer.
+    #[error(
+        "the last bits of this float32 function depend on how onnxruntime was compiled, and for the input integer {input} \
+         they decide whether the result is {low} or {high}: change the output scale slightly, or use Relu, LeakyRelu, \
+         HardSwish, Sigmoid, Tanh or Gelu, which are exact"
+    )]
+    UncertainFunction {
+        /// The input.
+        input: i32,
+        /// The smallest result.
+        low: i32,
+        /// The largest result.
+        high: i32,
     },
     /// Sub, Div, Max or Min of two tensors.
     #[error(
@@ -370,6 +426,26 @@ pub enum ImportErrorKind {
         left: String,
         /// The right operand.
         right: String,
+    },
+    /// ArgMax of float32 values that may be equal where the integers differ.
+    #[error(
+        "it takes the largest of '{name}', which Softmax may round to equal numbers; take ArgMax of the input of Softmax, \
+         whose order is the same"
+    )]
+    ArgMaxOfSoftmax {
+        /// The value.
+        name: String,
+    },
+    /// ArgMax over a long axis.
+    #[error(
+        "it takes the largest of {length} numbers, at most {limit} are supported: make the numbers the output and take \
+         ArgMax of the proven ones"
+    )]
+    ArgMaxLength {
+        /// Elements along the axis.
+        length: usize,
+        /// The limit.
+        limit: usize,
     },
     /// A result of Softmax that is read by another operator.
     #[error(
@@ -425,17 +501,16 @@ pub enum ImportErrorKind {
         /// What is supported.
         expected: String,
     },
-    /// Average pooling with a window smaller than the image.
+    /// Average pooling with a border of many sizes.
     #[error(
-        "it averages windows of {kernel:?} over an image of {image:?}, where onnxruntime adds float32 values one \
-         after the other; only an average over the whole image is an integer function: use a strided convolution or \
-         max pooling instead"
+        "the windows at the border have {count} different positions over it, {limit} are supported; pool with less \
+         padding, or with count_include_pad=1"
     )]
-    PartialAverage {
-        /// Kernel, per spatial axis.
-        kernel: Vec<usize>,
-        /// Image, per spatial axis.
-        image: Vec<usize>,
+    AveragePieces {
+        /// Different pieces of the image.
+        count: usize,
+        /// The limit.
+        limit: usize,
     },
     /// A requested shape that the elements cannot take.
     #[error("a tensor of shape {from:?} cannot take the shape or axes {to:?}; re-export the model")]

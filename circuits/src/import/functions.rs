@@ -1,8 +1,10 @@
 //! float32 functions of one value, with the arithmetic of onnxruntime's kernels.
 //!
-//! Between DequantizeLinear and QuantizeLinear such a function is a table of 256 entries. A function is here only if
-//! its float32 results are reproduced bit for bit; each was compared with onnxruntime 1.31.1 on 120,000 values. The
+//! Between DequantizeLinear and QuantizeLinear such a function is a table of 256 entries. Functions whose float32
+//! results are reproduced bit for bit are here, the others in [`bounded`]. Each was compared with onnxruntime 1.31.1 on 120,000 values. The
 //! polynomials are those of the MLAS library in onnxruntime on processors with fused multiply-add.
+
+pub(super) mod bounded;
 
 /// A polynomial by Horner's rule with fused multiply-adds, highest coefficient first.
 fn horner<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
@@ -99,6 +101,27 @@ pub(super) fn gelu(x: f32) -> f32 {
 /// `max(0, min(1, alpha x + beta))`, not fused.
 pub(super) fn hard_sigmoid(x: f32, alpha: f32, beta: f32) -> f32 {
     (alpha * x + beta).clamp(0.0, 1.0)
+}
+
+/// `x` where it is more than alpha, 0 elsewhere.
+pub(super) fn thresholded_relu(x: f32, alpha: f32) -> f32 {
+    if x > alpha { x } else { 0.0 }
+}
+
+/// `x` moved by the bias towards 0 where it is farther than lambda from it, 0 elsewhere.
+pub(super) fn shrink(x: f32, lambda: f32, bias: f32) -> f32 {
+    if x < -lambda {
+        x + bias
+    } else if x > lambda {
+        x - bias
+    } else {
+        0.0
+    }
+}
+
+/// -1, 0 or 1.
+pub(super) fn sign(x: f32) -> f32 {
+    if x == 0.0 { 0.0 } else { x.signum() }
 }
 
 /// `x` where it is not negative, `alpha x` where it is.

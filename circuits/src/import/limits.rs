@@ -89,7 +89,9 @@ impl Budget {
             }
             Op::Table(table) => self.spend(table.entries.len(), size_of::<i32>()),
             Op::Rearrange(rearrange) => self.spend_sources(rearrange.sources.len()),
-            Op::Add(_) | Op::Multiply(_) | Op::MaxPool(_) | Op::Maximum | Op::Product => Ok(()),
+            Op::MatMul(_) | Op::Add(_) | Op::Multiply(_) | Op::MaxPool(_) | Op::Maximum | Op::Product => {
+                Ok(())
+            }
         }
     }
 

@@ -84,6 +84,7 @@ fn outputs(graph: &Graph, values: &[Option<Value>]) -> Result<Vec<Output>, Impor
                 Value::Dequantized(Dequantized { activation, by, clamp }) if *clamp == FloatClamp::NONE => {
                     (activation, vec![Tail::Dequantize(*by)])
                 }
+                Value::Index(activation) => (activation, vec![Tail::Index]),
                 Value::Tail { activation, tail } => (activation, tail.clone()),
                 other => return Err(ImportErrorKind::OutputForm { output: name, found: other.describe() }),
             };

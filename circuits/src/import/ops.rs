@@ -1,6 +1,9 @@
 //! The supported operators: one table, one file per family.
 
 mod activation;
+mod arg_max;
+mod arithmetic;
+mod average;
 mod blocks;
 mod concat;
 mod convolution;
@@ -8,14 +11,20 @@ mod elementwise;
 mod fold;
 mod fully_connected;
 mod function;
+mod integer;
 mod layout;
+mod mat_mul;
 mod pad;
 mod pick;
 mod pooling;
 mod quantize;
+mod reduce;
 mod resize;
 mod shape;
 mod window;
+
+pub(super) use average::AverageWindow;
+pub(super) use mat_mul::Sizes;
 
 use super::builder::Builder;
 use super::constant::Constant;
@@ -72,16 +81,22 @@ const QUANTIZE_NOTES: &str = "float32 to int8 or uint8, scale per tensor; on a g
 const DEQUANTIZE_NOTES: &str = "int8 or uint8 activations per tensor, constants also per axis, int32 biases; before an output done outside the proof";
 
 const PAIR_NOTES: &str = "two 8-bit tensors of one type, constants included, with broadcasting; per tensor";
+const REDUCE_NOTES: &str = "constant axes, keepdims 0 or 1; constants may be multiplied and added before the quantizer; the rounding must \
+     not depend on float32 errors, as with an input scale that is a power of two";
 const TABLE_NOTES: &str =
     "between DequantizeLinear and QuantizeLinear, alone or in a row: a table of 256 entries";
+
+const BOUNDED_NOTES: &str = "between DequantizeLinear and QuantizeLinear, alone or in a row: a table of 256 entries, if no result is within 8 \
+     float32 units of a tie, where onnxruntime's builds differ";
 
 static TABLE: &[SupportedOp] = &[
     op(
         "QLinearMatMul",
         ONNX,
         "QOperator",
-        "constant 2-D weights, any number of rows; scale and zero point per tensor or per column",
-        fully_connected::q_linear_mat_mul,
+        "constant 2-D weights, any number of rows, scale and zero point per tensor or per column; or two 8-bit tensors \
+         with any batches, per tensor",
+        mat_mul::q_linear_mat_mul,
     ),
     op(
         "QGemm",
@@ -102,8 +117,8 @@ static TABLE: &[SupportedOp] = &[
         "MatMul",
         ONNX,
         "QDQ",
-        "any number of rows; dequantized constant 2-D weights",
-        fully_connected::mat_mul,
+        "any number of rows; dequantized constant 2-D weights, or two dequantized tensors with any batches",
+        mat_mul::mat_mul,
     ),
     op(
         "QLinearConv",
@@ -122,6 +137,22 @@ static TABLE: &[SupportedOp] = &[
         convolution::conv,
     ),
     op(
+        "MatMulInteger",
+        ONNX,
+        "both",
+        "constant 2-D weights, any number of rows; int8 and uint8 in any combination; weight zero point per tensor or per \
+         column; then Cast to float32, constants multiplied and added, Relu or Clip, QuantizeLinear",
+        integer::mat_mul_integer,
+    ),
+    op(
+        "ConvInteger",
+        ONNX,
+        "both",
+        "1-D and 2-D, batch 1; constant weights, any strides, pads, auto_pad, dilations and groups; zero points per \
+         tensor; then as behind MatMulInteger",
+        integer::conv_integer,
+    ),
+    op(
         "QLinearGlobalAveragePool",
         MICROSOFT,
         "QOperator",
@@ -132,17 +163,14 @@ static TABLE: &[SupportedOp] = &[
         "QLinearAveragePool",
         MICROSOFT,
         "QOperator",
-        "over the whole image without padding; smaller windows are float32 sums in onnxruntime",
+        "1-D and 2-D, batch 1, channels first or last; any kernel, strides, pads, auto_pad, ceil_mode and \
+         count_include_pad; of windows smaller than the image the rounding must not depend on float32 errors",
         pooling::q_linear_average_pool,
     ),
     op("GlobalAveragePool", ONNX, "QDQ", "1-D and 2-D, batch 1", pooling::global_average_pool),
-    op(
-        "AveragePool",
-        ONNX,
-        "QDQ",
-        "over the whole image without padding; smaller windows are float32 sums in onnxruntime",
-        pooling::average_pool,
-    ),
+    op("AveragePool", ONNX, "QDQ", "1-D and 2-D, batch 1; as QLinearAveragePool", pooling::average_pool),
+    op("ReduceMean", ONNX, "QDQ", REDUCE_NOTES, reduce::mean),
+    op("ReduceSum", ONNX, "QDQ", REDUCE_NOTES, reduce::sum),
     op(
         "MaxPool",
         ONNX,
@@ -156,11 +184,20 @@ static TABLE: &[SupportedOp] = &[
         "Add",
         ONNX,
         "QDQ",
-        "the dequantized int32 bias of a MatMul; two dequantized tensors of one type, constants included, with \
-         broadcasting",
+        "two dequantized tensors of one type, constants included, with broadcasting; a dequantized tensor and a float32 \
+         number, a table of 256 entries; the dequantized int32 bias of a MatMul; a constant behind MatMulInteger, \
+         ConvInteger, ReduceMean or ReduceSum",
         fully_connected::add,
     ),
-    op("Mul", ONNX, "QDQ", PAIR_NOTES, elementwise::mul),
+    op(
+        "Mul",
+        ONNX,
+        "QDQ",
+        "two dequantized tensors of one type, constants included, with broadcasting; a dequantized tensor and a float32 \
+         number, a table of 256 entries; a positive constant behind Cast of an accumulator, ReduceMean or ReduceSum; two \
+         float32 constants, folded",
+        elementwise::mul,
+    ),
     op("QuantizeLinear", ONNX, "both", QUANTIZE_NOTES, quantize::quantize_linear),
     op("QuantizeLinear", MICROSOFT, "both", QUANTIZE_NOTES, quantize::quantize_linear),
     op("DequantizeLinear", ONNX, "both", DEQUANTIZE_NOTES, quantize::dequantize_linear),
@@ -193,6 +230,14 @@ static TABLE: &[SupportedOp] = &[
         "the last operator, outside the proof",
         activation::q_linear_softmax,
     ),
+    op(
+        "ArgMax",
+        ONNX,
+        "both",
+        "the last operator, proven: of a quantized or dequantized tensor, over any axis of at most 256 elements; \
+         select_last_index 0 or 1, keepdims 0 or 1",
+        arg_max::arg_max,
+    ),
     op("Reshape", ONNX, "both", "constant shape, 0 and -1 allowed", shape::reshape),
     op("Flatten", ONNX, "both", "", shape::flatten),
     op("Squeeze", ONNX, "both", "", shape::squeeze),
@@ -200,7 +245,7 @@ static TABLE: &[SupportedOp] = &[
     op("Transpose", ONNX, "both", "", shape::transpose),
     op("Identity", ONNX, "both", "", shape::identity),
     op("Dropout", ONNX, "both", "inference mode", shape::dropout),
-    op("Cast", ONNX, "both", "activations only to the type they have", fold::cast),
+    op("Cast", ONNX, "both", "activations to the type they have, int32 accumulators to float32", fold::cast),
     op("Constant", ONNX, "constants", "tensors, ints and floats", fold::constant),
     op("Shape", ONNX, "constants", "every shape is known", fold::shape),
     op("Gather", ONNX, "both", "constant indices, any axis", pick::gather),
@@ -232,7 +277,7 @@ static TABLE: &[SupportedOp] = &[
     op("Tanh", ONNX, "QDQ", TABLE_NOTES, function::tanh),
     op("Exp", ONNX, "QDQ", TABLE_NOTES, function::exp),
     op("Erf", ONNX, "QDQ", TABLE_NOTES, function::erf),
-    op("Gelu", ONNX, "QDQ", "approximate=none; a table of 256 entries", function::gelu),
+    op("Gelu", ONNX, "QDQ", "a table of 256 entries; approximate=tanh as Elu", function::gelu),
     op("HardSigmoid", ONNX, "QDQ", TABLE_NOTES, function::hard_sigmoid),
     op("HardSwish", ONNX, "QDQ", TABLE_NOTES, function::hard_swish),
     op("LeakyRelu", ONNX, "QDQ", TABLE_NOTES, function::leaky_relu),
@@ -243,6 +288,37 @@ static TABLE: &[SupportedOp] = &[
     op("Ceil", ONNX, "QDQ", TABLE_NOTES, function::ceil),
     op("Round", ONNX, "QDQ", TABLE_NOTES, function::round),
     op("Reciprocal", ONNX, "QDQ", TABLE_NOTES, function::reciprocal),
+    op("Sign", ONNX, "QDQ", TABLE_NOTES, function::sign),
+    op("ThresholdedRelu", ONNX, "QDQ", TABLE_NOTES, function::thresholded_relu),
+    op("Shrink", ONNX, "QDQ", TABLE_NOTES, function::shrink),
+    op("PRelu", ONNX, "QDQ", "one slope for all channels; a table of 256 entries", function::p_relu),
+    op("Elu", ONNX, "QDQ", BOUNDED_NOTES, function::elu),
+    op("Selu", ONNX, "QDQ", BOUNDED_NOTES, function::selu),
+    op("Celu", ONNX, "QDQ", BOUNDED_NOTES, function::celu),
+    op("Softplus", ONNX, "QDQ", BOUNDED_NOTES, function::softplus),
+    op("Softsign", ONNX, "QDQ", BOUNDED_NOTES, function::softsign),
+    op("Mish", ONNX, "QDQ", BOUNDED_NOTES, function::mish),
+    op("Log", ONNX, "QDQ", BOUNDED_NOTES, function::log),
+    op("Sin", ONNX, "QDQ", BOUNDED_NOTES, function::sin),
+    op("Cos", ONNX, "QDQ", BOUNDED_NOTES, function::cos),
+    op("Tan", ONNX, "QDQ", BOUNDED_NOTES, function::tan),
+    op("Asin", ONNX, "QDQ", BOUNDED_NOTES, function::asin),
+    op("Acos", ONNX, "QDQ", BOUNDED_NOTES, function::acos),
+    op("Atan", ONNX, "QDQ", BOUNDED_NOTES, function::atan),
+    op("Sinh", ONNX, "QDQ", BOUNDED_NOTES, function::sinh),
+    op("Cosh", ONNX, "QDQ", BOUNDED_NOTES, function::cosh),
+    op("Asinh", ONNX, "QDQ", BOUNDED_NOTES, function::asinh),
+    op("Acosh", ONNX, "QDQ", BOUNDED_NOTES, function::acosh),
+    op("Atanh", ONNX, "QDQ", BOUNDED_NOTES, function::atanh),
+    op(
+        "Pow",
+        ONNX,
+        "QDQ",
+        "a constant exponent; a table of 256 entries, if no result is within 8 float32 units of a tie",
+        function::pow,
+    ),
+    op("FastGelu", MICROSOFT, "QDQ", "without bias; as Elu", function::fast_gelu),
+    op("QuickGelu", MICROSOFT, "QDQ", "as Elu", function::quick_gelu),
     op("Gelu", MICROSOFT, "QDQ", "a table of 256 entries", function::gelu),
     op(
         "Max",
@@ -262,14 +338,14 @@ static TABLE: &[SupportedOp] = &[
         "Sub",
         ONNX,
         "QDQ",
-        "a dequantized tensor and a float32 number, a table of 256 entries",
+        "a dequantized tensor and a float32 number, a table of 256 entries; a constant subtracted from a sum as behind MatMulInteger",
         function::sub,
     ),
     op(
         "Div",
         ONNX,
         "QDQ",
-        "a dequantized tensor and a float32 number, a table of 256 entries",
+        "a dequantized tensor and a float32 number, a table of 256 entries; a constant that divides a sum as behind MatMulInteger",
         function::div,
     ),
 ];
@@ -304,17 +380,11 @@ pub(super) fn is_quantized(node: &Node) -> bool {
 
 fn unsupported(node: &Node) -> ImportErrorKind {
     let remedy = match node.op.as_str() {
-        "MatMulInteger"
-        | "ConvInteger"
-        | "DynamicQuantizeLinear"
-        | "DynamicQuantizeMatMul"
-        | "MatMulIntegerToFloat" => ": dynamic quantization; use onnxruntime.quantization.quantize_static",
-        "Elu" | "Selu" | "Celu" | "Softplus" | "Softsign" | "Mish" | "Log" | "Sin" | "Cos" | "Pow" => {
-            ": its float32 result depends on how onnxruntime was compiled; use Relu, LeakyRelu, HardSwish, Sigmoid, Tanh \
-             or Gelu"
+        "DynamicQuantizeLinear" | "DynamicQuantizeMatMul" | "MatMulIntegerToFloat" => {
+            ": its scales depend on the input; use onnxruntime.quantization.quantize_static"
         }
-        "ReduceMean" | "ReduceSum" => {
-            ": onnxruntime adds float32 values one after the other; use GlobalAveragePool for an average over the image"
+        "Upsample" => {
+            ": it ended with opset 9; convert the model with onnx.version_converter, which makes it Resize"
         }
         "ConvTranspose" | "FusedConv" => ": use Conv, and Resize in front of it to enlarge an image",
         "MatMulNBits" | "MatMulBnb4" => {

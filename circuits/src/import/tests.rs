@@ -1,12 +1,15 @@
 //! Tests of the importer on models built in memory.
 
+mod arg_max;
 mod container;
 mod convolution;
+mod documentation;
 mod edges;
 mod elementwise;
 mod folding;
 mod graphs;
 mod hostile;
+mod integer;
 mod layout;
 mod models;
 mod q_operator;

@@ -3,7 +3,10 @@
 use std::rc::Rc;
 
 use super::affine::{AxisQuantization, FloatClamp};
+use super::arithmetic::Arithmetic;
 use super::constant::Constant;
+use super::ops::{AverageWindow, Sizes};
+use super::spread::Spread;
 use crate::ir::{Elem, Quantization, Tail, TensorId, Window};
 
 /// An 8-bit activation.
@@ -28,7 +31,7 @@ pub(super) struct Dequantized {
 pub(super) struct Function {
     pub(super) activation: Activation,
     /// The result for each of the 256 integers, smallest first.
-    pub(super) values: Rc<[f32]>,
+    pub(super) values: Rc<[Spread]>,
 }
 
 /// The float view of an integer constant: quantized weights or a bias.
@@ -93,6 +96,12 @@ impl Linear {
     pub(super) fn is_dense(&self) -> bool {
         self.sliding.is_none() || self.rows > 1
     }
+
+    /// Whether an axis of the result runs over the output channels, unlike in a sum over some axes of a tensor.
+    pub(super) fn has_channels(&self) -> bool {
+        let axis = if self.is_dense() { self.shape.len().saturating_sub(1) } else { 1 };
+        self.shape.get(axis) == Some(&self.weights.outputs)
+    }
 }
 
 /// The float result of an operator on integers that still waits for its quantizer.
@@ -112,10 +121,12 @@ pub(super) enum WaitingForm {
     Add([Operand; 2]),
     /// Elementwise product of two operands of the result's shape.
     Multiply([Operand; 2]),
+    /// Matrix product of two factors.
+    MatMul { factors: [Operand; 2], sizes: Sizes },
     /// Parts one after the other along an axis.
     Concat { parts: Vec<Function>, axis: usize },
-    /// Average over the whole image of `[channels][positions]`.
-    Average { operand: Operand, channels: usize },
+    /// Average over the whole image of `[channels][positions]`, or over the windows.
+    Average { operand: Operand, channels: usize, windows: Option<AverageWindow> },
 }
 
 /// A float input whose elements were moved before its quantizer.
@@ -147,11 +158,17 @@ pub(super) enum Value {
         layer: Rc<Linear>,
         clamp: FloatClamp,
     },
+    /// The int32 accumulators of a layer.
+    Accumulator(Rc<Linear>),
+    /// What float32 operators make of integer sums, before its quantizer.
+    Arithmetic(Arithmetic),
     /// The float result of another operator before its quantizer, possibly clamped since.
     Waiting {
         result: Rc<Waiting>,
         clamp: FloatClamp,
     },
+    /// The int64 result of ArgMax, as uint8.
+    Index(Activation),
     /// What follows the last quantized operator, outside the proof.
     Tail {
         activation: Activation,
@@ -166,10 +183,13 @@ impl Value {
             Self::DequantizedConstant(dequantized) => &dequantized.constant.shape,
             Self::FloatInput { shape, .. } => shape,
             Self::Quantized(activation)
+            | Self::Index(activation)
             | Self::Dequantized(Dequantized { activation, .. })
             | Self::Function(Function { activation, .. })
             | Self::Tail { activation, .. } => &activation.shape,
-            Self::Linear { layer, .. } => &layer.shape,
+            Self::Linear { layer, .. }
+            | Self::Accumulator(layer)
+            | Self::Arithmetic(Arithmetic { layer, .. }) => &layer.shape,
             Self::Waiting { result, .. } => &result.shape,
         }
     }
@@ -191,10 +211,13 @@ impl Value {
             }
             Self::Dequantized(_) => "the float32 result of Relu or Clip",
             Self::Linear { .. } => "the float32 result of a layer, not quantized",
+            Self::Accumulator(_) => "an int32 accumulator, not quantized",
+            Self::Arithmetic(_) => "the float32 result of arithmetic on an integer sum, not quantized",
             Self::Function(_) => "the float32 result of a function, not quantized",
             Self::Waiting { .. } => {
                 "the float32 result of a sum, product, average or concatenation, not quantized"
             }
+            Self::Index(_) => "the int64 result of ArgMax",
             Self::Tail { .. } => "the float32 result of Softmax",
         }
     }
@@ -206,10 +229,15 @@ impl Value {
             Self::Constant(constant) => constant.shape = shape,
             Self::FloatInput { shape: old, .. } => *old = shape,
             Self::Quantized(activation)
+            | Self::Index(activation)
             | Self::Dequantized(Dequantized { activation, .. })
             | Self::Function(Function { activation, .. })
             | Self::Tail { activation, .. } => activation.shape = shape,
-            Self::DequantizedConstant(_) | Self::Linear { .. } | Self::Waiting { .. } => return None,
+            Self::DequantizedConstant(_)
+            | Self::Linear { .. }
+            | Self::Accumulator(_)
+            | Self::Arithmetic(_)
+            | Self::Waiting { .. } => return None,
         }
         Some(value)
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::{Convolution, FullyConnected, Model, Node, Op, Window};
+use super::{Convolution, FullyConnected, MatMul, Model, Node, Op, Window};
 
 /// The closed interval of values one output channel's accumulator can take, over every input the format allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,6 +98,23 @@ impl Convolution {
     }
 }
 
+impl MatMul {
+    /// The tight range of the accumulators over all factors with elements in these ranges. Every partial sum lies in the
+    /// range extended to contain 0.
+    pub fn accumulator_range(&self, lhs_range: (i32, i32), rhs_range: (i32, i32)) -> AccumulatorRange {
+        let ends = |(low, high): (i32, i32), zero: i32| [low - zero, high - zero].map(i64::from);
+        let lhs = ends(lhs_range, self.lhs_zero_point);
+        let rhs = ends(rhs_range, self.rhs_zero_point);
+        let corners = lhs.map(|a| rhs.map(|b| a * b));
+        let corners = || corners.iter().flatten().copied();
+        let inner = self.inner as i64;
+        AccumulatorRange {
+            lo: inner * corners().min().unwrap_or(0),
+            hi: inner * corners().max().unwrap_or(0),
+        }
+    }
+}
+
 /// The different sets of taps, rows times columns of the kernel, that output positions read inside the image.
 fn tap_rectangles(window: &Window) -> Vec<(Range<usize>, Range<usize>)> {
     let along = |axis: usize| {
@@ -146,10 +163,11 @@ impl Model {
     /// # Panics
     /// If the model is inconsistent.
     pub fn accumulator_ranges(&self, node: &Node) -> Result<Vec<AccumulatorRange>, BoundsError> {
-        let x_range = || self.tensor(node.inputs[0]).range;
+        let range = |input: usize| self.tensor(node.inputs[input]).range;
         let ranges = match &node.op {
-            Op::FullyConnected(layer) => layer.accumulator_ranges(x_range()),
-            Op::Convolution(layer) => layer.accumulator_ranges(x_range()),
+            Op::FullyConnected(layer) => layer.accumulator_ranges(range(0)),
+            Op::Convolution(layer) => layer.accumulator_ranges(range(0)),
+            Op::MatMul(product) => vec![product.accumulator_range(range(0), range(1))],
             Op::Add(_)
             | Op::Multiply(_)
             | Op::Table(_)

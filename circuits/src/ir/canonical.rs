@@ -9,8 +9,8 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Add, Convolution, Elem, FullyConnected, Input, MaxPool, Model, Multiply, Op, Output, Quantization,
-    Requantize, Source, Tail, Tensor, Window,
+    Add, ChannelSteps, Convolution, Elem, FullyConnected, Input, MatMul, MaxPool, Model, Multiply, Op,
+    Output, Quantization, Requantize, Source, Tail, Tensor, Window,
 };
 
 /// sha256 of the canonical bytes of a [`Model`].
@@ -109,7 +109,18 @@ impl Encoder {
     }
 
     fn requantize(&mut self, requantize: &Requantize) {
-        self.list(&requantize.multipliers, |out, multiplier| out.float(*multiplier));
+        match &requantize.channels {
+            ChannelSteps::Multipliers(multipliers) => {
+                self.list(multipliers, |out, multiplier| out.float(*multiplier));
+            }
+            ChannelSteps::Thresholds(channels) => {
+                // In the place of a length, which no list has.
+                self.0.extend(u64::MAX.to_le_bytes());
+                self.list(channels, |out, thresholds| {
+                    out.list(thresholds, |out, threshold| out.0.extend(threshold.to_le_bytes()));
+                });
+            }
+        }
         self.int(requantize.zero_point);
         self.int(requantize.lo);
         self.int(requantize.hi);
@@ -143,6 +154,10 @@ impl Encoder {
             }
             Op::Maximum => self.tag(7),
             Op::Product => self.tag(8),
+            Op::MatMul(product) => {
+                self.tag(9);
+                self.mat_mul(product);
+            }
             Op::Rearrange(rearrange) => {
                 self.tag(6);
                 self.list(&rearrange.sources, |out, source| out.source(*source));
@@ -167,6 +182,15 @@ impl Encoder {
         self.list(&layer.bias, |out, bias| out.int(*bias));
         self.int(layer.input_zero_point);
         self.requantize(&layer.requantize);
+    }
+
+    fn mat_mul(&mut self, product: &MatMul) {
+        for size in [product.batch, product.rows, product.inner, product.columns] {
+            self.len(size);
+        }
+        self.int(product.lhs_zero_point);
+        self.int(product.rhs_zero_point);
+        self.requantize(&product.requantize);
     }
 
     fn add(&mut self, add: &Add) {
@@ -240,6 +264,7 @@ impl Encoder {
                 out.tag(1);
                 out.len(*len);
             }
+            Tail::Index => out.tag(3),
             Tail::QuantizedSoftmax { from, len, to, elem } => {
                 out.tag(2);
                 out.quantization(from);

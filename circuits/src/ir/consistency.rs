@@ -5,7 +5,7 @@
 
 mod operators;
 
-use super::{Model, Node, Op, Tensor, TensorId};
+use super::{Elem, Model, Node, Op, Tail, Tensor, TensorId};
 
 /// A model that is no network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +42,10 @@ impl Model {
         self.outputs.iter().try_for_each(|output| {
             let name = format!("output '{}'", output.name);
             require(defined.get(output.tensor.0) == Some(&true), &name, "is an undefined tensor")?;
+            let is_index = output.tail.contains(&Tail::Index);
+            let elem = self.tensor(output.tensor).elem;
+            let fits = !is_index || (elem == Elem::U8 && output.tail.len() == 1);
+            require(fits, &name, "has indices that are not uint8, or operators behind them")?;
             let len = self.tensor(output.tensor).len;
             require(elements(&output.shape) == Some(len), &name, "has another shape than its tensor")
         })
@@ -59,6 +63,7 @@ impl Model {
         match (&node.op, inputs.as_slice()) {
             (Op::FullyConnected(layer), [x]) => layer.check(x, output),
             (Op::Convolution(layer), [x]) => layer.check(x, output),
+            (Op::MatMul(product), [lhs, rhs]) => product.check(lhs, rhs, output),
             (Op::Add(add), [lhs, rhs]) => add.check(lhs, rhs, output),
             (Op::Multiply(multiply), [lhs, rhs]) => multiply.check(lhs, rhs, output),
             (Op::Table(table), [x]) => table.check(x, output),

@@ -79,7 +79,7 @@ pub struct Convolution {
     pub bias: Vec<i32>,
     /// Zero point of x.
     pub input_zero_point: i32,
-    /// From accumulators to outputs; one multiplier per output channel.
+    /// From accumulators to outputs.
     pub requantize: Requantize,
 }
 
@@ -132,6 +132,55 @@ pub struct Multiply {
     pub lo: i32,
     /// Largest output.
     pub hi: i32,
+}
+
+/// onnxruntime's QLinearMatMul of two activations, batch by batch:
+/// `y[b][i][j] = requantize(sum_k (lhs[b][i][k] - lhs_zero_point) (rhs[b][k][j] - rhs_zero_point))`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MatMul {
+    /// Products of matrices.
+    pub batch: usize,
+    /// Rows of the left factor and of the product.
+    pub rows: usize,
+    /// Columns of the left factor, rows of the right one.
+    pub inner: usize,
+    /// Columns of the right factor and of the product.
+    pub columns: usize,
+    /// Zero point of the left factor.
+    pub lhs_zero_point: i32,
+    /// Zero point of the right factor.
+    pub rhs_zero_point: i32,
+    /// From accumulators to outputs; one multiplier.
+    pub requantize: Requantize,
+}
+
+impl MatMul {
+    /// Elements of the left factor.
+    pub fn lhs_len(&self) -> usize {
+        self.batch * self.rows * self.inner
+    }
+
+    /// Elements of the right factor.
+    pub fn rhs_len(&self) -> usize {
+        self.batch * self.inner * self.columns
+    }
+
+    /// Elements of the product.
+    pub fn output_len(&self) -> usize {
+        self.batch * self.rows * self.columns
+    }
+
+    /// Multiply-accumulates.
+    pub fn macs(&self) -> u64 {
+        self.output_len() as u64 * self.inner as u64
+    }
+
+    /// Flat indices of the factors' elements that make up an element of the product, pair by pair.
+    pub fn pairs(&self, element: usize) -> impl Iterator<Item = (usize, usize)> + use<'_> {
+        let (row, column) = (element / self.columns, element % self.columns);
+        let batch = row / self.rows;
+        (0..self.inner).map(move |k| (row * self.inner + k, (batch * self.inner + k) * self.columns + column))
+    }
 }
 
 /// `y = entries[x - type minimum of x]`.

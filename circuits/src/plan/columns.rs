@@ -101,6 +101,8 @@ pub(crate) struct LookupColumns {
     pub(crate) multiplicities: Vec<usize>,
     /// Advice, phase 1: helper columns of the lookups.
     pub(crate) helpers: Vec<usize>,
+    /// Advice, phase 1: helper columns of the tables; none where the lookup sum holds them.
+    pub(crate) table_helpers: Vec<usize>,
     /// Advice, phase 1: the lookup sum.
     pub(crate) sum: usize,
 }
@@ -192,11 +194,12 @@ impl Columns {
         let multiplicities = advice.many(shape.table_sets);
         let derived = advice.0;
         let (helpers, sum) = (advice.many(shape.helper_columns()), advice.one());
+        let table_helpers = advice.many(shape.table_helper_columns());
         linear.iter_mut().for_each(|lane| lane.evaluation = advice.one());
         threshold.iter_mut().for_each(|lane| lane.evaluation = advice.one());
         let weights = fixed.many(shape.weight_columns);
         let columns = Self {
-            lookup: LookupColumns { rows, boundary, tables, multiplicities, helpers, sum },
+            lookup: LookupColumns { rows, boundary, tables, multiplicities, helpers, table_helpers, sum },
             linear,
             threshold,
             weights,

@@ -2,10 +2,13 @@
 
 use crate::{
     ir::{
-        AccumulatorRange, Add, Convolution, FullyConnected, Model, Multiply, Node, Op, Requantize, Table,
-        TensorId,
+        AccumulatorRange, Add, Convolution, FullyConnected, MatMul, Model, Multiply, Node, Op, Requantize,
+        Table, TensorId,
     },
-    requantize::{LinearForm, Steps, SumForm, SumSteps, linear_form, product_steps, sum_form, sum_steps},
+    requantize::{
+        ChannelFunction, LinearForm, Steps, SumForm, SumSteps, linear_form, product_steps, sum_form,
+        sum_steps,
+    },
 };
 
 use super::{PlanError, shape::MAX_SHIFT};
@@ -47,12 +50,45 @@ impl ClampClass {
     }
 }
 
+/// What the channels of a step class have in common.
+#[derive(Clone, Debug, PartialEq)]
+enum StepFunction {
+    /// Bits of the multiplier, the zero point and the clamp.
+    Multiplier(u32, i32, (i32, i32)),
+    /// The thresholds of the model and the smallest output.
+    Thresholds(Vec<i64>, i32),
+    /// A sum or product: the class is that of no other channel.
+    Single,
+}
+
+impl StepFunction {
+    fn is(&self, function: &ChannelFunction<'_>) -> bool {
+        match (self, *function) {
+            (
+                Self::Multiplier(bits, own_zero_point, clamp),
+                ChannelFunction::Multiplier { multiplier, zero_point, lo, hi },
+            ) => (*bits, *own_zero_point, *clamp) == (multiplier.to_bits(), zero_point, (lo, hi)),
+            (Self::Thresholds(own, own_lo), ChannelFunction::Thresholds { thresholds, lo }) => {
+                *own_lo == lo && own == thresholds
+            }
+            _ => false,
+        }
+    }
+
+    fn of(function: &ChannelFunction<'_>) -> Self {
+        match *function {
+            ChannelFunction::Multiplier { multiplier, zero_point, lo, hi } => {
+                Self::Multiplier(multiplier.to_bits(), zero_point, (lo, hi))
+            }
+            ChannelFunction::Thresholds { thresholds, lo } => Self::Thresholds(thresholds.to_vec(), lo),
+        }
+    }
+}
+
 /// Channels that share thresholds.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct StepClass {
-    multiplier: u32,
-    zero_point: i32,
-    clamp: (i32, i32),
+    function: StepFunction,
     /// Type minimum of the output, subtracted from outputs to get bytes.
     pub(crate) type_min: i32,
     /// Thresholds over the union of the ranges of the class' channels.
@@ -152,6 +188,7 @@ impl Solutions {
         let solve = |node: &Node| match &node.op {
             Op::FullyConnected(layer) => channels(node, &layer.requantize),
             Op::Convolution(layer) => channels(node, &layer.requantize),
+            Op::MatMul(product) => channels(node, &product.requantize),
             Op::Add(add) => {
                 let [lhs, rhs] = [0, 1].map(|input| model.tensor(node.inputs[input]).range);
                 let form = sum_form(add, lhs, rhs).filter(|form| form.s <= MAX_SHIFT && add.lo < add.hi);
@@ -189,7 +226,8 @@ impl Solutions {
         for (node, solution) in model.nodes.iter().zip(&self.0) {
             let node_forms = match (solution, &node.op) {
                 (Solution::Channels(channels), Op::FullyConnected(FullyConnected { requantize, .. }))
-                | (Solution::Channels(channels), Op::Convolution(Convolution { requantize, .. })) => {
+                | (Solution::Channels(channels), Op::Convolution(Convolution { requantize, .. }))
+                | (Solution::Channels(channels), Op::MatMul(MatMul { requantize, .. })) => {
                     let capped = |channel: &Channel| Channel {
                         linear: channel.linear.filter(|form| form.s <= most),
                         ..*channel
@@ -198,7 +236,7 @@ impl Solutions {
                     forms.channels(model, node, requantize, &channels)
                 }
                 (Solution::Sum(form), Op::Add(add)) => forms.sum(model, node, add, *form),
-                (Solution::SumSteps(sum), Op::Add(add)) => forms.sum_steps(model, node, add, sum),
+                (Solution::SumSteps(sum), Op::Add(_)) => forms.sum_steps(model, node, sum),
                 (Solution::Product { steps, linear }, Op::Multiply(by)) => {
                     let linear = linear.filter(|form| form.s <= most);
                     forms.product(model, node, by, steps, linear)
@@ -242,16 +280,16 @@ impl Forms {
     fn channels(&mut self, model: &Model, node: &Node, by: &Requantize, solved: &[Channel]) -> NodeForms {
         let type_min = model.tensor(node.output).elem.min();
         let clamp = self.clamp_class((by.lo - type_min, by.hi - type_min));
-        let form = |(channel, &multiplier): (&Channel, &f32)| match channel.linear {
+        let form = |(channel, function): (&Channel, ChannelFunction<'_>)| match channel.linear {
             Some(form) => {
                 let byte = |acc| to_i64(form.quotient(acc)) - i64::from(type_min);
                 self.clamps[clamp].reach(byte(channel.range.lo), byte(channel.range.hi));
                 Form::Linear(form)
             }
-            None => Form::Threshold(self.step_class(by, multiplier, type_min, channel.range)),
+            None => Form::Threshold(self.step_class(&function, type_min, channel.range)),
         };
         NodeForms {
-            channels: solved.iter().zip(&by.multipliers).map(form).collect(),
+            channels: solved.iter().zip(by.functions()).map(form).collect(),
             clamp,
             addends: Vec::new(),
         }
@@ -267,15 +305,10 @@ impl Forms {
         NodeForms { channels: vec![Form::Linear(linear)], clamp, addends: vec![form.lhs, form.rhs] }
     }
 
-    fn sum_steps(&mut self, model: &Model, node: &Node, add: &Add, sum: &SumSteps) -> NodeForms {
-        // No multiplier: the class of a sum is that of no channel.
-        self.steps.push(StepClass {
-            multiplier: 0,
-            zero_point: 0,
-            clamp: (add.lo, add.hi),
-            type_min: model.tensor(node.output).elem.min(),
-            steps: sum.steps.clone(),
-        });
+    fn sum_steps(&mut self, model: &Model, node: &Node, sum: &SumSteps) -> NodeForms {
+        let type_min = model.tensor(node.output).elem.min();
+        let steps = sum.steps.clone();
+        self.steps.push(StepClass { function: StepFunction::Single, type_min, steps });
         let form = Form::Threshold(self.steps.len() - 1);
         NodeForms { channels: vec![form], clamp: 0, addends: vec![sum.lhs, sum.rhs] }
     }
@@ -299,9 +332,8 @@ impl Forms {
                 (Form::Linear(form), clamp)
             }
             None => {
-                let (multiplier, clamp) = (0, (by.lo, by.hi));
                 let steps = steps.clone();
-                self.steps.push(StepClass { multiplier, zero_point: 0, clamp, type_min, steps });
+                self.steps.push(StepClass { function: StepFunction::Single, type_min, steps });
                 (Form::Threshold(self.steps.len() - 1), 0)
             }
         };
@@ -330,34 +362,21 @@ impl Forms {
 
     fn step_class(
         &mut self,
-        requantize: &Requantize,
-        multiplier: f32,
+        function: &ChannelFunction<'_>,
         type_min: i32,
         range: AccumulatorRange,
     ) -> usize {
-        let clamp = (requantize.lo, requantize.hi);
-        let steps = |range| Steps::new(range, multiplier, requantize.zero_point, clamp.0, clamp.1);
-        let same = |class: &StepClass| {
-            class.multiplier == multiplier.to_bits()
-                && class.zero_point == requantize.zero_point
-                && class.clamp == clamp
-                && class.type_min == type_min
-        };
+        let same = |class: &StepClass| class.type_min == type_min && class.function.is(function);
         if let Some(index) = self.steps.iter().position(same) {
             let class = &mut self.steps[index];
             let union = union(class.steps.range, range);
             if union != class.steps.range {
-                class.steps = steps(union);
+                class.steps = function.steps(union);
             }
             return index;
         }
-        self.steps.push(StepClass {
-            multiplier: multiplier.to_bits(),
-            zero_point: requantize.zero_point,
-            clamp,
-            type_min,
-            steps: steps(range),
-        });
+        let steps = function.steps(range);
+        self.steps.push(StepClass { function: StepFunction::of(function), type_min, steps });
         self.steps.len() - 1
     }
 
@@ -398,7 +417,7 @@ pub(crate) fn centers(model: &Model, node: &Node, by: &Multiply) -> [i64; 2] {
 
 /// Per channel its linear form, if one is exact.
 ///
-/// Channels with one multiplier first try the form of the union of their ranges: exact on the union is exact
+/// Channels with one function first try the form of the union of their ranges: exact on the union is exact
 /// on each.
 fn linear_channels(requantize: &Requantize, ranges: &[AccumulatorRange]) -> Vec<Option<LinearForm>> {
     let clamp = (requantize.lo, requantize.hi);
@@ -406,28 +425,28 @@ fn linear_channels(requantize: &Requantize, ranges: &[AccumulatorRange]) -> Vec<
     if clamp.0 == clamp.1 {
         return vec![None; ranges.len()];
     }
-    let solve = |multiplier: f32, range| {
-        let steps = Steps::new(range, multiplier, requantize.zero_point, clamp.0, clamp.1);
-        linear_form(&steps, multiplier, clamp, MAX_SHIFT).filter(|form| is_moderate(form, range))
+    let solve = |function: &ChannelFunction<'_>, range| {
+        let steps = function.steps(range);
+        linear_form(&steps, function.slope(&steps), clamp, MAX_SHIFT).filter(|form| is_moderate(form, range))
     };
-    let mut shared: Vec<(u32, AccumulatorRange, Option<LinearForm>)> = Vec::new();
-    for (multiplier, range) in requantize.multipliers.iter().zip(ranges) {
-        match shared.iter_mut().find(|(bits, ..)| *bits == multiplier.to_bits()) {
+    let functions = requantize.functions();
+    let mut shared: Vec<(&ChannelFunction<'_>, AccumulatorRange, Option<LinearForm>)> = Vec::new();
+    for (function, range) in functions.iter().zip(ranges) {
+        match shared.iter_mut().find(|(other, ..)| *other == function) {
             Some((_, all, _)) => *all = union(*all, *range),
-            None => shared.push((multiplier.to_bits(), *range, None)),
+            None => shared.push((function, *range, None)),
         }
     }
-    for (bits, range, form) in &mut shared {
-        *form = solve(f32::from_bits(*bits), *range);
+    for (function, range, form) in &mut shared {
+        *form = solve(function, *range);
     }
-    let shared_form = |multiplier: f32| {
-        shared.iter().find(|(bits, ..)| *bits == multiplier.to_bits()).and_then(|(.., form)| *form)
+    let shared_form = |function: &ChannelFunction<'_>| {
+        shared.iter().find(|(other, ..)| *other == function).and_then(|(.., form)| *form)
     };
-    requantize
-        .multipliers
+    functions
         .iter()
         .zip(ranges)
-        .map(|(&multiplier, &range)| shared_form(multiplier).or_else(|| solve(multiplier, range)))
+        .map(|(function, &range)| shared_form(function).or_else(|| solve(function, range)))
         .collect()
 }
 

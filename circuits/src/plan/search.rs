@@ -7,7 +7,7 @@ use super::{
     cost::Cost,
     forms::{Form, Forms},
     place::Placement,
-    shape::{MAX_K, MAX_LIMB_BITS, MAX_TABLE_SETS, MIN_K, Scheme, Shape},
+    shape::{MAX_K, MAX_LIMB_BITS, MIN_K, Scheme, Shape, TABLES_IN_SUM},
     tables::entry_count,
 };
 
@@ -106,7 +106,7 @@ impl Needs {
         let fits = |shape: Shape| {
             let sets = u32::try_from(entry_count(forms, &shape).div_ceil(rows as u64)).ok()?;
             let shape = Shape { table_sets: sets, ..shape };
-            (sets <= MAX_TABLE_SETS && shape.validate().is_ok()).then_some(shape)
+            (sets <= TABLES_IN_SUM && shape.validate().is_ok()).then_some(shape)
         };
         widths
             .map(with_limbs)

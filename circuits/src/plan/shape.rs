@@ -30,8 +30,11 @@ const MAX_LANES: u32 = 256;
 const MAX_WEIGHT_COLUMNS: u32 = 1024;
 const MAX_THRESHOLD_LIMBS: u32 = 16;
 
-/// Table column sets the sum gate can hold at degree 5.
-pub(crate) const MAX_TABLE_SETS: u32 = 3;
+/// Most table column sets.
+pub(crate) const MAX_TABLE_SETS: u32 = 16;
+
+/// Table column sets the lookup sum can hold at degree 5; more enter it through helpers, as many sets each.
+pub(crate) const TABLES_IN_SUM: u32 = 3;
 
 /// Columns and gate constants of a circuit.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -199,6 +202,16 @@ impl Shape {
         self.lookup_slots().div_ceil(3)
     }
 
+    /// Helper columns of the tables, none where the lookup sum holds them all.
+    pub fn table_helper_columns(&self) -> u32 {
+        if self.table_sets > TABLES_IN_SUM { self.table_sets.div_ceil(TABLES_IN_SUM) } else { 0 }
+    }
+
+    /// Advice columns of the lookup argument: helpers, sum and multiplicities.
+    pub(crate) fn lookup_columns(&self) -> u32 {
+        self.helper_columns() + self.table_helper_columns() + 1 + self.table_sets
+    }
+
     /// Columns of one table set: tag and two values, a third value when there are thresholds.
     pub fn table_width(&self) -> u32 {
         3 + u32::from(self.threshold_lanes > 0)
@@ -212,7 +225,7 @@ impl Shape {
             + self.table_sets
     }
 
-    /// Advice columns of the later phases, which hold full-size field elements: lookup helpers and sum, one
+    /// Advice columns of the later phases, which hold full-size field elements: lookup and table helpers and their sum, one
     /// running evaluation per lane, weight evaluation, operand and product sum; with banks also two columns of powers
     /// and the claims per bank, the powers of s and of a product, and a window per way.
     pub fn full_columns(&self) -> u32 {
@@ -221,7 +234,7 @@ impl Shape {
             None => 3,
             Some(banks) => 3 * self.bank_counts().iter().sum::<u32>() + 2 + 3 * banks.ways + 1,
         };
-        self.helper_columns() + 1 + lanes + others
+        self.helper_columns() + self.table_helper_columns() + 1 + lanes + others
     }
 
     /// All advice columns.

@@ -1,6 +1,6 @@
 //! The operators of convolutional networks, one loop per sum.
 
-use crate::ir::{Add, Convolution, Elem, MaxPool, Multiply, Rearrange, Source, Table, Window};
+use crate::ir::{Add, Convolution, Elem, MatMul, MaxPool, Multiply, Rearrange, Source, Table, Window};
 
 /// `sum_{c, d} W[o][c][d] (x[g + c][p, d] - input_zero_point) + bias[o]` for every output channel o and position p.
 pub(super) fn convolution(layer: &Convolution, x: &[i32]) -> Vec<i64> {
@@ -21,6 +21,28 @@ pub(super) fn convolution(layer: &Convolution, x: &[i32]) -> Vec<i64> {
                 }
             }
             sums.push(sum);
+        }
+    }
+    sums
+}
+
+/// `sum_k (a[b][i][k] - lhs_zero_point) (b[b][k][j] - rhs_zero_point)` for every batch b, row i and column j.
+pub(super) fn mat_mul(product: &MatMul, lhs: &[i32], rhs: &[i32]) -> Vec<i64> {
+    let MatMul { batch, rows, inner, columns, lhs_zero_point, rhs_zero_point, .. } = *product;
+    assert_eq!(lhs.len(), batch * rows * inner, "the size of the left factor");
+    assert_eq!(rhs.len(), batch * inner * columns, "the size of the right factor");
+    let mut sums = Vec::with_capacity(batch * rows * columns);
+    for matrix in 0..batch {
+        for row in 0..rows {
+            for column in 0..columns {
+                let mut sum = 0;
+                for k in 0..inner {
+                    let left = lhs[(matrix * rows + row) * inner + k] - lhs_zero_point;
+                    let right = rhs[(matrix * inner + k) * columns + column] - rhs_zero_point;
+                    sum += i64::from(left) * i64::from(right);
+                }
+                sums.push(sum);
+            }
         }
     }
     sums

@@ -1,5 +1,7 @@
 use super::{InputError, run};
-use crate::ir::{Elem, FullyConnected, Input, Model, Node, Op, Output, Requantize, Tensor, TensorId};
+use crate::ir::{
+    ChannelSteps, Elem, FullyConnected, Input, Model, Node, Op, Output, Requantize, Tensor, TensorId,
+};
 
 fn layer(inputs: usize, weights: Vec<i16>, bias: Vec<i32>, input_zero_point: i32, to: Requantize) -> Op {
     let outputs = bias.len();
@@ -9,8 +11,13 @@ fn layer(inputs: usize, weights: Vec<i16>, bias: Vec<i32>, input_zero_point: i32
 /// Two layers, 3 -> 2 -> 1, with zero points on both sides, an absorbed Relu and per-channel multipliers.
 fn two_layers() -> Model {
     let tensor = |elem, len, range| Tensor { elem, len, range };
-    let hidden = Requantize { multipliers: vec![0.5, 0.25], zero_point: -10, lo: -10, hi: 127 };
-    let last = Requantize { multipliers: vec![1.0], zero_point: 128, lo: 0, hi: 255 };
+    let hidden = Requantize {
+        channels: ChannelSteps::Multipliers(vec![0.5, 0.25]),
+        zero_point: -10,
+        lo: -10,
+        hi: 127,
+    };
+    let last = Requantize { channels: ChannelSteps::Multipliers(vec![1.0]), zero_point: 128, lo: 0, hi: 255 };
     Model {
         tensors: vec![
             tensor(Elem::U8, 3, (0, 255)),

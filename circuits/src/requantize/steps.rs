@@ -59,6 +59,14 @@ impl Steps {
         self.first + i32::try_from(risen).expect("outputs are int32")
     }
 
+    /// The smallest accumulator of the range whose output is at least the given one; that behind the range if none is.
+    pub fn threshold(&self, output: i32) -> i64 {
+        match usize::try_from(i64::from(output) - i64::from(self.first) - 1) {
+            Err(_) => self.range.lo,
+            Ok(index) => self.thresholds.get(index).copied().unwrap_or(self.range.hi + 1),
+        }
+    }
+
     /// Each output above `first` with the smallest accumulator that reaches it.
     pub fn rises(&self) -> impl Iterator<Item = (i32, i64)> + '_ {
         (self.first + 1..).zip(self.thresholds.iter().copied())

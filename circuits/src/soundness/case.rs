@@ -9,7 +9,7 @@ use crate::{
     Role,
     chip::Slot,
     circuit::{LemmaCircuit, lanes},
-    ir::{Elem, FullyConnected, Input, Model, Node, Op, Output, Requantize, Tensor, TensorId},
+    ir::{ChannelSteps, Elem, FullyConnected, Input, Model, Node, Op, Output, Requantize, Tensor, TensorId},
     plan::{Entry, Plan, Scheme, Shape},
     reference,
     statement::{CircuitId, Context, Interface, Statement},
@@ -49,7 +49,7 @@ pub(super) fn network(seed: u64, widths: &[usize], mut multiplier: impl FnMut(us
                 bias: (0..outputs).map(|_| rng.gen_range(-3000..3000)).collect(),
                 input_zero_point: rng.gen_range(-20..20),
                 requantize: Requantize {
-                    multipliers: (0..outputs).map(&mut multiplier).collect(),
+                    channels: ChannelSteps::Multipliers((0..outputs).map(&mut multiplier).collect()),
                     zero_point,
                     lo,
                     hi: elem.max(),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use crate::{
-    ir::{Elem, FullyConnected, Input, Model, Node, Op, Output, Requantize, Tensor, TensorId},
+    ir::{ChannelSteps, Elem, FullyConnected, Input, Model, Node, Op, Output, Requantize, Tensor, TensorId},
     plan::{Entry, Form, Forms, Shape, clamp_tag, entries, entry_count, range_tag, second_tag, step_tag},
     requantize::requantize,
 };
@@ -19,7 +19,7 @@ fn one_output(weights: &[i16], bias: i32, multiplier: f32, zero_point: i32, (lo,
         weights: weights.to_vec(),
         bias: vec![bias],
         input_zero_point: 3,
-        requantize: Requantize { multipliers: vec![multiplier], zero_point, lo, hi },
+        requantize: Requantize { channels: ChannelSteps::Multipliers(vec![multiplier]), zero_point, lo, hi },
     };
     let port = |name: &str, len| (name.to_owned(), vec![1, len]);
     let (x, y) = (port("x", weights.len()), port("y", 1));
@@ -141,7 +141,7 @@ fn check(model: &Model, limb_bits: u32, excess_bits: Option<u32>) -> Result<bool
                 unreachable!("lanes hold fully connected layers")
             }
         };
-        let expected = requantize(acc, by.multipliers[0], by.zero_point, by.lo, by.hi);
+        let expected = requantize(acc, by.multipliers()[0], by.zero_point, by.lo, by.hi);
         prop_assert_eq!(
             claims.get(&claim),
             Some(&vec![i64::from(expected) - type_min]),

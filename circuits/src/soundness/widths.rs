@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::case::{Case, network};
 use crate::{
     import::import,
-    ir::{AccumulatorRange, BoundsError, FullyConnected, Model, Op, TensorId},
+    ir::{AccumulatorRange, BoundsError, ChannelSteps, FullyConnected, Model, Op, TensorId},
     plan::{Entry, Form, Plan, PlanError, Scheme, clamp_tag, range_tag, second_tag, step_tag},
     reference,
 };
@@ -214,6 +214,9 @@ fn inconsistent_models_are_refused() {
         let Op::FullyConnected(layer) = &mut model.nodes[0].op else { panic!("the node is a layer") };
         layer
     }
+    fn second_multiplier(model: &mut Model, multiplier: f32) {
+        layer(model).requantize.channels = ChannelSteps::Multipliers(vec![0.01, multiplier, 0.01]);
+    }
     let changes: [Change; 14] = [
         ("range below its type's", |model| model.tensors[0].range.1 = 126),
         ("another shape", |model| model.inputs[0].shape = vec![1, 5]),
@@ -227,8 +230,8 @@ fn inconsistent_models_are_refused() {
         ("lists of the wrong length", |model| layer(model).bias.truncate(1)),
         ("lists of the wrong length", |model| layer(model).weights.push(0)),
         ("other sizes", |model| layer(model).outputs = 0),
-        ("not finite and positive", |model| layer(model).requantize.multipliers[1] = f32::NAN),
-        ("not finite and positive", |model| layer(model).requantize.multipliers[1] = 0.0),
+        ("not finite and positive", |model| second_multiplier(model, f32::NAN)),
+        ("not finite and positive", |model| second_multiplier(model, 0.0)),
     ];
     let model = network(5, &[4, 3, 2], |_| 0.01);
     assert_eq!(model.check_consistency(), Ok(()));

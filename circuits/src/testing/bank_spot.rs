@@ -66,7 +66,7 @@ pub(crate) fn resolve(model: &Model, tensor: TensorId, element: usize) -> Option
     }
 }
 
-/// What the accumulator of an output element reads: input of the node, element, weight.
+/// What the accumulator of an output element reads one by one: input of the node, element, weight.
 pub(crate) fn reads(plan: &BankPlan, index: usize, node: &Node, element: usize) -> Vec<(usize, usize, i64)> {
     match &node.op {
         Op::FullyConnected(layer) => {
@@ -89,11 +89,25 @@ pub(crate) fn reads(plan: &BankPlan, index: usize, node: &Node, element: usize) 
             }
             out
         }
+        Op::MatMul(layer) => {
+            let [lhs, rhs] = [(0, layer.lhs_zero_point), (1, layer.rhs_zero_point)]
+                .map(|(side, zero): (usize, i32)| zero - plan.model.tensor(node.inputs[side]).elem.min());
+            let centers = |(left, right)| [(0, left, -i64::from(rhs)), (1, right, -i64::from(lhs))];
+            layer.pairs(element).flat_map(centers).collect()
+        }
         Op::Add(_) | Op::Table(_) | Op::Maximum | Op::Product | Op::Multiply(_) => {
             let addends = &plan.forms.nodes[index].addends;
             (0..).zip(addends).map(|(input, addend)| (input, element, *addend)).collect()
         }
         Op::Rearrange(_) | Op::MaxPool(_) => Vec::new(),
+    }
+}
+
+/// The pairs of elements of both inputs whose products the accumulator of an output element sums up.
+pub(crate) fn products(node: &Node, element: usize) -> Vec<(usize, usize)> {
+    match &node.op {
+        Op::MatMul(layer) => layer.pairs(element).collect(),
+        _ => Vec::new(),
     }
 }
 

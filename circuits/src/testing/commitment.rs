@@ -51,6 +51,7 @@ pub enum Violation {
 pub fn determined_by(role: Role) -> Option<&'static str> {
     match role {
         Role::Helper => Some("lookup helper"),
+        Role::TableHelper => Some("table helper"),
         Role::LookupSum => Some("lookup sum"),
         Role::Evaluation => Some("lane evaluation"),
         Role::WeightEvaluation => Some("weight evaluation"),

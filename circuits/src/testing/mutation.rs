@@ -33,6 +33,7 @@ pub fn expected(role: Role) -> (&'static str, &'static [&'static str]) {
         Role::OperandDistance => ("lookup helper", &["claim evaluation"]),
         Role::Multiplicity => ("lookup sum", &[]),
         Role::Helper => ("lookup helper", &["lookup sum"]),
+        Role::TableHelper => ("table helper", &["lookup sum"]),
         Role::LookupSum => ("lookup sum", &["lookup sum boundary"]),
         Role::Evaluation => ("lane evaluation", &[COPY]),
         Role::WeightEvaluation => ("weight evaluation", &["product sum"]),
@@ -69,7 +70,11 @@ pub struct Outcome {
 /// honest synthesis would derive from the changed one included.
 pub fn mutate_advice(checker: &mut Checker<'_>, roles: &[Role], cells: &[Cell]) -> Outcome {
     let mut outcome = Outcome::default();
-    let expected = if roles.contains(&Role::Power) { expected_in_banks } else { expected };
+    let expected = |role: Role| match role {
+        Role::Multiplicity if roles.contains(&Role::TableHelper) => ("table helper", &[][..]),
+        role if roles.contains(&Role::Power) => expected_in_banks(role),
+        role => expected(role),
+    };
     for &cell in cells {
         let (must, may) = expected(roles[cell.column]);
         let fits = |failures: &[Failure]| {

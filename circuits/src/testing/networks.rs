@@ -5,13 +5,13 @@ mod convolution;
 
 pub use builder::{Builder, Numbers, Scale, Slide};
 pub use convolution::{
-    all as convolutional, branches, bytes, interleaved, padded, pooled, residual, strided,
+    all as convolutional, branches, bytes, interleaved, padded, pooled, product, residual, strided,
 };
 
 use super::subject::Subject;
 use crate::{
     compile_with_shape,
-    ir::{Elem, FullyConnected, Input, Model, Node, Op, Output, Requantize, Tensor, TensorId},
+    ir::{ChannelSteps, Elem, FullyConnected, Input, Model, Node, Op, Output, Requantize, Tensor, TensorId},
     plan::{ForcedShape, Scheme},
 };
 
@@ -100,7 +100,9 @@ fn model(widths: &[usize], layers: &[Layer]) -> Model {
                 bias: (0i32..).map(|channel| 11 - 9 * channel).take(outputs).collect(),
                 input_zero_point: if index == 0 { 3 } else { -2 },
                 requantize: Requantize {
-                    multipliers: layer.multipliers.iter().cycle().take(outputs).map(multiplier).collect(),
+                    channels: ChannelSteps::Multipliers(
+                        layer.multipliers.iter().cycle().take(outputs).map(multiplier).collect(),
+                    ),
                     zero_point: layer.zero_point,
                     lo: layer.clamp.0,
                     hi: layer.clamp.1,

@@ -110,7 +110,7 @@ fn requantizations(subject: &Subject, tag: i64, node: usize, channels: &[usize])
             hi: a.hi.max(b.hi),
         };
         let range = channels.iter().map(|channel| &ranges[*channel]).fold(ranges[channels[0]], all);
-        let multiplier = layer.requantize.multipliers[channels[0]];
+        let multiplier = layer.requantize.multipliers()[channels[0]];
         let mut spans: BTreeMap<i32, (i64, i64)> = BTreeMap::new();
         for acc in range.lo..=range.hi {
             let y = requantize(acc, multiplier, layer.requantize.zero_point, lo, hi);

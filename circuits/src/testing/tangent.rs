@@ -183,7 +183,7 @@ pub fn relaxed(system: &System) -> System {
 }
 
 /// The gates of the lookup argument.
-pub const LOOKUP_GATES: [&str; 3] = ["lookup helper", "lookup sum", "lookup sum boundary"];
+pub const LOOKUP_GATES: [&str; 4] = ["lookup helper", "table helper", "lookup sum", "lookup sum boundary"];
 
 /// The advice columns that a lookup reads, or the product of two that a lookup reads.
 pub fn checked_columns(system: &System) -> BTreeSet<usize> {

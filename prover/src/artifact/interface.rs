@@ -75,6 +75,9 @@ fn check_port(port: &Port) -> Result<usize, &'static str> {
             {
                 return Err("a scale or zero point behind it is out of range");
             }
+            Tail::Index if port.elem != Elem::U8 || port.tail.len() > 1 => {
+                return Err("indices are no last integers of type uint8");
+            }
             Tail::Softmax { len: normalized } | Tail::QuantizedSoftmax { len: normalized, .. }
                 if len.checked_rem(*normalized) != Some(0) =>
             {

@@ -26,7 +26,7 @@ pub(crate) struct Answer<'a> {
 pub(crate) fn answers<'a>(ports: &'a [Port], tensors: &'a [Vec<i32>]) -> Result<Vec<Answer<'a>>, Failure> {
     let answer = |(port, integers): (&'a Port, &'a Vec<i32>)| {
         let floats = match port.tail.as_slice() {
-            [] => None,
+            [] | [Tail::Index] => None,
             tail => Some(apply_tail(integers, tail, softmax_kernel()).map_err(Failure::unusable)?),
         };
         Ok(Answer { port, integers, floats })

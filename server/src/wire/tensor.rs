@@ -19,6 +19,8 @@ pub enum TensorType {
     Int8,
     /// Integers 0 to 255.
     Uint8,
+    /// Indices, 0 to 255, which the ONNX graph holds as 64-bit integers.
+    Int64,
 }
 
 impl TensorType {
@@ -55,6 +57,7 @@ impl TensorSpec {
         let elem = match port.tail.last() {
             None => TensorType::of(port.elem),
             Some(Tail::QuantizedSoftmax { elem, .. }) => TensorType::of(*elem),
+            Some(Tail::Index) => TensorType::Int64,
             Some(Tail::Dequantize(_) | Tail::Softmax { .. }) => TensorType::Float32,
         };
         Self { name: port.name.clone(), elem, shape: port.shape.clone() }
@@ -89,7 +92,7 @@ impl Tensor {
     /// When the port's trailing operators do not fit its shape.
     pub fn new(port: &Port, integers: &[i32]) -> Result<Self, EdgeError> {
         let floats = match port.tail.as_slice() {
-            [] => None,
+            [] | [Tail::Index] => None,
             tail => Some(apply_tail(integers, tail, softmax_kernel())?),
         };
         let bytes = match port.elem {

@@ -47,6 +47,7 @@ fn float_clamp(call: &Call<'_>, x: &Value, next: FloatClamp) -> Result<Value, Im
     match x {
         Value::Linear { layer, clamp } => Ok(Value::Linear { layer: layer.clone(), clamp: clamp.then(next) }),
         Value::Function(function) => Ok(Value::Function(super::function::clamped(function, next))),
+        Value::Arithmetic(arithmetic) => super::arithmetic::clamped(arithmetic, next),
         Value::Waiting { result, clamp } => {
             Ok(Value::Waiting { result: result.clone(), clamp: clamp.then(next) })
         }

@@ -42,7 +42,7 @@ pub(super) fn q_linear_conv(call: &Call<'_>, builder: &mut Builder) -> Result<Va
     let scales = affine::scales(scale, "weights", &mut builder.budget)?;
     let zero_points = affine::zero_points(zero_point, &mut builder.budget)?;
     let weights = center(constant, scales, &zero_points, builder)?;
-    let mut layer = convolution(call, &attributes, (input, by), weights)?;
+    let mut layer = scaled(call, &attributes, (input, by), weights)?;
     if let Some(bias) = call.optional_constant(8, "bias")? {
         layer.bias = Some(channel_bias(bias, &layer, |bias| int32_bias(bias, &layer))?);
     }
@@ -68,7 +68,7 @@ pub(super) fn conv(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impo
     }
     builder.budget.spend(by.scales.len(), size_of::<f32>())?;
     let weights = center(constant, by.scales.clone(), &by.zero_points, builder)?;
-    let mut layer = convolution(call, &attributes, input, weights)?;
+    let mut layer = scaled(call, &attributes, input, weights)?;
     if let Some(bias) = call.optional(2)? {
         let values = dequantized_bias(call, 2, bias, &layer)?;
         if let Value::DequantizedConstant(bias) = bias {
@@ -79,13 +79,13 @@ pub(super) fn conv(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impo
     Ok(Value::Linear { layer: Rc::new(layer), clamp: FloatClamp::NONE })
 }
 
-struct Attributes<'a> {
+pub(super) struct Attributes<'a> {
     window: WindowAttributes<'a>,
     groups: i64,
 }
 
 impl<'a> Attributes<'a> {
-    fn read(call: &Call<'a>) -> Result<Self, ImportErrorKind> {
+    pub(super) fn read(call: &Call<'a>) -> Result<Self, ImportErrorKind> {
         let attributes = call.node.attributes.reader();
         let window = WindowAttributes::read(&attributes)?;
         let groups = attributes.int("group")?.unwrap_or(1);
@@ -95,7 +95,7 @@ impl<'a> Attributes<'a> {
 }
 
 /// Subtracts the zero points; the weights of a convolution are in the order of the intermediate representation.
-fn center(
+pub(super) fn center(
     constant: &Constant,
     scales: Vec<f32>,
     zero_points: &[i32],
@@ -132,12 +132,25 @@ fn center(
     Ok(Weights { inputs, outputs, elem, shape: constant.shape.clone(), centered, scales })
 }
 
-/// The layer without bias.
-fn convolution(
+/// The layer without bias, its accumulators scaled by input scale times weight scale.
+fn scaled(
     call: &Call<'_>,
     attributes: &Attributes<'_>,
     (input, by): (&Activation, Quantization),
     weights: Weights,
+) -> Result<Linear, ImportErrorKind> {
+    fully_connected::expect_weight_type(input, &weights)?;
+    let scales = weights.scales.iter().map(|scale| by.scale * scale).collect();
+    convolution(call, attributes, (input, by.zero_point), weights, scales)
+}
+
+/// The layer without bias.
+pub(super) fn convolution(
+    call: &Call<'_>,
+    attributes: &Attributes<'_>,
+    (input, zero_point): (&Activation, i32),
+    weights: Weights,
+    accumulator_scales: Vec<f32>,
 ) -> Result<Linear, ImportErrorKind> {
     let (channels, spatial) = image(&input.shape)?;
     let kernel = weights.shape.get(2..).unwrap_or_default();
@@ -160,7 +173,8 @@ fn convolution(
     attributes.window.expect_kernel(kernel)?;
     let window = attributes.window.window(spatial, kernel)?;
     let shape = result_shape(weights.outputs, &window, spatial.len())?;
-    let layer = fully_connected::linear(call, input, by, by.scale, Rc::new(weights), shape)?;
+    let weights = Rc::new(weights);
+    let layer = fully_connected::layer(call, (input, zero_point), weights, accumulator_scales, shape)?;
     Ok(Linear { sliding: Some(Sliding { channels, groups, window }), ..layer })
 }
 

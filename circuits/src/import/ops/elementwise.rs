@@ -8,7 +8,8 @@ use super::super::constant::Constant;
 use super::super::error::ImportErrorKind;
 use super::super::value::{Activation, Dequantized, Operand, Value, Waiting, WaitingForm};
 use super::Call;
-use super::{concat, function, layout};
+use super::arithmetic::{self, Operator};
+use super::{concat, function, layout, mat_mul};
 use crate::ir::{Add, Elem, Multiply, Op, Quantization};
 
 /// Beyond it onnxruntime's conversion of a float result to int32 would wrap.
@@ -40,7 +41,7 @@ fn q_linear(call: &Call<'_>, kind: Kind, builder: &mut Builder) -> Result<Value,
 }
 
 /// An operand with its scale and zero point behind it; a constant becomes a tensor.
-fn q_operand(
+pub(super) fn q_operand(
     call: &Call<'_>,
     index: usize,
     role: &'static str,
@@ -112,6 +113,12 @@ pub(super) fn add(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impor
 pub(super) fn mul(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 2)?;
     call.node.attributes.reader().finish()?;
+    if let Some(value) = arithmetic::with_constant(call, Operator::Multiply, builder)? {
+        return Ok(value);
+    }
+    if let Some(value) = arithmetic::folded(call, |a, b| a * b, builder)? {
+        return Ok(value);
+    }
     match function::with_constant(call, |a, b| a * b)? {
         Some(value) => Ok(value),
         None => between_quantizers(call, Kind::Multiply, builder),
@@ -125,7 +132,7 @@ fn between_quantizers(call: &Call<'_>, kind: Kind, builder: &mut Builder) -> Res
     Ok(Value::Waiting { result, clamp: FloatClamp::NONE })
 }
 
-fn operand(
+pub(super) fn operand(
     call: &Call<'_>,
     index: usize,
     role: &'static str,
@@ -190,6 +197,9 @@ pub(super) fn requantize(
 ) -> Result<Activation, ImportErrorKind> {
     let range = clamp.quantized(to, elem);
     let (op, operands) = match &result.form {
+        WaitingForm::MatMul { factors, sizes } => {
+            (mat_mul::requantized(factors, *sizes, to, range)?, factors)
+        }
         WaitingForm::Add(operands) => (sum(operands, to, range)?, operands),
         WaitingForm::Multiply(operands) => (product(operands, to, range)?, operands),
         WaitingForm::Concat { parts, axis } => {

@@ -7,8 +7,8 @@ use super::super::error::ImportErrorKind;
 use super::super::limits;
 use super::super::proto::data_type;
 use super::super::value::Value;
-use super::Call;
 use super::shape::{axis_index, int64_list};
+use super::{Call, arithmetic};
 use crate::ir::Elem;
 
 pub(super) fn constant(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
@@ -83,6 +83,9 @@ pub(super) fn cast(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impo
             Elem::I8 => data_type::INT8,
             Elem::U8 => data_type::UINT8,
         },
+        Value::Accumulator(layer) if to == data_type::FLOAT => return Ok(arithmetic::cast(layer)),
+        Value::Accumulator(_) => data_type::INT32,
+        Value::Index(_) => data_type::INT64,
         _ => data_type::FLOAT,
     };
     if from == to {

@@ -9,6 +9,7 @@ use super::super::constant::{Constant, Data};
 use super::super::error::ImportErrorKind;
 use super::super::limits;
 use super::super::value::{Activation, Dequantized, DequantizedConstant, Linear, Sliding, Value, Weights};
+use super::arithmetic::{self, Operator};
 use super::{Call, layout};
 use crate::ir::{Elem, Quantization, Window};
 
@@ -82,6 +83,9 @@ pub(super) fn mat_mul(call: &Call<'_>, builder: &mut Builder) -> Result<Value, I
 pub(super) fn add(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 2)?;
     call.node.attributes.reader().finish()?;
+    if let Some(value) = arithmetic::with_constant(call, Operator::Add, builder)? {
+        return Ok(value);
+    }
     let sides = [call.input(0, "left addend")?, call.input(1, "right addend")?];
     if !sides.into_iter().any(|side| matches!(side, Value::Linear { .. })) {
         return super::elementwise::add(call, builder);
@@ -130,6 +134,15 @@ pub(super) fn requantize_to(
         });
     }
     let result = builder.linear(layer, elem, by, range)?;
+    in_rows(layer, result, builder)
+}
+
+/// The result of a layer on several rows, which is computed channel by channel, row by row.
+pub(super) fn in_rows(
+    layer: &Linear,
+    result: Activation,
+    builder: &mut Builder,
+) -> Result<Activation, ImportErrorKind> {
     if layer.rows == 1 {
         return Ok(result);
     }
@@ -271,16 +284,16 @@ fn dequantized_weights(
 }
 
 /// How a weight constant is laid out.
-struct WeightForm {
+pub(super) struct WeightForm {
     inputs: usize,
-    outputs: usize,
+    pub(super) outputs: usize,
     elem: Elem,
     /// `[outputs][inputs]` instead of `[inputs][outputs]`.
     transposed: bool,
 }
 
 impl WeightForm {
-    fn new(constant: &Constant, transposed: bool) -> Result<Self, ImportErrorKind> {
+    pub(super) fn new(constant: &Constant, transposed: bool) -> Result<Self, ImportErrorKind> {
         let Some(elem) = constant.data.elem() else {
             return Err(ImportErrorKind::ElementType {
                 role: "weight tensor",
@@ -302,7 +315,7 @@ impl WeightForm {
     }
 
     /// Subtracts the zero points and brings the weights into `[outputs][inputs]` order.
-    fn center(
+    pub(super) fn center(
         self,
         constant: &Constant,
         scales: Vec<f32>,
@@ -326,7 +339,7 @@ impl WeightForm {
     }
 }
 
-/// The layer without bias; `input_factor` is the part of the input in the accumulator's scale.
+/// The layer without bias, its accumulators scaled; `input_factor` is the part of the input in the accumulator's scale.
 pub(super) fn linear(
     call: &Call<'_>,
     input: &Activation,
@@ -335,6 +348,13 @@ pub(super) fn linear(
     weights: Rc<Weights>,
     shape: Vec<usize>,
 ) -> Result<Linear, ImportErrorKind> {
+    expect_weight_type(input, &weights)?;
+    let scales = weights.scales.iter().map(|scale| input_factor * scale).collect();
+    layer(call, (input, by.zero_point), weights, scales, shape)
+}
+
+/// QOperator kernels have no uint8 weights for int8 inputs.
+pub(super) fn expect_weight_type(input: &Activation, weights: &Weights) -> Result<(), ImportErrorKind> {
     if input.elem == Elem::I8 && weights.elem == Elem::U8 {
         return Err(ImportErrorKind::ElementType {
             role: "weight tensor",
@@ -342,14 +362,25 @@ pub(super) fn linear(
             expected: "int8, since the input is int8, as in onnxruntime".to_owned(),
         });
     }
+    Ok(())
+}
+
+/// The layer without bias.
+pub(super) fn layer(
+    call: &Call<'_>,
+    (input, input_zero_point): (&Activation, i32),
+    weights: Rc<Weights>,
+    accumulator_scales: Vec<f32>,
+    shape: Vec<usize>,
+) -> Result<Linear, ImportErrorKind> {
     limits::elements("the result", &shape)?;
     Ok(Linear {
         name: call.node.label.name.clone(),
         input: input.clone(),
         rows: 1,
         sliding: None,
-        input_zero_point: by.zero_point,
-        accumulator_scales: weights.scales.iter().map(|scale| input_factor * scale).collect(),
+        input_zero_point,
+        accumulator_scales,
         weights,
         bias: None,
         shape,
@@ -357,7 +388,7 @@ pub(super) fn linear(
 }
 
 /// The layer on several rows: a convolution with one tap over an image whose channels are the columns.
-fn over_rows(layer: Linear, builder: &mut Builder) -> Result<Linear, ImportErrorKind> {
+pub(super) fn over_rows(layer: Linear, builder: &mut Builder) -> Result<Linear, ImportErrorKind> {
     let Weights { inputs, outputs, .. } = *layer.weights;
     let rows = layer.shape.iter().product::<usize>() / outputs;
     if rows == 1 {
@@ -381,7 +412,7 @@ fn over_rows(layer: Linear, builder: &mut Builder) -> Result<Linear, ImportError
 }
 
 /// `[.., rows, inputs] -> [.., rows, outputs]`, and `[inputs] -> [outputs]`.
-fn mat_mul_shape(input: &[usize], weights: &Weights) -> Result<Vec<usize>, ImportErrorKind> {
+pub(super) fn mat_mul_shape(input: &[usize], weights: &Weights) -> Result<Vec<usize>, ImportErrorKind> {
     match input.split_last() {
         Some((&last, leading)) if last == weights.inputs => {
             Ok(leading.iter().copied().chain([weights.outputs]).collect())

@@ -1,14 +1,14 @@
 //! Functions of one value between quantizers, and their 8-bit forms: tables of 256 entries.
 
-use std::rc::Rc;
-
 use super::super::affine::{self, FloatClamp};
 use super::super::attributes::unsupported;
 use super::super::builder::Builder;
 use super::super::error::ImportErrorKind;
-use super::super::functions;
+use super::super::functions::{self, bounded};
+use super::super::spread::Spread;
 use super::super::value::{Activation, Dequantized, Function, Value};
 use super::Call;
+use super::arithmetic::{self, Operator};
 use super::elementwise::{input_parameters, parameters};
 use crate::ir::{Elem, Quantization};
 
@@ -17,18 +17,28 @@ fn apply(call: &Call<'_>, function: impl Fn(f32) -> f32) -> Result<Value, Import
     apply_to(call, 0, function)
 }
 
+/// Applies a float function, known up to an error, to the input.
+fn apply_bounded(call: &Call<'_>, function: impl Fn(f32) -> Spread) -> Result<Value, ImportErrorKind> {
+    apply_bounded_to(call, 0, function)
+}
+
 /// Applies a float function to an input of the node.
-pub(super) fn apply_to(
+fn apply_to(call: &Call<'_>, index: usize, function: impl Fn(f32) -> f32) -> Result<Value, ImportErrorKind> {
+    apply_bounded_to(call, index, |value| Spread::exact(function(value)))
+}
+
+fn apply_bounded_to(
     call: &Call<'_>,
     index: usize,
-    function: impl Fn(f32) -> f32,
+    function: impl Fn(f32) -> Spread,
 ) -> Result<Value, ImportErrorKind> {
+    let through = |view: &Function| Function {
+        activation: view.activation.clone(),
+        values: view.values.iter().map(|value| value.through(&function)).collect(),
+    };
     let mapped = match call.input(index, "input")? {
-        Value::Dequantized(dequantized) => of_dequantized(dequantized, function),
-        Value::Function(view) => Function {
-            activation: view.activation.clone(),
-            values: view.values.iter().map(|&value| function(value)).collect(),
-        },
+        Value::Dequantized(dequantized) => through(&of_dequantized(dequantized, |value| value)),
+        Value::Function(view) => through(view),
         other => return Err(call.wrong_form(index, "input", other, "a dequantized activation")),
     };
     Ok(Value::Function(mapped))
@@ -38,7 +48,8 @@ pub(super) fn apply_to(
 pub(super) fn of_dequantized(dequantized: &Dequantized, function: impl Fn(f32) -> f32) -> Function {
     let Dequantized { activation, by, clamp } = dequantized;
     let integers = activation.elem.min()..=activation.elem.max();
-    let values = integers.map(|q| function(clamp.apply(affine::dequantize(q, *by)))).collect();
+    let value = |q| Spread::exact(function(clamp.apply(affine::dequantize(q, *by))));
+    let values = integers.map(value).collect();
     Function { activation: activation.clone(), values }
 }
 
@@ -52,12 +63,16 @@ pub(super) fn quantize(
 ) -> Result<Activation, ImportErrorKind> {
     let (lo, hi) = builder.range(&function.activation);
     let reached = (function.activation.elem.min()..).zip(&*function.values);
-    for (q, &value) in reached {
-        if value.is_nan() && lo <= q && q <= hi {
-            return Err(ImportErrorKind::NotANumber { role: "result of the function", value });
+    for (input, value) in reached.filter(|(q, _)| lo <= *q && *q <= hi) {
+        if value.is_nan() {
+            return Err(ImportErrorKind::NotANumber { role: "result of the function", value: value.lo });
+        }
+        let [low, high] = [value.lo, value.hi].map(|value| affine::quantize(value, by, elem));
+        if low != high {
+            return Err(ImportErrorKind::UncertainFunction { input, low, high });
         }
     }
-    let entries = function.values.iter().map(|&value| affine::quantize(value, by, elem)).collect();
+    let entries = function.values.iter().map(|value| affine::quantize(value.lo, by, elem)).collect();
     builder.table(name, &function.activation, elem, entries)
 }
 
@@ -84,7 +99,23 @@ plain! {
     ceil => f32::ceil;
     round => f32::round_ties_even;
     reciprocal => |x| 1.0 / x;
+    sign => functions::sign;
     hard_swish => |x| x * functions::hard_sigmoid(x, 1.0 / 6.0, 0.5);
+}
+
+/// Functions without attributes, known up to an error.
+macro_rules! plain_bounded {
+    ($($name:ident)*) => {$(
+        pub(super) fn $name(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+            call.expect_inputs(1, 1)?;
+            call.node.attributes.reader().finish()?;
+            apply_bounded(call, bounded::$name)
+        }
+    )*};
+}
+
+plain_bounded! {
+    softplus softsign mish log sin cos tan asin acos atan sinh cosh asinh acosh atanh
 }
 
 pub(super) fn gelu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
@@ -92,10 +123,11 @@ pub(super) fn gelu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErro
     let attributes = call.node.attributes.reader();
     let approximate = attributes.text("approximate")?.unwrap_or("none");
     attributes.finish()?;
-    if approximate != "none" {
-        return Err(unsupported("approximate", approximate, "none"));
+    match approximate {
+        "none" => apply(call, functions::gelu),
+        "tanh" => apply_bounded(call, bounded::fast_gelu),
+        other => Err(unsupported("approximate", other, "none or tanh")),
     }
-    apply(call, functions::gelu)
 }
 
 pub(super) fn hard_sigmoid(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
@@ -113,6 +145,99 @@ pub(super) fn leaky_relu(call: &Call<'_>, _: &mut Builder) -> Result<Value, Impo
     let alpha = finite("alpha", attributes.float("alpha")?.unwrap_or(0.01))?;
     attributes.finish()?;
     apply(call, |x| functions::leaky_relu(x, alpha))
+}
+
+pub(super) fn thresholded_relu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(1, 1)?;
+    let attributes = call.node.attributes.reader();
+    let alpha = finite("alpha", attributes.float("alpha")?.unwrap_or(1.0))?;
+    attributes.finish()?;
+    apply(call, |x| functions::thresholded_relu(x, alpha))
+}
+
+pub(super) fn shrink(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(1, 1)?;
+    let attributes = call.node.attributes.reader();
+    let lambda = finite("lambd", attributes.float("lambd")?.unwrap_or(0.5))?;
+    let bias = finite("bias", attributes.float("bias")?.unwrap_or(0.0))?;
+    attributes.finish()?;
+    apply(call, |x| functions::shrink(x, lambda, bias))
+}
+
+/// With one slope for all elements.
+pub(super) fn p_relu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(2, 2)?;
+    call.node.attributes.reader().finish()?;
+    let constant = call.constant(1, "slope")?;
+    let slope = constant.float_scalar().ok_or_else(|| ImportErrorKind::Shape {
+        role: "slope",
+        got: constant.shape.clone(),
+        expected: "one float32 number for all channels".to_owned(),
+    })?;
+    let slope = finite("slope", slope)?;
+    apply(call, |x| functions::leaky_relu(x, slope))
+}
+
+pub(super) fn elu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(1, 1)?;
+    let attributes = call.node.attributes.reader();
+    let alpha = finite("alpha", attributes.float("alpha")?.unwrap_or(1.0))?;
+    attributes.finish()?;
+    apply_bounded(call, |x| bounded::elu(x, alpha))
+}
+
+pub(super) fn selu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(1, 1)?;
+    let attributes = call.node.attributes.reader();
+    let alpha = finite("alpha", attributes.float("alpha")?.unwrap_or(1.673_263_2))?;
+    let gamma = finite("gamma", attributes.float("gamma")?.unwrap_or(1.050_701))?;
+    attributes.finish()?;
+    apply_bounded(call, |x| bounded::selu(x, alpha, gamma))
+}
+
+pub(super) fn celu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(1, 1)?;
+    let attributes = call.node.attributes.reader();
+    let alpha = finite("alpha", attributes.float("alpha")?.unwrap_or(1.0))?;
+    attributes.finish()?;
+    if alpha <= 0.0 {
+        return Err(unsupported("alpha", alpha, "a positive number"));
+    }
+    apply_bounded(call, |x| bounded::celu(x, alpha))
+}
+
+pub(super) fn quick_gelu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(1, 1)?;
+    let attributes = call.node.attributes.reader();
+    let alpha = finite("alpha", attributes.float("alpha")?.unwrap_or(1.702))?;
+    attributes.finish()?;
+    apply_bounded(call, |x| bounded::quick_gelu(x, alpha))
+}
+
+/// Without the bias that it may have.
+pub(super) fn fast_gelu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(1, 1)?;
+    call.node.attributes.reader().finish()?;
+    apply_bounded(call, bounded::fast_gelu)
+}
+
+/// With a constant exponent.
+pub(super) fn pow(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(2, 2)?;
+    call.node.attributes.reader().finish()?;
+    let constant = call.constant(1, "exponent")?;
+    let exponent = match constant.int64_list() {
+        // Small integers are float32 numbers.
+        Some(&[exponent]) if exponent.abs() <= 64 => Some(exponent as f32),
+        _ => constant.float_scalar(),
+    };
+    let exponent = exponent.ok_or_else(|| ImportErrorKind::Shape {
+        role: "exponent",
+        got: constant.shape.clone(),
+        expected: "one float32 number, or one int64 from -64 to 64".to_owned(),
+    })?;
+    let exponent = finite("exponent", exponent)?;
+    apply_bounded(call, |x| bounded::pow(x, exponent))
 }
 
 fn finite(name: &'static str, value: f32) -> Result<f32, ImportErrorKind> {
@@ -187,16 +312,22 @@ pub(super) fn min(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportError
     only_with_constant(call, f32::min)
 }
 
-pub(super) fn sub(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
-    only_with_constant(call, |a, b| a - b)
+pub(super) fn sub(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    match arithmetic::with_constant(call, Operator::Subtract, builder)? {
+        Some(value) => Ok(value),
+        None => only_with_constant(call, |a, b| a - b),
+    }
 }
 
-pub(super) fn div(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
-    only_with_constant(call, |a, b| a / b)
+pub(super) fn div(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    match arithmetic::with_constant(call, Operator::Divide, builder)? {
+        Some(value) => Ok(value),
+        None => only_with_constant(call, |a, b| a / b),
+    }
 }
 
 /// The float view behind a table of its values.
 pub(super) fn clamped(function: &Function, clamp: FloatClamp) -> Function {
-    let values: Rc<[f32]> = function.values.iter().map(|&value| clamp.apply(value)).collect();
+    let values = function.values.iter().map(|value| value.monotone(|value| clamp.apply(value))).collect();
     Function { activation: function.activation.clone(), values }
 }

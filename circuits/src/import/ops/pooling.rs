@@ -11,7 +11,7 @@ use super::elementwise::{input_parameters, parameters};
 use super::fully_connected::{self, dequantized_input};
 use super::layout;
 use super::window::{WindowAttributes, image, result_shape};
-use super::{Call, shape};
+use super::{AverageWindow, Call, average, shape};
 use crate::ir::{Elem, MaxPool, Op, Quantization, Window};
 
 pub(super) fn q_linear_global_average_pool(
@@ -32,17 +32,16 @@ pub(super) fn q_linear_average_pool(
     call.expect_inputs(4, 5)?;
     let attributes = call.node.attributes.reader();
     let window = WindowAttributes::read_pooling(&attributes)?;
-    // Without padding both counts are the same.
-    attributes.flag("count_include_pad")?;
+    let counts_padding = attributes.flag("count_include_pad")?;
     let channels_last = attributes.flag("channels_last")?;
     attributes.finish()?;
-    q_average(call, channels_last, Some(&window), builder)
+    q_average(call, channels_last, Some((&window, counts_padding)), builder)
 }
 
 fn q_average(
     call: &Call<'_>,
     channels_last: bool,
-    window: Option<&WindowAttributes<'_>>,
+    window: Option<(&WindowAttributes<'_>, bool)>,
     builder: &mut Builder,
 ) -> Result<Value, ImportErrorKind> {
     let input = call.activation(0, "input")?;
@@ -56,17 +55,14 @@ fn q_average(
     } else {
         input.clone()
     };
-    let average = whole_image(call, Operand { activation: first, by }, window)?;
+    let average = waiting(call, Operand { activation: first, by }, window)?;
     let pooled = average_layer(&average, elem, to, FloatClamp::NONE, builder)?;
-    // One position per channel: the order of the elements is the same in both layouts.
-    let shape = if channels_last && rank >= 3 {
-        let mut shape = vec![1; rank];
-        shape[rank - 1] = pooled.shape[1];
-        shape
-    } else {
-        pooled.shape.clone()
-    };
-    Ok(Value::Quantized(Activation { shape, ..pooled }))
+    if channels_last && rank >= 3 {
+        let order: Vec<usize> = [0].into_iter().chain(2..rank).chain([1]).collect();
+        let back = layout::transposed(&call.node.label.name, &pooled, &order, builder)?;
+        return Ok(Value::Quantized(back));
+    }
+    Ok(Value::Quantized(pooled))
 }
 
 /// AveragePool between quantizers.
@@ -74,9 +70,9 @@ pub(super) fn average_pool(call: &Call<'_>, _: &mut Builder) -> Result<Value, Im
     call.expect_inputs(1, 1)?;
     let attributes = call.node.attributes.reader();
     let window = WindowAttributes::read_pooling(&attributes)?;
-    attributes.flag("count_include_pad")?;
+    let counts_padding = attributes.flag("count_include_pad")?;
     attributes.finish()?;
-    average(call, Some(&window))
+    average(call, Some((&window, counts_padding)))
 }
 
 /// GlobalAveragePool between quantizers.
@@ -86,37 +82,48 @@ pub(super) fn global_average_pool(call: &Call<'_>, _: &mut Builder) -> Result<Va
     average(call, None)
 }
 
-fn average(call: &Call<'_>, window: Option<&WindowAttributes<'_>>) -> Result<Value, ImportErrorKind> {
+fn average(call: &Call<'_>, window: Option<(&WindowAttributes<'_>, bool)>) -> Result<Value, ImportErrorKind> {
     let (activation, by) = dequantized_input(call)?;
     let operand = Operand { activation: activation.clone(), by };
-    let result = Rc::new(whole_image(call, operand, window)?);
+    let result = Rc::new(waiting(call, operand, window)?);
     Ok(Value::Waiting { result, clamp: FloatClamp::NONE })
 }
 
-/// The average over the image, which a window, if there is one, has to be.
-fn whole_image(
+/// The average over the image, or over the windows if there are some and they are smaller.
+fn waiting(
     call: &Call<'_>,
     operand: Operand,
-    window: Option<&WindowAttributes<'_>>,
+    windows: Option<(&WindowAttributes<'_>, bool)>,
 ) -> Result<Waiting, ImportErrorKind> {
     let (channels, spatial) = image(&operand.activation.shape)?;
-    if let Some(attributes) = window {
-        let kernel = attributes.kernel(spatial.len())?;
-        let window = attributes.window(spatial, &kernel)?;
-        let whole = window.kernel == window.input
-            && window.output == [1, 1]
-            && window.pad == [0, 0]
-            && window.dilation == [1, 1];
+    let name = call.node.label.name.clone();
+    if let Some((attributes, counts_padding)) = windows {
+        let window = attributes.window(spatial, &attributes.kernel(spatial.len())?)?;
+        if let Some(dilation) = window.dilation.into_iter().find(|dilation| *dilation != 1) {
+            return Err(unsupported("dilations", dilation, "1, as in onnxruntime's quantized kernel"));
+        }
+        expect_reading(&window)?;
+        let whole = window.kernel == window.input && window.output == [1, 1] && window.pad == [0, 0];
         if !whole {
-            return Err(ImportErrorKind::PartialAverage { kernel, image: spatial.to_vec() });
+            let shape = result_shape(channels, &window, spatial.len())?;
+            let windows = Some(AverageWindow { window, counts_padding });
+            return Ok(Waiting { name, form: WaitingForm::Average { operand, channels, windows }, shape });
         }
     }
     let shape = [1, channels].into_iter().chain(spatial.iter().map(|_| 1)).collect();
-    let form = WaitingForm::Average { operand, channels };
-    Ok(Waiting { name: call.node.label.name.clone(), form, shape })
+    Ok(Waiting { name, form: WaitingForm::Average { operand, channels, windows: None }, shape })
 }
 
-/// A depthwise convolution with unit weights: `sum x` over the image, scaled by `fl(sx / fl(sy * n))`.
+/// Refuses windows that lie in the padding.
+fn expect_reading(window: &Window) -> Result<(), ImportErrorKind> {
+    if window.every_output_reads() {
+        return Ok(());
+    }
+    Err(unsupported("pads", format!("{:?}", window.pad), "less padding than the kernel covers"))
+}
+
+/// A depthwise convolution with unit weights: `sum x` over the image, scaled by `fl(sx / fl(sy * n))`; or those of
+/// smaller windows.
 pub(super) fn average_layer(
     average: &Waiting,
     elem: Elem,
@@ -124,9 +131,14 @@ pub(super) fn average_layer(
     clamp: FloatClamp,
     builder: &mut Builder,
 ) -> Result<Activation, ImportErrorKind> {
-    let WaitingForm::Average { operand: Operand { activation, by }, channels } = &average.form else {
+    let WaitingForm::Average { operand, channels, windows } = &average.form else {
         return Err(ImportErrorKind::MissingInput { index: 0, role: "input" });
     };
+    if let Some(windows) = windows {
+        let named = (average.name.as_str(), average.shape.as_slice());
+        return average::averaged(named, operand, windows, (elem, to, clamp), builder);
+    }
+    let Operand { activation, by } = operand;
     let elements: usize = activation.shape.iter().product();
     let positions = elements / channels;
     builder.budget.spend(elements, size_of::<i16>())?;
@@ -192,9 +204,7 @@ fn pooled(
 ) -> Result<Activation, ImportErrorKind> {
     let (channels, spatial) = image(&x.shape)?;
     let window = attributes.window(spatial, &attributes.kernel(spatial.len())?)?;
-    if !window.every_output_reads() {
-        return Err(unsupported("pads", format!("{:?}", window.pad), "less padding than the kernel covers"));
-    }
+    expect_reading(&window)?;
     let shape = result_shape(channels, &window, spatial.len())?;
     let range = builder.range(x);
     let op = Op::MaxPool(MaxPool { channels, window });

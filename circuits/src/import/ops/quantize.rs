@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::super::affine::{self, AxisQuantization, FloatClamp};
+use super::super::arithmetic::ZeroPoint;
 use super::super::attributes::unsupported;
 use super::super::builder::Builder;
 use super::super::constant::{Constant, Data};
@@ -10,7 +11,7 @@ use super::super::error::ImportErrorKind;
 use super::super::graph::Domain;
 use super::super::proto::data_type;
 use super::super::value::{Dequantized, DequantizedConstant, Value};
-use super::{Call, activation, elementwise, fully_connected, function};
+use super::{Call, activation, arithmetic, elementwise, fully_connected, function};
 use crate::ir::{Elem, Quantization, Source, Tail};
 
 pub(super) fn quantize_linear(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
@@ -51,6 +52,10 @@ pub(super) fn quantize_linear(call: &Call<'_>, builder: &mut Builder) -> Result<
         }
         Value::Linear { layer, clamp } => {
             fully_connected::requantize(layer, elem, by, *clamp, builder).map(Value::Quantized)
+        }
+        Value::Arithmetic(arithmetic) => {
+            arithmetic::quantize(arithmetic, (elem, by, ZeroPoint::AfterRounding), builder)
+                .map(Value::Quantized)
         }
         Value::Waiting { result, clamp } => {
             elementwise::requantize(call, result, elem, by, *clamp, builder).map(Value::Quantized)

@@ -73,6 +73,7 @@ pub(super) fn dropout(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportE
         | Value::Dequantized(_)
         | Value::DequantizedConstant(_)
         | Value::Linear { .. }
+        | Value::Arithmetic(_)
         | Value::Waiting { .. }
         | Value::Function(_)
         | Value::Tail { .. }) => Ok(value.clone()),

@@ -3,8 +3,8 @@
 use super::super::ImportErrorKind;
 use super::super::proto::data_type;
 use super::assert_refused;
-use super::models::{ModelBuilder, int8s, int32s, value_info};
-use crate::ir::{BoundsError, Convolution, Op, Window};
+use super::models::{ModelBuilder, floats, int8s, int32s, value_info};
+use crate::ir::{BoundsError, ChannelSteps, Convolution, Op, Window};
 
 /// int8 `x` [1, 2, 5, 4] -> QLinearConv of 4 kernels [1, 3, 2] in 2 groups -> int8 `y`; more attributes may follow.
 fn q_linear_conv() -> ModelBuilder {
@@ -55,7 +55,7 @@ fn every_attribute_reaches_the_window() {
     assert_eq!(layer.window, expected);
     assert_eq!((layer.channels_in, layer.channels_out, layer.groups), (2, 4, 2));
     assert_eq!((layer.bias, layer.input_zero_point), (vec![1, 2, 3, 4], 3));
-    assert_eq!(layer.requantize.multipliers, [0.5 * 0.25 / 0.75; 4]);
+    assert_eq!(layer.requantize.multipliers(), [0.5 * 0.25 / 0.75; 4]);
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn pooling(op: &str) -> ModelBuilder {
 }
 
 #[test]
-fn an_average_over_less_than_the_image_is_refused_with_the_reason() {
+fn an_average_of_float_sums_that_could_round_either_way_is_refused_with_the_reason() {
     let average = |kernel: &[i64]| {
         ModelBuilder::new(17)
             .scale("scale", 0.5)
@@ -130,10 +130,33 @@ fn an_average_over_less_than_the_image_is_refused_with_the_reason() {
     };
     let layer = convolution(&average(&[4, 4]));
     assert_eq!((layer.weights.len(), layer.groups), (48, 3));
-    assert_eq!(layer.requantize.multipliers, [0.0625; 3]);
-    let error = assert_refused!(average(&[2, 2]), ImportErrorKind::PartialAverage { .. });
-    assert!(error.to_string().contains("[2, 2] over an image of [4, 4]"), "{error}");
-    assert_refused!(average(&[4, 4]).ints("pads", &[0, 0, 0, 1]), ImportErrorKind::PartialAverage { .. });
+    assert_eq!(layer.requantize.multipliers(), [0.0625; 3]);
+    // With a scale that is a power of two the float sums are exact, ties included: -2 / 4 and 6 / 4 are the first to round up to
+    // an even number, -6 / 4 rounds down to one.
+    let layer = convolution(&average(&[2, 2]));
+    let ChannelSteps::Thresholds(thresholds) = &layer.requantize.channels else { panic!("{layer:?}") };
+    assert_eq!(thresholds[0][126..130], [-5, -2, 3, 6].map(i64::from));
+    // With another one a tie may go either way.
+    let uneven = average(&[2, 2]).replace(floats("scale", &[], &[0.1]));
+    let error = assert_refused!(uneven, ImportErrorKind::UncertainSum { .. });
+    assert!(error.to_string().contains("power of two"), "{error}");
+    assert_refused!(average(&[2, 2]).ints("pads", &[2, 0, 0, 0]), ImportErrorKind::AttributeValue { .. });
+    assert_refused!(average(&[2, 2]).ints("dilations", &[2, 1]), ImportErrorKind::AttributeValue { .. });
+}
+
+/// int8 `x` [1, 2, 12, 12] -> AveragePool with 10 different positions of the window over either border -> `y`.
+#[test]
+fn a_border_of_too_many_pieces_is_refused() {
+    let model = ModelBuilder::new(17)
+        .scale("scale", 0.5)
+        .init(int8s("zero", &[], &[0]))
+        .input("x", data_type::INT8, &[1, 2, 12, 12])
+        .output("y")
+        .node("com.microsoft:QLinearAveragePool", &["x", "scale", "zero", "scale", "zero"], &["y"])
+        .ints("kernel_shape", &[6, 6])
+        .ints("pads", &[5, 5, 5, 5]);
+    assert_refused!(model, ImportErrorKind::AveragePieces { count: 121, limit: 64 });
+    assert!(model.int("count_include_pad", 1).import().is_ok());
 }
 
 #[test]

@@ -47,6 +47,21 @@ fn operands_that_do_not_fit_are_refused() {
     }
 }
 
+/// Elu of the negative integers, quantized so that some result is within float32 errors of a tie, or none.
+#[test]
+fn a_function_whose_last_bits_decide_is_refused_with_the_input() {
+    let elu = |scale: f32| {
+        between(|model| model.node("Elu", &["f"], &["g"]))
+            .init(floats("other", &[], &[scale]))
+            .with_node("QuantizeLinear", |node| node.input[1] = "other".to_owned())
+    };
+    // Input 1 is -0.5: its result is half a step of this scale.
+    let tie = 2.0 * 0.393_469_34;
+    let error = assert_refused!(elu(tie), ImportErrorKind::UncertainFunction { input: 1, low: 1, high: 2 });
+    assert!(error.to_string().contains("input integer 1 they decide"), "{error}");
+    assert!(elu(tie * 1.001).import().is_ok());
+}
+
 /// int8 `x` -> DequantizeLinear -> operators of the caller from `f` to `g` -> QuantizeLinear -> `y`.
 fn between(operators: impl FnOnce(ModelBuilder) -> ModelBuilder) -> ModelBuilder {
     let before = ModelBuilder::new(17)

@@ -1,5 +1,5 @@
 use super::AccumulatorRange;
-use crate::ir::{Convolution, Requantize, Window};
+use crate::ir::{ChannelSteps, Convolution, Requantize, Window};
 
 /// Every position is tried with the extreme of every tap it reads.
 fn by_position(layer: &Convolution, (low, high): (i32, i32)) -> Vec<AccumulatorRange> {
@@ -44,7 +44,12 @@ fn layer(groups: usize, window: Window) -> Convolution {
         weights: (0..weights).map(|index| ((index * 7919 + 13) % 401) as i16 - 200).collect(),
         bias: (0..6).map(|channel| channel * 1000 - 2500).collect(),
         input_zero_point: 3,
-        requantize: Requantize { multipliers: vec![0.5; channels_out], zero_point: 0, lo: -128, hi: 127 },
+        requantize: Requantize {
+            channels: ChannelSteps::Multipliers(vec![0.5; channels_out]),
+            zero_point: 0,
+            lo: -128,
+            hi: 127,
+        },
         window,
     }
 }
@@ -87,7 +92,8 @@ fn a_border_position_may_reach_further_than_the_inner_ones() {
         dilation: [1, 1],
         pad: [0, 1],
     };
-    let requantize = Requantize { multipliers: vec![1.0], zero_point: 0, lo: -128, hi: 127 };
+    let requantize =
+        Requantize { channels: ChannelSteps::Multipliers(vec![1.0]), zero_point: 0, lo: -128, hi: 127 };
     let layer = Convolution {
         channels_in: 1,
         channels_out: 1,

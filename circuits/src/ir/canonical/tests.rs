@@ -1,8 +1,8 @@
 use std::collections::BTreeSet;
 
 use crate::ir::{
-    Add, Convolution, Elem, Input, MaxPool, Model, Multiply, Node, Op, Output, Quantization, Rearrange,
-    Requantize, Source, Table, Tail, Tensor, TensorId, Window,
+    Add, ChannelSteps, Convolution, Elem, Input, MaxPool, Model, Multiply, Node, Op, Output, Quantization,
+    Rearrange, Requantize, Source, Table, Tail, Tensor, TensorId, Window,
 };
 
 /// One node of each operator, wired up without sense: the encoding does not care.
@@ -24,7 +24,12 @@ fn model() -> Model {
         weights: vec![1, 2],
         bias: vec![3],
         input_zero_point: 4,
-        requantize: Requantize { multipliers: vec![0.5], zero_point: 1, lo: -1, hi: 1 },
+        requantize: Requantize {
+            channels: ChannelSteps::Multipliers(vec![0.5]),
+            zero_point: 1,
+            lo: -1,
+            hi: 1,
+        },
     };
     let add = Add { lhs_scale: 0.5, rhs_scale: 0.25, offset: 1.0, lo: -1, hi: 1 };
     let multiply =
@@ -95,6 +100,19 @@ fn every_field_changes_the_id() {
             edits.push(Box::new(move |model| window(model, node).dilation[axis] = 99));
             edits.push(Box::new(move |model| window(model, node).pad[axis] = 99));
         }
+    }
+    let steps = [
+        ChannelSteps::Multipliers(vec![9.0]),
+        ChannelSteps::Multipliers(vec![0.5, 0.5]),
+        ChannelSteps::Thresholds(vec![vec![1, 2]]),
+        ChannelSteps::Thresholds(vec![vec![1, 3]]),
+        ChannelSteps::Thresholds(vec![vec![1], vec![2]]),
+    ];
+    for channels in steps {
+        edits.push(Box::new(move |model| {
+            let Op::Convolution(layer) = &mut model.nodes[0].op else { panic!("another operator") };
+            layer.requantize.channels = channels.clone();
+        }));
     }
     edits.push(Box::new(|model| model.nodes[1].inputs.reverse()));
     edits.push(Box::new(|model| model.nodes[5].inputs.truncate(1)));

@@ -1,7 +1,8 @@
 //! The rules of each operator: sizes of lists, windows, and the range of the output.
 
 use super::super::{
-    Add, Convolution, FullyConnected, MaxPool, Multiply, Rearrange, Requantize, Source, Table, Tensor, Window,
+    Add, ChannelSteps, Convolution, FullyConnected, MatMul, MaxPool, Multiply, Rearrange, Requantize, Source,
+    Table, Tensor, Window,
 };
 use super::{elements, holds};
 
@@ -38,6 +39,19 @@ impl Convolution {
         holds(weights == Some(self.weights.len()) && self.bias.len() == channels_out, LISTS)?;
         holds(x.elem.contains(self.input_zero_point), "has an input zero point outside the input's type")?;
         check_requantize(&self.requantize, channels_out, y)
+    }
+}
+
+impl MatMul {
+    pub(super) fn check(&self, lhs: &Tensor, rhs: &Tensor, y: &Tensor) -> Check {
+        let Self { batch, rows, inner, columns, .. } = *self;
+        let sizes = [[rows, inner], [inner, columns], [rows, columns]].map(|matrix| image_len(batch, matrix));
+        holds(sizes == [lhs, rhs, y].map(|tensor| Some(tensor.len)), SIZES)?;
+        // Bounds the accumulators' interval analysis, which multiplies by it, to 64 bits.
+        holds(inner > 0 && inner < MAX_POSITION, SIZES)?;
+        let inside = lhs.elem.contains(self.lhs_zero_point) && rhs.elem.contains(self.rhs_zero_point);
+        holds(inside, "has a zero point outside its tensor's type")?;
+        check_requantize(&self.requantize, 1, y)
     }
 }
 
@@ -158,10 +172,25 @@ fn is_positive(scale: f32) -> bool {
 }
 
 fn check_requantize(by: &Requantize, channels: usize, y: &Tensor) -> Check {
-    holds(by.multipliers.len() == channels, LISTS)?;
-    let positive = by.multipliers.iter().all(|multiplier| is_positive(*multiplier));
-    holds(positive, "has a multiplier that is not finite and positive")?;
-    check_clamp(by.lo, by.hi, y)
+    check_clamp(by.lo, by.hi, y)?;
+    match &by.channels {
+        ChannelSteps::Multipliers(multipliers) => {
+            holds(multipliers.len() == channels, LISTS)?;
+            let positive = multipliers.iter().all(|multiplier| is_positive(*multiplier));
+            holds(positive, "has a multiplier that is not finite and positive")
+        }
+        ChannelSteps::Thresholds(lists) => {
+            // A clamp of the output's type holds at most 256 values.
+            let count = by.hi.abs_diff(by.lo) as usize;
+            holds(lists.len() == channels && lists.iter().all(|list| list.len() == count), LISTS)?;
+            let int32 = i64::from(i32::MIN)..=1 << 31;
+            let inside = lists.iter().flatten().all(|threshold| int32.contains(threshold));
+            holds(
+                inside && lists.iter().all(|list| list.is_sorted()),
+                "has thresholds that descend or leave int32",
+            )
+        }
+    }
 }
 
 fn check_clamp(lo: i32, hi: i32, y: &Tensor) -> Check {

@@ -1,6 +1,6 @@
 use crate::ir::{
-    Convolution, Elem, Input, MaxPool, Model, Node, Op, Output, Rearrange, Requantize, Source, Table, Tensor,
-    TensorId, Window,
+    ChannelSteps, Convolution, Elem, Input, MaxPool, Model, Node, Op, Output, Rearrange, Requantize, Source,
+    Table, Tensor, TensorId, Window,
 };
 
 const WINDOW: Window =
@@ -15,7 +15,12 @@ fn convolution() -> Convolution {
         weights: vec![1; 18],
         bias: vec![0; 2],
         input_zero_point: 4,
-        requantize: Requantize { multipliers: vec![0.5; 2], zero_point: 0, lo: -100, hi: 90 },
+        requantize: Requantize {
+            channels: ChannelSteps::Multipliers(vec![0.5; 2]),
+            zero_point: 0,
+            lo: -100,
+            hi: 90,
+        },
     }
 }
 
@@ -48,7 +53,10 @@ fn a_convolution_fits_its_tensors() {
     assert_refused(&with(|layer| layer.groups = 0), "groups");
     assert_refused(&with(|layer| layer.groups = 1), "wrong length");
     assert_refused(&with(|layer| layer.bias.push(0)), "wrong length");
-    assert_refused(&with(|layer| layer.requantize.multipliers[1] = 0.0), "multiplier");
+    let zero = |layer: &mut Convolution| {
+        layer.requantize.channels = ChannelSteps::Multipliers(vec![0.5, 0.0]);
+    };
+    assert_refused(&with(zero), "multiplier");
     assert_refused(&with(|layer| layer.requantize.lo = -99), "another range");
     assert_refused(&with(|layer| layer.window.output[0] = 3), "other sizes");
     assert_refused(&with(|layer| layer.window.stride[1] = 0), "without extent");
@@ -56,6 +64,24 @@ fn a_convolution_fits_its_tensors() {
     assert_refused(&with(|layer| layer.window.dilation[0] = usize::MAX / 2), "2^31");
     assert_refused(&with(|layer| layer.window.pad[0] = 1 << 31), "2^31");
     assert_refused(&with(|layer| layer.input_zero_point = 128), "zero point");
+}
+
+#[test]
+fn thresholds_ascend_and_are_as_many_as_the_clamp_has_steps() {
+    let with = |change: fn(&mut [Vec<i64>; 2])| {
+        let mut layer = convolution();
+        let mut channels = [(0..190).collect(), vec![1 << 31; 190]];
+        change(&mut channels);
+        layer.requantize.channels = ChannelSteps::Thresholds(channels.into());
+        model(Op::Convolution(layer), 8, (-100, 90))
+    };
+    assert_eq!(with(|_| ()).check_consistency(), Ok(()));
+    assert_eq!(with(|channels| channels[0].fill(-(1 << 31))).check_consistency(), Ok(()));
+    assert_refused(&with(|channels| channels[0].truncate(189)), "wrong length");
+    assert_refused(&with(|channels| channels[1].push(1 << 31)), "wrong length");
+    assert_refused(&with(|channels| channels[0][7] = 5), "descend");
+    assert_refused(&with(|channels| channels[1][189] += 1), "leave int32");
+    assert_refused(&with(|channels| channels[0][0] = -(1 << 31) - 1), "leave int32");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::{
     banks::{BankPlan, run},
     circuit::LemmaCircuit,
     compile_among,
-    ir::{Model, TensorId},
+    ir::{Model, Source, TensorId},
     plan::{Entry, Scheme, Shape},
     reference,
     statement::{CircuitId, Context, Statement},
@@ -92,6 +92,19 @@ fn bytes() -> Model {
     network.finish()
 }
 
+/// A matrix product of two batches, whose columns are in chunks of two, requantized by the linear form, and one by
+/// thresholds with the first as its right factor.
+fn matrices() -> Model {
+    let mut network = Builder::new(17, 7, 2, [3, 10]);
+    let rhs = network.last();
+    network.convolution(2, 1, Slide { kernel: [3, 5], ..Slide::POINTWISE }, &scale(&EXACT));
+    network.mat_mul(rhs, [2, 2, 3, 10], &scale(&[0.0071]));
+    let product = network.last();
+    network.rearrange(2, [3, 2], |element| Source::Element { input: 0, element: element + 3 });
+    network.mat_mul(product, [2, 3, 2, 10], &scale(&[0.007_812_5]));
+    network.finish()
+}
+
 impl Case {
     fn new(name: &'static str, model: Model, admitted: impl Fn(&Shape) -> bool) -> Self {
         let mut numbers = Numbers::new(21);
@@ -120,6 +133,7 @@ impl Case {
             Self::new("residual", residual(), lanes(3, 1)),
             Self::new("groups", groups(), lanes(16, 1)),
             Self::new("bytes", bytes(), lanes(2, 1)),
+            Self::new("matrices", matrices(), lanes(4, 2)),
         ]
     }
 

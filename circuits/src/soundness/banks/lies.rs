@@ -6,6 +6,7 @@
 mod claims;
 mod derived;
 mod idle;
+mod matrices;
 
 pub(super) use derived::{other_slice, restart, slices, window_start};
 
@@ -24,7 +25,7 @@ pub(super) struct Lie {
 
 /// All lies.
 pub(super) fn all() -> Vec<&'static Lie> {
-    [LIES, claims::LIES, idle::LIES, derived::LIES].into_iter().flatten().collect()
+    [LIES, claims::LIES, idle::LIES, derived::LIES, matrices::LIES].into_iter().flatten().collect()
 }
 
 const OPERATOR: Caught = Caught::By(&["operator equation"]);

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Role,
-    banks::{BankPlan, Region},
+    banks::{BankPlan, Factor, Region},
     circuit::LemmaCircuit,
     soundness::pranks::constraints_against,
 };
@@ -122,10 +122,10 @@ fn changes(plan: &BankPlan) -> Vec<(String, Change)> {
         ));
     }
     let after = plan.region.zeros[1] - Region::FIRST_ROW;
-    let products = (after..plan.region.rows.len()).filter(|index| plan.region.rows[*index].power.is_some());
+    let products = (after..plan.region.rows.len()).filter(|index| plan.region.rows[*index].factor.is_some());
     for index in products.take(4) {
         let more = move |plan: &mut BankPlan| {
-            plan.region.rows[index].power = plan.region.rows[index].power.map(|power| power + 1);
+            plan.region.rows[index].factor = plan.region.rows[index].factor.map(Factor::another);
         };
         out.push((format!("another power of s in region row {index}"), Box::new(more)));
     }

@@ -1,7 +1,8 @@
 //! What the constraints of a circuit with banks should amount to, to first order.
 //!
-//! - operators: for every position of every block and every group g of its lanes,
-//!   `sum_b B^b (delta value_b - m_b sum W delta x) = 0`, idle lanes included, which read nothing;
+//! - operators: for every exponent of s and group g of every equation, over the lanes in the group,
+//!   `sum_b B^b (delta value_b - m_b sum W delta x) = 0`, idle lanes included, which read nothing; for matrix products
+//!   `delta (a b) = b delta a + a delta b` in place of `W delta x`;
 //! - products of bytes: `delta p = b' delta a' + a' delta b'`;
 //! - statement: for every public input `delta instance = sum_j 256^j delta y'_j`; in a row of an input the idle lanes
 //!   count as further bytes;
@@ -15,12 +16,12 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
 use super::{Form, scaled};
 use crate::{
-    banks::{BankPlan, LaneColumns},
+    banks::{BankPlan, LaneColumns, Start},
     ir::{Model, TensorId},
     plan::{ProductCells, integer},
     statement::HEADER_INSTANCES,
     testing::{
-        bank_spot::{BankSpot, multiplier, reads, resolve},
+        bank_spot::{self, BankSpot, multiplier, reads, resolve},
         grid::{Cell, Grid},
         subject::Subject,
     },
@@ -29,7 +30,7 @@ use crate::{
 /// The predicted equations that are none of the lookup argument's.
 pub(super) fn forms(subject: &Subject, plan: &BankPlan, grid: &Grid) -> Vec<Form> {
     let mut out = products(plan, grid);
-    out.extend(operators(&plan.model, plan));
+    out.extend(operators(&plan.model, plan, grid));
     out.extend(statement(subject, plan));
     out.extend(idle(plan));
     out
@@ -57,35 +58,56 @@ fn power_of_base(bits: u32, slot: usize) -> Fr {
     Fr::from(2).pow_vartime([u64::from(bits) * slot as u64])
 }
 
-fn operators(model: &Model, plan: &BankPlan) -> Vec<Form> {
+fn operators(model: &Model, plan: &BankPlan, grid: &Grid) -> Vec<Form> {
     let banks = plan.shape.banks.as_ref().expect("the shape has banks");
-    let mut out = Vec::new();
+    let slots = banks.slots() as usize;
+    let mut exponents = BTreeMap::new();
+    plan.for_each_power(|bank, row, _, claim| {
+        exponents.insert((bank, row), claim);
+    });
+    // Blocks whose equation is not their own share groups.
+    let shared: BTreeMap<usize, Start> = (0..model.nodes.len())
+        .filter(|node| !plan.network.maps.iter().any(|map| map.node == *node && map.is_planewise()))
+        .flat_map(|node| plan.placement.starts(node, slots))
+        .collect();
+    let mut groups: BTreeMap<(usize, usize, u64), Form> = BTreeMap::new();
     for (index, block) in plan.placement.blocks.iter().enumerate() {
         let Some(node_index) = block.node else { continue };
         let node = &model.nodes[node_index];
         let planes = &plan.network.homes.home(block.tensor).planes;
+        let start = shared.get(&index).copied().unwrap_or_default();
+        let equation = if shared.contains_key(&index) { node_index } else { model.nodes.len() + index };
         for (row, &position) in block.rows().zip(&block.order) {
-            let mut groups: BTreeMap<usize, Form> = BTreeMap::new();
+            let exponent = exponents[&(block.bank, row)];
             for lane in 0..plan.placement.lanes_per_bank.of(block.kind) {
-                let form = groups.entry(lane / banks.slots() as usize).or_default();
-                let weight = power_of_base(banks.base_bits, lane % banks.slots() as usize);
+                let group = start.group + lane / slots;
+                let form = groups.entry((equation, group, exponent)).or_default();
+                let weight = power_of_base(banks.base_bits, start.slot + lane % slots);
                 let spot = BankSpot { block: index, lane, row };
                 form.extend(scaled(&spot.claim(plan), row, weight));
                 let Some(&plane) = block.planes.get(lane) else { continue };
                 let scale = multiplier(plan, node_index, planes[plane].channel);
+                let activation = |(input, element): (usize, usize)| {
+                    let stored = resolve(model, node.inputs[input], element);
+                    let spot = stored.and_then(|(tensor, element)| BankSpot::of(plan, tensor, element));
+                    spot.map(|spot| spot.activation(plan))
+                };
                 for (input, element, factor) in
                     reads(plan, node_index, node, planes[plane].elements[position])
                 {
-                    let stored = resolve(model, node.inputs[input], element);
-                    let spot = stored.and_then(|(tensor, element)| BankSpot::of(plan, tensor, element));
                     let factor = -weight * integer(i128::from(factor) * scale);
-                    form.extend(spot.map(|spot| (spot.activation(plan), factor)));
+                    form.extend(activation((input, element)).map(|cell| (cell, factor)));
+                }
+                for (left, right) in bank_spot::products(node, planes[plane].elements[position]) {
+                    let pair = activation((0, left)).zip(activation((1, right)));
+                    let (left, right) = pair.expect("factors are stored copies");
+                    let factor = -weight * integer(scale);
+                    form.extend([(left, factor * grid.value(right)), (right, factor * grid.value(left))]);
                 }
             }
-            out.extend(groups.into_values());
         }
     }
-    out
+    groups.into_values().collect()
 }
 
 /// Where the elements of the ports are in the public inputs: tensor, element, row of the instance, byte.

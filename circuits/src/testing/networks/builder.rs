@@ -1,8 +1,8 @@
 //! Builds convolutional networks layer by layer, with weights from a fixed recurrence.
 
 use crate::ir::{
-    Add, Convolution, Elem, FullyConnected, Input, MaxPool, Model, Multiply, Node, Op, Output, Rearrange,
-    Requantize, Source, Table, Tensor, TensorId, Window,
+    Add, ChannelSteps, Convolution, Elem, FullyConnected, Input, MatMul, MaxPool, Model, Multiply, Node, Op,
+    Output, Rearrange, Requantize, Source, Table, Tensor, TensorId, Window,
 };
 
 /// A stream of numbers.
@@ -79,7 +79,9 @@ pub struct Scale {
 impl Scale {
     fn requantize(&self, channels: usize) -> Requantize {
         Requantize {
-            multipliers: self.multipliers.iter().copied().cycle().take(channels).collect(),
+            channels: ChannelSteps::Multipliers(
+                self.multipliers.iter().copied().cycle().take(channels).collect(),
+            ),
             zero_point: self.zero_point,
             lo: self.clamp.0,
             hi: self.clamp.1,
@@ -217,6 +219,22 @@ impl Builder {
         let by =
             Multiply { lhs_zero_point: 4, rhs_zero_point: -3, multiplier: 0.013_1, zero_point: 2, lo, hi };
         self.push(Op::Multiply(by), vec![input, other], channels, image, clamp);
+    }
+
+    /// The matrix product of the last layer's output, seen as `[batch][rows][inner]`, with another tensor, seen as
+    /// `[batch][inner][columns]`.
+    pub fn mat_mul(&mut self, other: TensorId, [batch, rows, inner, columns]: [usize; 4], scale: &Scale) {
+        let input = self.last.0;
+        let product = MatMul {
+            batch,
+            rows,
+            inner,
+            columns,
+            lhs_zero_point: 2,
+            rhs_zero_point: -5,
+            requantize: scale.requantize(1),
+        };
+        self.push(Op::MatMul(product), vec![input, other], batch, [rows, columns], scale.clamp);
     }
 
     /// A fully connected layer over everything.

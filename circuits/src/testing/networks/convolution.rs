@@ -99,7 +99,16 @@ pub fn bytes() -> Tiny {
     tiny("functions of bytes", network.finish(), [2, 1, 1, 1])
 }
 
+/// A matrix product of two batches, columns in several planes, one lane idle.
+pub fn product() -> Tiny {
+    let mut network = Builder::new(8, 3, 2, [1, 2]);
+    let rhs = network.last();
+    network.convolution(2, 1, Slide::POINTWISE, &scale(&EXACT));
+    network.mat_mul(rhs, [1, 2, 2, 2], &scale(&EXACT));
+    tiny("matrix product", network.finish(), [3, 1, 2, 1])
+}
+
 /// All of them.
 pub fn all() -> Vec<Tiny> {
-    vec![padded(), strided(), residual(), pooled(), interleaved(), branches(), bytes()]
+    vec![padded(), strided(), residual(), pooled(), interleaved(), branches(), bytes(), product()]
 }

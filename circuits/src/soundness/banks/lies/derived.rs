@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Lie, exchange};
 use crate::{
-    banks::{BankPlan, Operand, Region},
+    banks::{BankPlan, Factor, Operand, Region},
     soundness::banks::case::{Case, Caught, Told},
 };
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
@@ -78,9 +78,9 @@ fn wrong_slice(case: &Case) -> Option<Told> {
 fn wrong_power(case: &Case) -> Option<Told> {
     let after = case.plan.region.zeros[1] - Region::FIRST_ROW;
     let rows = &case.plan.region.rows;
-    let index = (after..rows.len()).find(|index| rows[*index].power.is_some())?;
+    let index = (after..rows.len()).find(|index| rows[*index].factor.is_some())?;
     Some(derived(case, &["copy", "operator equation"], |plan| {
-        plan.region.rows[index].power = rows[index].power.map(|power| power + 1);
+        plan.region.rows[index].factor = rows[index].factor.map(Factor::another);
     }))
 }
 

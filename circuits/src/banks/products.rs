@@ -1,0 +1,326 @@
+//! Matrix products of two activations: how factors and products are arranged, and their part of an equation.
+//!
+//! With the columns of the product in chunks of `width`, the element (i, j) of batch b is in the plane of
+//! (b, j div width) with exponent `i width + j mod width`. The factors are copied into homes of their own, where
+//! for every k
+//!
+//! `A_k = sum_i a'[i][k] s^(i width)` and, per chunk c, `B_kc = sum_{j in c} b'[k][j] s^(j mod width)`
+//!
+//! are slices, primes meaning "minus the type minimum". Then `sum_k (A_k - ca 1_A) (B_kc - cb 1_B)` is the plane of
+//! the accumulators, `ca`, `cb` the zero points minus the type minima and `1_A`, `1_B` the sums of the powers. Its
+//! constant part is in the bias; the rest takes a row per k and rows and columns once more for the zero points:
+//! nothing per multiplication.
+
+use std::collections::HashMap;
+
+use crate::ir::{MatMul, Model, Op, TensorId};
+
+use super::{
+    equations::{Factor, Operand, Segment, Sources, Weights, global_lane},
+    homes::{Home, Plane, distinct},
+    maps::Tap,
+    slices::{Reader, Track, terms},
+};
+
+/// Chunks of the columns of a product, and of the inner dimension of a factor that has no arrangement of its own.
+const CHUNKS: usize = 8;
+
+/// Which factor of a product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Side {
+    Lhs,
+    Rhs,
+}
+
+/// A matrix product with the tensors it reads.
+#[derive(Clone, Debug)]
+pub(crate) struct Product {
+    pub(crate) layer: MatMul,
+    pub(crate) factors: [TensorId; 2],
+    /// Zero points of the factors minus the minima of their types.
+    pub(crate) centers: [i64; 2],
+}
+
+impl Product {
+    /// The product of a node.
+    pub(crate) fn of(model: &Model, layer: &MatMul, inputs: &[TensorId]) -> Self {
+        let factors = [inputs[0], inputs[1]];
+        let zero_points = [layer.lhs_zero_point, layer.rhs_zero_point];
+        let center = |side: usize| i64::from(zero_points[side] - model.tensor(factors[side]).elem.min());
+        Self { layer: layer.clone(), factors, centers: [center(0), center(1)] }
+    }
+
+    /// What every accumulator is when all bytes of the factors are 0.
+    pub(crate) fn bias(&self) -> i64 {
+        self.layer.inner as i64 * self.centers[0] * self.centers[1]
+    }
+
+    /// The accumulator of an element from the bytes of the factors.
+    pub(crate) fn accumulator(&self, element: usize, byte: impl Fn(Side, usize) -> i64) -> i64 {
+        let [lhs, rhs] = self.centers;
+        let term = |(left, right)| (byte(Side::Lhs, left) - lhs) * (byte(Side::Rhs, right) - rhs);
+        self.layer.pairs(element).map(term).sum()
+    }
+
+    /// The vectors of weights of its equations: per plane of the product 1, and minus either center.
+    pub(crate) fn taps(&self, planes: usize) -> Vec<Tap> {
+        let tap = |plane: usize, vector: Vector| {
+            let weight = match vector {
+                Vector::One => 1,
+                Vector::LhsCenter => -self.centers[0],
+                Vector::RhsCenter => -self.centers[1],
+            };
+            Tap { weights: vec![(plane, weight)], pairs: Vec::new(), zero: 0 }
+        };
+        (0..planes).flat_map(|plane| Vector::ALL.map(|vector| tap(plane, vector))).collect()
+    }
+
+    /// Who reads an element of a factor, and the power of s it is weighted with.
+    pub(crate) fn reading(&self, map: usize, side: Side, element: usize) -> (Reader, u64) {
+        let (slice, exponent) = slice(&self.layer, side, element);
+        (Reader::Factor { map, side, slice }, exponent)
+    }
+}
+
+/// The vectors of weights of a plane of a product.
+#[derive(Clone, Copy, Debug)]
+enum Vector {
+    One,
+    LhsCenter,
+    RhsCenter,
+}
+
+impl Vector {
+    const ALL: [Self; 3] = [Self::One, Self::LhsCenter, Self::RhsCenter];
+}
+
+/// Columns of a chunk.
+fn width(layer: &MatMul) -> usize {
+    layer.columns.div_ceil(CHUNKS.min(layer.columns))
+}
+
+/// Chunks of the columns.
+fn chunks(layer: &MatMul) -> usize {
+    layer.columns.div_ceil(width(layer))
+}
+
+/// The slice of an element of a factor and its power of s in it.
+fn slice(layer: &MatMul, side: Side, element: usize) -> (usize, u64) {
+    let width = width(layer);
+    match side {
+        Side::Lhs => {
+            let (row, k) = (element / layer.inner, element % layer.inner);
+            (row / layer.rows * layer.inner + k, (row % layer.rows * width) as u64)
+        }
+        Side::Rhs => {
+            let (row, column) = (element / layer.columns, element % layer.columns);
+            (row * chunks(layer) + column / width, (column % width) as u64)
+        }
+    }
+}
+
+/// The planes of a product: per batch one for each chunk of the columns.
+pub(crate) fn product_planes(layer: &MatMul) -> Vec<Plane> {
+    let width = width(layer);
+    let plane = |index: usize| {
+        let (batch, chunk) = (index / chunks(layer), index % chunks(layer));
+        let columns = chunk * width..((chunk + 1) * width).min(layer.columns);
+        let places = (0..layer.rows).flat_map(|row| columns.clone().map(move |column| (row, column)));
+        let (elements, exponents) = places
+            .map(|(row, column)| {
+                let element = (batch * layer.rows + row) * layer.columns + column;
+                (element, (row * width + column % width) as u64)
+            })
+            .unzip();
+        Plane { channel: 0, elements, exponents }
+    };
+    (0..layer.batch * chunks(layer)).map(plane).collect()
+}
+
+/// The product that reads a tensor, and as which factor; factors are copies that nothing else reads.
+pub(crate) fn role(model: &Model, tensor: TensorId) -> Option<(&MatMul, Side)> {
+    model.nodes.iter().find_map(|node| match &node.op {
+        Op::MatMul(layer) if node.inputs[0] == tensor => Some((layer, Side::Lhs)),
+        Op::MatMul(layer) if node.inputs[1] == tensor => Some((layer, Side::Rhs)),
+        _ => None,
+    })
+}
+
+/// Whether every slice of the factor is within a plane.
+pub(crate) fn keeps_slices(layer: &MatMul, side: Side, home: &Home) -> bool {
+    let mut planes = HashMap::new();
+    (0..home.spots.len()).all(|element| {
+        let plane = home.spot(element).0;
+        *planes.entry(slice(layer, side, element).0).or_insert(plane) == plane
+    })
+}
+
+/// Planes for a factor: per batch one for each chunk of the inner dimension. Exponents follow those of the elements
+/// it copies, given as stored plane and exponent, so that a plane it copies from is read in few slices.
+pub(crate) fn factor_planes(
+    layer: &MatMul,
+    side: Side,
+    source: impl Fn(usize) -> Option<(usize, u64)>,
+) -> Vec<Plane> {
+    let chunk = layer.inner.div_ceil(CHUNKS.min(layer.inner));
+    let plane = |index: usize| {
+        let (batch, first) =
+            (index / layer.inner.div_ceil(chunk), index % layer.inner.div_ceil(chunk) * chunk);
+        let inner = first..(first + chunk).min(layer.inner);
+        let elements: Vec<usize> = match side {
+            Side::Lhs => inner
+                .flat_map(|k| (0..layer.rows).map(move |row| (batch * layer.rows + row) * layer.inner + k))
+                .collect(),
+            Side::Rhs => inner
+                .flat_map(|k| {
+                    (0..layer.columns).map(move |column| (batch * layer.inner + k) * layer.columns + column)
+                })
+                .collect(),
+        };
+        let in_order = || (0..elements.len() as u64).collect();
+        let exponents = even(&elements, &source).unwrap_or_else(in_order);
+        Plane { channel: index, elements, exponents }
+    };
+    (0..layer.batch * layer.inner.div_ceil(chunk)).map(plane).collect()
+}
+
+/// Exponents that differ from those of the sources by the same amount for all elements of a source plane.
+fn even(elements: &[usize], source: impl Fn(usize) -> Option<(usize, u64)>) -> Option<Vec<u64>> {
+    let sources: Vec<(usize, u64)> =
+        elements.iter().map(|element| source(*element)).collect::<Option<_>>()?;
+    let least = sources.iter().map(|(_, exponent)| *exponent).min()?;
+    let span = sources.iter().map(|(_, exponent)| *exponent).max()? - least + 1;
+    let mut ranks = HashMap::new();
+    let exponents: Vec<u64> = sources
+        .iter()
+        .map(|(plane, exponent)| {
+            let fresh = ranks.len() as u64;
+            *ranks.entry(*plane).or_insert(fresh) * span + exponent - least
+        })
+        .collect();
+    // Sparse exponents would need more powers of s than the slices save.
+    let dense = (ranks.len() as u64).checked_mul(span)? <= MAX_SPARSITY * elements.len() as u64;
+    (dense && distinct(&exponents)).then_some(exponents)
+}
+
+/// Most powers of s per element of a plane.
+const MAX_SPARSITY: u64 = 16;
+
+/// The slices of the factors of a product: lane, counted over all lanes, and row of the evaluation.
+pub(super) type Evaluations = HashMap<(Side, usize), Operand>;
+
+impl Sources<'_> {
+    /// The slices a product reads.
+    pub(super) fn evaluations(&self, map: usize) -> Evaluations {
+        let reads = |reader: &Reader| matches!(reader, Reader::Factor { map: of, .. } if *of == map);
+        let mut out = Evaluations::new();
+        for Track { tensor, plane, terms } in terms(self.slices, reads) {
+            let (block, lane) = self.placement.lane(tensor, plane);
+            let lane = global_lane(block, lane, self.placement);
+            for term in &terms {
+                let Reader::Factor { side, slice, .. } = term.reader else {
+                    unreachable!("only factors were asked for")
+                };
+                assert_eq!(
+                    (term.classes.len(), term.shift),
+                    (1, 0),
+                    "a factor's slices are those its product reads"
+                );
+                let operand = Operand::Slice { lane, row: block.slice_end(term.classes[0]) };
+                assert_eq!(out.insert((side, slice), operand), None, "slice {slice} is within a plane");
+            }
+        }
+        out
+    }
+
+    /// The products of slices that make up the accumulators of a block of this product.
+    pub(super) fn products(&self, map: usize, slices: &Evaluations, block: usize) -> Vec<Segment> {
+        let Some(product) = &self.maps[map].product else { return Vec::new() };
+        let chunks = chunks(&product.layer);
+        let planes = &self.placement.blocks[block].planes;
+        let batches = planes.chunk_by(|one, next| one / chunks == next / chunks);
+        let side_by_side = batches.flat_map(|planes| planes.chunks(self.ways));
+        side_by_side
+            .flat_map(|planes| Beside { sources: self, map, product, slices, block, planes }.segments())
+            .collect()
+    }
+}
+
+/// Planes of one batch of a product side by side.
+struct Beside<'a> {
+    sources: &'a Sources<'a>,
+    map: usize,
+    product: &'a Product,
+    slices: &'a Evaluations,
+    block: usize,
+    planes: &'a [usize],
+}
+
+impl Beside<'_> {
+    fn segments(&self) -> Vec<Segment> {
+        let MatMul { rows, inner, columns, .. } = self.product.layer;
+        let width = width(&self.product.layer);
+        let product = |k: usize| {
+            let Operand::Slice { lane, row } = self.lhs(k) else { unreachable!("evaluations are of slices") };
+            self.segment(false, vec![self.rhs(k)], Vector::One, Factor::Slice { lane, row })
+        };
+        let mut out: Vec<Segment> = (0..inner).map(product).collect();
+        let [lhs_center, rhs_center] = self.product.centers;
+        if lhs_center != 0 {
+            let window = (0..inner).map(|k| self.rhs(k)).collect();
+            out.extend(self.powers(window, Vector::LhsCenter, (0..rows).map(|row| row * width)));
+        }
+        if rhs_center != 0 {
+            let window = (0..inner).map(|k| vec![self.lhs(k); self.planes.len()]).collect();
+            let first = self.planes[0] % chunks(&self.product.layer) * width;
+            out.extend(self.powers(window, Vector::RhsCenter, 0..width.min(columns - first)));
+        }
+        out
+    }
+
+    fn batch(&self) -> usize {
+        self.planes[0] / chunks(&self.product.layer)
+    }
+
+    fn lhs(&self, k: usize) -> Operand {
+        self.slices[&(Side::Lhs, self.batch() * self.product.layer.inner + k)]
+    }
+
+    fn rhs(&self, k: usize) -> Vec<Operand> {
+        let chunks = chunks(&self.product.layer);
+        let row = self.batch() * self.product.layer.inner + k;
+        self.planes.iter().map(|plane| self.slices[&(Side::Rhs, row * chunks + plane % chunks)]).collect()
+    }
+
+    /// A window times each of several powers of s.
+    fn powers(
+        &self,
+        window: Vec<Vec<Operand>>,
+        vector: Vector,
+        exponents: impl Iterator<Item = usize>,
+    ) -> Vec<Segment> {
+        let mut window = Some(window);
+        let power = |exponent: usize| {
+            let window = window.take();
+            self.segment(window.is_none(), window.unwrap_or_default(), vector, Factor::Power(exponent as u64))
+        };
+        exponents.map(power).collect()
+    }
+
+    fn segment(&self, continues: bool, moves: Vec<Vec<Operand>>, vector: Vector, factor: Factor) -> Segment {
+        let (sources, block) = (self.sources, self.block);
+        let weights = |plane: &usize| Weights::Tap {
+            map: self.map,
+            tap: Vector::ALL.len() * plane + vector as usize,
+            block: Some(block),
+        };
+        let moves = moves.into_iter().map(|ways| (1, sources.padded(ways, Operand::First)));
+        Segment {
+            continues,
+            moves: moves.collect(),
+            weights: sources.padded(self.planes.iter().map(weights).collect(), Weights::None),
+            groups: sources.groups(block),
+            factor,
+        }
+    }
+}

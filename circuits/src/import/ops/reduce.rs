@@ -1,0 +1,132 @@
+//! ReduceMean and ReduceSum between quantizers, over axes that the file fixes.
+
+use std::rc::Rc;
+
+use super::super::arithmetic::{Arithmetic, Origin, Step, sum_error};
+use super::super::attributes::unsupported;
+use super::super::builder::Builder;
+use super::super::error::ImportErrorKind;
+use super::super::value::{Activation, Linear, Sliding, Value, Weights};
+use super::fully_connected::dequantized_input;
+use super::shape::{axis_index, int64_list};
+use super::{Call, layout};
+use crate::ir::{Elem, Quantization, Window};
+
+/// Which of the two operators.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Mean,
+    Sum,
+}
+
+pub(super) fn mean(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    reduced(call, Kind::Mean, builder)
+}
+
+pub(super) fn sum(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    reduced(call, Kind::Sum, builder)
+}
+
+fn reduced(call: &Call<'_>, kind: Kind, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    // The opset in which the axes became an input.
+    let axes_are_an_input = call.node.opset >= if kind == Kind::Sum { 13 } else { 18 };
+    call.expect_inputs(1, if axes_are_an_input { 2 } else { 1 })?;
+    let attributes = call.node.attributes.reader();
+    let keeps_dimensions = attributes.int("keepdims")?.unwrap_or(1) != 0;
+    let empty_is_none = axes_are_an_input && attributes.flag("noop_with_empty_axes")?;
+    let named = if axes_are_an_input {
+        call.optional(1)?.map(|_| int64_list(call, 1, "axes")).transpose()?
+    } else {
+        attributes.ints("axes")?
+    };
+    attributes.finish()?;
+    let (x, by) = dequantized_input(call)?;
+    let rank = x.shape.len();
+    let mut is_reduced = vec![false; rank];
+    match named {
+        None | Some([]) if empty_is_none => return call.input(0, "input").cloned(),
+        None | Some([]) => is_reduced.fill(true),
+        Some(named) => {
+            for &axis in named {
+                let index = axis_index(axis, rank);
+                let index = index
+                    .ok_or_else(|| unsupported("axes", axis, &format!("axes of shape {:?}", x.shape)))?;
+                is_reduced[index] = true;
+            }
+        }
+    }
+    let dims = x.shape.iter().zip(&is_reduced);
+    let shape = dims.filter(|(_, reduced)| keeps_dimensions || !**reduced);
+    let shape: Vec<usize> = shape.map(|(&dim, &reduced)| if reduced { 1 } else { dim }).collect();
+    let terms: usize =
+        x.shape.iter().zip(&is_reduced).filter(|(_, reduced)| **reduced).map(|(dim, _)| dim).product();
+    if terms == 1 {
+        // A sum or mean of one number is that number.
+        let value = call.input(0, "input")?;
+        return value
+            .reshaped(shape)
+            .ok_or_else(|| call.wrong_form(0, "input", value, "a dequantized activation"));
+    }
+    let layer = summing_layer(call, (x, by), &is_reduced, shape, builder)?;
+    let (lo, hi) = builder.range(x);
+    let largest = (lo - by.zero_point).abs().max((hi - by.zero_point).abs());
+    let error = sum_error(by.scale, terms, largest);
+    let origin = Origin::Sum { scale: by.scale, error };
+    let sum = Arithmetic { layer: Rc::new(layer), origin, steps: Vec::new() };
+    // At most 2^26 terms, and float32 rounds their number as onnxruntime does.
+    let sum = if kind == Kind::Mean { sum.then(Step::Divide(vec![terms as f32]))? } else { sum };
+    Ok(Value::Arithmetic(sum))
+}
+
+/// A convolution with unit weights: over one position per channel that stays if the reduced axes come last, over
+/// channels otherwise.
+fn summing_layer(
+    call: &Call<'_>,
+    (x, by): (&Activation, Quantization),
+    is_reduced: &[bool],
+    shape: Vec<usize>,
+    builder: &mut Builder,
+) -> Result<Linear, ImportErrorKind> {
+    let name = &call.node.label.name;
+    let (reduced, kept): (Vec<usize>, Vec<usize>) = (0..x.shape.len()).partition(|&axis| is_reduced[axis]);
+    let size = |axes: &[usize]| axes.iter().filter_map(|&axis| x.shape.get(axis)).product::<usize>();
+    let (terms, results) = (size(&reduced), size(&kept));
+    // Axes of size 1 may be anywhere.
+    let is_long = |axis: &&usize| x.shape.get(**axis).is_some_and(|dim| *dim > 1);
+    let last_kept = kept.iter().rfind(is_long);
+    let reduces_last = reduced.iter().find(is_long) > last_kept;
+    let line = |length: usize| [length, 1];
+    let (order, sliding, weights) = if reduces_last {
+        let window = Window { input: line(terms), output: line(1), kernel: line(terms), ..POINTS };
+        let sliding = Sliding { channels: results, groups: results, window };
+        ([kept, reduced].concat(), sliding, [results, terms])
+    } else {
+        let window = Window { input: line(results), output: line(results), ..POINTS };
+        ([reduced, kept].concat(), Sliding { channels: terms, groups: 1, window }, [1, terms])
+    };
+    let count = weights.iter().product();
+    builder.budget.spend(count, size_of::<i16>())?;
+    let weights = Weights {
+        inputs: terms,
+        outputs: weights[0],
+        elem: Elem::I8,
+        shape: weights.to_vec(),
+        centered: vec![1; count],
+        scales: Vec::new(),
+    };
+    Ok(Linear {
+        name: name.clone(),
+        input: layout::transposed(name, x, &order, builder)?,
+        rows: 1,
+        sliding: Some(sliding),
+        input_zero_point: by.zero_point,
+        weights: Rc::new(weights),
+        bias: None,
+        accumulator_scales: Vec::new(),
+        shape,
+    })
+}
+
+/// One tap over one position.
+const POINTS: Window =
+    Window { input: [1, 1], output: [1, 1], kernel: [1, 1], stride: [1, 1], dilation: [1, 1], pad: [0, 0] };
