@@ -97,6 +97,19 @@ pub enum KeysError {
     },
 }
 
+impl KeysError {
+    /// Whether files of the store are missing or damaged, which making the circuit's keys again repairs.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_damage() || error.is_not_found(),
+            Self::VerifierKey(VerifierKeyError::File(_))
+            | Self::WrongKey { .. }
+            | Self::UnknownCircuit { .. } => true,
+            _ => false,
+        }
+    }
+}
+
 impl From<ArtifactError> for KeysError {
     fn from(error: ArtifactError) -> Self {
         Self::VerifierKey(error.into())
@@ -271,6 +284,17 @@ impl Keyring {
         if expected == got { Ok(record) } else { Err(KeysError::WrongKey { expected, got }) }
     }
 
+    /// Checks that model and verifying key of a circuit are in the store and undamaged. A proving key is checked when it
+    /// is loaded, and made again if it is not what it was.
+    ///
+    /// # Errors
+    /// [`KeysError::is_damage`] when they are not; also when the store cannot be read.
+    pub fn check_files(&self, circuit: CircuitId) -> Result<(), KeysError> {
+        let record = self.circuit(circuit)?;
+        self.onnx(&record)?;
+        self.load_bare(&record).map(drop)
+    }
+
     /// The ONNX file of a circuit in the store.
     ///
     /// # Errors
@@ -318,8 +342,8 @@ impl Keyring {
         progress: &dyn Progress,
     ) -> Result<(CircuitRecord, VerifierKey), KeysError> {
         let plan = plan_name(circuit, setup);
-        if let Some(found) = self.recorded_verifier(circuit, setup, &plan, progress)? {
-            return Ok(found);
+        if let Some((record, verifier)) = self.recorded_verifier(circuit, setup, &plan, progress)? {
+            return Ok((self.ensure_model(record, onnx)?, verifier));
         }
         let commitment = self.commitment(setup, circuit.k(), progress)?;
         let key = step(progress, Phase::VerifyingKey, || {
@@ -344,6 +368,19 @@ impl Keyring {
         self.store.put_record(&plan, &PlanRecord { circuit: record.circuit })?;
         let verifier = BareKey::of_file(file, bytes.len())?.with_parameters(&self.parameters, progress)?;
         Ok((record, verifier))
+    }
+
+    /// Keeps the model of a circuit whose own copy is missing or damaged.
+    fn ensure_model(&self, record: CircuitRecord, onnx: &[u8]) -> Result<CircuitRecord, KeysError> {
+        match self.onnx(&record) {
+            Err(error) if error.is_damage() => {
+                let _session = self.store.session()?;
+                let record = CircuitRecord { onnx: self.store.put(ObjectKind::Model, onnx)?, ..record };
+                self.store.put_record(&record.circuit.to_string(), &record)?;
+                Ok(record)
+            }
+            found => found.map(|_| record),
+        }
     }
 
     /// What the plan's record leads to; `None` when there is none, it is damaged, or it leads to a key of anything

@@ -18,7 +18,7 @@ mod record;
 use std::{
     env,
     ffi::OsString,
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, BufReader, BufWriter, Read, Seek, Write},
     path::{Path, PathBuf},
 };
@@ -148,15 +148,27 @@ impl Store {
     }
 
     fn lock_file(&self, name: &str, lock: fn(&File) -> io::Result<()>) -> Result<StoreLock, StoreError> {
-        let path = self.root.join("locks").join(name);
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(self.unwritable("open", &path))?;
+        let (file, path) = self.open_lock(name)?;
         lock(&file).map_err(StoreError::io("lock", &path))?;
         Ok(StoreLock { _file: Some(file) })
+    }
+
+    /// The exclusive lock, if nobody has it.
+    fn try_lock_file(&self, name: &str) -> Result<Option<StoreLock>, StoreError> {
+        let (file, path) = self.open_lock(name)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(StoreLock { _file: Some(file) })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(StoreError::io("lock", &path)(error)),
+        }
+    }
+
+    fn open_lock(&self, name: &str) -> Result<(File, PathBuf), StoreError> {
+        let path = self.root.join("locks").join(name);
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        let file = options.open(&path).map_err(self.unwritable("open", &path))?;
+        Ok((file, path))
     }
 
     /// An adapter for `map_err` where something is to be written.

@@ -76,8 +76,9 @@ pub enum Refused {
     },
     /// No machine here can do it.
     #[error(
-        "the job needs about {predicted} bytes of memory, {budget} are available to jobs; prove a smaller model or \
-         raise the memory budget"
+        "the job needs about {} MiB of memory, {} MiB are available to jobs; prove a smaller model or raise memory_mib",
+        predicted.div_ceil(1 << 20),
+        budget >> 20
     )]
     TooMuchMemory {
         /// Predicted peak in bytes.
@@ -129,6 +130,9 @@ pub trait Dispatcher: Send + Sync + fmt::Debug {
 
     /// Its state in numbers.
     fn load(&self) -> Load;
+
+    /// Whether all its workers' places can make attempts.
+    fn is_whole(&self) -> bool;
 
     /// Starts no more jobs, waits this long for running ones, then tells their workers to give them back.
     async fn shutdown(&self, grace: Duration);

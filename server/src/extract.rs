@@ -6,6 +6,7 @@
 mod body;
 mod header;
 mod parameter;
+mod wording;
 
 pub(crate) use body::{BodyBudget, BytesBody, JsonBody};
 pub(crate) use header::{IdempotencyKey, MAX_WAIT, Preferences, context_of};

@@ -7,7 +7,7 @@
 //! ```text
 //! queued --start--> running --succeed--> succeeded
 //!    ^                 |----fail-------> failed        (not retryable, or the attempts are used up)
-//!    |---requeue-------|                               (crash, retryable failure, server shutdown)
+//!    |---requeue-------|                               (crash, retryable failure, shutdown or death of the service)
 //! queued or running ----cancel---------> cancelled
 //! queued ---------------expire---------> expired       (waited longer than its queue timeout)
 //! ```
@@ -28,7 +28,7 @@ mod work;
 pub use event::{EventKind, JobEvent, PhaseTiming};
 pub use failure::{Failure, FailureClass};
 pub use id::{JobId, JobIds, ParseJobIdError};
-pub use life::{Event, JobState, Life, MAX_FAILED_ATTEMPTS, Refusal};
+pub use life::{Event, JobState, Life, MAX_FAILED_ATTEMPTS, MAX_SERVICE_DEATHS, Refusal};
 pub use time::{Clock, SystemClock, Timestamp};
 pub use work::{CircuitFacts, CircuitWork, Outcome, Priority, ProofWork, Setup, Work, WorkKind};
 

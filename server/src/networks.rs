@@ -38,17 +38,17 @@ pub(crate) struct Network {
 #[derive(Clone, Debug)]
 pub(crate) struct Networks {
     service: JobService,
-    intake: Pool,
+    reading: Pool,
     recent: Cache<CircuitId, Arc<Network>>,
 }
 
 impl Networks {
-    pub(crate) fn new(service: JobService, intake: Pool) -> Self {
+    pub(crate) fn new(service: JobService, reading: Pool) -> Self {
         let weigh = |_: &CircuitId, network: &Arc<Network>| {
             u32::try_from(network.bytes.saturating_mul(BYTES_PER_FILE_BYTE)).unwrap_or(u32::MAX)
         };
         let recent = Cache::builder().max_capacity(CAPACITY).weigher(weigh).build();
-        Self { service, intake, recent }
+        Self { service, reading, recent }
     }
 
     /// The network of a circuit. Requests that come while it is read wait for one reading.
@@ -65,7 +65,7 @@ impl Networks {
         let onnx = self.service.model_bytes(entry.model).await?;
         let bytes = onnx.len() as u64;
         let imported: Result<Model, ImportError> =
-            self.intake.run(move || import(&onnx, "the circuit's model")).await?;
+            self.reading.run(move || import(&onnx, "the circuit's model")).await?;
         let model = imported.map_err(|error| Problem::internal(&error))?;
         let interface = Interface::of(&model);
         Ok(Arc::new(Network { circuit: entry, model, interface, bytes }))

@@ -1,6 +1,9 @@
 //! The service's OpenAPI document.
 
 mod links;
+mod requests;
+
+pub(crate) use requests::{JobHeaders, JobRefusals, WaitHeader};
 
 use utoipa::{
     OpenApi as _, ToSchema,

@@ -131,18 +131,21 @@ impl IntoResponse for Problem {
     }
 }
 
-/// An error with its causes.
+/// An error with those of its causes that its own text does not repeat.
 struct Chain<'a>(&'a dyn std::error::Error);
 
 impl std::fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
+        let mut text = self.0.to_string();
         let mut cause = self.0.source();
         while let Some(error) = cause {
-            write!(f, ": {error}")?;
+            let inner = error.to_string();
+            if !text.contains(&inner) {
+                text = format!("{text}: {inner}");
+            }
             cause = error.source();
         }
-        Ok(())
+        f.write_str(&text)
     }
 }
 

@@ -14,7 +14,11 @@ mod submit;
 mod transition;
 mod write;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use sqlx::{
     SqlitePool,
@@ -25,7 +29,7 @@ use sqlx::{
 pub use circuits::CircuitEntry;
 pub use listing::{JobFilter, JobPage};
 pub use models::ModelRecord;
-pub use submit::{Idempotency, JobRow, Stored};
+pub use submit::{Idempotency, JobRow, NewJob, Stored};
 pub use transition::{Applied, Dispatchable, Results};
 use write::{Durability, Write};
 
@@ -36,6 +40,21 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connections for reading.
 const READERS: u32 = 4;
+
+/// Why the records cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "cannot open the records in {}: {source}; restore the file from a backup, or move it away together with its -wal and \
+     -shm files to begin without jobs, models and circuits",
+    path.display()
+)]
+pub struct OpenRecordsError {
+    /// The database's file.
+    pub path: PathBuf,
+    /// What is wrong.
+    #[source]
+    pub source: RecordsError,
+}
 
 /// Why the records could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -63,10 +82,27 @@ pub enum RecordsError {
     },
 }
 
+/// SQLite's result codes for a system that refuses: BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN.
+const SYSTEM_REFUSES: [u32; 7] = [5, 6, 7, 8, 10, 13, 14];
+
 impl RecordsError {
     /// Whether it can go away by itself: the database refused, as with a full disk.
-    pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Database(_))
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => {
+                let code = error.code().and_then(|code| code.parse::<u32>().ok());
+                // The lowest byte of an extended code is the primary one.
+                code.is_some_and(|code| SYSTEM_REFUSES.contains(&(code & 0xff)))
+            }
+            Self::Database(error) => matches!(
+                error,
+                sqlx::Error::Io(_)
+                    | sqlx::Error::PoolTimedOut
+                    | sqlx::Error::PoolClosed
+                    | sqlx::Error::WorkerCrashed
+            ),
+            _ => false,
+        }
     }
 }
 
@@ -85,7 +121,11 @@ impl Records {
     ///
     /// # Errors
     /// When the file is no database of this service or cannot be written.
-    pub async fn open(path: &Path) -> Result<Self, RecordsError> {
+    pub async fn open(path: &Path) -> Result<Self, OpenRecordsError> {
+        Self::connect(path).await.map_err(|source| OpenRecordsError { path: path.to_path_buf(), source })
+    }
+
+    async fn connect(path: &Path) -> Result<Self, RecordsError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -104,6 +144,18 @@ impl Records {
         let readers =
             SqlitePoolOptions::new().max_connections(READERS).connect_with(options.read_only(true)).await?;
         Ok(Self { durable, relaxed, readers, turn: Arc::default() })
+    }
+
+    /// Moves what was written since the last time from the write-ahead log to the database and empties the log, so that
+    /// what was deleted is on the disk no longer. Whether it could: a reader may be in the way.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn checkpoint(&self) -> Result<bool, RecordsError> {
+        let _turn = self.turn.lock().await;
+        let (busy, _, _): (i64, i64, i64) =
+            sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&self.durable).await?;
+        Ok(busy == 0)
     }
 
     /// Whether the database takes writes as durable as those that accept jobs: it makes one.

@@ -14,6 +14,7 @@ mod info;
 mod inputs;
 mod links;
 mod models;
+mod order;
 mod page;
 mod proofs;
 mod submission;
@@ -24,7 +25,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{hosts, observe, openapi, state::App};
+use crate::{drain, hosts, observe, openapi, state::App};
 
 /// The routes the OpenAPI document describes.
 fn described() -> OpenApiRouter<App> {
@@ -61,8 +62,11 @@ pub(crate) fn router(app: App) -> Router {
         .merge(docs::routes())
         .fallback(faults::unknown_route)
         .method_not_allowed_fallback(faults::method_not_allowed)
-        .layer(CatchPanicLayer::custom(faults::panicked))
         .layer(middleware::from_fn_with_state(app.clone(), hosts::check))
+        .layer(middleware::from_fn(drain::refused))
+        .layer(CatchPanicLayer::custom(faults::panicked))
         .layer(middleware::from_fn(observe::request))
+        // Not even a panic in the line above closes a connection without an answer.
+        .layer(CatchPanicLayer::custom(faults::panicked))
         .with_state(app)
 }

@@ -62,7 +62,8 @@ impl Running {
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let address = listener.local_addr()?;
         let service = JobService::open(service_config(&config, child)).await?;
-        let config = Config { listen: address, ..config };
+        let connections = descriptors::connections(config.connections);
+        let config = Config { listen: address, connections, ..config };
         let app = App::new(service, config, metrics::start()?, shutdown)?;
         Ok(Self { listener, address, app })
     }

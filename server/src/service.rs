@@ -26,16 +26,17 @@ use tokio::{
 use tracing::{info, warn};
 
 pub use config::ServiceConfig;
-pub use models::PutModelError;
-pub use submit::{NewJob, SubmitError, Submitted};
+pub use submit::{SubmitError, Submitted};
+
+pub use crate::records::NewJob;
 
 use crate::{
     blobs::{BlobError, BlobKind, Blobs, Sweep},
     crash_points,
     dispatch::{Dispatcher, InProcess, Limits, Load, available_memory},
     jobs::{Clock, Event, Job, JobEvent, JobId, JobIds, Outcome, SystemClock},
-    records::{Applied, Records, RecordsError, Results},
-    worker::{AttemptLane, LaneParts, Verifiers},
+    records::{Applied, OpenRecordsError, Records, RecordsError, Results},
+    worker::{AttemptLane, LaneParts, Verifiers, tidy},
 };
 
 /// Events that a slow listener may be behind before it misses some.
@@ -58,6 +59,9 @@ const LOCK_POLL: Duration = Duration::from_millis(20);
 
 /// Longest time between two looks at a job that is waited for.
 const WAIT_POLL: Duration = Duration::from_secs(1);
+
+/// How long a write that was made to find out whether storage takes writes stands for others.
+const WRITE_CHECK_HOLDS: Duration = Duration::from_secs(1);
 
 /// Why the service cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +92,9 @@ pub enum OpenError {
     Blobs(#[from] BlobError),
     /// The records cannot be opened.
     #[error(transparent)]
+    OpenRecords(#[from] OpenRecordsError),
+    /// The records cannot be read.
+    #[error(transparent)]
     Records(#[from] RecordsError),
 }
 
@@ -101,6 +108,16 @@ pub enum StorageError {
     /// The blobs' directory refuses.
     #[error(transparent)]
     Blobs(#[from] BlobError),
+}
+
+impl StorageError {
+    /// Whether it can go away by itself: the system or the database refused, as with a full disk.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Blobs(error) => error.is_transient(),
+            Self::Records(error) => error.is_transient(),
+        }
+    }
 }
 
 /// Why a bundle cannot be had.
@@ -126,7 +143,7 @@ pub enum BundleError {
 
 impl BundleError {
     /// Whether it can go away by itself: the system refused.
-    pub const fn is_transient(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         matches!(self, Self::Blob { source, .. } if source.is_transient())
     }
 }
@@ -149,6 +166,10 @@ struct Inner {
     ids: JobIds,
     stopping: watch::Sender<bool>,
     caretaker: Mutex<Option<JoinHandle<()>>>,
+    /// When storage last took a write that was made to find that out.
+    written: tokio::sync::Mutex<Option<Instant>>,
+    /// Held while a build is looked for and recorded.
+    builds: tokio::sync::Mutex<()>,
     /// Held as long as the service uses its data directory.
     lock: Mutex<Option<File>>,
 }
@@ -167,7 +188,9 @@ impl JobService {
         let new = fs::metadata(&database).map_or(true, |metadata| metadata.len() == 0);
         let records = Records::open(&database).await?;
         let blobs = Blobs::open(&config.data_dir.join("blobs"))?;
-        let keyring = Arc::new(Keyring::new(Store::open(&config.store_dir)?));
+        let store = Store::open(&config.store_dir)?;
+        tidy(&store);
+        let keyring = Arc::new(Keyring::new(store.clone()));
         let verifiers = Arc::new(Verifiers::new(keyring.clone()));
         let (events, _) = broadcast::channel(EVENT_BACKLOG);
         let limits = limits(&config);
@@ -179,7 +202,7 @@ impl JobService {
             clock: clock.clone(),
             runtime: tokio::runtime::Handle::current(),
             command: config.child.clone(),
-            store: config.store_dir.clone(),
+            store,
             threads: config.worker_threads,
             keep_bytes: limits.resident,
         };
@@ -217,6 +240,8 @@ impl JobService {
             ids: JobIds::default(),
             stopping,
             caretaker,
+            written: tokio::sync::Mutex::default(),
+            builds: tokio::sync::Mutex::default(),
             lock: Mutex::new(Some(lock)),
         };
         let service = Self { inner: Arc::new(inner) };
@@ -316,15 +341,21 @@ impl JobService {
         self.inner.dispatcher.load()
     }
 
-    /// Whether jobs can be taken: database and blobs take writes and nothing shuts down.
+    /// Whether jobs can be taken: database and blobs take writes, every lane lives and nothing shuts down. Callers that
+    /// come at the same time, or soon after a write that succeeded, share that write.
     ///
     /// # Errors
-    /// When one of them refuses a write.
+    /// When database or blobs refuse a write.
     pub async fn ready(&self) -> Result<bool, StorageError> {
-        self.inner.records.check_writable(self.inner.clock.now()).await?;
-        let blobs = self.inner.blobs.clone();
-        blocking(move || blobs.check_writable()).await?;
-        Ok(!*self.inner.stopping.borrow())
+        let mut written = self.inner.written.lock().await;
+        if written.is_none_or(|written| written.elapsed() > WRITE_CHECK_HOLDS) {
+            *written = None;
+            self.inner.records.check_writable(self.inner.clock.now()).await?;
+            let blobs = self.inner.blobs.clone();
+            blocking(move || blobs.check_writable()).await?;
+            *written = Some(Instant::now());
+        }
+        Ok(!*self.inner.stopping.borrow() && self.inner.dispatcher.is_whole())
     }
 
     /// Takes no more jobs, lets running ones finish for this long and gives the rest back to the queue. Jobs can still

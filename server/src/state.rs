@@ -7,15 +7,15 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use rayon::ThreadPoolBuildError;
 
 use crate::{
-    config::Config, extract::BodyBudget, hosts::Hosts, networks::Networks, pool::Pool, service::JobService,
-    shutdown::Shutdown,
+    config::Config, extract::BodyBudget, hosts::Hosts, networks::Networks, pool::Pool,
+    predictions::Predictions, repeats::Repeats, service::JobService, shutdown::Shutdown,
 };
 
 /// Threads that run inferences.
 const INFER_THREADS: usize = 1;
 
-/// Threads that read and plan models.
-const INTAKE_THREADS: usize = 1;
+/// Threads of each pool that reads models: uploads, plans, and networks for inferences. None waits behind another.
+const READ_THREADS: usize = 1;
 
 /// The service with everything its routes need. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ struct Inner {
     config: Config,
     hosts: Hosts,
     networks: Networks,
+    predictions: Predictions,
+    repeats: Repeats,
     bodies: BodyBudget,
     verify: Pool,
     infer: Pool,
@@ -51,10 +53,11 @@ impl App {
         metrics: PrometheusHandle,
         shutdown: Shutdown,
     ) -> Result<Self, ThreadPoolBuildError> {
-        let intake = Pool::new("intake", INTAKE_THREADS)?;
         Ok(Self(Arc::new(Inner {
             hosts: Hosts::of(&config),
-            networks: Networks::new(service.clone(), intake.clone()),
+            networks: Networks::new(service.clone(), Pool::new("networks", READ_THREADS)?),
+            predictions: Predictions::new(service.clone(), Pool::new("planning", READ_THREADS)?),
+            repeats: Repeats::new(),
             bodies: BodyBudget::new(
                 config.json_bytes,
                 config.file_bytes,
@@ -63,7 +66,7 @@ impl App {
             ),
             verify: Pool::new("verify", config.verify_threads)?,
             infer: Pool::new("infer", INFER_THREADS)?,
-            intake,
+            intake: Pool::new("intake", READ_THREADS)?,
             service,
             config,
             metrics,
@@ -92,6 +95,14 @@ impl App {
 
     pub(crate) fn networks(&self) -> &Networks {
         &self.0.networks
+    }
+
+    pub(crate) fn predictions(&self) -> &Predictions {
+        &self.0.predictions
+    }
+
+    pub(crate) fn repeats(&self) -> &Repeats {
+        &self.0.repeats
     }
 
     pub(crate) fn verify_pool(&self) -> &Pool {

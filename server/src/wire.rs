@@ -4,18 +4,18 @@
 //! not know. Moments are RFC 3339 in UTC, ids are the hexadecimal digits or the ULIDs the service prints.
 
 mod circuit;
-mod infer;
 mod info;
 mod job;
 mod model;
+mod proof;
 mod tensor;
 mod verify;
 
 pub use circuit::{Build, BuildRequest, Circuit, CircuitList, Prediction, Scheme, VerifyingKey};
-pub use infer::{InferRequest, InferResponse};
 pub use info::{Info, Limits, Operator, QueueLoad, Readiness};
-pub use job::{Bundle, Failure, PhaseTime, Priority, Proof, ProofList, ProofRequest, Status};
+pub use job::{Failure, PhaseTime, Progress, Status};
 pub use model::{Model, ModelDetails, ModelList};
+pub use proof::{Bundle, InferResponse, InferenceRequest, Priority, Proof, ProofList};
 pub use tensor::{Tensor, TensorSpec, TensorType};
 pub use verify::{Refusal, Statement, VerifyResponse};
 

@@ -15,6 +15,7 @@ mod verifiers;
 mod watch;
 
 pub use child::{ChildArgs, child_main};
+pub(crate) use lane::tidy;
 pub use lane::{AttemptLane, LaneParts};
 pub use process::ChildCommand;
 pub use verifiers::Verifiers;

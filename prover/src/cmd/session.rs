@@ -148,12 +148,12 @@ impl Session {
         }
     }
 
-    fn no_circuit(&self, prefix: &str) -> Result<Failure, Failure> {
+    fn no_circuit(&self, id: &str) -> Result<Failure, Failure> {
+        let what = if id.len() < ID_DIGITS { "an id that begins with" } else { "the id" };
         Ok(Failure::Unusable(format!(
-            "no circuit in the store {} has an id that begins with '{}'; `lemma compile MODEL` makes one, \
-             `lemma store list` shows all",
+            "no circuit in the store {} has {what} '{}'; `lemma compile MODEL` makes one, `lemma store list` shows all",
             self.store()?.root().display(),
-            shown(prefix)
+            shown(id)
         )))
     }
 

@@ -118,14 +118,18 @@ fn concurrent_callers_make_keys_once() {
 
 #[test]
 fn damaged_keys_are_made_again_and_never_used() {
-    for kind in [ObjectKind::ProvingKey, ObjectKind::VerifyingKey] {
+    for kind in [ObjectKind::ProvingKey, ObjectKind::VerifyingKey, ObjectKind::Model] {
         for damage in [&b"damage"[..], b""] {
             let (_directory, store) = fixture::store();
             let circuit = circuit(3, KZG);
             let keyring = Keyring::new(store.clone());
             let id = keyring.proving_keys(&circuit, ONNX, KZG, &Silent).unwrap().circuit_id();
             let record = keyring.circuit(id).unwrap();
-            let digest = if kind == ObjectKind::ProvingKey { record.pk.unwrap() } else { record.vk };
+            let digest = match kind {
+                ObjectKind::ProvingKey => record.pk.unwrap(),
+                ObjectKind::VerifyingKey => record.vk,
+                _ => record.onnx,
+            };
             let path = store.object_path(kind, digest);
             let mut bytes = fs::read(&path).unwrap();
             if damage.is_empty() {
@@ -138,8 +142,15 @@ fn damaged_keys_are_made_again_and_never_used() {
             if kind == ObjectKind::VerifyingKey {
                 assert!(matches!(keyring.verifier(id, &Silent), Err(KeysError::Store(_))));
             }
+            let checked = keyring.check_files(id);
+            if kind == ObjectKind::ProvingKey {
+                checked.unwrap();
+            } else {
+                assert!(checked.unwrap_err().is_damage());
+            }
             let again = keyring.proving_keys(&circuit, ONNX, KZG, &Silent).unwrap();
             assert_eq!(again.circuit_id(), id);
+            keyring.check_files(id).unwrap();
             proves(&again, &circuit);
         }
     }

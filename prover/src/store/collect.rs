@@ -104,10 +104,27 @@ impl Store {
         for entry in self.list()?.into_iter().filter(|entry| !entry.referenced) {
             report.remove(&self.object_path(entry.kind, entry.digest), entry.bytes)?;
         }
+        self.remove_leftovers(&mut report)?;
+        Ok(report)
+    }
+
+    /// Removes leftovers of interrupted writes, unless somebody is writing now; `None` then. For programs whose writers
+    /// may have been killed: whoever writes holds the lock that this would need, so nothing is taken from under anyone.
+    ///
+    /// # Errors
+    /// When a directory cannot be read or a file cannot be deleted.
+    pub fn tidy(&self) -> Result<Option<GcReport>, StoreError> {
+        let Some(_alone) = self.try_lock_file("gc")? else { return Ok(None) };
+        let mut report = GcReport::default();
+        self.remove_leftovers(&mut report)?;
+        Ok(Some(report))
+    }
+
+    fn remove_leftovers(&self, report: &mut GcReport) -> Result<(), StoreError> {
         for file in files(&self.temporary())? {
             report.remove(&file.path(), length(&file)?)?;
         }
-        Ok(report)
+        Ok(())
     }
 }
 

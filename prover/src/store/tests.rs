@@ -290,3 +290,17 @@ fn a_killed_writer_leaves_nothing_torn_and_no_lock() {
         fs::remove_file(store.records_of(Note::KIND).join("big")).unwrap();
     }
 }
+
+#[test]
+fn leftovers_go_unless_somebody_writes() {
+    let (_directory, store) = store();
+    let left = store.temporary().join(".lemma-left");
+    fs::write(&left, b"left by a killed process").unwrap();
+    let session = store.session().unwrap();
+    assert_eq!(store.tidy().unwrap(), None);
+    assert!(left.exists());
+    drop(session);
+    let report = store.tidy().unwrap().unwrap();
+    assert_eq!((report.files, report.bytes), (1, 24));
+    assert!(!left.exists());
+}

@@ -161,6 +161,17 @@ impl Bench<'_> {
         let dispatcher = (self.make)(limits, Arc::new(move |_| Box::new(ScriptedLane(lanes.clone()))));
         (ledger, dispatcher)
     }
+
+    /// A dispatcher of one lane with a job that runs until it is stopped, and one that waits behind it.
+    async fn occupied(&self, limits: Limits) -> (Ledger, Arc<dyn Dispatcher>, [Ticket; 2]) {
+        let (ledger, dispatcher) = self.start(limits);
+        let tickets = [ledger.submit(0, Script::Hang), ledger.submit(1, QUICK)];
+        dispatcher.dispatch(tickets[0].clone(), None).await;
+        ledger.until(tickets[0].job, JobState::Running).await;
+        let place = dispatcher.reserve(1).expect("a place");
+        dispatcher.dispatch(tickets[1].clone(), Some(place)).await;
+        (ledger, dispatcher, tickets)
+    }
 }
 
 const LIMITS: Limits = Limits { capacity: 8, parallel: 2, memory: 100, resident: 0 };
@@ -248,12 +259,7 @@ async fn a_crash_costs_one_attempt(bench: &Bench<'_>) {
 }
 
 async fn cancel_in_each_state(bench: &Bench<'_>) {
-    let (ledger, dispatcher) = bench.start(Limits { parallel: 1, ..LIMITS });
-    let running = ledger.submit(0, Script::Hang);
-    let queued = ledger.submit(1, QUICK);
-    dispatcher.dispatch(running.clone(), None).await;
-    dispatcher.dispatch(queued.clone(), None).await;
-    ledger.until(running.job, JobState::Running).await;
+    let (ledger, dispatcher, [running, queued]) = bench.occupied(Limits { parallel: 1, ..LIMITS }).await;
     for job in [queued.job, running.job] {
         ledger.apply(job, &Event::Cancel).expect("not ended yet");
         dispatcher.cancel(job).await;
@@ -272,12 +278,8 @@ async fn cancel_in_each_state(bench: &Bench<'_>) {
 }
 
 async fn a_full_queue_refuses(bench: &Bench<'_>) {
-    let (ledger, dispatcher) = bench.start(Limits { parallel: 1, capacity: 2, ..LIMITS });
-    let running = ledger.submit(0, Script::Hang);
-    dispatcher.dispatch(running.clone(), None).await;
-    ledger.until(running.job, JobState::Running).await;
-    let place = dispatcher.reserve(1).expect("a place");
-    dispatcher.dispatch(ledger.submit(1, QUICK), Some(place)).await;
+    let limits = Limits { parallel: 1, capacity: 2, ..LIMITS };
+    let (ledger, dispatcher, [running, queued]) = bench.occupied(limits).await;
     let place = dispatcher.reserve(1).expect("the last place");
     match dispatcher.reserve(1) {
         Err(Refused::Full { queued: 2, capacity: 2, retry_after }) => {
@@ -289,7 +291,7 @@ async fn a_full_queue_refuses(bench: &Bench<'_>) {
     drop(dispatcher.reserve(1).expect("a place that was given back"));
     ledger.apply(running.job, &Event::Cancel).expect("it runs");
     dispatcher.cancel(running.job).await;
-    ledger.until(JobId::from_parts(1, 1), JobState::Succeeded).await;
+    ledger.until(queued.job, JobState::Succeeded).await;
     assert_eq!(dispatcher.load().queued, 0);
     dispatcher.shutdown(Duration::from_secs(5)).await;
 }
@@ -313,12 +315,7 @@ async fn memory_decides_how_many_run(bench: &Bench<'_>) {
 }
 
 async fn shutdown_gives_back_what_runs(bench: &Bench<'_>) {
-    let (ledger, dispatcher) = bench.start(Limits { parallel: 1, ..LIMITS });
-    let running = ledger.submit(0, Script::Hang);
-    let queued = ledger.submit(1, QUICK);
-    dispatcher.dispatch(running.clone(), None).await;
-    dispatcher.dispatch(queued.clone(), None).await;
-    ledger.until(running.job, JobState::Running).await;
+    let (ledger, dispatcher, [running, queued]) = bench.occupied(Limits { parallel: 1, ..LIMITS }).await;
     let start = Instant::now();
     dispatcher.shutdown(Duration::from_millis(100)).await;
     assert!(start.elapsed() < Duration::from_secs(5));

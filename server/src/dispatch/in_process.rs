@@ -171,6 +171,11 @@ impl Dispatcher for InProcess {
         self.shared.lock().load()
     }
 
+    fn is_whole(&self) -> bool {
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        !threads.is_empty() && threads.iter().all(|thread| !thread.is_finished())
+    }
+
     async fn shutdown(&self, grace: Duration) {
         self.shared.change(|queue| queue.closed = true);
         let shared = self.shared.clone();
@@ -251,6 +256,8 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         assert_eq!(done.load(Ordering::SeqCst), 1);
+        assert!(dispatcher.is_whole());
         dispatcher.shutdown(Duration::from_secs(10)).await;
+        assert!(!dispatcher.is_whole(), "nobody is left to make attempts");
     }
 }

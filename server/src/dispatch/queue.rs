@@ -18,6 +18,9 @@ const FIRST_GUESS: Duration = Duration::from_secs(5);
 /// Bounds of the advice when to come back.
 const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(600));
 
+/// Part of the backlog, one in this many, after which a refused caller is told to come back.
+const WORKED_OFF: usize = 4;
+
 /// Order of waiting tickets: higher priority first, then who came first.
 type Rank = (std::cmp::Reverse<Priority>, u64);
 
@@ -105,11 +108,14 @@ impl Queue {
         self.reserved = self.reserved.saturating_sub(1);
     }
 
-    /// Time until the queue has moved by one place, as whole seconds.
+    /// Time until one part in [`WORKED_OFF`] of the backlog has begun, as whole seconds: whoever comes back then finds room, and so do
+    /// others who were refused.
     fn retry_after(&self) -> Duration {
-        let parallel = u32::try_from(self.limits.parallel).unwrap_or(u32::MAX).max(1);
+        let places = (self.waiting.len() + self.reserved).div_ceil(WORKED_OFF).max(1);
+        let rounds = u32::try_from(places.div_ceil(self.limits.parallel)).unwrap_or(u32::MAX);
         let (least, most) = RETRY_AFTER;
-        Duration::from_secs((self.average / parallel).as_secs_f64().ceil() as u64).clamp(least, most)
+        let wait = self.average.saturating_mul(rounds).as_secs_f64().ceil();
+        Duration::from_secs(wait as u64).clamp(least, most)
     }
 
     pub(super) fn push(&mut self, ticket: Ticket, not_before: Instant) {

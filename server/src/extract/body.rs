@@ -11,16 +11,11 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::wording::plain;
 use crate::problem::{Problem, ProblemType};
 
 /// Unit of the budget: permits of a semaphore are few, bytes are many.
 const GRAIN: u64 = 1 << 10;
-
-/// Most bytes of a refused body that are read and forgotten.
-const DISCARD_BYTES: usize = 16 << 20;
-
-/// Longest time for that.
-const DISCARD_TIME: Duration = Duration::from_secs(2);
 
 /// Longest encoding that is repeated in an answer, in characters.
 const MAX_SHOWN: usize = 64;
@@ -43,23 +38,16 @@ impl BodyBudget {
         Self { memory: Arc::new(Semaphore::new(permits)), json_limit, file_limit, timeout }
     }
 
-    async fn read(&self, headers: &HeaderMap, mut body: Body, limit: u64) -> Result<Held, Problem> {
+    async fn read(&self, headers: &HeaderMap, body: Body, limit: u64) -> Result<Held, Problem> {
         if let Some(encoding) = encoding(headers) {
             return Err(encoded(encoding));
         }
         let announced = content_length(headers);
         if announced.is_some_and(|length| length > limit) {
-            discard(headers, &mut body).await;
             return Err(too_large(limit));
         }
-        let permit = match self.reserve(announced.unwrap_or(limit)) {
-            Ok(permit) => permit,
-            Err(busy) => {
-                discard(headers, &mut body).await;
-                return Err(busy);
-            }
-        };
-        let limited = Limited::new(&mut body, usize::try_from(limit).unwrap_or(usize::MAX));
+        let permit = self.reserve(announced.unwrap_or(limit))?;
+        let limited = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX));
         let collected = tokio::time::timeout(self.timeout, limited.collect()).await.map_err(|_| {
             Problem::new(
                 ProblemType::BodyTimeout,
@@ -68,10 +56,7 @@ impl BodyBudget {
         })?;
         match collected {
             Ok(collected) => Ok(Held { bytes: collected.to_bytes(), _permit: permit }),
-            Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
-                discard(headers, &mut body).await;
-                Err(too_large(limit))
-            }
+            Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => Err(too_large(limit)),
             Err(_) => Err(Problem::new(ProblemType::InvalidRequest, "the body ended before it was complete")),
         }
     }
@@ -93,22 +78,6 @@ impl BodyBudget {
 struct Held {
     bytes: Bytes,
     _permit: OwnedSemaphorePermit,
-}
-
-/// Reads on and forgets what it reads, within bounds: a caller that is still sending when the connection is closed
-/// does not get to see the answer. One that waits for `100 Continue` has not begun to send.
-async fn discard(headers: &HeaderMap, body: &mut Body) {
-    if headers.contains_key(header::EXPECT) {
-        return;
-    }
-    let read = async {
-        let mut left = DISCARD_BYTES;
-        while let (Some(Ok(frame)), true) = (body.frame().await, left > 0) {
-            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
-        }
-    };
-    // Whoever is slower than this has to do without the answer.
-    let _ = tokio::time::timeout(DISCARD_TIME, read).await;
 }
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {
@@ -184,13 +153,21 @@ fn object_of<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let text = str::from_utf8(bytes)
         .map_err(|error| Problem::new(ProblemType::MalformedJson, format!("the body: {error}")))?;
     let read = match text.trim_ascii_start().starts_with('{') {
-        true => serde_json::from_str(text).map_err(|error| error.to_string()),
+        true => members_of(text),
         false => Err("the body is not an object".to_owned()),
     };
     read.map_err(|why| match serde_json::from_str::<IgnoredAny>(text) {
         Ok(_) => Problem::new(ProblemType::InvalidRequest, why),
-        Err(error) => Problem::new(ProblemType::MalformedJson, error.to_string()),
+        Err(error) => Problem::new(ProblemType::MalformedJson, format!("the body is not JSON: {error}")),
     })
+}
+
+fn members_of<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let value = serde_path_to_error::deserialize(&mut json)
+        .map_err(|error| plain(&error.path().to_string(), &error.inner().to_string()))?;
+    json.end().map_err(|error| error.to_string())?;
+    Ok(value)
 }
 
 /// A body of plain bytes.

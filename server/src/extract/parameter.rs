@@ -8,6 +8,7 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 
+use super::wording::plain;
 use crate::problem::{Problem, ProblemType};
 
 /// The id in a path; `None` when it cannot be the id of anything.
@@ -47,6 +48,9 @@ where
             Err(rejection) => {
                 let text = rejection.body_text();
                 let why = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+                let (path, why) =
+                    why.split_once(": ").filter(|(path, _)| !path.contains(' ')).unwrap_or(("", why));
+                let why = plain(path, why);
                 Err(Problem::new(ProblemType::InvalidParameter, format!("the query: {why}")))
             }
         }

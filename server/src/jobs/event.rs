@@ -48,7 +48,7 @@ pub enum EventKind {
     Requeued {
         /// The attempt it waits for.
         attempt: u32,
-        /// Why the last attempt failed; absent when the service shut down.
+        /// Why the last attempt failed; absent when the service stopped.
         failure: Option<Failure>,
     },
     /// It succeeded.

@@ -23,7 +23,7 @@ pub enum FailureClass {
     OutOfMemory,
     /// The attempt took longer than the prove timeout.
     ProveTimeout,
-    /// Every attempt killed its worker; the job will not be tried again.
+    /// Every attempt killed its worker, or the service died again and again; the job will not be tried again.
     Poisoned,
     /// The service's storage failed or held damaged bytes.
     Storage,

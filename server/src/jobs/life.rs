@@ -9,6 +9,10 @@ use super::{EventKind, Failure, FailureClass, Timestamp};
 /// A job fails for good when this many of its attempts failed.
 pub const MAX_FAILED_ATTEMPTS: u32 = 3;
 
+/// A job fails for good when the service died this many times while it was running: then it may be the job that kills
+/// the service.
+pub const MAX_SERVICE_DEATHS: u32 = 30;
+
 /// Where a job is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -62,8 +66,10 @@ pub struct Life {
     pub state: JobState,
     /// The attempt it waits for, is in, or ended in; counts from 1 and fences off the workers of earlier ones.
     pub attempt: u32,
-    /// How many attempts failed or crashed; those a shutdown interrupted do not count.
+    /// How many attempts failed or crashed; those that the service interrupted do not count.
     pub failed_attempts: u32,
+    /// How many attempts the death of the service interrupted; an orderly shutdown does not count.
+    pub service_deaths: u32,
     /// When it was queued last.
     pub queued: Timestamp,
     /// When its last attempt started.
@@ -147,6 +153,7 @@ impl Life {
             state: JobState::Queued,
             attempt: 1,
             failed_attempts: 0,
+            service_deaths: 0,
             queued: now,
             started: None,
             finished: None,
@@ -194,7 +201,7 @@ impl Life {
             }
             Event::Recover => {
                 self.must_be(JobState::Running, self.attempt)?;
-                Ok(self.failed(lost_worker(), now))
+                Ok(self.orphaned(now))
             }
             Event::Cancel => Ok((self.ended(JobState::Cancelled, now), EventKind::Cancelled)),
             Event::Tick => self.tick(now),
@@ -227,8 +234,30 @@ impl Life {
         if failure.retryable && !exhausted {
             return counted.requeued(Some(failure), now);
         }
-        let failure = if exhausted && failure.class.killed_worker() { poisoned(&failure) } else { failure };
-        let life = Self { failure: Some(failure.clone()), ..counted.ended(JobState::Failed, now) };
+        let failure = if exhausted && failure.class.killed_worker() {
+            let last = &failure.reason;
+            poisoned(
+                failure.phase,
+                format!("all {MAX_FAILED_ATTEMPTS} attempts failed, the last because {last}"),
+            )
+        } else {
+            failure
+        };
+        counted.failed_for_good(failure, now)
+    }
+
+    /// The service died during the attempt, most likely not because of it.
+    fn orphaned(&self, now: Timestamp) -> (Self, EventKind) {
+        let counted = Self { service_deaths: self.service_deaths.saturating_add(1), ..self.clone() };
+        if counted.service_deaths < MAX_SERVICE_DEATHS {
+            return counted.requeued(None, now);
+        }
+        let reason = format!("the service died {MAX_SERVICE_DEATHS} times while the job was running");
+        counted.failed_for_good(poisoned(None, reason), now)
+    }
+
+    fn failed_for_good(&self, failure: Failure, now: Timestamp) -> (Self, EventKind) {
+        let life = Self { failure: Some(failure.clone()), ..self.ended(JobState::Failed, now) };
         (life, EventKind::Failed { failure })
     }
 
@@ -246,23 +275,8 @@ impl Life {
     }
 }
 
-/// What is known about an attempt whose server died.
-fn lost_worker() -> Failure {
-    Failure {
-        class: FailureClass::Crash,
-        phase: None,
-        reason: "the service stopped while the job was running".into(),
-        retryable: true,
-    }
-}
-
-fn poisoned(last: &Failure) -> Failure {
-    Failure {
-        class: FailureClass::Poisoned,
-        phase: last.phase.clone(),
-        reason: format!("all {MAX_FAILED_ATTEMPTS} attempts failed, the last because {}", last.reason),
-        retryable: false,
-    }
+fn poisoned(phase: Option<String>, reason: String) -> Failure {
+    Failure { class: FailureClass::Poisoned, phase, reason, retryable: false }
 }
 
 #[cfg(test)]

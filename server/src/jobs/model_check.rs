@@ -9,7 +9,9 @@ use std::{
     time::Duration,
 };
 
-use super::{Event, Failure, FailureClass, JobState, Life, MAX_FAILED_ATTEMPTS, Timestamp};
+use super::{
+    Event, Failure, FailureClass, JobState, Life, MAX_FAILED_ATTEMPTS, MAX_SERVICE_DEATHS, Timestamp,
+};
 
 const DEPTH: usize = 12;
 
@@ -91,7 +93,7 @@ impl World {
         let Ok((next, _)) = life.apply(event, self.now()) else { return false };
         assert!(!life.state.is_terminal(), "{life:?} changed by {event:?}");
         assert!(next.attempt >= life.attempt && next.failed_attempts >= life.failed_attempts);
-        assert!(next.failed_attempts <= MAX_FAILED_ATTEMPTS);
+        assert!(next.failed_attempts <= MAX_FAILED_ATTEMPTS && next.service_deaths <= MAX_SERVICE_DEATHS);
         assert_eq!(next.finished.is_some(), next.state.is_terminal());
         if next.state == JobState::Succeeded {
             self.successes += 1;
@@ -179,20 +181,25 @@ impl World {
         }
     }
 
-    /// However a fair future goes on from here, the job ends: when every attempt dies, and when they go well.
+    /// However a fair future goes on from here, the job ends: when every attempt dies, when the service dies in each,
+    /// and when they go well.
     fn check_that_it_ends(&self) {
-        for dies in [true, false] {
+        let futures: [fn(u32) -> Event; 3] = [
+            |attempt| fail(attempt, FailureClass::Crash),
+            |_| Event::Recover,
+            |attempt| Event::Succeed { attempt },
+        ];
+        for end in futures {
             let mut world = Self { workers: [None; 2], ..self.clone() };
             world.send(&Event::Recover);
-            for _ in 0..=MAX_FAILED_ATTEMPTS {
+            for _ in 0..=MAX_SERVICE_DEATHS {
                 let life = world.life.clone().expect("the job was submitted");
                 if life.state.is_terminal() {
                     break;
                 }
                 let attempt = life.attempt;
                 world.send(&Event::Start { attempt });
-                let end = if dies { fail(attempt, FailureClass::Crash) } else { Event::Succeed { attempt } };
-                world.send(&end);
+                world.send(&end(attempt));
             }
             assert!(world.life.is_some_and(|life| life.state.is_terminal()), "{self:?}");
         }

@@ -5,7 +5,7 @@ use crate::{
     dispatch::Refused,
     problem::{Problem, ProblemType},
     records::RecordsError,
-    service::{BundleError, PutModelError, SubmitError},
+    service::{BundleError, StorageError, SubmitError},
 };
 use lemma_prover::keys::KeysError;
 use std::time::Duration;
@@ -25,8 +25,8 @@ impl From<BlobError> for Problem {
     }
 }
 
-impl From<PutModelError> for Problem {
-    fn from(error: PutModelError) -> Self {
+impl From<StorageError> for Problem {
+    fn from(error: StorageError) -> Self {
         of_storage(&error, error.is_transient())
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use lemma_circuits::statement::CircuitId;
 use lemma_prover::digest::Digest;
 use sqlx::{QueryBuilder, Row, Sqlite};
+use tracing::warn;
 
 use super::{
     Records, RecordsError,
@@ -47,7 +48,7 @@ impl Records {
         raw.map(RawJob::job).transpose()
     }
 
-    /// At most `limit` jobs older than `after`.
+    /// At most `limit` jobs older than `after`. A damaged row is left out, and named in the log.
     ///
     /// # Errors
     /// When the database refuses.
@@ -81,13 +82,12 @@ impl Records {
         // One more than asked for tells whether another part follows.
         query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(limit).saturating_add(1));
         let rows: Vec<RawJob> = query.build_query_as().fetch_all(&self.readers).await?;
-        let mut jobs = rows.into_iter().map(RawJob::job).collect::<Result<Vec<_>, _>>()?;
-        let more = u32::try_from(jobs.len()).is_ok_and(|got| got > limit);
-        if more {
-            jobs.pop();
-        }
-        let next = jobs.last().filter(|_| more).map(|job| job.id);
-        Ok(JobPage { jobs, next })
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let last = rows.get(limit).and_then(|_| rows.get(limit.checked_sub(1)?));
+        let next = last.map(|last| job_id(&last.id)).transpose()?;
+        let undamaged =
+            |row: RawJob| row.job().inspect_err(|error| warn!(%error, "a job is not listed")).ok();
+        Ok(JobPage { jobs: rows.into_iter().take(limit).filter_map(undamaged).collect(), next })
     }
 
     /// At most `limit` events of a job after the one numbered `after`, oldest first.

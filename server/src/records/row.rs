@@ -22,6 +22,7 @@ pub(super) struct RawJob {
     state: String,
     attempt: i64,
     failed_attempts: i64,
+    service_deaths: i64,
     queued: i64,
     queue_timeout: i64,
     prove_timeout: i64,
@@ -31,13 +32,13 @@ pub(super) struct RawJob {
     phase: Option<String>,
     timings: String,
     outcome: Option<String>,
-    pub(super) request_digest: Option<String>,
 }
 
 impl RawJob {
     pub(super) fn job(self) -> Result<Job, RecordsError> {
         let what = format!("job {}", self.id);
         let damaged = |column| RecordsError::Damaged { what: what.clone(), column };
+        let count = |column, value| u32::try_from(value).map_err(|_| damaged(column));
         Ok(Job {
             id: job_id(&self.id)?,
             owner: self.owner,
@@ -47,9 +48,9 @@ impl RawJob {
             created: Timestamp(self.created),
             life: Life {
                 state: JobState::of_name(&self.state).ok_or_else(|| damaged("state"))?,
-                attempt: u32::try_from(self.attempt).map_err(|_| damaged("attempt"))?,
-                failed_attempts: u32::try_from(self.failed_attempts)
-                    .map_err(|_| damaged("failed_attempts"))?,
+                attempt: count("attempt", self.attempt)?,
+                failed_attempts: count("failed_attempts", self.failed_attempts)?,
+                service_deaths: count("service_deaths", self.service_deaths)?,
                 queued: Timestamp(self.queued),
                 started: self.started.map(Timestamp),
                 finished: self.finished.map(Timestamp),

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use lemma_prover::digest::Digest;
-use sqlx::Row;
+use sqlx::{Row, SqliteConnection};
 
 use super::{
     Durability, Records, RecordsError, Write,
-    row::{RawJob, milliseconds, number, priority_number, to_json},
-    transition::insert_event,
+    row::{RawJob, job_id, milliseconds, number, priority_number, to_json},
+    transition::{insert_event, load},
 };
 use crate::jobs::{EventKind, Job, JobEvent, JobId, Life, Priority, Timestamp, Work};
 
@@ -21,19 +21,17 @@ pub struct Idempotency {
     pub request: Digest,
 }
 
-/// A job about to be accepted.
+/// A job somebody asks for.
 #[derive(Clone, Debug)]
-pub struct JobRow {
-    /// Its name.
-    pub id: JobId,
-    /// Whose it is.
+pub struct NewJob {
+    /// Whose it is; empty while the service knows no callers.
     pub owner: String,
     /// What is to be done.
     pub work: Work,
-    /// Per model input its integers, for a proof.
+    /// Per model input its integers in row-major order; for proofs.
     pub inputs: Option<Vec<Vec<i32>>>,
-    /// Predicted peak memory of an attempt in bytes.
-    pub predicted_memory: u64,
+    /// Predicted peak memory in bytes, for circuits; that of a proof is known from its circuit.
+    pub predicted_memory: Option<u64>,
     /// Which queued jobs go first.
     pub priority: Priority,
     /// How long it may wait.
@@ -46,44 +44,63 @@ pub struct JobRow {
     pub idempotency: Option<Idempotency>,
 }
 
+/// A job about to be accepted.
+#[derive(Clone, Debug)]
+pub struct JobRow {
+    /// Its name.
+    pub id: JobId,
+    /// Predicted peak memory of an attempt in bytes.
+    pub predicted_memory: u64,
+    /// What is asked for.
+    pub new: NewJob,
+}
+
 /// What became of a submission.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stored {
     /// It is durable and queued.
     New(Job, JobEvent),
-    /// The key was used before for the same request, which became this job.
+    /// It is the same request as an earlier one, which became this job.
     Replayed(Job),
     /// The key was used before for another request, which became this job.
     Conflict(JobId),
 }
 
 impl Records {
-    /// Accepts a job, or finds the one that an earlier request with the same key became. Durable when it returns.
+    /// Accepts a job, or finds the one that it is already. Durable when it returns.
     ///
     /// # Errors
     /// When the database refuses; the job is then not accepted.
     pub async fn submit(&self, row: JobRow, now: Timestamp) -> Result<Stored, RecordsError> {
+        let JobRow { id, predicted_memory, new } = row;
         let mut write = self.begin(Durability::Durable).await?;
-        if let Some(idempotency) = &row.idempotency
-            && let Some(found) = find_replay(&mut write, &row.owner, idempotency).await?
+        if let Some(idempotency) = &new.idempotency
+            && let Some(found) = find_replay(&mut write, &new.owner, idempotency).await?
         {
             write.rollback().await?;
             return Ok(found);
         }
-        insert_job(&mut write, &row, now).await?;
-        if let Some(inputs) = &row.inputs {
-            insert_input(&mut write, row.id, inputs).await?;
+        if let Some(build) = find_build(&mut write, &new.owner, &new.work).await? {
+            if let Some(idempotency) = &new.idempotency {
+                insert_joined_key(&mut write, &new.owner, idempotency, build.id).await?;
+            }
+            write.commit().await?;
+            return Ok(Stored::Replayed(build));
         }
-        let event = insert_event(&mut write, row.id, now, EventKind::Queued).await?;
+        insert_job(&mut write, id, predicted_memory, &new, now).await?;
+        if let Some(inputs) = &new.inputs {
+            insert_input(&mut write, id, inputs).await?;
+        }
+        let event = insert_event(&mut write, id, now, EventKind::Queued).await?;
         write.commit().await?;
         let job = Job {
-            id: row.id,
-            owner: row.owner,
-            work: row.work,
-            priority: row.priority,
-            meta: row.meta,
+            id,
+            owner: new.owner,
+            work: new.work,
+            priority: new.priority,
+            meta: new.meta,
             created: now,
-            life: Life::new(now, row.queue_timeout, row.prove_timeout),
+            life: Life::new(now, new.queue_timeout, new.prove_timeout),
             phase: None,
             timings: Vec::new(),
             outcome: None,
@@ -91,7 +108,7 @@ impl Records {
         Ok(Stored::New(job, event))
     }
 
-    /// The job an earlier request with this key became, or the conflict with it.
+    /// What an earlier request with this key became.
     ///
     /// # Errors
     /// When the database refuses.
@@ -102,6 +119,35 @@ impl Records {
     ) -> Result<Option<Stored>, RecordsError> {
         let mut connection = self.readers.acquire().await?;
         find_replay(&mut connection, owner, idempotency).await
+    }
+
+    /// The build of the same circuit that has not ended.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn build_under_way(&self, owner: &str, work: &Work) -> Result<Option<Job>, RecordsError> {
+        let mut connection = self.readers.acquire().await?;
+        find_build(&mut connection, owner, work).await
+    }
+
+    /// Remembers that a request with this key became a job that was there. Durable when it returns.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn join(
+        &self,
+        owner: &str,
+        idempotency: &Idempotency,
+        job: Job,
+    ) -> Result<Stored, RecordsError> {
+        let mut write = self.begin(Durability::Durable).await?;
+        if let Some(found) = find_replay(&mut write, owner, idempotency).await? {
+            write.rollback().await?;
+            return Ok(found);
+        }
+        insert_joined_key(&mut write, owner, idempotency, job.id).await?;
+        write.commit().await?;
+        Ok(Stored::Replayed(job))
     }
 
     /// The input of a job that has not ended, its digest checked.
@@ -124,25 +170,73 @@ impl Records {
 }
 
 async fn find_replay(
-    connection: &mut sqlx::SqliteConnection,
+    connection: &mut SqliteConnection,
     owner: &str,
     idempotency: &Idempotency,
 ) -> Result<Option<Stored>, RecordsError> {
-    let found: Option<RawJob> =
-        sqlx::query_as("SELECT * FROM jobs WHERE owner = $1 AND idempotency_key = $2")
-            .bind(owner)
-            .bind(&idempotency.key)
-            .fetch_optional(connection)
-            .await?;
-    let Some(found) = found else { return Ok(None) };
-    let same = found.request_digest.as_deref() == Some(&idempotency.request.to_string());
-    let job = found.job()?;
-    Ok(Some(if same { Stored::Replayed(job) } else { Stored::Conflict(job.id) }))
+    let used: Option<(String, Option<String>)> = sqlx::query_as(
+        "SELECT id, request_digest FROM jobs WHERE owner = $1 AND idempotency_key = $2 UNION ALL \
+         SELECT job, request_digest FROM joined_keys WHERE owner = $1 AND idempotency_key = $2",
+    )
+    .bind(owner)
+    .bind(&idempotency.key)
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some((id, request)) = used else { return Ok(None) };
+    let job = job_id(&id)?;
+    if request != Some(idempotency.request.to_string()) {
+        return Ok(Some(Stored::Conflict(job)));
+    }
+    let found = load(connection, job).await?;
+    found.map(|found| Ok(Stored::Replayed(found.job()?))).transpose()
 }
 
-async fn insert_job(write: &mut Write, row: &JobRow, now: Timestamp) -> Result<(), RecordsError> {
-    let life = Life::new(now, row.queue_timeout, row.prove_timeout);
-    let circuit = match &row.work {
+/// The build of a circuit that has not ended: a second one would make the same keys.
+async fn find_build(
+    connection: &mut SqliteConnection,
+    owner: &str,
+    work: &Work,
+) -> Result<Option<Job>, RecordsError> {
+    if matches!(work, Work::Proof(_)) {
+        return Ok(None);
+    }
+    let found: Option<RawJob> = sqlx::query_as(
+        "SELECT * FROM jobs WHERE state IN ('queued', 'running') AND owner = $1 AND work = $2 ORDER BY id LIMIT 1",
+    )
+    .bind(owner)
+    .bind(to_json(work))
+    .fetch_optional(connection)
+    .await?;
+    found.map(RawJob::job).transpose()
+}
+
+async fn insert_joined_key(
+    write: &mut Write,
+    owner: &str,
+    idempotency: &Idempotency,
+    job: JobId,
+) -> Result<(), RecordsError> {
+    sqlx::query(
+        "INSERT INTO joined_keys (owner, idempotency_key, request_digest, job) VALUES ($1, $2, $3, $4)",
+    )
+    .bind(owner)
+    .bind(&idempotency.key)
+    .bind(idempotency.request.to_string())
+    .bind(job.to_string())
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+async fn insert_job(
+    write: &mut Write,
+    id: JobId,
+    predicted_memory: u64,
+    new: &NewJob,
+    now: Timestamp,
+) -> Result<(), RecordsError> {
+    let life = Life::new(now, new.queue_timeout, new.prove_timeout);
+    let circuit = match &new.work {
         Work::Proof(work) => Some(work.circuit.to_string()),
         Work::Circuit(_) => None,
     };
@@ -152,14 +246,14 @@ async fn insert_job(write: &mut Write, row: &JobRow, now: Timestamp) -> Result<(
          idempotency_key, request_digest) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
     )
-    .bind(row.id.to_string())
-    .bind(&row.owner)
-    .bind(row.work.kind().as_str())
+    .bind(id.to_string())
+    .bind(&new.owner)
+    .bind(new.work.kind().as_str())
     .bind(circuit)
-    .bind(to_json(&row.work))
-    .bind(priority_number(row.priority))
-    .bind(row.meta.as_ref().map(to_json))
-    .bind(number(row.predicted_memory))
+    .bind(to_json(&new.work))
+    .bind(priority_number(new.priority))
+    .bind(new.meta.as_ref().map(to_json))
+    .bind(number(predicted_memory))
     .bind(now.0)
     .bind(life.state.as_str())
     .bind(i64::from(life.attempt))
@@ -169,8 +263,8 @@ async fn insert_job(write: &mut Write, row: &JobRow, now: Timestamp) -> Result<(
     .bind(life.queue_deadline().0)
     .bind(milliseconds(life.prove_timeout))
     .bind("[]")
-    .bind(row.idempotency.as_ref().map(|idempotency| idempotency.key.clone()))
-    .bind(row.idempotency.as_ref().map(|idempotency| idempotency.request.to_string()))
+    .bind(new.idempotency.as_ref().map(|idempotency| idempotency.key.clone()))
+    .bind(new.idempotency.as_ref().map(|idempotency| idempotency.request.to_string()))
     .execute(&mut **write)
     .await?;
     Ok(())

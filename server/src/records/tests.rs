@@ -5,8 +5,8 @@ use lemma_circuits::statement::CircuitId;
 use lemma_prover::digest::Digest;
 
 use crate::jobs::{
-    CircuitFacts, CircuitWork, Event, EventKind, Failure, FailureClass, JobId, JobState, Outcome, Priority,
-    ProofWork, Refusal, Setup, Timestamp, Work,
+    CircuitFacts, CircuitWork, Event, EventKind, Failure, FailureClass, JobId, JobState, MAX_SERVICE_DEATHS,
+    Outcome, Priority, ProofWork, Refusal, Setup, Timestamp, Work,
 };
 
 const NOW: Timestamp = Timestamp(1_000_000);
@@ -18,18 +18,24 @@ async fn records() -> (tempfile::TempDir, Records) {
 }
 
 fn row(number: u128) -> JobRow {
-    JobRow {
-        id: JobId::from_parts(1, number),
+    row_of(number, |_| {})
+}
+
+/// A row whose request differs in something.
+fn row_of(number: u128, change: impl FnOnce(&mut NewJob)) -> JobRow {
+    let mut new = NewJob {
         owner: String::new(),
         work: Work::Proof(ProofWork { circuit: CircuitId([7; 32]), context: vec![1, 2] }),
         inputs: Some(vec![vec![1, -2, 3]]),
-        predicted_memory: 5,
+        predicted_memory: None,
         priority: Priority::Normal,
         queue_timeout: Duration::from_secs(10),
         prove_timeout: Duration::from_secs(60),
         meta: Some(serde_json::json!({"of": "the caller"})),
         idempotency: None,
-    }
+    };
+    change(&mut new);
+    JobRow { id: JobId::from_parts(1, number), predicted_memory: 5, new }
 }
 
 async fn submit(records: &Records, row: JobRow) -> JobId {
@@ -78,7 +84,7 @@ async fn a_database_that_was_full_takes_writes_again() {
             .execute(&records.durable)
             .await
             .expect("sets");
-        let large = JobRow { inputs: Some(vec![vec![-1_000_000; 100_000]]), ..row(number) };
+        let large = row_of(number, |new| new.inputs = Some(vec![vec![-1_000_000; 100_000]]));
         let error = records.submit(large, NOW).await.expect_err("there is no room");
         assert!(error.is_transient() && error.to_string().contains("full"), "{error}");
         submit(&records, row(number)).await;
@@ -156,27 +162,28 @@ async fn the_input_is_there_until_the_job_has_ended() {
 async fn recovery_keeps_order_and_stops_at_the_limit() {
     let (_directory, records) = records().await;
     for (number, priority) in [(1, Priority::Low), (2, Priority::Normal), (3, Priority::High)] {
-        submit(&records, JobRow { priority, ..row(number) }).await;
+        submit(&records, row_of(number, |new| new.priority = priority)).await;
     }
     let order = async || {
         let queued = records.recover(NOW).await.expect("recovers");
         queued.into_iter().map(|queued| queued.job.id).collect::<Vec<_>>()
     };
     assert_eq!(order().await, [3, 2, 1].map(|number| JobId::from_parts(1, number)));
-    for attempt in 1..=3 {
+    for attempt in 1..=MAX_SERVICE_DEATHS {
         apply(&records, JobId::from_parts(1, 2), Event::Start { attempt }).await;
         let left = order().await.len();
-        assert_eq!(left, if attempt == 3 { 2 } else { 3 });
+        assert_eq!(left, if attempt == MAX_SERVICE_DEATHS { 2 } else { 3 });
     }
     let job = records.job(JobId::from_parts(1, 2)).await.expect("reads").expect("is there");
     assert_eq!(job.life.failure.map(|failure| failure.class), Some(FailureClass::Poisoned));
+    assert_eq!((job.life.service_deaths, job.life.failed_attempts), (MAX_SERVICE_DEATHS, 0));
 }
 
 #[tokio::test]
 async fn only_what_waited_too_long_expires() {
     let (_directory, records) = records().await;
     let short = submit(&records, row(1)).await;
-    let long = submit(&records, JobRow { queue_timeout: Duration::from_secs(99), ..row(2) }).await;
+    let long = submit(&records, row_of(2, |new| new.queue_timeout = Duration::from_secs(99))).await;
     let running = submit(&records, row(3)).await;
     apply(&records, running, Event::Start { attempt: 1 }).await;
     assert!(records.expire_due(NOW).await.expect("records").is_empty());
@@ -263,7 +270,7 @@ async fn two_files_that_become_one_circuit_both_lead_to_it() {
         let record = ModelRecord { model, bytes: 1, created: NOW, details: serde_json::Value::Null };
         records.insert_model(record).await.expect("records");
         let work = Work::Circuit(CircuitWork { model, setup: Setup::Ipa });
-        let id = submit(&records, JobRow { work, inputs: None, ..row(byte.into()) }).await;
+        let id = submit(&records, row_of(byte.into(), |new| (new.work, new.inputs) = (work, None))).await;
         apply(&records, id, Event::Start { attempt: 1 }).await;
         let results = Results { circuit: Some(facts.clone()), ..Results::default() };
         let applied = records.apply(id, &Event::Succeed { attempt: 1 }, results, NOW).await;
@@ -299,6 +306,19 @@ async fn damaged_rows_are_named() {
 }
 
 #[tokio::test]
+async fn only_what_can_pass_is_transient() {
+    let (_directory, records) = records().await;
+    submit(&records, row(1)).await;
+    let twice = records.submit(row(1), NOW).await.expect_err("one id for two jobs");
+    assert!(!twice.is_transient(), "{twice}");
+    sqlx::query("PRAGMA query_only = ON").execute(&records.durable).await.expect("forbids writing");
+    let refused = records.check_writable(NOW).await.expect_err("nothing may be written");
+    assert!(refused.is_transient(), "{refused}");
+    records.close().await;
+    assert!(records.check_writable(NOW).await.expect_err("closed").is_transient());
+}
+
+#[tokio::test]
 async fn a_newer_schema_is_refused() {
     let (directory, records) = records().await;
     spoil(
@@ -309,7 +329,7 @@ async fn a_newer_schema_is_refused() {
     .await;
     records.close().await;
     let again = Records::open(&directory.path().join("records.sqlite")).await;
-    assert!(matches!(again, Err(RecordsError::Schema(_))), "{again:?}");
+    assert!(matches!(&again, Err(OpenRecordsError { source: RecordsError::Schema(_), .. })), "{again:?}");
 }
 
 #[tokio::test]
@@ -317,5 +337,51 @@ async fn a_file_that_is_no_database_is_refused() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("records.sqlite");
     std::fs::write(&path, vec![7; 8192]).expect("writes");
-    assert!(matches!(Records::open(&path).await, Err(RecordsError::Database(_) | RecordsError::Schema(_))));
+    let error = Records::open(&path).await.expect_err("no database");
+    assert!(matches!(error.source, RecordsError::Database(_) | RecordsError::Schema(_)), "{error}");
+    let error = error.to_string();
+    assert!(error.contains(&path.display().to_string()) && error.contains("backup"), "{error}");
+}
+
+#[tokio::test]
+async fn an_input_of_a_cancelled_job_is_in_no_file_after_a_checkpoint() {
+    let (directory, records) = records().await;
+    let needle = b"87654321,87654322";
+    let found = || {
+        let files = std::fs::read_dir(directory.path()).expect("lists");
+        files
+            .map(|file| std::fs::read(file.expect("lists").path()).expect("reads"))
+            .any(|bytes| bytes.windows(needle.len()).any(|window| window == needle))
+    };
+    let secret = row_of(1, |new| new.inputs = Some(vec![vec![87_654_321, 87_654_322]]));
+    let id = submit(&records, secret).await;
+    assert!(found(), "a queued job's input is kept");
+    apply(&records, id, Event::Cancel).await;
+    assert!(records.checkpoint().await.expect("nobody reads"));
+    assert!(!found());
+}
+
+#[tokio::test]
+async fn a_damaged_job_is_left_out_of_lists() {
+    let (_directory, records) = records().await;
+    for number in 1..=4 {
+        submit(&records, row(number)).await;
+    }
+    let damaged = JobId::from_parts(1, 3);
+    sqlx::query("UPDATE jobs SET work = '{}' WHERE id = $1")
+        .bind(damaged.to_string())
+        .execute(&records.durable)
+        .await
+        .expect("spoils");
+    let mut listed = Vec::new();
+    let mut after = None;
+    loop {
+        let page = records.list(&JobFilter::default(), after, 2).await.expect("reads");
+        listed.extend(page.jobs.iter().map(|job| job.id));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(listed, [4, 2, 1].map(|number| JobId::from_parts(1, number)));
 }

@@ -1,6 +1,7 @@
 //! Changing jobs by events.
 
 use lemma_prover::digest::Digest;
+use sqlx::SqliteConnection;
 
 use super::{
     Durability, Records, RecordsError, Write,
@@ -128,10 +129,13 @@ impl Records {
     }
 }
 
-async fn load(write: &mut Write, id: JobId) -> Result<Option<RawJob>, RecordsError> {
+pub(super) async fn load(
+    connection: &mut SqliteConnection,
+    id: JobId,
+) -> Result<Option<RawJob>, RecordsError> {
     Ok(sqlx::query_as("SELECT * FROM jobs WHERE id = $1")
         .bind(id.to_string())
-        .fetch_optional(&mut **write)
+        .fetch_optional(connection)
         .await?)
 }
 
@@ -189,8 +193,8 @@ async fn update(
     };
     let result = sqlx::query(
         "UPDATE jobs SET state = $1, attempt = $2, failed_attempts = $3, queued = $4, queue_deadline = $5, \
-         started = $6, finished = $7, failure = $8, phase = $9, timings = $10, outcome = $11, bundle = $12 \
-         WHERE id = $13 AND state = $14 AND attempt = $15",
+         started = $6, finished = $7, failure = $8, phase = $9, timings = $10, outcome = $11, bundle = $12, \
+         service_deaths = $13 WHERE id = $14 AND state = $15 AND attempt = $16",
     )
     .bind(life.state.as_str())
     .bind(i64::from(life.attempt))
@@ -204,6 +208,7 @@ async fn update(
     .bind(to_json(&job.timings))
     .bind(job.outcome.as_ref().map(to_json))
     .bind(bundle)
+    .bind(i64::from(life.service_deaths))
     .bind(job.id.to_string())
     .bind(from_state.as_str())
     .bind(i64::from(from_attempt))

@@ -1,22 +1,23 @@
 //! Circuits.
 
-use axum::{
-    Json,
-    extract::State,
-    http::{HeaderMap, StatusCode},
-    response::{IntoResponse, Response},
+use axum::{Json, extract::State, http::HeaderMap, response::Response};
+use lemma_circuits::statement::CircuitId;
+use lemma_prover::{
+    digest::Digest,
+    keys::SetupChoice,
+    params::{ParamsError, SrsChoice},
 };
-use lemma_circuits::{compile, import::import, plan::PlanError, statement::CircuitId};
-use lemma_prover::{digest::Digest, keys::SetupChoice, params::SrsChoice};
+use tracing::warn;
 
 use super::{files, links, models, page, submission};
 use crate::{
     extract::{IdempotencyKey, JsonBody, PathId, Preferences, Query},
-    jobs::{CircuitWork, Priority, Setup, Work},
+    jobs::{CircuitWork, Job, Priority, Setup, Work},
     networks,
-    openapi::File,
+    openapi::{File, JobHeaders, JobRefusals, WaitHeader},
     problem::{Problem, ProblemType},
-    records::{CircuitEntry, ModelRecord},
+    records::{CircuitEntry, Idempotency},
+    repeats::Accepted,
     service::NewJob,
     state::App,
     wire::{Build, BuildRequest, Circuit, CircuitList, ModelDetails, Prediction},
@@ -27,16 +28,7 @@ use crate::{
 /// Compiles a model and makes its keys. Answers 200 when the circuit is ready, else 202 with a build to follow; with
 /// `Prefer: wait=N` the answer is held back until the build has ended, at most N seconds.
 #[utoipa::path(post, path = "/v1/circuits", operation_id = "build_circuit", tag = "circuits",
-    params(
-        (
-            "Prefer" = Option<String>, Header, description = "`wait=N`: wait for the build, at most 60 s",
-            example = "wait=30",
-        ),
-        (
-            "Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
-            pattern = "^[!-~]+$", description = "Makes repeating the request harmless",
-        ),
-    ),
+    params(WaitHeader, JobHeaders),
     request_body = BuildRequest,
     responses(
         (
@@ -45,18 +37,10 @@ use crate::{
         ),
         (
             status = 200,
-            description = "The circuit was there, or the build has ended while the answer was held back",
+            description = "The circuit was there, or the build has ended",
             body = Build, headers(("Location" = String, description = "The circuit or the build")),
         ),
-        (status = 400, description = "The body is not JSON"),
-        (status = 404, description = "There is no such model"),
-        (status = 413, description = "The body or the circuit is too large"),
-        (status = 415, description = "The body is no JSON"),
-        (
-            status = 422,
-            description = "The request or the setup makes no sense, or the key was used for another request",
-        ),
-        (status = 429, description = "The queue is full"),
+        JobRefusals,
     )
 )]
 pub(super) async fn build(
@@ -65,41 +49,63 @@ pub(super) async fn build(
     IdempotencyKey(key): IdempotencyKey,
     body: JsonBody<BuildRequest>,
 ) -> Result<Response, Problem> {
-    let refuse = |why: &str| Problem::new(ProblemType::InvalidRequest, why);
-    let setup = body.value.setup().map_err(refuse)?;
-    let model = models::find(&app, &body.value.model).await?;
-    if let Some(entry) = app.service().records().circuit_of(model.model, &setup).await? {
-        return ready(&app, &entry).await;
+    let idempotency = submission::idempotency("circuits", key, &body.bytes);
+    let accept = accept(&app, body.value, idempotency.clone());
+    let accepted = submission::once(&app, idempotency.as_ref(), accept).await?;
+    let job = submission::ended(&app, accepted.job, preferences).await?;
+    let build = Build::new(&job).ok_or_else(|| submission::other_kind(&job))?;
+    let location = match &build.circuit {
+        Some(circuit) => format!("/v1/circuits/{circuit}"),
+        None => build.progress.href.clone(),
+    };
+    Ok(links::accepted(&location, &job, preferences, build))
+}
+
+async fn accept(
+    app: &App,
+    request: BuildRequest,
+    idempotency: Option<Idempotency>,
+) -> Result<Accepted, Problem> {
+    let accepted = |job| Accepted { job, outputs: Vec::new() };
+    if let Some(job) = submission::replayed(app, idempotency.as_ref()).await? {
+        return Ok(accepted(job));
     }
-    let choice = choice(&app, &setup)?;
-    let prediction = predict(&app, &model, choice).await?;
+    let setup = request.setup().map_err(|why| Problem::new(ProblemType::InvalidRequest, why))?;
+    let model = models::find(app, &request.model).await?.model;
+    if let Some(job) = ready(app, model, &setup).await? {
+        return Ok(accepted(app.service().join(submission::OWNER, idempotency.as_ref(), job).await?));
+    }
+    let prediction = predict(app, model, choice(app, &setup)?).await?;
     let job = NewJob {
-        owner: String::new(),
-        work: Work::Circuit(CircuitWork { model: model.model, setup }),
+        owner: submission::OWNER.to_owned(),
+        work: Work::Circuit(CircuitWork { model, setup }),
         inputs: None,
-        predicted_memory: Some(prediction.memory_bytes),
+        predicted_memory: Some(prediction.predicted_memory_bytes),
         priority: Priority::Normal,
         queue_timeout: app.config().queue_timeout,
         prove_timeout: app.config().prove_timeout,
         meta: Some(serde_json::to_value(&prediction).map_err(|error| Problem::internal(&error))?),
-        idempotency: submission::idempotency("circuits", key, &body.bytes),
+        idempotency,
     };
-    let job = submission::submit(&app, job, preferences).await?;
-    let build = Build::new(&job).ok_or_else(|| submission::other_kind(&job))?;
-    let location = match &build.circuit {
-        Some(circuit) => format!("/v1/circuits/{circuit}"),
-        None => build.href.clone(),
-    };
-    Ok(links::accepted(&location, job.state().is_terminal(), preferences, build))
+    Ok(accepted(submission::submit(app, job).await?))
 }
 
-/// The answer for a circuit that is there: the build that made it.
-async fn ready(app: &App, entry: &CircuitEntry) -> Result<Response, Problem> {
-    let job =
-        submission::job(app, entry.job).await?.ok_or_else(|| networks::unknown(&entry.facts.circuit))?;
-    let build = Build::new(&job).ok_or_else(|| submission::other_kind(&job))?;
-    let location = links::location(&format!("/v1/circuits/{}", entry.facts.circuit));
-    Ok((StatusCode::OK, location, Json(build)).into_response())
+/// The build of a circuit that is there and whose files are whole. Files that are missing or damaged are made again by
+/// another build.
+async fn ready(app: &App, model: Digest, setup: &Setup) -> Result<Option<Job>, Problem> {
+    let Some(entry) = app.service().records().circuit_of(model, setup).await? else { return Ok(None) };
+    let circuit = entry.facts.circuit;
+    let keyring = app.service().keyring().clone();
+    match files::blocking(move || keyring.check_files(circuit)).await? {
+        Err(error) if error.is_damage() => {
+            warn!(%circuit, %error, "a circuit is damaged; it is built again");
+            Ok(None)
+        }
+        checked => {
+            checked?;
+            submission::job(app, entry.job).await?.map(Some).ok_or_else(|| networks::unknown(&circuit))
+        }
+    }
 }
 
 fn choice(app: &App, setup: &Setup) -> Result<SetupChoice, Problem> {
@@ -109,29 +115,35 @@ fn choice(app: &App, setup: &Setup) -> Result<SetupChoice, Problem> {
     setup.choice().map_err(|error| Problem::new(ProblemType::UnsupportedSetup, error.to_string()))
 }
 
-/// Plans the circuit, which is quick compared with making its keys.
-async fn predict(app: &App, model: &ModelRecord, setup: SetupChoice) -> Result<Prediction, Problem> {
-    let onnx = app.service().model_bytes(model.model).await?;
-    let keyring = app.service().keyring().clone();
-    let plan = move || {
-        let network = import(&onnx, "the model")
-            .map_err(|error| Problem::new(ProblemType::InvalidModel, error.to_string()))?;
-        let circuit = compile(network, setup.scheme()).map_err(|error| unplannable(&error))?;
-        if let SetupChoice::Kzg(ceremony @ SrsChoice::Ceremony(_)) = setup {
-            let found = keyring.parameters().choose_srs(ceremony, circuit.k());
-            found.map_err(|error| Problem::new(ProblemType::UnsupportedSetup, error.to_string()))?;
-        }
-        Ok(Prediction::of(&circuit))
-    };
-    app.intake_pool().run(plan).await?
+/// What the circuit will look like and cost, if there are parameters for it.
+async fn predict(app: &App, model: Digest, setup: SetupChoice) -> Result<Prediction, Problem> {
+    let prediction = app.predictions().of(model, setup.scheme()).await?;
+    if let SetupChoice::Kzg(ceremony @ SrsChoice::Ceremony(_)) = setup {
+        let (keyring, k) = (app.service().keyring().clone(), prediction.k);
+        let found = files::blocking(move || keyring.parameters().choose_srs(ceremony, k)).await?;
+        found.map_err(|error| without_parameters(&error))?;
+    }
+    Ok(prediction)
 }
 
-fn unplannable(error: &PlanError) -> Problem {
-    let kind = match error {
-        PlanError::TooLarge { .. } => ProblemType::CircuitTooLarge,
-        _ => ProblemType::InvalidModel,
+/// Why there are no parameters, in terms of the service.
+fn without_parameters(error: &ParamsError) -> Problem {
+    let detail = match error {
+        ParamsError::NoSrs { k } => format!(
+            "the kzg scheme needs a ceremony with at least 2^{k} powers; whoever runs the service imports one with \
+             `lemma srs import FILE --store DATA/store`, where DATA is its data directory; the ipa scheme needs none"
+        ),
+        ParamsError::AmbiguousSrs { candidates } => {
+            let ids: Vec<String> = candidates.iter().map(ToString::to_string).collect();
+            format!(
+                "several ceremonies would do; choose one with the member \"ceremony\": {}",
+                ids.join(", ")
+            )
+        }
+        ParamsError::UnknownSrs { .. } | ParamsError::SrsTooSmall { .. } => error.to_string(),
+        fault => return Problem::internal(fault),
     };
-    Problem::new(kind, error.to_string())
+    Problem::new(ProblemType::UnsupportedSetup, detail)
 }
 
 /// The circuits, by id

@@ -48,9 +48,11 @@ async fn page(file: String) -> Response {
             headers.insert(
                 header::CONTENT_SECURITY_POLICY,
                 HeaderValue::from_static(
-                    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'",
+                    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; \
+                     frame-ancestors 'none'",
                 ),
             );
+            headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
             (headers, found.bytes).into_response()
         }
         Ok(None) => faults::unknown_file(&file).into_response(),

@@ -33,9 +33,10 @@ pub(super) async fn livez() -> Json<Readiness> {
 pub(super) async fn readyz(State(app): State<App>) -> Result<Json<Readiness>, Problem> {
     match app.service().ready().await {
         Ok(true) if !app.shutdown().begun() => Ok(Json(Readiness { status: "ready" })),
-        Ok(_) => {
+        Ok(_) if app.shutdown().begun() => {
             Err(Problem::new(ProblemType::Unavailable, "the service is shutting down; it finishes what runs"))
         }
+        Ok(_) => Err(Problem::new(ProblemType::Unavailable, "the service makes no proofs; restart it")),
         Err(error) => {
             tracing::error!(%error, "the records cannot be written");
             Err(Problem::new(ProblemType::Unavailable, "the service's records cannot be written"))

@@ -10,75 +10,64 @@ use axum::{
 use lemma_circuits::reference;
 use serde_json::value::RawValue;
 
-use super::{circuits, inputs, links, submission};
+use super::{inputs, links, order::Order, submission};
 use crate::{
-    extract::{IdempotencyKey, JsonBody, Preferences, context_of},
+    extract::{IdempotencyKey, JsonBody},
     networks::Network,
-    problem::{Problem, ProblemType},
+    openapi::{JobHeaders, JobRefusals},
+    problem::Problem,
+    records::Idempotency,
+    repeats::Accepted,
     state::App,
-    wire::{InferRequest, InferResponse, Proof, Tensor},
+    wire::{InferResponse, InferenceRequest, Proof, Tensor},
 };
 
 /// Infer
 ///
 /// The answer comes at once from the exact integer interpreter; a proof of it follows, unless `prove` is false.
 #[utoipa::path(post, path = "/v1/infer", operation_id = "infer", tag = "proofs",
-    params(
-        (
-            "Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
-            pattern = "^[!-~]+$", description = "Makes repeating the request harmless",
-        ),
-    ),
-    request_body = InferRequest,
+    params(JobHeaders),
+    request_body = InferenceRequest,
     responses(
         (
             status = 200, description = "The answer", body = InferResponse,
             headers(("Location" = String, description = "The proof, if one follows")),
         ),
-        (status = 400, description = "The body is not JSON"),
-        (status = 404, description = "There is no such circuit"),
-        (status = 413, description = "The body or the circuit is too large"),
-        (status = 415, description = "The body is no JSON"),
-        (
-            status = 422,
-            description = "The request or the inputs make no sense, or the key was used for another request",
-        ),
-        (status = 429, description = "The queue for proofs is full, or too many inferences at once"),
+        JobRefusals,
     )
 )]
 pub(super) async fn infer(
     State(app): State<App>,
     IdempotencyKey(key): IdempotencyKey,
-    body: JsonBody<InferRequest>,
+    body: JsonBody<InferenceRequest>,
 ) -> Result<Response, Problem> {
     let idempotency = submission::idempotency("infer", key, &body.bytes);
-    let request = body.value;
-    submission::check_meta(request.meta.as_ref())?;
-    let context = context_of(request.context.as_deref(), ProblemType::InvalidRequest)?;
-    let network = app.networks().get(circuits::id(&request.circuit)?).await?;
-    let facts = &network.circuit.facts;
-    let (circuit, insecure_srs) = (facts.circuit, facts.insecure_srs);
-    let given = request.inputs;
-    let (inputs, outputs) = app.infer_pool().run(move || answer(&network, &given)).await??;
-    if !request.prove {
-        return Ok(Json(InferResponse { circuit: circuit.to_string(), outputs, proof: None }).into_response());
+    let order = Order::read(&app, body.value, idempotency.clone()).await?;
+    let circuit = order.network.circuit.facts.circuit.to_string();
+    if !order.prove {
+        let (_, outputs) = run(&app, &order).await?;
+        return Ok(Json(InferResponse { circuit, outputs, proof: None }).into_response());
     }
-    let order = submission::ProofOrder {
-        circuit,
-        insecure_srs,
-        inputs,
-        context,
-        priority: request.priority.into(),
-        queue_timeout_seconds: None,
-        prove_timeout_seconds: None,
-        meta: request.meta,
-        idempotency,
-    };
-    let job = submission::submit(&app, order.job(&app)?, Preferences::default()).await?;
+    let accept = accept(&app, order, idempotency.as_ref());
+    let Accepted { job, outputs } = submission::once(&app, idempotency.as_ref(), accept).await?;
     let proof = Proof::new(&job).ok_or_else(|| submission::other_kind(&job))?;
-    let location = links::location(&proof.href);
-    let answer = InferResponse { circuit: circuit.to_string(), outputs, proof: Some(proof) };
-    Ok((location, Json(answer)).into_response())
+    let location = links::location(&proof.progress.href);
+    Ok((location, Json(InferResponse { circuit, outputs, proof: Some(proof) })).into_response())
+}
+
+async fn accept(app: &App, order: Order, idempotency: Option<&Idempotency>) -> Result<Accepted, Problem> {
+    let replayed = submission::replayed(app, idempotency).await?;
+    let (inputs, outputs) = run(app, &order).await?;
+    let job = match replayed {
+        Some(job) => job,
+        None => order.submit(app, inputs).await?,
+    };
+    Ok(Accepted { job, outputs })
+}
+
+async fn run(app: &App, order: &Order) -> Result<Answer, Problem> {
+    let (network, given) = (order.network.clone(), order.given.clone());
+    app.infer_pool().run(move || answer(&network, &given)).await?
 }
 
 type Answer = (Vec<Vec<i32>>, Vec<Tensor>);

@@ -7,11 +7,11 @@ use axum::{
 };
 use serde::Serialize;
 
-use crate::extract::Preferences;
+use crate::{extract::Preferences, jobs::Job};
 
 /// The answer to an accepted job: 202, or 200 once it has ended.
-pub(super) fn accepted<T: Serialize>(href: &str, ended: bool, preferences: Preferences, body: T) -> Response {
-    let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };
+pub(super) fn accepted<T: Serialize>(href: &str, job: &Job, preferences: Preferences, body: T) -> Response {
+    let status = if job.state().is_terminal() { StatusCode::OK } else { StatusCode::ACCEPTED };
     let mut headers = location(href);
     if let Some((name, value)) = preferences.applied() {
         headers.insert(name, value);

@@ -63,6 +63,12 @@ pub(super) async fn upload(
     body: BytesBody,
 ) -> Result<Response, Problem> {
     let tag = upload.tag.as_deref().map(parse_tag).transpose()?;
+    if let Some(what) = other_format(&body.bytes) {
+        return Err(Problem::new(
+            ProblemType::InvalidModel,
+            format!("the body is {what}; send an ONNX file"),
+        ));
+    }
     let onnx = body.bytes.clone();
     let read = move || import(&onnx, "the uploaded file").map(|model| ModelDetails::of(&model));
     let imported = app.intake_pool().run(read).await?;
@@ -79,6 +85,17 @@ pub(super) async fn upload(
     let model = view(&app, &record).await?;
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, links::location(&format!("/v1/models/{}", model.id)), Json(model)).into_response())
+}
+
+/// What a file is that is taken for a model by mistake. No ONNX file begins so: the first two would be a field of a type
+/// that Protocol Buffers no longer have.
+fn other_format(bytes: &[u8]) -> Option<&'static str> {
+    match bytes.trim_ascii_start() {
+        [b'{' | b'[', ..] => Some("JSON"),
+        [b'P', b'K', 3, 4, ..] => Some("a zip or npz archive"),
+        [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Some("a NumPy array"),
+        _ => None,
+    }
 }
 
 /// Splits `name:tag`.
@@ -166,6 +183,15 @@ async fn view(app: &App, record: &ModelRecord) -> Result<Model, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn inputs_are_told_from_models() {
+        assert_eq!(other_format(b" {\"x\": 1}"), Some("JSON"));
+        assert_eq!(other_format(b"PK\x03\x04..."), Some("a zip or npz archive"));
+        assert_eq!(other_format(b"\x93NUMPY\x01"), Some("a NumPy array"));
+        assert_eq!(other_format(&[8, 8, 18, 0]), None);
+        assert_eq!(other_format(b""), None);
+    }
 
     #[test]
     fn tags_are_two_short_words() {

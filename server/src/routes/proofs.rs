@@ -4,14 +4,16 @@ use axum::{Json, extract::State, response::Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{circuits, inputs, links, page, submission};
+use super::{circuits, inputs, links, order::Order, page, submission};
 use crate::{
-    extract::{IdempotencyKey, JsonBody, PathId, Preferences, Query, context_of},
+    extract::{IdempotencyKey, JsonBody, PathId, Preferences, Query},
     jobs::{Job, JobId, WorkKind},
+    openapi::{JobHeaders, JobRefusals, WaitHeader},
     problem::{Problem, ProblemType},
-    records::JobFilter,
+    records::{Idempotency, JobFilter},
+    repeats::Accepted,
     state::App,
-    wire::{Proof, ProofList, ProofRequest, Status},
+    wire::{InferenceRequest, Proof, ProofList, Status},
 };
 
 /// Ask for a proof
@@ -20,17 +22,8 @@ use crate::{
 /// back until the proof has ended, at most N seconds, and is then 200. Repeating the request with the same
 /// `Idempotency-Key` and the same body gives the same proof.
 #[utoipa::path(post, path = "/v1/proofs", operation_id = "request_proof", tag = "proofs",
-    params(
-        (
-            "Prefer" = Option<String>, Header, description = "`wait=N`: wait for the proof, at most 60 s",
-            example = "wait=30",
-        ),
-        (
-            "Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
-            pattern = "^[!-~]+$", description = "Makes repeating the request harmless",
-        ),
-    ),
-    request_body = ProofRequest,
+    params(WaitHeader, JobHeaders),
+    request_body = InferenceRequest,
     responses(
         (
             status = 202, description = "It has not ended", body = Proof,
@@ -40,46 +33,39 @@ use crate::{
             status = 200, description = "It has ended: while the answer was held back, or before the request was repeated", body = Proof,
             headers(("Location" = String, description = "The proof")),
         ),
-        (status = 400, description = "The body is not JSON"),
-        (status = 404, description = "There is no such circuit"),
-        (status = 413, description = "The body or the circuit is too large"),
-        (status = 415, description = "The body is no JSON"),
-        (
-            status = 422,
-            description = "The request or the inputs make no sense, or the key was used for another request",
-        ),
-        (status = 429, description = "The queue is full"),
+        JobRefusals,
     )
 )]
 pub(super) async fn request(
     State(app): State<App>,
     preferences: Preferences,
     IdempotencyKey(key): IdempotencyKey,
-    body: JsonBody<ProofRequest>,
+    body: JsonBody<InferenceRequest>,
 ) -> Result<Response, Problem> {
     let idempotency = submission::idempotency("proofs", key, &body.bytes);
-    let request = body.value;
-    submission::check_meta(request.meta.as_ref())?;
-    let context = context_of(request.context.as_deref(), ProblemType::InvalidRequest)?;
-    let network = app.networks().get(circuits::id(&request.circuit)?).await?;
-    let facts = &network.circuit.facts;
-    let (circuit, insecure_srs) = (facts.circuit, facts.insecure_srs);
-    let given = request.inputs;
-    let inputs = app.infer_pool().run(move || inputs::integers(&given, &network.interface)).await??;
-    let order = submission::ProofOrder {
-        circuit,
-        insecure_srs,
-        inputs,
-        context,
-        priority: request.priority.into(),
-        queue_timeout_seconds: request.queue_timeout_seconds,
-        prove_timeout_seconds: request.prove_timeout_seconds,
-        meta: request.meta,
-        idempotency,
-    };
-    let job = submission::submit(&app, order.job(&app)?, preferences).await?;
+    let accept = accept(&app, body.value, idempotency.clone());
+    let accepted = submission::once(&app, idempotency.as_ref(), accept).await?;
+    let job = submission::ended(&app, accepted.job, preferences).await?;
     let proof = Proof::new(&job).ok_or_else(|| submission::other_kind(&job))?;
-    Ok(links::accepted(&proof.href.clone(), job.state().is_terminal(), preferences, proof))
+    Ok(links::accepted(&proof.progress.href.clone(), &job, preferences, proof))
+}
+
+async fn accept(
+    app: &App,
+    request: InferenceRequest,
+    idempotency: Option<Idempotency>,
+) -> Result<Accepted, Problem> {
+    if let Some(job) = submission::replayed(app, idempotency.as_ref()).await? {
+        return Ok(Accepted { job, outputs: Vec::new() });
+    }
+    let order = Order::read(app, request, idempotency).await?;
+    if !order.prove {
+        let detail = "prove is false, and this route always proves; POST /v1/infer answers without a proof";
+        return Err(Problem::new(ProblemType::InvalidRequest, detail));
+    }
+    let (network, given) = (order.network.clone(), order.given.clone());
+    let inputs = app.infer_pool().run(move || inputs::integers(&given, &network.interface)).await??;
+    Ok(Accepted { job: order.submit(app, inputs).await?, outputs: Vec::new() })
 }
 
 /// Which proofs are wanted.
@@ -132,10 +118,7 @@ pub(super) async fn list(
 #[utoipa::path(get, path = "/v1/proofs/{id}", operation_id = "get_proof", tag = "proofs",
     params(
         ("id" = String, Path, description = "Id of the proof", pattern = "^[0-9A-HJKMNP-TV-Z]{26}$"),
-        (
-            "Prefer" = Option<String>, Header, description = "`wait=N`: wait for its end, at most 60 s",
-            example = "wait=30",
-        ),
+        WaitHeader,
     ),
     responses(
         (status = 200, description = "The proof", body = Proof),

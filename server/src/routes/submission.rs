@@ -1,67 +1,26 @@
 //! Handing jobs to the service.
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
-use lemma_circuits::statement::{CircuitId, Context};
 use lemma_prover::digest::Digest;
 use serde_json::{Map, Value};
+use tracing::info;
 
 use crate::{
     extract::Preferences,
-    jobs::{Job, JobId, Priority, ProofWork, Work},
+    jobs::{Job, JobId},
     problem::{Problem, ProblemType},
     records::Idempotency,
-    service::NewJob,
+    repeats::Accepted,
+    service::{NewJob, Submitted},
     state::App,
 };
 
+/// Whose jobs are: the service knows no callers.
+pub(super) const OWNER: &str = "";
+
 /// Most bytes of the caller's text.
 const MAX_META: usize = 4096;
-
-/// A proof that is asked for.
-#[derive(Debug)]
-pub(super) struct ProofOrder {
-    pub(super) circuit: CircuitId,
-    /// Whether the circuit rests on parameters drawn on a server.
-    pub(super) insecure_srs: bool,
-    pub(super) inputs: Vec<Vec<i32>>,
-    pub(super) context: Option<Context>,
-    pub(super) priority: Priority,
-    pub(super) queue_timeout_seconds: Option<u32>,
-    pub(super) prove_timeout_seconds: Option<u32>,
-    pub(super) meta: Option<Map<String, Value>>,
-    pub(super) idempotency: Option<Idempotency>,
-}
-
-impl ProofOrder {
-    /// The job.
-    ///
-    /// # Errors
-    /// [`ProblemType::InvalidRequest`] names the member that is out of range; [`ProblemType::UnsupportedSetup`] when the
-    /// circuit rests on parameters that the service does not accept.
-    pub(super) fn job(self, app: &App) -> Result<NewJob, Problem> {
-        let config = app.config();
-        if self.insecure_srs {
-            check_insecure_srs(app)?;
-        }
-        Ok(NewJob {
-            owner: String::new(),
-            work: Work::Proof(ProofWork {
-                circuit: self.circuit,
-                context: self.context.unwrap_or_default().bytes().to_vec(),
-            }),
-            inputs: Some(self.inputs),
-            predicted_memory: None,
-            priority: self.priority,
-            queue_timeout: seconds("queue_timeout_seconds", self.queue_timeout_seconds, 604_800)?
-                .unwrap_or(config.queue_timeout),
-            prove_timeout: seconds("prove_timeout_seconds", self.prove_timeout_seconds, 86_400)?
-                .unwrap_or(config.prove_timeout),
-            meta: self.meta.map(Value::Object),
-            idempotency: self.idempotency,
-        })
-    }
-}
 
 /// Checks that the service accepts parameters drawn on a server.
 ///
@@ -73,12 +32,16 @@ pub(super) fn check_insecure_srs(app: &App) -> Result<(), Problem> {
     }
     Err(Problem::new(
         ProblemType::UnsupportedSetup,
-        "this service makes no circuits and proofs that rest on parameters drawn on the server; use the ipa scheme or a \
-         ceremony",
+        "this service makes no circuits and proofs that rest on parameters drawn on a server, whose owner can forge \
+         proofs; use the ipa scheme or a ceremony, or start it with --insecure-local-srs",
     ))
 }
 
-fn seconds(name: &str, given: Option<u32>, most: u32) -> Result<Option<Duration>, Problem> {
+/// A time limit the caller chose.
+///
+/// # Errors
+/// [`ProblemType::InvalidRequest`] names the member that is out of range.
+pub(super) fn seconds(name: &str, given: Option<u32>, most: u32) -> Result<Option<Duration>, Problem> {
     match given {
         Some(got) if !(1..=most).contains(&got) => {
             Err(Problem::new(ProblemType::InvalidRequest, format!("{name} is {got}, expected 1 to {most}")))
@@ -108,13 +71,44 @@ pub(super) fn idempotency(route: &str, key: Option<String>, body: &[u8]) -> Opti
     key.map(|key| Idempotency { key, request })
 }
 
-/// Hands a job over, and waits for its end as long as the caller prefers.
+/// Deals with a request that becomes a job; repeats of it that come at the same time get the same.
 ///
 /// # Errors
 /// When the service does not take it.
-pub(super) async fn submit(app: &App, job: NewJob, preferences: Preferences) -> Result<Job, Problem> {
-    let job = app.service().submit(job).await?.into_job();
-    ended(app, job, preferences).await
+pub(super) async fn once(
+    app: &App,
+    idempotency: Option<&Idempotency>,
+    accept: impl Future<Output = Result<Accepted, Problem>>,
+) -> Result<Accepted, Problem> {
+    let Some(idempotency) = idempotency else { return accept.await };
+    let accepted = app.repeats().once(idempotency, accept).await?;
+    let current = job(app, accepted.job.id).await?;
+    let (job, outputs) = (current.unwrap_or_else(|| accepted.job.clone()), accepted.outputs.clone());
+    Ok(Accepted { job, outputs })
+}
+
+/// Hands a job over.
+///
+/// # Errors
+/// When the service does not take it.
+pub(super) async fn submit(app: &App, job: NewJob) -> Result<Job, Problem> {
+    let submitted = app.service().submit(job).await?;
+    let new = matches!(submitted, Submitted::New(_));
+    let job = submitted.into_job();
+    // The line has the request's id too: it is what links the two.
+    info!(job = %job.id, new, "the request became a job");
+    Ok(job)
+}
+
+/// The job that an earlier request with this key became.
+///
+/// # Errors
+/// When that was another request.
+pub(super) async fn replayed(app: &App, idempotency: Option<&Idempotency>) -> Result<Option<Job>, Problem> {
+    match idempotency {
+        Some(idempotency) => Ok(app.service().replay(OWNER, idempotency).await?),
+        None => Ok(None),
+    }
 }
 
 /// The job as soon as it has ended, or as it is after the time the caller prefers to wait.

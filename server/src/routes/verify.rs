@@ -72,29 +72,22 @@ pub(super) async fn verify(
 fn verdict(bundle: &[u8], key: &VerifierKey, expect: &Expect) -> Result<VerifyResponse, Problem> {
     let start = Instant::now();
     let judged = judge(bundle, key, expect);
-    let verify_seconds = start.elapsed().as_secs_f64();
-    let insecure_srs = key.insecure_srs();
+    let verdict = VerifyResponse {
+        valid: judged.is_ok(),
+        insecure_srs: key.insecure_srs(),
+        reason: None,
+        statement: None,
+        verify_seconds: start.elapsed().as_secs_f64(),
+    };
     match judged {
         Ok(stated) => {
             let statement = statement(&stated, key).map_err(|error| Problem::internal(&error))?;
-            Ok(VerifyResponse {
-                valid: true,
-                reason: None,
-                insecure_srs,
-                statement: Some(statement),
-                verify_seconds,
-            })
+            Ok(VerifyResponse { statement: Some(statement), ..verdict })
         }
         Err(error) => match code(&error) {
             Some(code) => {
                 let reason = Refusal { code: code.to_owned(), detail: detail(&error) };
-                Ok(VerifyResponse {
-                    valid: false,
-                    reason: Some(reason),
-                    insecure_srs,
-                    statement: None,
-                    verify_seconds,
-                })
+                Ok(VerifyResponse { reason: Some(reason), ..verdict })
             }
             None => Err(Problem::internal(&error)),
         },
@@ -137,6 +130,7 @@ fn detail(error: &VerifyError) -> String {
              not accept such proofs"
                 .to_owned()
         }
+        VerifyError::Context { .. } => format!("{error}; name the context you expect with the parameter context"),
         other => other.to_string(),
     }
 }

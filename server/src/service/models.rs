@@ -2,33 +2,11 @@
 
 use lemma_prover::digest::Digest;
 
-use super::{JobService, blocking};
+use super::{JobService, StorageError, blocking};
 use crate::{
     blobs::{BlobError, BlobKind},
-    records::{ModelRecord, RecordsError},
+    records::ModelRecord,
 };
-
-/// Why a model is not kept.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PutModelError {
-    /// Its bytes cannot be kept.
-    #[error(transparent)]
-    Blob(#[from] BlobError),
-    /// Its record cannot be kept.
-    #[error(transparent)]
-    Records(#[from] RecordsError),
-}
-
-impl PutModelError {
-    /// Whether it can go away by itself: the system or the database refused, as with a full disk.
-    pub const fn is_transient(&self) -> bool {
-        match self {
-            Self::Blob(error) => error.is_transient(),
-            Self::Records(error) => error.is_transient(),
-        }
-    }
-}
 
 impl JobService {
     /// Keeps an ONNX file with what was found out about it; its record, and whether it is new.
@@ -39,7 +17,7 @@ impl JobService {
         &self,
         onnx: Vec<u8>,
         details: serde_json::Value,
-    ) -> Result<(ModelRecord, bool), PutModelError> {
+    ) -> Result<(ModelRecord, bool), StorageError> {
         let (blobs, bytes) = (self.inner.blobs.clone(), onnx.len() as u64);
         // The bytes first: a record without bytes would be a promise that cannot be kept.
         let model = blocking(move || blobs.put(BlobKind::Model, &onnx)).await?;

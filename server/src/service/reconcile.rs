@@ -17,6 +17,9 @@ const EXPIRE_EVERY: Duration = Duration::from_millis(500);
 /// Looks of the first kind between two comparisons of records and dispatcher.
 const COMPARE_EVERY: u32 = 10;
 
+/// Looks of the first kind between two times the write-ahead log is emptied.
+const CHECKPOINT_EVERY: u32 = 60;
+
 /// How long a job must be in its state before its absence from the dispatcher means anything.
 const SETTLED: Duration = Duration::from_secs(3);
 
@@ -41,6 +44,11 @@ pub(super) fn start(service: &JobService) -> JoinHandle<()> {
                 && let Err(error) = inner.compare().await
             {
                 warn!(%error, "cannot compare the records with the dispatcher");
+            }
+            if count.is_multiple_of(CHECKPOINT_EVERY)
+                && let Err(error) = inner.records.checkpoint().await
+            {
+                warn!(%error, "cannot empty the write-ahead log");
             }
         }
     })

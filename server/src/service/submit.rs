@@ -1,7 +1,5 @@
 //! Accepting jobs.
 
-use std::time::Duration;
-
 use lemma_circuits::statement::CircuitId;
 use lemma_prover::digest::Digest;
 
@@ -9,39 +7,16 @@ use super::{Inner, JobService, joined};
 use crate::{
     crash_points,
     dispatch::{Refused, Ticket},
-    jobs::{Job, JobId, Priority, Work},
-    records::{Dispatchable, Idempotency, JobRow, RecordsError, Stored},
+    jobs::{Job, JobId, Work},
+    records::{Dispatchable, Idempotency, JobRow, NewJob, RecordsError, Stored},
 };
-
-/// A job somebody asks for.
-#[derive(Clone, Debug)]
-pub struct NewJob {
-    /// Whose it is; empty while the service knows no callers.
-    pub owner: String,
-    /// What is to be done.
-    pub work: Work,
-    /// Per model input its integers in row-major order; for proofs.
-    pub inputs: Option<Vec<Vec<i32>>>,
-    /// Predicted peak memory in bytes, for circuits; that of a proof is known from its circuit.
-    pub predicted_memory: Option<u64>,
-    /// Which queued jobs go first.
-    pub priority: Priority,
-    /// How long it may wait.
-    pub queue_timeout: Duration,
-    /// How long an attempt may take.
-    pub prove_timeout: Duration,
-    /// The caller's text.
-    pub meta: Option<serde_json::Value>,
-    /// The caller's key.
-    pub idempotency: Option<Idempotency>,
-}
 
 /// A job that is durable.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Submitted {
     /// It is new and queued.
     New(Job),
-    /// An earlier request with the same key became it.
+    /// An earlier request became it: one with the same key, or for the same circuit's build.
     Replayed(Job),
 }
 
@@ -93,7 +68,7 @@ pub enum SubmitError {
 
 impl SubmitError {
     /// Whether it can go away by itself because the database refused, as with a full disk.
-    pub const fn is_transient(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         matches!(self, Self::Records(error) if error.is_transient())
     }
 }
@@ -108,45 +83,75 @@ impl JobService {
         // A caller that goes away must not leave a job that is recorded but not dispatched.
         joined(tokio::spawn(async move { service.inner.submit(new).await })).await
     }
+
+    /// The job that an earlier request with this key became.
+    ///
+    /// # Errors
+    /// [`SubmitError::IdempotencyConflict`] when that was another request; also when the database refuses.
+    pub async fn replay(&self, owner: &str, idempotency: &Idempotency) -> Result<Option<Job>, SubmitError> {
+        let found = self.inner.records.replay(owner, idempotency).await?;
+        found.map(|stored| replayed(stored, idempotency)).transpose()
+    }
+
+    /// Lets a request become a job that is there, so that its key stands for that job from now on.
+    ///
+    /// # Errors
+    /// [`SubmitError::IdempotencyConflict`] when the key stands for another request; also when the database refuses.
+    pub async fn join(
+        &self,
+        owner: &str,
+        idempotency: Option<&Idempotency>,
+        job: Job,
+    ) -> Result<Job, SubmitError> {
+        self.inner.join(owner, idempotency, job).await
+    }
 }
 
 impl Inner {
     async fn submit(&self, new: NewJob) -> Result<Submitted, SubmitError> {
-        // A repeated request is answered even when the queue is full.
+        // A repeated request is answered even when the queue is full, and so is one for a build under way.
         if let Some(idempotency) = &new.idempotency
             && let Some(stored) = self.records.replay(&new.owner, idempotency).await?
         {
-            return replayed(stored, idempotency);
+            return replayed(stored, idempotency).map(Submitted::Replayed);
+        }
+        // Of requests for one build that come together, the later ones find what the first has recorded.
+        let _turn = match new.work {
+            Work::Circuit(_) => Some(self.builds.lock().await),
+            Work::Proof(_) => None,
+        };
+        if let Some(build) = self.records.build_under_way(&new.owner, &new.work).await? {
+            return self.join(&new.owner, new.idempotency.as_ref(), build).await.map(Submitted::Replayed);
         }
         let predicted_memory = self.predicted_memory(&new).await?;
         let place = self.dispatcher.reserve(predicted_memory)?;
         let (now, idempotency) = (self.clock.now(), new.idempotency.clone());
-        let row = JobRow {
-            id: self.ids.next(u64::try_from(now.0).unwrap_or_default(), rand::random()),
-            owner: new.owner,
-            work: new.work,
-            inputs: new.inputs,
-            predicted_memory,
-            priority: new.priority,
-            queue_timeout: new.queue_timeout,
-            prove_timeout: new.prove_timeout,
-            meta: new.meta,
-            idempotency: new.idempotency,
-        };
+        let id = self.ids.next(u64::try_from(now.0).unwrap_or_default(), rand::random());
+        let row = JobRow { id, predicted_memory, new };
         crash_points::reach("before-submit");
-        match (self.records.submit(row, now).await?, idempotency) {
-            (Stored::New(job, event), _) => {
+        match self.records.submit(row, now).await? {
+            Stored::New(job, event) => {
                 crash_points::reach("after-submit");
                 let dispatchable = Dispatchable { job: job.clone(), predicted_memory };
                 self.dispatcher.dispatch(ticket(&dispatchable), Some(place)).await;
                 let _ = self.events.send(event);
                 Ok(Submitted::New(job))
             }
-            (Stored::Replayed(job), _) => Ok(Submitted::Replayed(job)),
-            (Stored::Conflict(job), idempotency) => {
-                let key = idempotency.map(|idempotency| idempotency.key).unwrap_or_default();
-                Err(SubmitError::IdempotencyConflict { key, job })
-            }
+            Stored::Replayed(job) => Ok(Submitted::Replayed(job)),
+            Stored::Conflict(job) => Err(conflict(idempotency.as_ref(), job)),
+        }
+    }
+
+    /// Lets a request become a job that is there.
+    async fn join(
+        &self,
+        owner: &str,
+        idempotency: Option<&Idempotency>,
+        job: Job,
+    ) -> Result<Job, SubmitError> {
+        match idempotency {
+            Some(idempotency) => replayed(self.records.join(owner, idempotency, job).await?, idempotency),
+            None => Ok(job),
         }
     }
 
@@ -166,11 +171,17 @@ impl Inner {
     }
 }
 
-fn replayed(stored: Stored, idempotency: &Idempotency) -> Result<Submitted, SubmitError> {
+/// The answer to a request that made no job.
+fn replayed(stored: Stored, idempotency: &Idempotency) -> Result<Job, SubmitError> {
     match stored {
-        Stored::New(job, _) | Stored::Replayed(job) => Ok(Submitted::Replayed(job)),
-        Stored::Conflict(job) => Err(SubmitError::IdempotencyConflict { key: idempotency.key.clone(), job }),
+        Stored::New(job, _) | Stored::Replayed(job) => Ok(job),
+        Stored::Conflict(job) => Err(conflict(Some(idempotency), job)),
     }
+}
+
+fn conflict(idempotency: Option<&Idempotency>, job: JobId) -> SubmitError {
+    let key = idempotency.map(|idempotency| idempotency.key.clone()).unwrap_or_default();
+    SubmitError::IdempotencyConflict { key, job }
 }
 
 /// The ticket of a queued job.

@@ -1,10 +1,10 @@
 //! Circuits and the jobs that build them.
 
-use lemma_circuits::CompiledCircuit;
+use lemma_circuits::{CompiledCircuit, plan};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Failure, PhaseTime, Status, TensorSpec, moment};
+use super::{Progress, TensorSpec, moment};
 use crate::{
     jobs::{Job, Outcome, Setup},
     records::CircuitEntry,
@@ -19,6 +19,15 @@ pub enum Scheme {
     Ipa,
     /// Rests on a ceremony. Verifies in milliseconds.
     Kzg,
+}
+
+impl From<plan::Scheme> for Scheme {
+    fn from(scheme: plan::Scheme) -> Self {
+        match scheme {
+            plan::Scheme::Ipa => Self::Ipa,
+            plan::Scheme::Kzg => Self::Kzg,
+        }
+    }
 }
 
 /// Asks for the keys of a model.
@@ -87,20 +96,9 @@ pub struct Circuit {
     pub scheme: String,
     /// Whether it rests on parameters drawn on the server.
     pub insecure_srs: bool,
-    /// It has 2^k rows.
-    pub k: u32,
-    /// Rows that carry something.
-    pub rows_used: u64,
-    /// Advice columns.
-    pub advice_columns: u32,
-    /// Fixed columns.
-    pub fixed_columns: u32,
-    /// Lookups per row.
-    pub lookups: u32,
-    /// Predicted CPU time of one proof on the reference machine, in seconds.
-    pub predicted_prove_cpu_seconds: f64,
-    /// Predicted peak memory of one proof, in bytes.
-    pub predicted_memory_bytes: u64,
+    /// What it looks like and costs.
+    #[serde(flatten)]
+    pub prediction: Prediction,
     /// Length of a proof, in bytes.
     pub proof_bytes: u64,
     /// The key that checks its proofs.
@@ -124,13 +122,15 @@ impl Circuit {
             network: facts.model_id.clone(),
             scheme: facts.scheme.clone(),
             insecure_srs: facts.insecure_srs,
-            k: facts.k,
-            rows_used: facts.rows_used,
-            advice_columns: facts.advice_columns,
-            fixed_columns: facts.fixed_columns,
-            lookups: facts.lookups,
-            predicted_prove_cpu_seconds: facts.predicted_prove_ms as f64 / 1e3,
-            predicted_memory_bytes: facts.predicted_memory_bytes,
+            prediction: Prediction {
+                k: facts.k,
+                rows_used: facts.rows_used,
+                advice_columns: facts.advice_columns,
+                fixed_columns: facts.fixed_columns,
+                lookups: facts.lookups,
+                predicted_prove_cpu_seconds: facts.predicted_prove_ms as f64 / 1e3,
+                predicted_memory_bytes: facts.predicted_memory_bytes,
+            },
             proof_bytes: facts.proof_bytes,
             verifying_key: VerifyingKey {
                 sha256: facts.vk.to_string(),
@@ -154,23 +154,25 @@ pub struct CircuitList {
     pub next_cursor: Option<String>,
 }
 
-/// What a circuit will look like and cost, known before its keys are made.
+/// What a circuit looks like and costs, known before its keys are made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Prediction {
     /// It has 2^k rows.
     pub k: u32,
     /// Rows that carry something.
-    pub rows_used: usize,
+    pub rows_used: u64,
     /// Advice columns.
     pub advice_columns: u32,
     /// Fixed columns.
     pub fixed_columns: u32,
     /// Lookups per row.
     pub lookups: u32,
-    /// CPU time of one proof on the reference machine, in seconds.
-    pub prove_cpu_seconds: f64,
-    /// Peak memory of one proof, in bytes.
-    pub memory_bytes: u64,
+    /// Predicted CPU time of one proof on the reference machine, in seconds.
+    #[serde(alias = "prove_cpu_seconds")]
+    pub predicted_prove_cpu_seconds: f64,
+    /// Predicted peak memory of one proof, in bytes.
+    #[serde(alias = "memory_bytes")]
+    pub predicted_memory_bytes: u64,
 }
 
 impl Prediction {
@@ -179,12 +181,12 @@ impl Prediction {
         let (shape, cost) = (circuit.shape(), circuit.layout().cost());
         Self {
             k: shape.k,
-            rows_used: circuit.layout().rows(),
+            rows_used: circuit.layout().rows() as u64,
             advice_columns: shape.num_advice(),
             fixed_columns: shape.num_fixed(),
             lookups: shape.lookup_slots(),
-            prove_cpu_seconds: cost.microseconds as f64 / 1e6,
-            memory_bytes: cost.memory_bytes,
+            predicted_prove_cpu_seconds: cost.microseconds as f64 / 1e6,
+            predicted_memory_bytes: cost.memory_bytes,
         }
     }
 }
@@ -192,12 +194,9 @@ impl Prediction {
 /// A job that compiles a model and makes its keys.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Build {
-    /// The job's id.
-    pub id: String,
-    /// Where to follow it.
-    pub href: String,
-    /// Where it is.
-    pub status: Status,
+    /// How far it is.
+    #[serde(flatten)]
+    pub progress: Progress,
     /// Id of the model.
     pub model: String,
     /// Commitment scheme.
@@ -208,23 +207,6 @@ pub struct Build {
     /// What the circuit will look like and cost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prediction: Option<Prediction>,
-    /// Counts attempts from 1.
-    pub attempt: u32,
-    /// When it was accepted.
-    #[schema(format = DateTime)]
-    pub created: String,
-    /// When it ended.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(format = DateTime)]
-    pub finished: Option<String>,
-    /// The step it is in.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub phase: Option<String>,
-    /// Time per finished step.
-    pub phases: Vec<PhaseTime>,
-    /// Why it failed, or why its last attempt did.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub failure: Option<Failure>,
 }
 
 impl Build {
@@ -236,23 +218,12 @@ impl Build {
             _ => None,
         };
         Some(Self {
-            id: job.id.to_string(),
-            href: format!("/v1/builds/{}", job.id),
-            status: job.state().into(),
+            progress: Progress::new(job, "/v1/builds"),
             model: work.model.to_string(),
-            scheme: match work.setup {
-                Setup::Ipa => Scheme::Ipa,
-                Setup::Kzg { .. } | Setup::KzgInsecureLocal => Scheme::Kzg,
-            },
+            scheme: work.setup.scheme().into(),
             circuit,
             // The service keeps the prediction where a proof has its caller's text.
             prediction: job.meta.as_ref().and_then(|meta| Prediction::deserialize(meta).ok()),
-            attempt: job.life.attempt,
-            created: moment(job.created),
-            finished: job.life.finished.map(moment),
-            phase: job.phase.clone(),
-            phases: job.timings.iter().map(PhaseTime::from).collect(),
-            failure: job.life.failure.as_ref().map(Failure::from),
         })
     }
 }

@@ -1,11 +1,10 @@
-//! Proof jobs.
+//! Jobs of either kind.
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::moment;
-use crate::jobs::{self, Job, JobState, Outcome, PhaseTiming, Work};
+use crate::jobs::{self, Job, JobState, PhaseTiming};
 
 /// Where a job is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -51,39 +50,6 @@ impl From<Status> for JobState {
     }
 }
 
-/// Which queued jobs go first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Priority {
-    /// After all others.
-    Low,
-    /// What is not said otherwise.
-    #[default]
-    Normal,
-    /// Before all others.
-    High,
-}
-
-impl From<Priority> for jobs::Priority {
-    fn from(priority: Priority) -> Self {
-        match priority {
-            Priority::Low => Self::Low,
-            Priority::Normal => Self::Normal,
-            Priority::High => Self::High,
-        }
-    }
-}
-
-impl From<jobs::Priority> for Priority {
-    fn from(priority: jobs::Priority) -> Self {
-        match priority {
-            jobs::Priority::Low => Self::Low,
-            jobs::Priority::Normal => Self::Normal,
-            jobs::Priority::High => Self::High,
-        }
-    }
-}
-
 /// Time of one finished step.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct PhaseTime {
@@ -100,7 +66,7 @@ impl From<&PhaseTiming> for PhaseTime {
     }
 }
 
-/// Why a job, or its last attempt, failed.
+/// Why a job or an attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Failure {
     /// Kind of failure.
@@ -126,70 +92,20 @@ impl From<&jobs::Failure> for Failure {
     }
 }
 
-/// Asks for a proof of one inference.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ProofRequest {
-    /// Id of the circuit.
-    #[schema(
-        pattern = "^[0-9a-f]{64}$",
-        example = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-    )]
-    pub circuit: String,
-    /// The inputs: nested lists of numbers by the names of the model's inputs.
-    #[schema(value_type = Object, example = json!({"pixels": [vec![0.0; 64]]}))]
-    pub inputs: Box<RawValue>,
-    /// Up to 32 bytes in hexadecimal digits that the proof is bound to: a nonce, an audience.
-    #[serde(default)]
-    #[schema(pattern = "^([0-9a-fA-F]{2}){0,32}$")]
-    pub context: Option<String>,
-    /// Which queued jobs go first.
-    #[serde(default)]
-    #[schema(inline, default = "normal")]
-    pub priority: Priority,
-    /// Longest time in the queue; then the job expires.
-    #[serde(default)]
-    #[schema(minimum = 1, maximum = 604800)]
-    pub queue_timeout_seconds: Option<u32>,
-    /// Longest time of one attempt.
-    #[serde(default)]
-    #[schema(minimum = 1, maximum = 86400)]
-    pub prove_timeout_seconds: Option<u32>,
-    /// Anything of the caller's, at most 4096 bytes of JSON, returned with the proof.
-    #[serde(default)]
-    #[schema(value_type = Option<Object>)]
-    pub meta: Option<serde_json::Map<String, serde_json::Value>>,
-}
-
-/// A finished proof bundle.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Bundle {
-    /// sha256 of the file.
-    pub sha256: String,
-    /// Length of the file.
-    pub bytes: u64,
-    /// Where to download it.
-    pub href: String,
-}
-
-/// A proof: its job, and its result once there is one.
+/// How far a job is: what builds and proofs have in common.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct Proof {
-    /// The proof's id.
+pub struct Progress {
+    /// The job's id.
     #[schema(example = "01KAHX9D8CSV5M2J0R3K6ZB3QW")]
     pub id: String,
     /// Where to follow it.
     pub href: String,
     /// Where it is.
     pub status: Status,
-    /// Id of the circuit.
-    pub circuit: String,
-    /// The context it is bound to, in hexadecimal digits.
-    pub context: String,
-    /// Which queued jobs go first.
-    pub priority: Priority,
-    /// Counts attempts from 1.
+    /// Counts attempts from 1, those that a stop of the service interrupted among them.
     pub attempt: u32,
+    /// How many attempts failed; the third ends the job.
+    pub failed_attempts: u32,
     /// When it was accepted.
     #[schema(format = DateTime)]
     pub created: String,
@@ -206,55 +122,71 @@ pub struct Proof {
     pub phase: Option<String>,
     /// Time per finished step.
     pub phases: Vec<PhaseTime>,
-    /// Why it failed, or why its last attempt did.
+    /// Why it failed; present exactly when it has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
-    /// The proof bundle, once the job has succeeded.
+    /// Why an earlier attempt of a job failed that has not.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub bundle: Option<Bundle>,
-    /// What the caller sent along.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
-    pub meta: Option<serde_json::Value>,
+    pub last_failure: Option<Failure>,
 }
 
-impl Proof {
-    /// The job as a proof; `None` when it builds a circuit.
-    pub fn new(job: &Job) -> Option<Self> {
-        let Work::Proof(work) = &job.work else { return None };
-        let href = format!("/v1/proofs/{}", job.id);
-        let bundle = match &job.outcome {
-            Some(Outcome::Proof { bundle, bytes }) => {
-                Some(Bundle { sha256: bundle.to_string(), bytes: *bytes, href: format!("{href}/bundle") })
-            }
-            _ => None,
-        };
-        Some(Self {
+impl Progress {
+    /// The progress of a job that is followed below `route`.
+    pub fn new(job: &Job, route: &str) -> Self {
+        let told = job.life.failure.as_ref().map(Failure::from);
+        let (failure, last_failure) =
+            if job.state() == JobState::Failed { (told, None) } else { (None, told) };
+        Self {
             id: job.id.to_string(),
-            href,
+            href: format!("{route}/{}", job.id),
             status: job.state().into(),
-            circuit: work.circuit.to_string(),
-            context: hex::encode(&work.context),
-            priority: job.priority.into(),
             attempt: job.life.attempt,
+            failed_attempts: job.life.failed_attempts,
             created: moment(job.created),
             started: job.life.started.map(moment),
             finished: job.life.finished.map(moment),
             phase: job.phase.clone(),
             phases: job.timings.iter().map(PhaseTime::from).collect(),
-            failure: job.life.failure.as_ref().map(Failure::from),
-            bundle,
-            meta: job.meta.clone(),
-        })
+            failure,
+            last_failure,
+        }
     }
 }
 
-/// A part of the list of proofs, newest first.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct ProofList {
-    /// The proofs.
-    pub proofs: Vec<Proof>,
-    /// Where the next part begins; absent in the last one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_cursor: Option<String>,
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use lemma_circuits::statement::CircuitId;
+
+    use super::*;
+    use crate::jobs::{Event, FailureClass, JobId, Life, ProofWork, Timestamp, Work};
+
+    #[test]
+    fn only_a_failed_job_has_a_failure() {
+        let crash =
+            jobs::Failure { class: FailureClass::Crash, phase: None, reason: "died".into(), retryable: true };
+        let mut job = Job {
+            id: JobId::from_parts(1, 1),
+            owner: String::new(),
+            work: Work::Proof(ProofWork { circuit: CircuitId([0; 32]), context: Vec::new() }),
+            priority: jobs::Priority::Normal,
+            meta: None,
+            created: Timestamp(0),
+            life: Life::new(Timestamp(0), Duration::from_secs(9), Duration::from_secs(9)),
+            phase: None,
+            timings: Vec::new(),
+            outcome: None,
+        };
+        for attempt in 1..=3 {
+            for event in [Event::Start { attempt }, Event::Fail { attempt, failure: crash.clone() }] {
+                job.life = job.life.apply(&event, Timestamp(1)).unwrap().0;
+                let shown = Progress::new(&job, "/v1/proofs");
+                assert_eq!(shown.failure.is_some(), shown.status == Status::Failed);
+                let more = shown.failed_attempts > 0 && shown.status != Status::Failed;
+                assert_eq!(shown.last_failure.is_some(), more);
+            }
+        }
+        assert_eq!(job.state(), JobState::Failed);
+    }
 }

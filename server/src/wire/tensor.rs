@@ -78,7 +78,8 @@ pub struct Tensor {
     /// The integers a proof is about, as nested lists.
     #[schema(value_type = Vec<Object>, example = json!([[-12, 5, 127]]))]
     pub integers: serde_json::Value,
-    /// What the ONNX graph makes of them outside the circuit (DequantizeLinear, Softmax), as nested lists.
+    /// What the ONNX graph makes of them outside the circuit (DequantizeLinear, Softmax), as nested
+    /// lists; integers if it quantizes them again.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<Object>>, example = json!([[-1.5, 0.625, 15.875]]))]
     pub floats: Option<serde_json::Value>,
@@ -103,7 +104,7 @@ impl Tensor {
             elem: TensorType::of(port.elem),
             shape: port.shape.clone(),
             integers: json_nested(&port.shape, &bytes),
-            floats: floats.map(|floats| json_nested(&port.shape, &Values::F32(floats))),
+            floats: floats.map(|floats| json_nested(&port.shape, &values_after(port, floats))),
         })
     }
 
@@ -113,6 +114,19 @@ impl Tensor {
     /// See [`Tensor::new`].
     pub fn all<T: AsRef<[i32]>>(ports: &[Port], tensors: &[T]) -> Result<Vec<Self>, EdgeError> {
         ports.iter().zip(tensors).map(|(port, integers)| Self::new(port, integers.as_ref())).collect()
+    }
+}
+
+/// What the ONNX graph ends with, in its type: a quantized Softmax gives integers again.
+fn values_after(port: &Port, values: Vec<f32>) -> Values {
+    match port.tail.last() {
+        Some(Tail::QuantizedSoftmax { elem: Elem::I8, .. }) => {
+            Values::I8(values.iter().map(|value| *value as i8).collect())
+        }
+        Some(Tail::QuantizedSoftmax { elem: Elem::U8, .. }) => {
+            Values::U8(values.iter().map(|value| *value as u8).collect())
+        }
+        _ => Values::F32(values),
     }
 }
 
@@ -155,6 +169,8 @@ mod tests {
         assert_eq!((shown.elem, shown.floats), (TensorType::Uint8, None));
         assert_eq!(shown.integers, json!([[1, 2], [3, 255]]));
         assert_eq!(TensorSpec::of_output(&index).elem, TensorType::Int64);
+        let values = Tensor::new(&quantized, &[1, 2, -3, 127]).unwrap().floats.unwrap().to_string();
+        assert!(!values.contains('.'), "a quantized Softmax gives integers: {values}");
         let bare = Port { tail: vec![], ..port };
         assert_eq!(Tensor::new(&bare, &[1, 2, -3, 127]).unwrap().floats, None);
         assert_eq!(TensorSpec::of_output(&bare).elem, TensorType::Int8);

@@ -9,7 +9,7 @@ use lemma_circuits::{
 };
 use lemma_prover::{
     digest::Digest,
-    keys::{Keyring, ProvingKeys},
+    keys::{Keyring, ProvingKeys, SetupChoice},
     prove::prove,
     store::Store,
 };
@@ -17,7 +17,7 @@ use lemma_prover::{
 use super::{
     child::Reports,
     failures::{failure, of_import, of_keys, of_plan, of_prove},
-    protocol::Request,
+    protocol::{Origin, Request},
 };
 use crate::{
     crash_points,
@@ -60,8 +60,8 @@ impl Bench {
         reports: &Reports,
     ) -> Result<Answer, Failure> {
         match request {
-            Request::Prove { circuit, context, inputs, .. } => {
-                self.prove(circuit, context, &inputs, reports).map(Answer::Bundle)
+            Request::Prove { circuit, context, inputs, origin, .. } => {
+                self.prove(circuit, context, &inputs, origin.as_ref(), reports).map(Answer::Bundle)
             }
             Request::MakeKeys { setup, .. } => {
                 self.make_keys(payload, &setup, reports).map(|facts| Answer::Facts(Box::new(facts)))
@@ -75,11 +75,12 @@ impl Bench {
         circuit: CircuitId,
         context: Vec<u8>,
         inputs: &[Vec<i32>],
+        origin: Option<&Origin>,
         reports: &Reports,
     ) -> Result<Vec<u8>, Failure> {
         disturb("start");
         let context = Context::new(context).map_err(|error| failure(FailureClass::Input, error, false))?;
-        let loaded = self.load(circuit, reports)?;
+        let loaded = self.load(circuit, origin, reports)?;
         disturb("loaded");
         let proven = prove(&loaded.keys, &loaded.circuit, inputs, context, reports)
             .map_err(|error| of_prove(&error))?;
@@ -94,13 +95,18 @@ impl Bench {
     }
 
     /// The circuit with its keys, from memory or the store.
-    fn load(&mut self, circuit: CircuitId, reports: &Reports) -> Result<&Loaded, Failure> {
+    fn load(
+        &mut self,
+        circuit: CircuitId,
+        origin: Option<&Origin>,
+        reports: &Reports,
+    ) -> Result<&Loaded, Failure> {
         let present = self.loaded.iter().position(|loaded| loaded.keys.circuit_id() == circuit);
         let loaded = match present {
             Some(index) => self.loaded.remove(index),
             None => {
                 self.make_room();
-                self.read(circuit, reports)?
+                self.read(circuit, origin, reports)?
             }
         };
         self.loaded.push(loaded);
@@ -117,12 +123,21 @@ impl Bench {
         self.loaded.drain(..first.map_or(0, |index| index + 1));
     }
 
-    fn read(&self, circuit: CircuitId, reports: &Reports) -> Result<Loaded, Failure> {
+    /// What is missing or damaged in the store is made again from the circuit's origin.
+    fn read(
+        &self,
+        circuit: CircuitId,
+        origin: Option<&Origin>,
+        reports: &Reports,
+    ) -> Result<Loaded, Failure> {
         let of_keys = |error| of_keys(&error);
-        let record = self.keyring.circuit(circuit).map_err(of_keys)?;
-        let onnx = self.keyring.onnx(&record).map_err(of_keys)?;
-        let compiled = compile_model(&onnx, record.scheme())?;
-        let setup = Setup::choice_of(&record);
+        let stored = self.keyring.circuit(circuit);
+        let stored = stored.and_then(|record| Ok((self.keyring.onnx(&record)?, Setup::choice_of(&record))));
+        let (onnx, setup) = match (stored, origin) {
+            (Err(error), Some(origin)) if error.is_damage() => read_origin(origin)?,
+            (stored, _) => stored.map_err(of_keys)?,
+        };
+        let compiled = compile_model(&onnx, setup.scheme())?;
         let keys = self.keyring.proving_keys(&compiled, &onnx, setup, reports).map_err(of_keys)?;
         if keys.circuit_id() != circuit {
             let reason = format!(
@@ -168,6 +183,19 @@ pub(super) fn disturb(moment: &str) {
         }
         _ => {}
     }
+}
+
+fn read_origin(origin: &Origin) -> Result<(Vec<u8>, SetupChoice), Failure> {
+    let unread = |error: std::io::Error| {
+        failure(FailureClass::Storage, format!("cannot read the circuit's model: {error}"), true)
+    };
+    let onnx = std::fs::read(&origin.onnx).map_err(unread)?;
+    if Digest::of(&onnx) != origin.work.model {
+        let reason = "the circuit and its model are damaged; upload the model and build the circuit again";
+        return Err(failure(FailureClass::Storage, reason, false));
+    }
+    let setup = origin.work.setup.choice().map_err(|error| failure(FailureClass::Keys, error, false))?;
+    Ok((onnx, setup))
 }
 
 fn compile_model(onnx: &[u8], scheme: Scheme) -> Result<CompiledCircuit, Failure> {

@@ -9,7 +9,17 @@ use crate::jobs::{Failure, FailureClass};
 
 /// A failure outside any step.
 pub(super) fn failure(class: FailureClass, reason: impl ToString, retryable: bool) -> Failure {
-    Failure { class, phase: None, reason: reason.to_string(), retryable }
+    Failure { class, phase: None, reason: without_directories(&reason.to_string()), retryable }
+}
+
+/// A reason as callers may see it: of paths it has only the last part.
+fn without_directories(reason: &str) -> String {
+    let shorten = |word: &str| {
+        let (quotes, path) = word.split_at(word.len() - word.trim_start_matches(['"', '\'', '(']).len());
+        let name = path.starts_with('/').then(|| path.rsplit('/').find(|part| !part.is_empty())).flatten();
+        format!("{quotes}{}", name.unwrap_or(path))
+    };
+    reason.split(' ').map(shorten).collect::<Vec<_>>().join(" ")
 }
 
 pub(super) fn of_import(error: &ImportError) -> Failure {
@@ -72,6 +82,23 @@ mod tests {
         let failure = of_prove(&ProveError::Witness(error));
         assert_eq!(failure.reason, "input 'x', element 3 is not in 0..=255");
         assert!(!failure.retryable);
+    }
+
+    #[test]
+    fn reasons_name_files_without_their_directories() {
+        let error = KeysError::Store(StoreError::Io {
+            action: "open",
+            path: "/home/somebody/data/store/objects/model/ab".into(),
+            source: std::io::ErrorKind::NotFound.into(),
+        });
+        assert!(of_keys(&error).reason.starts_with("cannot open ab: "), "{}", of_keys(&error).reason);
+        let reason = |text: &str| failure(FailureClass::Crash, text, true).reason;
+        assert_eq!(reason("panicked at /root/a/b.rs:7"), "panicked at b.rs:7");
+        assert_eq!(
+            reason("cannot read \"/data/x\": Input/output error / 3"),
+            "cannot read \"x\": Input/output error / 3"
+        );
+        assert_eq!(reason("expected 0 /  3"), "expected 0 /  3");
     }
 
     #[test]

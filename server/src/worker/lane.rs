@@ -6,7 +6,12 @@ use std::{
 };
 
 use lemma_circuits::statement::Context;
-use lemma_prover::{digest::Digest, verify::Expect, verify::verify};
+use lemma_prover::{
+    digest::Digest,
+    store::{GcReport, Store},
+    verify::Expect,
+    verify::verify,
+};
 use tokio::{runtime::Handle, sync::broadcast};
 use tracing::{Span, error, field, info, info_span, warn};
 
@@ -14,15 +19,18 @@ use super::{
     Verifiers,
     failures::failure,
     process::{ChildSettings, Worker},
-    protocol::{Report, Request},
+    protocol::{Origin, Report, Request},
     watch::{Ended, Watch},
 };
 use crate::{
     blobs::{BlobKind, Blobs},
     crash_points,
     dispatch::{After, Lane, Stop, StopSignal, Ticket},
-    jobs::{Clock, Event, Failure, FailureClass, Job, JobEvent, JobState, PhaseTiming, ProofWork, Work},
-    records::{Applied, Records, RecordsError, Results},
+    jobs::{
+        CircuitWork, Clock, Event, Failure, FailureClass, Job, JobEvent, JobState, PhaseTiming, ProofWork,
+        Work,
+    },
+    records::{Applied, CircuitEntry, Records, RecordsError, Results},
 };
 
 /// First pause between two tries of a failing database.
@@ -37,8 +45,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Tries of a failing database once the service shuts down; the next start finds the job again.
 const TRIES_AT_SHUTDOWN: u32 = 3;
 
-/// Memory of a worker process besides its columns: program, threads, allocator.
+/// Writable memory of a worker process besides its columns. The system's limit counts what is mapped, not what is used:
+/// stacks of 2 MiB per thread and the allocator's arenas, of which there may be eight per core and which keep what was
+/// freed. It is to stop a process that runs away; how many run at once is decided by the predictions.
 const MEMORY_BASE: u64 = 512 << 20;
+
+/// Times the predicted peak that a worker process may map: freed columns stay mapped until the allocator returns them.
+const MEMORY_SLACK: u64 = 2;
 
 /// What a lane works with.
 #[derive(Clone, Debug)]
@@ -57,8 +70,8 @@ pub struct LaneParts {
     pub runtime: Handle,
     /// How worker processes are started.
     pub command: super::ChildCommand,
-    /// Directory of the prover's store.
-    pub store: std::path::PathBuf,
+    /// The prover's store.
+    pub store: Store,
     /// Threads per worker process.
     pub threads: usize,
     /// Bytes of proving keys a worker process keeps for circuits other than the one in use.
@@ -74,6 +87,8 @@ pub struct AttemptLane {
     resident: u64,
     /// Attempts in a row that could not begin for want of something that is not the job's.
     shortages: u32,
+    /// A worker process was killed and may have left half-written files in the store.
+    litter: bool,
 }
 
 /// How an attempt ended.
@@ -98,11 +113,11 @@ impl AttemptLane {
     pub fn new(parts: LaneParts) -> Self {
         let settings = ChildSettings {
             command: parts.command.clone(),
-            store: parts.store.clone(),
+            store: parts.store.root().to_owned(),
             threads: parts.threads,
             keep_bytes: parts.keep_bytes,
         };
-        Self { parts, settings, worker: None, resident: 0, shortages: 0 }
+        Self { parts, settings, worker: None, resident: 0, shortages: 0, litter: false }
     }
 
     /// Applies an event, however long the database refuses; `None` when it must be given up at a shutdown.
@@ -155,9 +170,12 @@ impl AttemptLane {
         let (end, worker) = watch.until_end(worker, stop, deadline);
         let timings = watch.timings;
         self.resident = 0;
-        if let (Some(worker), Some((_, _, resident))) = (worker, end.as_ref().ok()) {
-            self.worker = Some(worker);
-            self.resident = *resident;
+        match (worker, &end) {
+            (Some(worker), Ok((_, _, resident))) => {
+                self.worker = Some(worker);
+                self.resident = *resident;
+            }
+            _ => self.litter = true,
         }
         match end {
             Ok((Report::Failed { failure, .. }, ..)) => Attempted::Failed(failure, timings),
@@ -173,7 +191,7 @@ impl AttemptLane {
     /// What the worker process is asked for; `None` when the job's input is gone because it has ended.
     fn request(&self, job: &Job, ticket: &Ticket) -> Result<Option<(Request, Vec<u8>)>, Attempted> {
         let memory_limit =
-            ticket.memory.saturating_mul(2).saturating_add(MEMORY_BASE + self.parts.keep_bytes);
+            ticket.memory.saturating_mul(MEMORY_SLACK).saturating_add(MEMORY_BASE + self.parts.keep_bytes);
         // What the system refuses is nobody's failed attempt; what is damaged stays so.
         let unread = |reason: String, transient| match transient {
             true => Attempted::Shortage(reason),
@@ -183,9 +201,15 @@ impl AttemptLane {
             Work::Proof(ProofWork { circuit, context }) => {
                 let input = self.parts.runtime.block_on(self.parts.records.input(job.id));
                 let input = input.map_err(|error| unread(error.to_string(), error.is_transient()))?;
+                let entry = self.parts.runtime.block_on(self.parts.records.circuit(*circuit));
+                let entry = entry.map_err(|error| unread(error.to_string(), error.is_transient()))?;
+                let origin = entry.map(|CircuitEntry { model, setup, .. }| Origin {
+                    onnx: self.parts.blobs.path(BlobKind::Model, model),
+                    work: CircuitWork { model, setup },
+                });
                 Ok(input.map(|inputs| {
                     let (circuit, context) = (*circuit, context.clone());
-                    (Request::Prove { circuit, context, inputs, memory_limit }, Vec::new())
+                    (Request::Prove { circuit, context, inputs, origin, memory_limit }, Vec::new())
                 }))
             }
             Work::Circuit(work) => {
@@ -280,7 +304,10 @@ impl AttemptLane {
         let shortage = matches!(attempted, Attempted::Shortage(_));
         self.shortages = if shortage { self.shortages.saturating_add(1) } else { 0 };
         let (event, results) = match attempted {
-            Attempted::Over | Attempted::Stopped(Stop::Cancelled) => return After::Done,
+            Attempted::Over | Attempted::Stopped(Stop::Cancelled) => {
+                info!("the job has ended meanwhile; the attempt is given up");
+                return After::Done;
+            }
             Attempted::Stopped(Stop::Shutdown) => (Event::Release { attempt }, Results::default()),
             Attempted::Succeeded(results) => (Event::Succeed { attempt }, *results),
             Attempted::Shortage(reason) => {
@@ -297,7 +324,10 @@ impl AttemptLane {
         crash_points::reach("after-publish");
         match applied {
             Some(Applied::Changed(job, _)) => {
-                info!(state = job.state().as_str(), "attempt is over");
+                match job.state() {
+                    JobState::Queued => info!(next = job.life.attempt, "the job goes back to the queue"),
+                    state => info!(state = state.as_str(), "the job has ended"),
+                }
                 next_ticket(&job, ticket, self.shortages)
             }
             Some(Applied::Refused(_, refusal)) => {
@@ -315,6 +345,23 @@ impl AttemptLane {
             && let Err(error) = self.parts.blobs.remove(BlobKind::Bundle, bundle)
         {
             warn!(%error, "an unused bundle stays until the next start");
+        }
+    }
+}
+
+/// Removes what killed worker processes left in the store; whether that is settled.
+pub(crate) fn tidy(store: &Store) -> bool {
+    match store.tidy() {
+        Ok(Some(GcReport { files, bytes, .. })) => {
+            if files > 0 {
+                info!(files, bytes, "files that were being written by killed processes are removed");
+            }
+            true
+        }
+        Ok(None) => false,
+        Err(error) => {
+            warn!(%error, "files that were being written by killed processes stay");
+            true
         }
     }
 }
@@ -342,6 +389,10 @@ impl Lane for AttemptLane {
         };
         crash_points::reach("after-start");
         let attempted = self.attempt(&job, ticket, stop);
+        if self.litter {
+            // While another lane's process writes, it is put off to the end of the next attempt.
+            self.litter = !tidy(&self.parts.store);
+        }
         self.conclude(ticket, attempted, stop)
     }
 

@@ -11,12 +11,13 @@
 use std::{
     fmt,
     io::{self, Read, Write},
+    path::PathBuf,
 };
 
 use lemma_circuits::statement::CircuitId;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::jobs::{CircuitFacts, Failure, Setup};
+use crate::jobs::{CircuitFacts, CircuitWork, Failure, Setup};
 
 /// Most bytes of a header; an input integer takes at most 5.
 const MAX_HEADER: u32 = 256 << 20;
@@ -35,6 +36,8 @@ pub(super) enum Request {
         #[serde(with = "crate::jobs::hexadecimal::bytes")]
         context: Vec<u8>,
         inputs: Vec<Vec<i32>>,
+        /// What the circuit's keys can be made of again.
+        origin: Option<Origin>,
         /// Bytes of private memory the child may have.
         memory_limit: u64,
     },
@@ -44,6 +47,14 @@ pub(super) enum Request {
         /// Bytes of private memory the child may have.
         memory_limit: u64,
     },
+}
+
+/// What a circuit was made of.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Origin {
+    /// Where the ONNX file is.
+    pub(super) onnx: PathBuf,
+    pub(super) work: CircuitWork,
 }
 
 /// Inputs are not shown.
@@ -172,6 +183,7 @@ mod tests {
             circuit: CircuitId([0; 32]),
             context: Vec::new(),
             inputs: vec![vec![87_654_321]],
+            origin: None,
             memory_limit: 0,
         };
         assert_eq!(format!("{request:?}"), "Prove");

@@ -165,3 +165,77 @@ async fn a_body_that_ends_early_is_no_request() {
     assert!(text.is_empty() || text.starts_with("HTTP/1.1 4"), "{text}");
     server.get("/livez").await.is(200);
 }
+
+#[tokio::test]
+async fn refusals_before_the_body_is_read_reach_a_caller_that_is_still_sending() {
+    let server = small("unread");
+    let body = || vec![b' '; 8 << 20];
+    let json =
+        |method, path| server.request(method, path).header("content-type", "application/json").body(body());
+    answer(json(Method::POST, "/v1/models")).await.problem("unsupported-media-type", 415);
+    answer(json(Method::POST, "/nowhere")).await.problem("unknown-route", 404);
+    answer(json(Method::PUT, "/v1/models")).await.problem("method-not-allowed", 405);
+    let keyed = json(Method::POST, "/v1/proofs").header("idempotency-key", "x".repeat(256));
+    answer(keyed).await.problem("invalid-parameter", 422);
+}
+
+#[tokio::test]
+async fn a_request_with_two_lengths_is_the_last_of_its_connection() {
+    let server = shared();
+    for lengths in
+        ["content-length: 5\r\ntransfer-encoding: chunked", "transfer-encoding: chunked\r\ncontent-length: 5"]
+    {
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let host = server.address;
+        // Whoever goes by the length takes what follows the empty chunk for a part of the first request.
+        let text = format!(
+            "POST /v1/infer HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n{lengths}\r\n\r\n0\r\n\r\n\
+             GET /livez HTTP/1.1\r\nhost: {host}\r\n\r\n"
+        );
+        stream.write_all(text.as_bytes()).unwrap();
+        let mut answers = String::new();
+        stream.read_to_string(&mut answers).unwrap();
+        assert_eq!(answers.matches("HTTP/1.1 ").count(), 1, "{answers}");
+        assert!(answers.starts_with("HTTP/1.1 400"), "{answers}");
+    }
+}
+
+#[tokio::test]
+async fn refusals_speak_of_members_and_not_of_rust() {
+    let server = shared();
+    let circuit = server.circuit().await;
+    for (route, body, told) in [
+        ("/v1/infer", json!({}), "\"circuit\" is missing"),
+        ("/v1/infer", json!({ "circuit": circuit }), "\"inputs\" is missing"),
+        (
+            "/v1/proofs",
+            json!({ "circuit": circuit, "inputs": {}, "prove_timeout_seconds": "1" }),
+            "a whole number",
+        ),
+        (
+            "/v1/proofs",
+            json!({ "circuit": circuit, "inputs": {}, "priority": "urgent" }),
+            "none of low, normal, high",
+        ),
+        (
+            "/v1/proofs",
+            json!({ "circuit": circuit, "inputs": {}, "meta": "x" }),
+            "meta: it is the text \"x\", expected an object",
+        ),
+        ("/v1/circuits", json!({ "model": "a:b", "k": 3 }), "\"k\" is not known here"),
+    ] {
+        let refused = server.post_json(route, &body).await;
+        let detail = refused.problem("invalid-request", 422);
+        assert!(detail.contains(told), "{detail}");
+    }
+    for (query, told) in [("limit=x", "a whole number"), ("surprise=1", "\"surprise\" is not known here")] {
+        let refused = server.get(&format!("/v1/proofs?{query}")).await;
+        let detail = refused.problem("invalid-parameter", 422);
+        assert!(detail.contains(told) && !detail.contains("deserialize"), "{detail}");
+    }
+    for model in [&b"{\"pixels\": []}"[..], b"PK\x03\x04"] {
+        let refused = server.post_bytes("/v1/models", model).await;
+        assert!(refused.problem("invalid-model", 422).ends_with("send an ONNX file"));
+    }
+}

@@ -1,8 +1,12 @@
+use std::{fs, time::Duration};
+
+use futures::future::join_all;
 use lemma_prover::{digest::Digest, envelope};
+use lemma_server::config::Settings;
+use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{DIGITS, answer, shared};
-use reqwest::Method;
+use crate::support::{DIGITS, Server, answer, directory, held_child, settings, shared};
 
 #[tokio::test]
 async fn a_circuit_has_its_size_its_cost_and_its_key() {
@@ -36,13 +40,42 @@ async fn a_circuit_that_is_there_is_answered_at_once() {
     let build = server.get(again.json["href"].as_str().unwrap()).await.is(200).json;
     assert_eq!(build["circuit"], id);
     let circuit = server.get(&format!("/v1/circuits/{id}")).await.json;
-    for (predicted, found) in
-        [("k", "k"), ("rows_used", "rows_used"), ("memory_bytes", "predicted_memory_bytes")]
-    {
-        assert_eq!(build["prediction"][predicted], circuit[found], "{predicted}");
+    let prediction = build["prediction"].as_object().unwrap();
+    assert_eq!(prediction.len(), 7, "{prediction:?}");
+    for (name, predicted) in prediction {
+        let (found, predicted) = (circuit[name].as_f64().unwrap(), predicted.as_f64().unwrap());
+        assert!((found - predicted).abs() < 1e-3, "{name} has one name and one value: {found}, {predicted}");
     }
     let cancelled = server.post(&format!("{}/cancel", again.json["href"].as_str().unwrap())).await.is(200);
     assert_eq!(cancelled.json["status"], "succeeded", "a build that has ended stays as it is");
+}
+
+#[tokio::test]
+async fn a_build_that_is_under_way_is_joined() {
+    let data = directory("joined");
+    fs::create_dir_all(&data).unwrap();
+    let gate = data.join("gate");
+    fs::write(&gate, []).unwrap();
+    let server = Server::start_with(settings(&data), data, held_child(&gate));
+    server.post_bytes("/v1/models?tag=digits:test", DIGITS).await.is(201);
+    let request = json!({ "model": "digits:test" });
+    let first = server.post_json("/v1/circuits", &request).await.is(202).json;
+    let keyed =
+        server.request(Method::POST, "/v1/circuits").header("idempotency-key", "joins").json(&request);
+    let (second, third) = (server.post_json("/v1/circuits", &request).await, answer(keyed).await);
+    for joined in [second.is(202), third.is(202)] {
+        assert_eq!(joined.json["id"], first["id"]);
+    }
+    let other = json!({ "model": "digits:test", "scheme": "ipa" });
+    let other = server.request(Method::POST, "/v1/circuits").header("idempotency-key", "joins").json(&other);
+    answer(other).await.problem("idempotency-conflict", 422);
+    let kzg = json!({ "model": "digits:test", "scheme": "kzg", "insecure_local_srs": true });
+    let other = server.post_json("/v1/circuits", &kzg).await.is(202).json;
+    assert_ne!(other["id"], first["id"], "another setup is another build");
+    server.post(&format!("{}/cancel", first["href"].as_str().unwrap())).await.is(200);
+    let again = server.post_json("/v1/circuits", &request).await.is(202).json;
+    assert_ne!(again["id"], first["id"], "a build that was cancelled is not joined");
+    fs::remove_file(&gate).unwrap();
 }
 
 #[tokio::test]
@@ -51,7 +84,7 @@ async fn kzg_needs_parameters() {
     server.circuit().await;
     let request = json!({ "model": "digits:test", "scheme": "kzg" });
     let refused = server.post_json("/v1/circuits", &request).await;
-    assert!(refused.problem("unsupported-setup", 422).contains("ceremony"));
+    assert!(refused.problem("unsupported-setup", 422).contains("--store DATA/store"));
     let request = json!({ "model": "digits:test", "scheme": "kzg", "ceremony": "x" });
     server.post_json("/v1/circuits", &request).await.problem("unsupported-setup", 422);
     for request in [
@@ -87,4 +120,43 @@ async fn unknown_circuits_and_builds_are_not_found() {
     let build = server.post_json("/v1/circuits", &json!({ "model": build })).await.json["id"].clone();
     let build = build.as_str().unwrap();
     answer(server.request(Method::GET, &format!("/v1/proofs/{build}"))).await.problem("unknown-proof", 404);
+}
+
+#[tokio::test]
+async fn fifty_requests_for_a_circuit_are_planned_once_and_built_once() {
+    let data = directory("planned");
+    let server = Server::start(Settings { queue: Some(1), ..settings(&data) }, data);
+    server.post_bytes("/v1/models?tag=digits:test", DIGITS).await.is(201);
+    let request = json!({ "model": "digits:test" });
+    let answers = join_all((0..50).map(|_| server.post_json("/v1/circuits", &request))).await;
+    for answer in &answers {
+        assert!(answer.status.is_success(), "{}", answer.json);
+        assert_eq!(answer.json["id"], answers[0].json["id"]);
+    }
+}
+
+#[tokio::test]
+async fn a_circuit_whose_files_are_damaged_is_built_again() {
+    let data = directory("repaired");
+    let server = Server::start(settings(&data), data);
+    let id = server.circuit().await;
+    let objects = server.data.join("store/objects");
+    for kind in ["model", "vk"] {
+        for file in fs::read_dir(objects.join(kind)).unwrap() {
+            fs::write(file.unwrap().path(), b"damaged").unwrap();
+        }
+        let request = json!({ "model": "digits:test" });
+        let build = server.post_json("/v1/circuits", &request).await.is(202).json;
+        let href = build["href"].as_str().unwrap();
+        let ended = loop {
+            let build = server.get(href).await.is(200).json;
+            if build["status"] != "queued" && build["status"] != "running" {
+                break build;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
+        assert_eq!((&ended["status"], &ended["circuit"]), (&json!("succeeded"), &json!(id)), "{ended}");
+        server.get(&format!("/v1/circuits/{id}/vk")).await.is(200);
+        server.post_json("/v1/circuits", &request).await.is(200);
+    }
 }

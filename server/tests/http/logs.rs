@@ -39,6 +39,16 @@ fn address(printed: &mut impl BufRead) -> SocketAddr {
     line.split("http://").nth(1).unwrap().split(',').next().unwrap().parse().unwrap()
 }
 
+/// Uploads the digits network to the service at `url` and builds its circuit; the build.
+async fn build(http: &reqwest::Client, url: &str) -> serde_json::Value {
+    let upload = http
+        .post(format!("{url}/v1/models?tag=digits:log"))
+        .header("content-type", "application/octet-stream");
+    assert!(upload.body(DIGITS).send().await.unwrap().status().is_success());
+    let build = http.post(format!("{url}/v1/circuits")).header("prefer", "wait=60");
+    build.json(&json!({ "model": "digits:log" })).send().await.unwrap().json().await.unwrap()
+}
+
 #[tokio::test]
 async fn no_value_of_an_input_is_logged_or_left_on_the_disk() {
     let data = directory("logs");
@@ -60,12 +70,7 @@ async fn no_value_of_an_input_is_logged_or_left_on_the_disk() {
 
     let http = reqwest::Client::new();
     let url = |path: &str| format!("http://{address}{path}");
-    let upload =
-        http.post(url("/v1/models?tag=digits:log")).header("content-type", "application/octet-stream");
-    assert!(upload.body(DIGITS).send().await.unwrap().status().is_success());
-    let build = http.post(url("/v1/circuits")).header("prefer", "wait=60");
-    let build = build.json(&json!({ "model": "digits:log" })).send().await.unwrap();
-    let build: serde_json::Value = build.json().await.unwrap();
+    let build = build(&http, &url("")).await;
     let circuit = build["circuit"].as_str().unwrap();
     let inputs = json!({ "pixels": [vec![MARKER; 64]] });
     let order = json!({ "circuit": circuit, "inputs": inputs });
@@ -82,6 +87,9 @@ async fn no_value_of_an_input_is_logged_or_left_on_the_disk() {
     let log = log.join().unwrap();
     assert!(log.contains("\"request_id\":\"marked\""), "{log}");
     assert!(log.contains("/v1/infer"));
+    let job = proof["id"].as_str().unwrap();
+    let links = |line: &&str| line.contains("\"request_id\":\"marked\"") && line.contains(job);
+    assert!(log.lines().any(|line| links(&line)), "no line has the request's id and the job's");
     let marker = MARKER.to_string();
     for line in log.lines() {
         assert!(!line.contains(&marker), "{line}");
@@ -97,12 +105,7 @@ async fn a_log_nobody_reads_does_not_disturb_the_service() {
     drop(program.0.stderr.take());
     let http = reqwest::Client::new();
     let url = |path: &str| format!("http://{address}{path}");
-    let upload =
-        http.post(url("/v1/models?tag=digits:log")).header("content-type", "application/octet-stream");
-    assert!(upload.body(DIGITS).send().await.unwrap().status().is_success());
-    let build = http.post(url("/v1/circuits")).header("prefer", "wait=60");
-    let build = build.json(&json!({ "model": "digits:log" })).send().await.unwrap();
-    let build: serde_json::Value = build.json().await.unwrap();
+    let build = build(&http, &url("")).await;
     assert_eq!(build["status"], "succeeded", "{build}");
     let stop = Command::new("kill").args(["-TERM", &program.0.id().to_string()]).status().unwrap();
     assert!(stop.success());

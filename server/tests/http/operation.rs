@@ -130,7 +130,12 @@ async fn the_document_describes_the_routes_and_the_page_shows_it_offline() {
     for name in names {
         let file = server.get(&format!("/docs/{name}")).await.is(200);
         assert!(!file.bytes.is_empty());
-        assert!(file.header("content-security-policy").contains("default-src 'self'"));
+        let policy = file.header("content-security-policy");
+        assert!(
+            policy.contains("default-src 'self'") && policy.contains("frame-ancestors 'none'"),
+            "{policy}"
+        );
+        assert_eq!(file.header("x-content-type-options"), "nosniff");
     }
     for path in ["/docs", "/"] {
         let redirected = server.get(path).await.is(200);

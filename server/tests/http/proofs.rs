@@ -54,6 +54,7 @@ async fn inputs_that_do_not_fit_are_answered_with_those_that_would() {
         json!({ "pixels": [vec![1e39; 64]] }),
         json!({ "pixels": [vec![vec![0.0; 64]; 2]] }),
         json!({ "pixels": "zero" }),
+        json!({ "pixels": [vec![0.0; 64]], "x": 1 }),
         json!({ "pixels": [vec![json!(null); 64]] }),
         json!([]),
         json!(7),
@@ -90,6 +91,7 @@ async fn requests_that_make_no_sense_are_refused() {
         with("meta", json!("text")),
         with("meta", json!({ "long": "x".repeat(4096) })),
         with("surprise", json!(1)),
+        with("prove", json!(false)),
         json!({ "inputs": digit() }),
         json!(null),
     ] {
@@ -99,6 +101,12 @@ async fn requests_that_make_no_sense_are_refused() {
         let request = with("circuit", json!(circuit));
         server.post_json("/v1/proofs", &request).await.problem("unknown-circuit", 404);
     }
+    // The same members on the route that answers first.
+    server
+        .post_json("/v1/infer", &with("prove_timeout_seconds", json!(0)))
+        .await
+        .problem("invalid-request", 422);
+    server.post_json("/v1/infer", &with("queue_timeout_seconds", json!(9))).await.is(200);
 }
 
 #[tokio::test]
@@ -174,5 +182,5 @@ async fn a_circuit_beyond_the_memory_budget_is_too_large() {
     let server = Server::start(settings, data);
     server.post_bytes("/v1/models?tag=digits:test", crate::support::DIGITS).await.is(201);
     let refused = server.post_json("/v1/circuits", &json!({ "model": "digits:test" })).await;
-    assert!(refused.problem("circuit-too-large", 413).contains("bytes of memory"));
+    assert!(refused.problem("circuit-too-large", 413).contains("MiB of memory"));
 }

@@ -1,4 +1,8 @@
-use lemma_prover::artifact::ProofBundle;
+use lemma_circuits::statement::Context;
+use lemma_prover::{
+    artifact::ProofBundle,
+    verify::{BareKey, Expect},
+};
 use serde_json::{Value, json};
 
 use crate::support::{Server, directory, settings, shared};
@@ -27,14 +31,38 @@ async fn a_proof_is_valid_for_its_circuit_and_context() {
     assert_eq!(verdict["statement"]["context"], "c0ffee");
     assert_eq!(verdict["statement"]["inputs"][0]["shape"], json!([1, 64]));
     assert!(verdict["verify_seconds"].as_f64().unwrap() > 0.0);
-    for query in [
-        format!("circuit={circuit}&context=c0ffef"),
-        format!("circuit={circuit}&context="),
-        format!("circuit={circuit}"),
-    ] {
+    // No context demands none, as offline.
+    for query in [format!("circuit={circuit}&context=c0ffef"), format!("circuit={circuit}")] {
         let verdict = judge(server, &query, bundle.clone()).await;
         assert_eq!(verdict["valid"], false);
-        assert_eq!(verdict["reason"]["code"], "other-context", "{query}");
+        assert_eq!(verdict["reason"]["code"], "other-context");
+    }
+}
+
+#[tokio::test]
+async fn the_service_and_the_command_judge_alike() {
+    let server = shared();
+    let circuit = server.circuit().await;
+    let directory = tempfile::tempdir().unwrap();
+    let (proof, vk) = (directory.path().join("x.proof"), directory.path().join("x.vk"));
+    std::fs::write(&vk, server.get(&format!("/v1/circuits/{circuit}/vk")).await.is(200).bytes).unwrap();
+    let key = BareKey::read(&std::fs::read(&vk).unwrap()).unwrap();
+    for made in [None, Some("c0ffee")] {
+        let mut order = server.order().await;
+        order["context"] = json!(made);
+        std::fs::write(&proof, bundle(server, &order).await).unwrap();
+        let bytes = std::fs::read(&proof).unwrap();
+        for demanded in [None, Some("c0ffee"), Some("00")] {
+            let query = demanded.map(|context| format!("&context={context}")).unwrap_or_default();
+            let verdict = judge(server, &format!("circuit={circuit}{query}"), bytes.clone()).await;
+            // What `lemma verify` demands: the context that is named, or none.
+            let context = Context::new(hex::decode(demanded.unwrap_or_default()).unwrap()).unwrap();
+            let expect =
+                Expect { circuit: key.circuit_id(), context: Some(context), allow_insecure_srs: false };
+            let offline = key.check_bundle(&bytes, &expect).is_ok();
+            assert_eq!(verdict["valid"], offline, "made in {made:?}, demanded {demanded:?}: {verdict}");
+            assert_eq!(offline, made == demanded);
+        }
     }
 }
 

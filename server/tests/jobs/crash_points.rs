@@ -64,7 +64,7 @@ fn death_at_each_point_loses_nothing() {
                     continue;
                 }
                 check_proof(&service, &job, *row).await;
-                assert!(job.life.failed_attempts <= 1, "{point}: {job:?}");
+                assert_eq!(job.life.failed_attempts, 0, "{point}: {job:?}");
             }
             for id in service.records().unfinished().await.expect("reads") {
                 // Recorded, although the caller was never told.

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -39,7 +40,7 @@ impl Place {
         let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary directory");
         // A name of its own, by which the service's worker processes are found.
         let worker = directory.path().join("worker");
-        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_lemma-server"), &worker).expect("links");
+        link(&worker);
         Self { directory, worker }
     }
 
@@ -49,6 +50,15 @@ impl Place {
 
     pub(crate) async fn open(&self) -> JobService {
         JobService::open(self.config()).await.expect("the service opens")
+    }
+
+    /// Until it is dropped, worker processes that are started do nothing and end with their service.
+    pub(crate) fn with_idle_worker(&self) -> IdleWorker<'_> {
+        fs::remove_file(&self.worker).expect("removes");
+        let script = "#!/bin/sh\nexec cat >/dev/null\n";
+        fs::write(&self.worker, script).expect("writes");
+        fs::set_permissions(&self.worker, fs::Permissions::from_mode(0o755)).expect("allows to run");
+        IdleWorker(self)
     }
 
     /// The service's worker processes.
@@ -67,6 +77,20 @@ impl Place {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
+}
+
+/// See [`Place::with_idle_worker`].
+pub(crate) struct IdleWorker<'a>(&'a Place);
+
+impl Drop for IdleWorker<'_> {
+    fn drop(&mut self) {
+        fs::remove_file(&self.0.worker).expect("removes");
+        link(&self.0.worker);
+    }
+}
+
+fn link(worker: &Path) {
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_lemma-server"), worker).expect("links");
 }
 
 /// The settings of a service whose directory was made by [`Place::new`].

@@ -94,12 +94,20 @@ async fn fifty_submits_with_one_key_are_one_job() {
     service.shutdown(Duration::from_secs(10)).await;
 }
 
-/// A running job whose worker process is stopped, so that it stays running.
+/// A running job whose worker process is stopped, so that it stays running. The process has been asked for it: one that
+/// dies before that is replaced and costs no attempt.
 async fn stuck(place: &Place, service: &JobService, job: NewJob) -> (JobId, rustix::process::Pid) {
     let worker = place.worker().await;
     send(worker, Signal::STOP);
     let id = submit(service, job).await.id;
     until(service, id, JobState::Running).await;
+    let requests =
+        fs::File::open(format!("/proc/{}/fd/0", worker.as_raw_nonzero())).expect("opens its input");
+    let deadline = Instant::now() + PATIENCE;
+    while rustix::io::ioctl_fionread(&requests).expect("is a pipe") == 0 {
+        assert!(Instant::now() < deadline, "nothing is asked of the worker process");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     (id, worker)
 }
 
@@ -399,19 +407,59 @@ async fn a_job_that_nobody_holds_is_found() {
     let circuit = circuit(&service).await;
     let new = proof(circuit, 0);
     // Recorded without telling the dispatcher, as after a commit whose answer was lost.
-    let row = JobRow {
-        id: JobId::from_parts(1, 1),
-        owner: new.owner,
-        work: new.work,
-        inputs: new.inputs,
-        predicted_memory: 1 << 20,
-        priority: new.priority,
-        queue_timeout: new.queue_timeout,
-        prove_timeout: new.prove_timeout,
-        meta: None,
-        idempotency: None,
-    };
+    let new = NewJob { meta: None, idempotency: None, ..new };
+    let row = JobRow { id: JobId::from_parts(1, 1), predicted_memory: 1 << 20, new };
     service.records().submit(row, service.clock().now()).await.expect("records");
     check_proof(&service, &ended(&service, JobId::from_parts(1, 1)).await, 0).await;
+    service.shutdown(Duration::from_secs(10)).await;
+}
+
+/// Settings of a service with a store of its own, which can be damaged.
+fn with_own_store(place: &Place) -> ServiceConfig {
+    ServiceConfig { store_dir: place.directory.path().join("store"), ..place.config() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_store_is_made_again_from_the_uploaded_model() {
+    let place = Place::new();
+    let config = with_own_store(&place);
+    let service = JobService::open(config.clone()).await.expect("the service opens");
+    let circuit = circuit(&service).await;
+    service.shutdown(Duration::ZERO).await;
+    let objects = config.store_dir.join("objects");
+    let record = config.store_dir.join("records/circuit").join(circuit.to_string());
+    let damaged: [&dyn Fn(); 3] = [
+        &|| fs::remove_dir_all(objects.join("model")).expect("removes"),
+        &|| fs::write(&record, b"damaged").expect("writes"),
+        &|| {
+            for file in fs::read_dir(objects.join("vk")).expect("lists") {
+                fs::write(file.expect("lists").path(), b"damaged").expect("writes");
+            }
+        },
+    ];
+    for damage in damaged {
+        damage();
+        let service = JobService::open(config.clone()).await.expect("the service opens");
+        let job = ended(&service, submit(&service, proof(circuit, 0)).await.id).await;
+        check_proof(&service, &job, 0).await;
+        service.shutdown(Duration::ZERO).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_killed_workers_left_in_the_store_is_removed() {
+    let place = Place::new();
+    let config = with_own_store(&place);
+    let left = config.store_dir.join("tmp/.lemma-left");
+    fs::create_dir_all(config.store_dir.join("tmp")).expect("makes");
+    fs::write(&left, b"left").expect("writes");
+    let service = JobService::open(config).await.expect("the service opens");
+    assert!(!left.exists(), "removed at the start");
+    let circuit = circuit(&service).await;
+    let (job, worker) = stuck(&place, &service, proof(circuit, 0)).await;
+    fs::write(&left, b"left").expect("writes");
+    send(worker, Signal::KILL);
+    ended(&service, job).await;
+    assert!(!left.exists(), "removed after the worker was killed");
     service.shutdown(Duration::from_secs(10)).await;
 }

@@ -54,6 +54,22 @@ fn full_means_refused_with_advice() {
 }
 
 #[test]
+fn the_advice_grows_with_the_backlog() {
+    let advice = |capacity| {
+        let mut queue = Queue::new(Limits { capacity, ..limits() });
+        for _ in 0..capacity {
+            queue.reserve(1).expect("a place");
+        }
+        match queue.reserve(1) {
+            Err(Refused::Full { retry_after, .. }) => retry_after,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(advice(64) > advice(8));
+    assert_eq!(advice(1 << 20), RETRY_AFTER.1);
+}
+
+#[test]
 fn jobs_that_do_not_fit_wait_and_nobody_overtakes() {
     let (mut queue, now) = (Queue::new(limits()), Instant::now());
     queue.push(normal(1, 60), now);

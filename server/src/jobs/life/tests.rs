@@ -79,12 +79,32 @@ fn three_crashes_poison_a_job() {
 }
 
 #[test]
-fn three_starts_of_the_service_poison_a_job_too() {
+fn deaths_of_the_service_cost_no_attempt_until_the_job_is_suspect() {
     let mut life = queued();
-    for attempt in 1..=MAX_FAILED_ATTEMPTS {
+    for attempt in 1..=MAX_SERVICE_DEATHS {
+        assert_eq!((life.state, life.attempt, life.failed_attempts), (JobState::Queued, attempt, 0));
+        life = apply(&apply(&life, Event::Start { attempt }), Event::Recover);
+        assert_eq!(life.service_deaths, attempt);
+    }
+    assert_eq!(life.state, JobState::Failed);
+    let failure = life.failure.expect("a reason");
+    assert_eq!((failure.class, failure.retryable), (FailureClass::Poisoned, false));
+    assert!(failure.reason.contains("service died"), "{}", failure.reason);
+}
+
+#[test]
+fn crashes_and_deaths_of_the_service_are_counted_apart() {
+    let crash = |attempt| Event::Fail { attempt, failure: failure(FailureClass::Crash, true) };
+    let mut life = queued();
+    for attempt in 1..MAX_FAILED_ATTEMPTS {
+        life = apply(&apply(&life, Event::Start { attempt }), crash(attempt));
+    }
+    for attempt in MAX_FAILED_ATTEMPTS..=4 {
         life = apply(&apply(&life, Event::Start { attempt }), Event::Recover);
     }
-    assert_eq!(life.failure.map(|failure| failure.class), Some(FailureClass::Poisoned));
+    assert_eq!((life.state, life.attempt, life.failed_attempts), (JobState::Queued, 5, 2));
+    let last = apply(&apply(&life, Event::Start { attempt: 5 }), crash(5));
+    assert_eq!((last.state, last.failed_attempts), (JobState::Failed, MAX_FAILED_ATTEMPTS));
 }
 
 #[test]
