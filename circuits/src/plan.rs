@@ -39,7 +39,7 @@ pub(crate) use packing::Packing;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use place::Step;
 pub(crate) use place::{Lane, Placement, Use};
-pub(crate) use search::{distance_bits, usable_rows};
+pub(crate) use search::usable_rows;
 pub(crate) use shape::{MAX_LIMB_BITS, MAX_TABLE_SETS};
 pub(crate) use tables::{
     BYTE, check_classes, clamp_tag, entries as table_entries, entry_count, fill as fill_tables, step_tag,

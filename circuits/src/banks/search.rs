@@ -9,7 +9,7 @@ use crate::{
     ir::Model,
     plan::{
         BankShape, Cost, FUNCTION_EXCESS_BITS, Forms, MAX_K, MAX_LIMB_BITS, MAX_SHIFT, MAX_TABLE_SETS, MIN_K,
-        Packing, PlanError, Scheme, Shape, check_classes, distance_bits, entry_count, usable_rows,
+        Packing, PlanError, Scheme, Shape, check_classes, entry_count, usable_rows,
     },
 };
 
@@ -40,6 +40,9 @@ const TABLES_FIT: u32 = 13;
 
 /// Most limbs of a remainder that are tried.
 const MAX_LIMBS: u32 = 6;
+
+/// Caps on the shift that are tried: shorter remainders need fewer limbs, but more channels take thresholds.
+const SHIFTS: [u32; 4] = [MAX_SHIFT, 32, 30, 28];
 
 /// Proofs are kept below this many bytes where some shape allows it.
 const PROOF_BYTES: u32 = 9_500;
@@ -84,6 +87,8 @@ fn proof_bytes(shape: &Shape) -> u32 {
 
 /// Forms with a cap on the shift and the blocks of a network, before they have rows.
 struct Variant {
+    /// Index into the forms of the search.
+    forms: usize,
     lanes: u32,
     threshold_lanes: u32,
     blocks: Placement,
@@ -91,7 +96,7 @@ struct Variant {
 
 /// Everything tried, made when it is needed first.
 struct Search<'a> {
-    forms: Forms,
+    forms: Vec<Forms>,
     networks: Vec<(u32, Network)>,
     variants: Vec<Variant>,
     equations: HashMap<(usize, u32, usize, u32), Vec<Equation>>,
@@ -125,22 +130,31 @@ pub(super) fn cheapest(
 
 impl<'a> Search<'a> {
     fn of(model: &'a Model, base: &Base) -> Result<Self, PlanError> {
-        let forms = base.solutions.forms(model, MAX_SHIFT);
-        check_classes(&forms)?;
+        let mut forms = vec![base.solutions.forms(model, MAX_SHIFT)];
+        check_classes(&forms[0])?;
+        for cap in SHIFTS {
+            let capped = base.solutions.forms(model, cap);
+            if forms.iter().all(|forms| forms.shift != capped.shift) && check_classes(&capped).is_ok() {
+                forms.push(capped);
+            }
+        }
         let (mut networks, mut variants) = (Vec::<(u32, Network)>::new(), Vec::new());
         for lanes in LANES {
             let network = base.network(model, lanes as usize);
-            for threshold_lanes in THRESHOLD_LANES {
+            let shifts = forms.iter().enumerate();
+            for ((index, forms), threshold_lanes) in
+                shifts.flat_map(|each| THRESHOLD_LANES.map(|threshold_lanes| (each, threshold_lanes)))
+            {
                 let lanes_per_bank = LanesPerBank {
                     linear: lanes as usize,
                     threshold: threshold_lanes as usize,
                     pair: pair_lanes(lanes) as usize,
                 };
                 let Network { homes, slices, runs, .. } = &network;
-                let blocks = Placement::blocks(model, homes, slices, runs, &forms, lanes_per_bank);
+                let blocks = Placement::blocks(model, homes, slices, runs, forms, lanes_per_bank);
                 let needs_thresholds = blocks.demand(BankKind::Threshold).0 > 0;
                 if needs_thresholds || threshold_lanes == THRESHOLD_LANES[0] {
-                    variants.push(Variant { lanes, threshold_lanes, blocks });
+                    variants.push(Variant { forms: index, lanes, threshold_lanes, blocks });
                 }
             }
             networks.push((lanes, network));
@@ -151,7 +165,9 @@ impl<'a> Search<'a> {
     fn candidates(&self, scheme: Scheme) -> Vec<Candidate> {
         let mut out = Vec::new();
         for (index, variant) in self.variants.iter().enumerate() {
-            for shape in variant.sizes().flat_map(|k| variant.shapes(self.model, &self.forms, k)) {
+            for shape in
+                variant.sizes().flat_map(|k| variant.shapes(self.model, &self.forms[variant.forms], k))
+            {
                 for (ways, weight_columns) in
                     WAYS.iter().flat_map(|ways| WEIGHT_COLUMNS.map(|columns| (*ways, columns)))
                 {
@@ -191,7 +207,7 @@ impl<'a> Search<'a> {
         let region = Region::of(&equations, columns);
         (rows(network, &placement, &region) <= capacity).then(|| Choice {
             shape: shape.clone(),
-            forms: self.forms.clone(),
+            forms: self.forms[variant.forms].clone(),
             network: network.clone(),
             placement,
             equations,
@@ -232,7 +248,7 @@ impl Variant {
             return Vec::new();
         };
         let threshold_lanes = thresholds * self.threshold_lanes;
-        let distance_bits = distance_bits(forms);
+        let distance_bits = forms.distance_bits;
         let plain = |limb_bits: u32| Shape {
             k,
             linear_lanes: linear.max(1) * self.lanes,

@@ -42,7 +42,7 @@ impl Plan {
     pub fn with_forced_shape(model: &Model, scheme: Scheme, forced: &ForcedShape) -> Result<Self, PlanError> {
         let too_large = || PlanError::TooLarge { activations: model.activations(), macs: model.macs() };
         let forms = Forms::of(model)?;
-        let threshold_limbs = search::distance_bits(&forms).div_ceil(forced.limb_bits);
+        let threshold_limbs = forms.distance_bits.div_ceil(forced.limb_bits);
         let shape = Shape {
             k: forced.k,
             linear_lanes: forced.linear_lanes,

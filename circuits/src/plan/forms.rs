@@ -222,6 +222,8 @@ impl Solutions {
             clamps: Vec::new(),
             steps: Vec::new(),
             functions: Vec::new(),
+            intervals: 0,
+            distance_bits: 1,
         };
         for (node, solution) in model.nodes.iter().zip(&self.0) {
             let node_forms = match (solution, &node.op) {
@@ -249,6 +251,7 @@ impl Solutions {
             forms.nodes.push(node_forms);
         }
         forms.align_shifts();
+        forms.measure_intervals();
         forms
     }
 }
@@ -266,6 +269,10 @@ pub(crate) struct Forms {
     pub(crate) steps: Vec<StepClass>,
     /// Functions of a byte: the output byte of every input byte.
     pub(crate) functions: Vec<Vec<i64>>,
+    /// Intervals of all threshold classes.
+    pub(crate) intervals: usize,
+    /// Bits of the widest interval, at least 1.
+    pub(crate) distance_bits: u32,
 }
 
 impl Forms {
@@ -378,6 +385,13 @@ impl Forms {
         let steps = function.steps(range);
         self.steps.push(StepClass { function: StepFunction::of(function), type_min, steps });
         self.steps.len() - 1
+    }
+
+    fn measure_intervals(&mut self) {
+        let intervals: Vec<Step> = self.steps.iter().flat_map(StepClass::intervals).collect();
+        let widest = intervals.iter().map(|step| step.width).max().unwrap_or(0).unsigned_abs();
+        self.intervals = intervals.len();
+        self.distance_bits = (u64::BITS - widest.leading_zeros()).max(1);
     }
 
     /// Brings every linear form to the largest shift among them: `(m 2^j, c 2^j, s + j)` is the same function.

@@ -48,13 +48,6 @@ pub(crate) fn cheapest(
     best.map(|(_, shape, placement)| (shape, placement))
 }
 
-/// Bits of the widest threshold interval, at least 1.
-pub(crate) fn distance_bits(forms: &Forms) -> u32 {
-    let widths = forms.steps.iter().flat_map(|class| class.intervals()).map(|step| step.width);
-    let widest = widths.max().unwrap_or(0).unsigned_abs();
-    (u64::BITS - widest.leading_zeros()).max(1)
-}
-
 /// What a model needs, independent of the shape.
 struct Needs {
     bytes: usize,
@@ -74,7 +67,7 @@ impl Needs {
             linear_channels,
             threshold_channels: channels().count() - linear_channels,
             shift: forms.shift,
-            distance_bits: distance_bits(forms),
+            distance_bits: forms.distance_bits,
         }
     }
 

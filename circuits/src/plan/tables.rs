@@ -132,7 +132,6 @@ pub(crate) fn entry_count(forms: &Forms, shape: &Shape) -> u64 {
             size(&low) + high.map_or(0, |high| size(&high))
         })
         .sum();
-    let steps: usize = forms.steps.iter().map(|class| class.intervals().len()).sum();
     let ranges: u64 = range_widths(shape).iter().map(|width| 1u64 << width).sum();
     let functions: usize = forms
         .functions
@@ -141,7 +140,7 @@ pub(crate) fn entry_count(forms: &Forms, shape: &Shape) -> u64 {
         .sum();
     let maxima = if shape.maximum_lanes() > 0 { 256 + 255 } else { 0 };
     let pairs = if shape.maximum_lanes() + shape.product_lanes() > 0 { 256 } else { 0 };
-    1 + bytes + clamps + steps as u64 + ranges + functions as u64 + maxima + pairs
+    1 + bytes + clamps + forms.intervals as u64 + ranges + functions as u64 + maxima + pairs
 }
 
 /// A clamp class as its low and high excess parts see it: `E = E_0 + 2^h E_1`, both of the sign of `E`.
