@@ -53,12 +53,19 @@ impl Place {
     }
 
     /// Until it is dropped, worker processes that are started do nothing and end with their service.
-    pub(crate) fn with_idle_worker(&self) -> IdleWorker<'_> {
+    pub(crate) fn with_idle_worker(&self) -> OtherWorker<'_> {
         fs::remove_file(&self.worker).expect("removes");
         let script = "#!/bin/sh\nexec cat >/dev/null\n";
         fs::write(&self.worker, script).expect("writes");
         fs::set_permissions(&self.worker, fs::Permissions::from_mode(0o755)).expect("allows to run");
-        IdleWorker(self)
+        OtherWorker(self)
+    }
+
+    /// Until it is dropped, worker processes that are started end at once, as if they had crashed.
+    pub(crate) fn with_failing_worker(&self) -> OtherWorker<'_> {
+        fs::remove_file(&self.worker).expect("removes");
+        std::os::unix::fs::symlink("/bin/false", &self.worker).expect("links");
+        OtherWorker(self)
     }
 
     /// The service's worker processes.
@@ -79,10 +86,10 @@ impl Place {
     }
 }
 
-/// See [`Place::with_idle_worker`].
-pub(crate) struct IdleWorker<'a>(&'a Place);
+/// See [`Place::with_idle_worker`] and [`Place::with_failing_worker`].
+pub(crate) struct OtherWorker<'a>(&'a Place);
 
-impl Drop for IdleWorker<'_> {
+impl Drop for OtherWorker<'_> {
     fn drop(&mut self) {
         fs::remove_file(&self.0.worker).expect("removes");
         link(&self.0.worker);

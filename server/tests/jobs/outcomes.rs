@@ -151,33 +151,16 @@ async fn a_killed_worker_costs_one_attempt_and_three_poison_the_job() {
     check_proof(&service, &job, 0).await;
     assert_eq!((job.life.attempt, job.life.failed_attempts), (2, 1));
 
-    let (poison, mut worker) = stuck(&place, &service, proof(circuit, 1)).await;
-    let other = submit(&service, proof(circuit, 2)).await.id;
-    for attempt in 1..=3 {
-        send(worker, Signal::KILL);
-        if attempt == 3 {
-            break;
-        }
-        // The next worker process is stopped before it can finish.
-        loop {
-            let job = service.job(poison).await.expect("reads").expect("the job is there");
-            let found = place.workers().into_iter().find(|pid| *pid != worker && lives(*pid));
-            if let (true, Some(next)) =
-                (job.life.attempt > attempt && job.state() == JobState::Running, found)
-            {
-                send(next, Signal::STOP);
-                worker = next;
-                break;
-            }
-            assert!(!job.state().is_terminal(), "{job:?}");
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    }
+    let (poison, worker) = stuck(&place, &service, proof(circuit, 1)).await;
+    let failing = place.with_failing_worker();
+    send(worker, Signal::KILL);
     let job = ended(&service, poison).await;
     let failure = job.life.failure.clone().expect("a reason");
     assert_eq!((job.state(), failure.class), (JobState::Failed, FailureClass::Poisoned), "{job:?}");
     assert_eq!((job.life.attempt, job.life.failed_attempts), (3, 3));
-    check_proof(&service, &ended(&service, other).await, 2).await;
+    drop(failing);
+    let next = submit(&service, proof(circuit, 2)).await.id;
+    check_proof(&service, &ended(&service, next).await, 2).await;
     service.shutdown(Duration::from_secs(10)).await;
 }
 
