@@ -57,7 +57,11 @@ pub(super) fn resize(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Im
     let named = attributes.ints("axes")?;
     attributes.finish()?;
     let shape = call.input(0, "input")?.shape().to_vec();
-    let axes = resized_axes(call, &shape, named, old)?;
+    let mut axes = resized_axes(call, &shape, named, old)?;
+    // onnxruntime copies a tensor whose size stays, whatever the scales.
+    if axes.iter().all(|axis| axis.from == axis.to) {
+        axes.iter_mut().for_each(|axis| axis.scale = 1.0);
+    }
     let sizes: Vec<usize> = axes.iter().map(|axis| axis.to).collect();
     limits::sources(&sizes)?;
     let coordinates: Vec<Coordinates> =
@@ -154,6 +158,9 @@ fn resized_axes(
     Ok(axes)
 }
 
+/// How far from the middle between two elements onnxruntime still takes a coordinate for the middle.
+const TIE: f32 = 1e-6;
+
 impl Axis {
     fn coordinates(self, transformation: Transformation, rounding: Rounding) -> Coordinates {
         let Self { from, to, scale } = self;
@@ -169,8 +176,10 @@ impl Axis {
             Transformation::Asymmetric => x / scale,
             Transformation::TfHalfPixel => (x + 0.5) / scale,
         };
+        let is_tie = |x: f32| (x - x.floor() - 0.5).abs() < TIE;
         let nearest = |x: f32| match rounding {
-            Rounding::PreferFloor if x == x.trunc() + 0.5 => x.trunc(),
+            Rounding::PreferFloor if is_tie(x) => x.floor(),
+            Rounding::PreferCeil if is_tie(x) => x.ceil(),
             Rounding::PreferFloor | Rounding::PreferCeil => x.round(),
             Rounding::Floor => x.floor(),
             Rounding::Simple if scale < 1.0 => x.ceil(),
