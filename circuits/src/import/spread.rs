@@ -3,6 +3,26 @@
 /// Most numbers between the ends that a function is applied to one by one.
 const MAX_NUMBERS: usize = 4096;
 
+/// An approximation is off by at most this part of the result, or of 1: the bound of `functions::bounded`.
+const APPROXIMATION: f64 = 8.0 * f32::EPSILON as f64;
+
+/// How a function goes between two numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Course {
+    /// It never rises or never falls, error bounds aside.
+    Monotone,
+    /// It approximates such a function to [`APPROXIMATION`], not itself monotone in the last bits.
+    Approximated,
+    /// Nothing is known.
+    Any,
+}
+
+impl Course {
+    pub(super) fn rising_if(rises: bool) -> Self {
+        if rises { Self::Monotone } else { Self::Any }
+    }
+}
+
 /// A float32 number from `lo` to `hi`, both included; both are NaN when it is no number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Spread {
@@ -30,10 +50,13 @@ impl Spread {
         self.lo.is_nan()
     }
 
-    /// All results of a function of the number; anything where there are too many.
-    pub(super) fn through(self, function: impl Fn(f32) -> Self) -> Self {
-        if self.is_nan() {
+    /// All results of a function of the number; anything where there are too many to try and no course tells.
+    pub(super) fn through(self, course: Course, function: impl Fn(f32) -> Self) -> Self {
+        if self.is_nan() || self.lo == self.hi {
             return function(self.lo);
+        }
+        if course == Course::Monotone {
+            return function(self.lo).or(function(self.hi));
         }
         let mut result = function(self.lo);
         let mut value = self.lo;
@@ -42,39 +65,62 @@ impl Spread {
                 return result;
             }
             value = value.next_up();
-            let next = function(value);
-            if next.is_nan() || result.is_nan() {
-                return Self::exact(f32::NAN);
-            }
-            result = Self { lo: result.lo.min(next.lo), hi: result.hi.max(next.hi) };
+            result = result.or(function(value));
         }
-        Self::UNKNOWN
+        match course {
+            Course::Approximated => result.or(function(self.hi)).widened(),
+            Course::Monotone | Course::Any => Self::UNKNOWN,
+        }
     }
 
-    /// The numbers through a function that never falls.
-    pub(super) fn monotone(self, function: impl Fn(f32) -> f32) -> Self {
-        Self { lo: function(self.lo), hi: function(self.hi) }
+    /// One of two numbers.
+    fn or(self, other: Self) -> Self {
+        if self.is_nan() || other.is_nan() {
+            return Self::exact(f32::NAN);
+        }
+        Self { lo: self.lo.min(other.lo), hi: self.hi.max(other.hi) }
+    }
+
+    /// The number with another error of [`APPROXIMATION`].
+    fn widened(self) -> Self {
+        let error = |end: f32| APPROXIMATION * f64::from(end).abs().max(1.0);
+        Self {
+            lo: Self::around(self.lo.into(), error(self.lo)).lo,
+            hi: Self::around(self.hi.into(), error(self.hi)).hi,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Spread;
+    use super::{Course, Spread};
 
     #[test]
     fn every_number_between_goes_through() {
         let spread = Spread::around(0.0, 1e-44);
-        let square = spread.through(|x| Spread::exact(x.abs()));
+        let square = spread.through(Course::Any, |x| Spread::exact(x.abs()));
         assert_eq!((square.lo, square.hi), (0.0, spread.hi));
-        assert_eq!(Spread::exact(-0.0).through(|x| Spread::exact(1.0 / x)), Spread::exact(f32::NEG_INFINITY));
-        assert!(Spread::around(0.0, 1e-44).through(|x| Spread::exact(x.sqrt())).is_nan());
+        assert_eq!(
+            Spread::exact(-0.0).through(Course::Any, |x| Spread::exact(1.0 / x)),
+            Spread::exact(f32::NEG_INFINITY)
+        );
+        assert!(Spread::around(0.0, 1e-44).through(Course::Any, |x| Spread::exact(x.sqrt())).is_nan());
     }
 
     #[test]
     fn too_many_numbers_are_anything() {
-        let wide = Spread { lo: 1.0, hi: 2.0 }.through(Spread::exact);
+        let wide = Spread { lo: 1.0, hi: 2.0 }.through(Course::Any, Spread::exact);
         assert_eq!((wide.lo, wide.hi), (f32::NEG_INFINITY, f32::INFINITY));
-        let clamped = wide.monotone(|x| x.clamp(-3.0, 4.0));
+        let clamped = wide.through(Course::Monotone, |x| Spread::exact(x.clamp(-3.0, 4.0)));
         assert_eq!((clamped.lo, clamped.hi), (-3.0, 4.0));
+    }
+
+    #[test]
+    fn monotone_functions_are_known_between_far_ends() {
+        let wide = Spread { lo: -1e-6, hi: 1e-6 };
+        let fallen = wide.through(Course::Monotone, |x| Spread::exact(1.0 - x));
+        assert_eq!((fallen.lo, fallen.hi), (1.0 - 1e-6, 1.0 + 1e-6));
+        let tanh = wide.through(Course::Approximated, |x| Spread::exact(x.tanh()));
+        assert!(tanh.lo < -1e-6 && 1e-6 < tanh.hi && tanh.hi < 1e-5, "{tanh:?}");
     }
 }

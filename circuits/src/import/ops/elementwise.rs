@@ -6,6 +6,7 @@ use super::super::affine::{self, FloatClamp};
 use super::super::builder::Builder;
 use super::super::constant::Constant;
 use super::super::error::ImportErrorKind;
+use super::super::spread::Course;
 use super::super::value::{Activation, Dequantized, Operand, Value, Waiting, WaitingForm};
 use super::Call;
 use super::arithmetic::{self, Operator};
@@ -104,7 +105,7 @@ fn not_8_bit(role: &'static str, constant: &Constant) -> ImportErrorKind {
 
 /// Add between quantizers, neither side being a layer without bias.
 pub(super) fn add(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
-    match function::with_constant(call, |a, b| a + b)? {
+    match function::with_constant(call, Course::Monotone, |a, b| a + b)? {
         Some(value) => Ok(value),
         None => between_quantizers(call, Kind::Add, builder),
     }
@@ -119,7 +120,7 @@ pub(super) fn mul(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impor
     if let Some(value) = arithmetic::folded(call, |a, b| a * b, builder)? {
         return Ok(value);
     }
-    match function::with_constant(call, |a, b| a * b)? {
+    match function::with_constant(call, Course::Monotone, |a, b| a * b)? {
         Some(value) => Ok(value),
         None => between_quantizers(call, Kind::Multiply, builder),
     }

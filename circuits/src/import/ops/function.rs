@@ -5,7 +5,7 @@ use super::super::attributes::unsupported;
 use super::super::builder::Builder;
 use super::super::error::ImportErrorKind;
 use super::super::functions::{self, bounded};
-use super::super::spread::Spread;
+use super::super::spread::{Course, Spread};
 use super::super::value::{Activation, Dequantized, Function, Value};
 use super::Call;
 use super::arithmetic::{self, Operator};
@@ -13,28 +13,38 @@ use super::elementwise::{input_parameters, parameters};
 use crate::ir::{Elem, Quantization};
 
 /// Applies a float function to the input.
-fn apply(call: &Call<'_>, function: impl Fn(f32) -> f32) -> Result<Value, ImportErrorKind> {
-    apply_to(call, 0, function)
+fn apply(call: &Call<'_>, course: Course, function: impl Fn(f32) -> f32) -> Result<Value, ImportErrorKind> {
+    apply_to(call, 0, course, function)
 }
 
 /// Applies a float function, known up to an error, to the input.
-fn apply_bounded(call: &Call<'_>, function: impl Fn(f32) -> Spread) -> Result<Value, ImportErrorKind> {
-    apply_bounded_to(call, 0, function)
+fn apply_bounded(
+    call: &Call<'_>,
+    course: Course,
+    function: impl Fn(f32) -> Spread,
+) -> Result<Value, ImportErrorKind> {
+    apply_bounded_to(call, 0, course, function)
 }
 
 /// Applies a float function to an input of the node.
-fn apply_to(call: &Call<'_>, index: usize, function: impl Fn(f32) -> f32) -> Result<Value, ImportErrorKind> {
-    apply_bounded_to(call, index, |value| Spread::exact(function(value)))
+fn apply_to(
+    call: &Call<'_>,
+    index: usize,
+    course: Course,
+    function: impl Fn(f32) -> f32,
+) -> Result<Value, ImportErrorKind> {
+    apply_bounded_to(call, index, course, |value| Spread::exact(function(value)))
 }
 
 fn apply_bounded_to(
     call: &Call<'_>,
     index: usize,
+    course: Course,
     function: impl Fn(f32) -> Spread,
 ) -> Result<Value, ImportErrorKind> {
     let through = |view: &Function| Function {
         activation: view.activation.clone(),
-        values: view.values.iter().map(|value| value.through(&function)).collect(),
+        values: view.values.iter().map(|value| value.through(course, &function)).collect(),
     };
     let mapped = match call.input(index, "input")? {
         Value::Dequantized(dequantized) => through(&of_dequantized(dequantized, |value| value)),
@@ -78,44 +88,58 @@ pub(super) fn quantize(
 
 /// Functions without attributes.
 macro_rules! plain {
-    ($($name:ident => $function:expr;)*) => {$(
+    ($($name:ident: $course:ident => $function:expr;)*) => {$(
         pub(super) fn $name(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
             call.expect_inputs(1, 1)?;
             call.node.attributes.reader().finish()?;
-            apply(call, $function)
+            apply(call, Course::$course, $function)
         }
     )*};
 }
 
 plain! {
-    sigmoid => functions::sigmoid;
-    tanh => functions::tanh;
-    exp => functions::exp;
-    erf => functions::erf;
-    abs => f32::abs;
-    neg => |x| -x;
-    sqrt => f32::sqrt;
-    floor => f32::floor;
-    ceil => f32::ceil;
-    round => f32::round_ties_even;
-    reciprocal => |x| 1.0 / x;
-    sign => functions::sign;
-    hard_swish => |x| x * functions::hard_sigmoid(x, 1.0 / 6.0, 0.5);
+    sigmoid: Approximated => functions::sigmoid;
+    tanh: Approximated => functions::tanh;
+    exp: Approximated => functions::exp;
+    erf: Approximated => functions::erf;
+    abs: Any => f32::abs;
+    neg: Monotone => |x| -x;
+    sqrt: Monotone => f32::sqrt;
+    floor: Monotone => f32::floor;
+    ceil: Monotone => f32::ceil;
+    round: Monotone => f32::round_ties_even;
+    reciprocal: Any => |x| 1.0 / x;
+    sign: Monotone => functions::sign;
+    hard_swish: Any => |x| x * functions::hard_sigmoid(x, 1.0 / 6.0, 0.5);
 }
 
 /// Functions without attributes, known up to an error.
 macro_rules! plain_bounded {
-    ($($name:ident)*) => {$(
+    ($($name:ident: $course:ident;)*) => {$(
         pub(super) fn $name(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
             call.expect_inputs(1, 1)?;
             call.node.attributes.reader().finish()?;
-            apply_bounded(call, bounded::$name)
+            apply_bounded(call, Course::$course, bounded::$name)
         }
     )*};
 }
 
 plain_bounded! {
-    softplus softsign mish log sin cos tan asin acos atan sinh cosh asinh acosh atanh
+    softplus: Monotone;
+    softsign: Monotone;
+    mish: Any;
+    log: Monotone;
+    sin: Any;
+    cos: Any;
+    tan: Any;
+    asin: Monotone;
+    acos: Monotone;
+    atan: Monotone;
+    sinh: Monotone;
+    cosh: Any;
+    asinh: Monotone;
+    acosh: Monotone;
+    atanh: Monotone;
 }
 
 pub(super) fn gelu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
@@ -124,8 +148,8 @@ pub(super) fn gelu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErro
     let approximate = attributes.text("approximate")?.unwrap_or("none");
     attributes.finish()?;
     match approximate {
-        "none" => apply(call, functions::gelu),
-        "tanh" => apply_bounded(call, bounded::fast_gelu),
+        "none" => apply(call, Course::Any, functions::gelu),
+        "tanh" => apply_bounded(call, Course::Any, bounded::fast_gelu),
         other => Err(unsupported("approximate", other, "none or tanh")),
     }
 }
@@ -136,7 +160,7 @@ pub(super) fn hard_sigmoid(call: &Call<'_>, _: &mut Builder) -> Result<Value, Im
     let alpha = finite("alpha", attributes.float("alpha")?.unwrap_or(0.2))?;
     let beta = finite("beta", attributes.float("beta")?.unwrap_or(0.5))?;
     attributes.finish()?;
-    apply(call, |x| functions::hard_sigmoid(x, alpha, beta))
+    apply(call, Course::Monotone, |x| functions::hard_sigmoid(x, alpha, beta))
 }
 
 pub(super) fn leaky_relu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
@@ -144,7 +168,7 @@ pub(super) fn leaky_relu(call: &Call<'_>, _: &mut Builder) -> Result<Value, Impo
     let attributes = call.node.attributes.reader();
     let alpha = finite("alpha", attributes.float("alpha")?.unwrap_or(0.01))?;
     attributes.finish()?;
-    apply(call, |x| functions::leaky_relu(x, alpha))
+    apply(call, Course::rising_if(alpha >= 0.0), |x| functions::leaky_relu(x, alpha))
 }
 
 pub(super) fn thresholded_relu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
@@ -152,7 +176,7 @@ pub(super) fn thresholded_relu(call: &Call<'_>, _: &mut Builder) -> Result<Value
     let attributes = call.node.attributes.reader();
     let alpha = finite("alpha", attributes.float("alpha")?.unwrap_or(1.0))?;
     attributes.finish()?;
-    apply(call, |x| functions::thresholded_relu(x, alpha))
+    apply(call, Course::rising_if(alpha >= 0.0), |x| functions::thresholded_relu(x, alpha))
 }
 
 pub(super) fn shrink(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
@@ -161,7 +185,7 @@ pub(super) fn shrink(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportEr
     let lambda = finite("lambd", attributes.float("lambd")?.unwrap_or(0.5))?;
     let bias = finite("bias", attributes.float("bias")?.unwrap_or(0.0))?;
     attributes.finish()?;
-    apply(call, |x| functions::shrink(x, lambda, bias))
+    apply(call, Course::Any, |x| functions::shrink(x, lambda, bias))
 }
 
 /// With one slope for all elements.
@@ -175,7 +199,7 @@ pub(super) fn p_relu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportEr
         expected: "one float32 number for all channels".to_owned(),
     })?;
     let slope = finite("slope", slope)?;
-    apply(call, |x| functions::leaky_relu(x, slope))
+    apply(call, Course::rising_if(slope >= 0.0), |x| functions::leaky_relu(x, slope))
 }
 
 pub(super) fn elu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
@@ -183,7 +207,7 @@ pub(super) fn elu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportError
     let attributes = call.node.attributes.reader();
     let alpha = finite("alpha", attributes.float("alpha")?.unwrap_or(1.0))?;
     attributes.finish()?;
-    apply_bounded(call, |x| bounded::elu(x, alpha))
+    apply_bounded(call, Course::rising_if(alpha >= 0.0), |x| bounded::elu(x, alpha))
 }
 
 pub(super) fn selu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
@@ -192,7 +216,7 @@ pub(super) fn selu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErro
     let alpha = finite("alpha", attributes.float("alpha")?.unwrap_or(1.673_263_2))?;
     let gamma = finite("gamma", attributes.float("gamma")?.unwrap_or(1.050_701))?;
     attributes.finish()?;
-    apply_bounded(call, |x| bounded::selu(x, alpha, gamma))
+    apply_bounded(call, Course::rising_if(alpha >= 0.0 && gamma >= 0.0), |x| bounded::selu(x, alpha, gamma))
 }
 
 pub(super) fn celu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
@@ -203,7 +227,7 @@ pub(super) fn celu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErro
     if alpha <= 0.0 {
         return Err(unsupported("alpha", alpha, "a positive number"));
     }
-    apply_bounded(call, |x| bounded::celu(x, alpha))
+    apply_bounded(call, Course::Monotone, |x| bounded::celu(x, alpha))
 }
 
 pub(super) fn quick_gelu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
@@ -211,14 +235,14 @@ pub(super) fn quick_gelu(call: &Call<'_>, _: &mut Builder) -> Result<Value, Impo
     let attributes = call.node.attributes.reader();
     let alpha = finite("alpha", attributes.float("alpha")?.unwrap_or(1.702))?;
     attributes.finish()?;
-    apply_bounded(call, |x| bounded::quick_gelu(x, alpha))
+    apply_bounded(call, Course::Any, |x| bounded::quick_gelu(x, alpha))
 }
 
 /// Without the bias that it may have.
 pub(super) fn fast_gelu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     call.node.attributes.reader().finish()?;
-    apply_bounded(call, bounded::fast_gelu)
+    apply_bounded(call, Course::Any, bounded::fast_gelu)
 }
 
 /// With a constant exponent.
@@ -237,7 +261,7 @@ pub(super) fn pow(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportError
         expected: "one float32 number, or one int64 from -64 to 64".to_owned(),
     })?;
     let exponent = finite("exponent", exponent)?;
-    apply_bounded(call, |x| bounded::pow(x, exponent))
+    apply_bounded(call, Course::Any, |x| bounded::pow(x, exponent))
 }
 
 fn finite(name: &'static str, value: f32) -> Result<f32, ImportErrorKind> {
@@ -271,9 +295,11 @@ fn q_linear(
     quantize(&call.node.label.name, &view, elem, to, builder).map(Value::Quantized)
 }
 
-/// An operator on a float view and a float constant of one element, `None` where the inputs are others.
+/// An operator on a float view and a float constant of one element, `None` where the inputs are others. It is monotone in
+/// its left operand.
 pub(super) fn with_constant(
     call: &Call<'_>,
+    course_on_right: Course,
     operator: impl Fn(f32, f32) -> f32,
 ) -> Result<Option<Value>, ImportErrorKind> {
     let sides = [call.input(0, "left operand")?, call.input(1, "right operand")?];
@@ -286,48 +312,56 @@ pub(super) fn with_constant(
     if is_view(left)
         && let Some(value) = scalar(right, left)
     {
-        return apply_to(call, 0, |x| operator(x, value)).map(Some);
+        return apply_to(call, 0, Course::Monotone, |x| operator(x, value)).map(Some);
     }
     if is_view(right)
         && let Some(value) = scalar(left, right)
     {
-        return apply_to(call, 1, |x| operator(value, x)).map(Some);
+        return apply_to(call, 1, course_on_right, |x| operator(value, x)).map(Some);
     }
     Ok(None)
 }
 
 /// Sub, Div, Max and Min, one side being a number.
-fn only_with_constant(call: &Call<'_>, operator: fn(f32, f32) -> f32) -> Result<Value, ImportErrorKind> {
+fn only_with_constant(
+    call: &Call<'_>,
+    course_on_right: Course,
+    operator: fn(f32, f32) -> f32,
+) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 2)?;
     call.node.attributes.reader().finish()?;
-    with_constant(call, operator)?
+    with_constant(call, course_on_right, operator)?
         .ok_or_else(|| ImportErrorKind::Pair { left: call.name(0), right: call.name(1) })
 }
 
 pub(super) fn max(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
-    only_with_constant(call, f32::max)
+    only_with_constant(call, Course::Monotone, f32::max)
 }
 
 pub(super) fn min(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
-    only_with_constant(call, f32::min)
+    only_with_constant(call, Course::Monotone, f32::min)
 }
 
 pub(super) fn sub(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     match arithmetic::with_constant(call, Operator::Subtract, builder)? {
         Some(value) => Ok(value),
-        None => only_with_constant(call, |a, b| a - b),
+        None => only_with_constant(call, Course::Monotone, |a, b| a - b),
     }
 }
 
 pub(super) fn div(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     match arithmetic::with_constant(call, Operator::Divide, builder)? {
         Some(value) => Ok(value),
-        None => only_with_constant(call, |a, b| a / b),
+        None => only_with_constant(call, Course::Any, |a, b| a / b),
     }
 }
 
 /// The float view behind a table of its values.
 pub(super) fn clamped(function: &Function, clamp: FloatClamp) -> Function {
-    let values = function.values.iter().map(|value| value.monotone(|value| clamp.apply(value))).collect();
+    let values = function
+        .values
+        .iter()
+        .map(|value| value.through(Course::Monotone, |value| Spread::exact(clamp.apply(value))))
+        .collect();
     Function { activation: function.activation.clone(), values }
 }
