@@ -99,7 +99,7 @@ struct Search<'a> {
     forms: Vec<Forms>,
     networks: Vec<(u32, Network)>,
     variants: Vec<Variant>,
-    equations: HashMap<(usize, u32, usize, u32), Vec<Equation>>,
+    equations: HashMap<(usize, usize, u32), Vec<Equation>>,
     model: &'a Model,
 }
 
@@ -191,7 +191,7 @@ impl<'a> Search<'a> {
         let placement = variant.blocks.placed(counts, capacity)?;
         let (_, network) = self.networks.iter().find(|(lanes, _)| *lanes == variant.lanes)?;
         let slots = banks.slots() as usize;
-        let key = (candidate.variant, shape.k, slots, banks.ways);
+        let key = (candidate.variant, slots, banks.ways);
         let ways = banks.ways as usize;
         let equations = self
             .equations

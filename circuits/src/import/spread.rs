@@ -50,9 +50,16 @@ impl Spread {
         self.lo.is_nan()
     }
 
-    /// All results of a function of the number; anything where there are too many to try and no course tells.
+    /// All results of a function of the number, none of no number, which every function keeps; anything where there are too many to try and no course tells.
     pub(super) fn through(self, course: Course, function: impl Fn(f32) -> Self) -> Self {
-        if self.is_nan() || self.lo == self.hi {
+        if self.is_nan() {
+            return self;
+        }
+        self.results(course, function).with_both_zeros()
+    }
+
+    fn results(self, course: Course, function: impl Fn(f32) -> Self) -> Self {
+        if self.lo.to_bits() == self.hi.to_bits() {
             return function(self.lo);
         }
         if course == Course::Monotone {
@@ -61,6 +68,9 @@ impl Spread {
         let mut result = function(self.lo);
         let mut value = self.lo;
         for _ in 0..MAX_NUMBERS {
+            if value == 0.0 {
+                result = result.or(function(0.0)).or(function(-0.0));
+            }
             if value >= self.hi {
                 return result;
             }
@@ -70,6 +80,14 @@ impl Spread {
         match course {
             Course::Approximated => result.or(function(self.hi)).widened(),
             Course::Monotone | Course::Any => Self::UNKNOWN,
+        }
+    }
+
+    /// The sign of a zero is not followed: runtimes differ in it.
+    pub(super) fn with_both_zeros(self) -> Self {
+        Self {
+            lo: if self.lo == 0.0 { -0.0 } else { self.lo },
+            hi: if self.hi == 0.0 { 0.0 } else { self.hi },
         }
     }
 

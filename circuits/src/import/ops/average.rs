@@ -10,7 +10,7 @@ use super::super::error::ImportErrorKind;
 use super::super::limits;
 use super::super::value::{Activation, Linear, Operand, Sliding, Weights};
 use super::layout::Coordinates;
-use super::{arithmetic, layout};
+use super::{arithmetic, elementwise, layout};
 use crate::ir::{Elem, Quantization, Source, Window};
 
 /// Most differently sized pieces of an image.
@@ -82,6 +82,11 @@ pub(super) fn averaged(
     let image = Activation { shape: vec![channels, window.input[0], window.input[1]], ..x.clone() };
     let (lo, hi) = builder.range(x);
     let largest = (lo - by.zero_point).abs().max((hi - by.zero_point).abs());
+    // Beyond it onnxruntime's conversion to int32 wraps before it saturates.
+    let reach = largest as f32 * by.scale / to.scale;
+    if !(reach.is_finite() && reach < elementwise::MAX_RESULT) {
+        return Err(ImportErrorKind::OperandScale { lhs: by.scale, rhs: by.scale, output: to.scale });
+    }
     let mut parts = Vec::with_capacity(count);
     for (row, column) in rows.iter().flat_map(|row| columns.iter().map(move |column| (row, column))) {
         let layer = piece(name, &image, by, [row, column], window, builder)?;

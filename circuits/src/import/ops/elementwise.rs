@@ -14,7 +14,7 @@ use super::{concat, function, layout, mat_mul};
 use crate::ir::{Add, Elem, Multiply, Op, Quantization};
 
 /// Beyond it onnxruntime's conversion of a float result to int32 would wrap.
-const MAX_RESULT: f32 = (1 << 30) as f32;
+pub(super) const MAX_RESULT: f32 = (1 << 30) as f32;
 
 /// Which of the two operators.
 #[derive(Clone, Copy, PartialEq)]
@@ -169,7 +169,7 @@ fn combined(
     builder: &mut Builder,
 ) -> Result<Waiting, ImportErrorKind> {
     expect_elem("right operand", rhs.activation.elem, lhs.activation.elem)?;
-    let (left, right) = (&lhs.activation.shape, &rhs.activation.shape);
+    let (left, right) = (&lhs.activation.shape.clone(), &rhs.activation.shape.clone());
     let shape = layout::broadcast_shape(left, right).ok_or_else(|| ImportErrorKind::Shape {
         role: "right operand",
         got: right.clone(),
@@ -179,12 +179,26 @@ fn combined(
         let activation = layout::broadcast(call, &operand.activation, &shape, builder)?;
         Ok::<_, ImportErrorKind>(Operand { activation, by: operand.by })
     };
+    let exchanged = is_innermost_scalar(left, right);
     let operands = [broadcast(lhs)?, broadcast(rhs)?];
     let form = match kind {
+        Kind::Add if exchanged => {
+            let [lhs, rhs] = operands;
+            WaitingForm::Add([rhs, lhs])
+        }
         Kind::Add => WaitingForm::Add(operands),
         Kind::Multiply => WaitingForm::Multiply(operands),
     };
     Ok(Waiting { name: call.node.label.name.clone(), form, shape })
+}
+
+/// Whether along the innermost axis that either has, the left operand has one element and the right one more:
+/// onnxruntime's kernel then adds them in the other order, which its roundings show.
+fn is_innermost_scalar(left: &[usize], right: &[usize]) -> bool {
+    let ones = std::iter::repeat(&1);
+    let pairs = left.iter().rev().chain(ones.clone()).zip(right.iter().rev().chain(ones));
+    let mut pairs = pairs.take(left.len().max(right.len()));
+    pairs.find(|(left, right)| **left > 1 || **right > 1).is_some_and(|(left, _)| *left == 1)
 }
 
 /// Quantizes a waiting result.

@@ -58,7 +58,9 @@ fn apply_bounded_to(
 pub(super) fn of_dequantized(dequantized: &Dequantized, function: impl Fn(f32) -> f32) -> Function {
     let Dequantized { activation, by, clamp } = dequantized;
     let integers = activation.elem.min()..=activation.elem.max();
-    let value = |q| Spread::exact(function(clamp.apply(affine::dequantize(q, *by))));
+    let exact = |q| Spread::exact(function(clamp.apply(affine::dequantize(q, *by))));
+    // A dequantized zero is positive; one that was clamped may be either.
+    let value = |q| if *clamp == FloatClamp::NONE { exact(q) } else { exact(q).with_both_zeros() };
     let values = integers.map(value).collect();
     Function { activation: activation.clone(), values }
 }
@@ -309,6 +311,11 @@ pub(super) fn with_constant(
         _ => None,
     };
     let [left, right] = sides;
+    if let Some(value) =
+        [scalar(left, right), scalar(right, left)].into_iter().flatten().find(|value| value.is_nan())
+    {
+        return Err(ImportErrorKind::NotANumber { role: "constant operand", value });
+    }
     if is_view(left)
         && let Some(value) = scalar(right, left)
     {

@@ -128,6 +128,9 @@ fn float_fill(call: &Call<'_>, view: &Dequantized, attribute: Option<f32>) -> Re
 /// The source positions of a padded axis; `None` when the continuation does not reach that far.
 fn continued(padded: usize, size: usize, before: i64, mode: Continuation) -> Option<Coordinates> {
     let size = i64::try_from(size).ok()?;
+    let after = i64::try_from(padded).ok()?.checked_sub(size)?.checked_sub(before)?;
+    // What negative pads leave is what is repeated.
+    let (start, end) = (before.min(0).checked_neg()?, size.checked_add(after.min(0))?);
     (0..i64::try_from(padded).ok()?)
         .map(|position| {
             let at = position.checked_sub(before)?;
@@ -136,7 +139,7 @@ fn continued(padded: usize, size: usize, before: i64, mode: Continuation) -> Opt
                 _ if inside => at,
                 Continuation::Constant => return Some(None),
                 Continuation::Edge => at.clamp(0, size - 1),
-                Continuation::Wrap => at.rem_euclid(size),
+                Continuation::Wrap => start + (at - start).checked_rem_euclid(end - start)?,
                 Continuation::Reflect if at < 0 => -at,
                 Continuation::Reflect => 2 * (size - 1) - at,
             };

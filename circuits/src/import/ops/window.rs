@@ -102,7 +102,13 @@ impl<'a> WindowAttributes<'a> {
                 }
                 AutoPad::Valid => (0, 0),
                 AutoPad::SameUpper | AutoPad::SameLower => {
-                    let total = ((input.div_ceil(stride) - 1) * stride + extent).saturating_sub(input);
+                    let reach = (input.div_ceil(stride) - 1) * stride + extent;
+                    // onnxruntime moves such windows into the image.
+                    if reach + 1 < input {
+                        let expected = "at most the kernel plus 1 with auto_pad SAME_UPPER or SAME_LOWER: write the pads out";
+                        return Err(unsupported("strides", stride, expected));
+                    }
+                    let total = reach.saturating_sub(input);
                     let smaller = total / 2;
                     if self.auto_pad == AutoPad::SameUpper {
                         (smaller, total - smaller)

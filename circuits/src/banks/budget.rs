@@ -1,0 +1,99 @@
+//! What planning a network may take, judged from its shapes alone: a small file can describe a huge network.
+
+use crate::ir::{Convolution, FullyConnected, MatMul, MaxPool, Model, Op};
+
+/// Most activations, copies of factors included: about sixteen times those of the largest models that are proven in
+/// minutes.
+const ACTIVATIONS: usize = 1 << 22;
+
+/// Most pairs of a tap and an output position, which the planner lists.
+const PAIRS: usize = 1 << 24;
+
+/// Most weights, zeros included.
+const WEIGHTS: usize = 1 << 22;
+
+/// Whether the network is small enough to look for a plan.
+pub(super) fn fits(model: &Model) -> bool {
+    let activations = sum(model.tensors.iter().map(|tensor| tensor.len));
+    let copies = sum(model.nodes.iter().map(|node| copies(&node.op)));
+    let pairs = sum(model.nodes.iter().map(|node| pairs(&node.op, model.tensor(node.output).len)));
+    let weights = sum(model.nodes.iter().map(|node| weights(&node.op)));
+    activations.saturating_add(copies) <= ACTIVATIONS && pairs <= PAIRS && weights <= WEIGHTS
+}
+
+fn sum(parts: impl Iterator<Item = usize>) -> usize {
+    parts.fold(0, usize::saturating_add)
+}
+
+fn product(factors: &[usize]) -> usize {
+    factors.iter().copied().fold(1, usize::saturating_mul)
+}
+
+/// Elements that are stored beside the output: copied factors, the maxima along the first axis.
+fn copies(op: &Op) -> usize {
+    match op {
+        Op::MatMul(MatMul { batch, rows, inner, columns, .. }) => {
+            product(&[*batch, *rows, *inner]).saturating_add(product(&[*batch, *inner, *columns]))
+        }
+        Op::MaxPool(MaxPool { channels, window }) => {
+            let [down, across] = window.kernel;
+            let narrowed = product(&[*channels, window.input[0], window.output[1], across]);
+            narrowed.saturating_add(product(&[*channels, window.output_len(), down]))
+        }
+        Op::Multiply(_)
+        | Op::FullyConnected(_)
+        | Op::Convolution(_)
+        | Op::Add(_)
+        | Op::Table(_)
+        | Op::Maximum
+        | Op::Product
+        | Op::Rearrange(_) => 0,
+    }
+}
+
+fn pairs(op: &Op, outputs: usize) -> usize {
+    match op {
+        Op::FullyConnected(FullyConnected { inputs, .. }) => *inputs,
+        Op::Convolution(Convolution { channels_in, window, .. }) => {
+            product(&[*channels_in, window.taps(), window.output_len()])
+        }
+        Op::MaxPool(_) => copies(op),
+        Op::MatMul(MatMul { batch, rows, inner, columns, .. }) => {
+            let of_chunks =
+                product(&[*batch, *inner, *columns]).saturating_add(product(&[*batch, *inner, *rows]));
+            of_chunks.saturating_add(outputs)
+        }
+        Op::Add(_) | Op::Table(_) | Op::Multiply(_) | Op::Maximum | Op::Product | Op::Rearrange(_) => {
+            outputs.saturating_mul(2)
+        }
+    }
+}
+
+fn weights(op: &Op) -> usize {
+    match op {
+        Op::FullyConnected(layer) => layer.weights.len(),
+        Op::Convolution(layer) => layer.weights.len(),
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fits;
+    use crate::testing::networks::{Builder, Scale, Slide};
+
+    fn network(channels: usize, image: usize, slide: Slide) -> crate::ir::Model {
+        let mut network = Builder::new(1, 3, channels, [image, image]);
+        let scale = Scale { multipliers: vec![0.021], zero_point: 0, clamp: (-128, 127) };
+        network.convolution(channels, 1, slide, &scale);
+        network.finish()
+    }
+
+    #[test]
+    fn ordinary_networks_fit_and_huge_ones_do_not() {
+        assert!(fits(&network(16, 96, Slide::SAME)));
+        assert!(!fits(&network(1, 2100, Slide::SAME)), "too many activations");
+        assert!(!fits(&network(4, 700, Slide { kernel: [5, 5], ..Slide::POINTWISE })), "too many pairs");
+        assert!(!fits(&network(2100, 1, Slide::POINTWISE)), "too many weights");
+    }
+}
