@@ -258,11 +258,3 @@ pub(crate) fn tag(fixed: &[Vec<Fr>], column: usize, row: usize) -> i64 {
     let (low, _) = repr.split_first_chunk::<8>().expect("a field element has 32 bytes");
     i64::from_le_bytes(*low)
 }
-
-impl Plan {
-    /// What a tag column holds in a row.
-    #[cfg(any(test, feature = "testing"))]
-    pub(crate) fn tag(&self, column: usize, row: usize) -> i64 {
-        tag(&self.fixed, column, row)
-    }
-}

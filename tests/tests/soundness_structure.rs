@@ -37,7 +37,7 @@ fn every_identity_is_about_cells_committed_before_its_challenges() {
 
 #[test]
 fn the_tables_hold_exactly_what_may_be_looked_up() {
-    for tiny in networks::all() {
+    for tiny in networks::all().into_iter().chain(networks::convolutional()) {
         let (expected, reachable) = (tables::expected(&tiny.subject), tables::reachable(&tiny.subject));
         assert_eq!(reachable, expected, "{}", tiny.name);
         println!("{}: {} entries", tiny.name, expected.len());

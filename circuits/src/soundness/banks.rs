@@ -5,4 +5,7 @@ mod case;
 mod lies;
 mod pranks;
 mod proofs;
+mod random;
+mod tables;
+mod uniqueness;
 mod widths;

@@ -87,13 +87,33 @@ fn linear_multiplier(channel: usize) -> f32 {
 /// Rounding ties alternate with a power of two, so only thresholds are exact.
 const TIES: f32 = 1.0 / 64.0;
 
+/// The first layer requantized by listed thresholds that no multiplier has; all channels but the last share theirs.
+fn listed() -> Model {
+    let mut model = network(11, &WIDTHS, linear_multiplier);
+    let mut rng = ChaCha20Rng::seed_from_u64(12);
+    let Op::FullyConnected(layer) = &mut model.nodes[0].op else { panic!("a layer comes first") };
+    let steps = layer.requantize.hi.abs_diff(layer.requantize.lo);
+    let [shared, last] = [30_000, 20_000].map(|most| {
+        let mut thresholds: Vec<i64> = (0..steps).map(|_| rng.gen_range(-most..most)).collect();
+        thresholds.sort_unstable();
+        thresholds
+    });
+    let mut channels = vec![shared; layer.outputs - 1];
+    channels.push(last);
+    layer.requantize.channels = ChannelSteps::Thresholds(channels);
+    model
+}
+
 impl Case {
     fn new(
         name: &'static str,
         multiplier: impl FnMut(usize) -> f32,
         admitted: impl Fn(&Shape) -> bool,
     ) -> Self {
-        let model = network(11, &WIDTHS, multiplier);
+        Self::of_model(name, network(11, &WIDTHS, multiplier), admitted)
+    }
+
+    fn of_model(name: &'static str, model: Model, admitted: impl Fn(&Shape) -> bool) -> Self {
         let plan = Plan::among(&model, Scheme::Kzg, admitted);
         let input = vec![-100, 77, 3, -128, 127, 40];
         Self { name, model: Arc::new(model), plan: Arc::new(plan), input }
@@ -109,6 +129,7 @@ impl Case {
             Self::new("split", linear_multiplier, |shape| limbs(shape) && shape.excess_bits.is_some()),
             Self::new("threshold", |_| TIES, distances),
             Self::new("mixed", mixed, |shape| limbs(shape) && distances(shape)),
+            Self::of_model("listed", listed(), |shape| limbs(shape) && distances(shape)),
         ]
     }
 
@@ -177,6 +198,7 @@ fn the_cases_cover_every_form_and_are_honest() {
     assert!(shape("split").excess_bits.is_some());
     assert!(shape("threshold").linear_lanes == 0 && shape("threshold").threshold_limbs >= 2);
     assert!(shape("mixed").linear_lanes > 0 && shape("mixed").threshold_lanes > 0);
+    assert!(shape("listed").threshold_lanes > 0);
     for case in &cases {
         let expected = reference::run(&case.model, std::slice::from_ref(&case.input)).unwrap();
         assert_eq!(expected.outputs(), case.honest().outputs.iter().collect::<Vec<_>>(), "{}", case.name);

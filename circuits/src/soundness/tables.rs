@@ -5,9 +5,14 @@ use std::collections::BTreeSet;
 use sha2::{Digest, Sha256};
 
 use super::case::Case;
-use crate::plan::{
-    BYTE, Entry, PAD, PlanError, SECOND_TAG_FACTOR, check_classes, clamp_tag, integer, range_tag, second_tag,
-    step_tag,
+use crate::{
+    circuit::Layout,
+    plan::{
+        BYTE, Entry, Form, NodeForms, PAD, PlanError, SECOND_TAG_FACTOR, check_classes, clamp_tag, integer,
+        range_tag, second_tag, step_tag,
+    },
+    testing::tables::{definition, entries},
+    witness::tag,
 };
 
 fn table(case: &Case) -> BTreeSet<Entry> {
@@ -41,6 +46,26 @@ fn only_zeros_are_under_tag_0() {
     for case in Case::all() {
         assert_eq!(table(&case).iter().filter(|entry| entry[0] == 0).count(), 1, "{}", case.name);
         assert!(table(&case).contains(&[0; 4]));
+    }
+}
+
+/// Entry by entry what the model defines. Besides it only what no slot can look up: filler, and clamps of layers whose
+/// channels all have thresholds.
+#[test]
+fn the_tables_are_what_the_model_defines() {
+    for case in Case::all() {
+        let layout = Layout::Lanes(case.plan.clone());
+        let (reachable, others) = entries(&layout);
+        assert_eq!(reachable, definition(&layout, &case.model), "{}", case.name);
+        let forms = &case.plan.forms;
+        let linear = |node: &&NodeForms| node.channels.iter().any(|form| matches!(form, Form::Linear(_)));
+        let used: BTreeSet<usize> = forms.nodes.iter().filter(linear).map(|node| node.clamp).collect();
+        let unused: BTreeSet<i64> = (0..forms.clamps.len())
+            .filter(|class| !used.contains(class))
+            .flat_map(|class| [clamp_tag(class), second_tag(clamp_tag(class))])
+            .collect();
+        let is_idle = |entry: &Entry| entry[0] == PAD || unused.contains(&entry[0]);
+        assert!(others.iter().all(is_idle), "{}", case.name);
     }
 }
 
@@ -97,7 +122,7 @@ fn slots_look_up_their_own_tags() {
             table(&case).iter().map(|entry| entry[0]).filter(|tag| *tag != PAD).collect();
         for slot in case.slots() {
             for row in 0..case.plan.rows {
-                let tag = case.plan.tag(slot.tag, row) * slot.factor;
+                let tag = tag(&case.plan.fixed, slot.tag, row) * slot.factor;
                 assert!(known.contains(&tag), "{}: tag {tag} in row {row}", case.name);
             }
         }
@@ -128,9 +153,10 @@ fn the_content_is_pinned() {
     assert_eq!(digests.collect::<Vec<_>>(), PINNED);
 }
 
-const PINNED: [&str; 4] = [
+const PINNED: [&str; 5] = [
     "linear 15c5c45b0119e477",
     "split 3d925a0ea6be26e2",
     "threshold 5f4bf61adf1ae111",
     "mixed a3e0d6c00de40bf4",
+    "listed 5363ac30bf24ab81",
 ];

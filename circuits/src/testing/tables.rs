@@ -1,33 +1,45 @@
 //! The lookup tables, against their definition by brute force.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+};
+
+use halo2_proofs::halo2curves::bn256::Fr;
 
 use super::subject::Subject;
 use crate::{
-    chip::Slot,
-    circuit::lanes,
-    ir::AccumulatorRange,
-    plan::{Entry, Form, Plan, SECOND_TAG_FACTOR, range_tag},
-    requantize::requantize,
+    circuit::{Layout, lanes},
+    ir::{Model, Node, Op, Requantize},
+    plan::{Entry, Form, Forms, PAIR, SECOND_TAG_FACTOR, Shape, range_tag},
+    requantize::{LinearForm, quantized_product, quantized_sum},
+    witness::tag,
 };
 
-/// The tuples that may be looked up, by definition: every statement byte, every requantization of an
-/// accumulator in range, every digit, and zeros.
+/// The tuples that may be looked up, by definition: every statement byte, every requantization of an accumulator in
+/// range, every function, maximum and factor of bytes, every digit, and zeros.
 ///
 /// Nothing here reads the planner's tables or its thresholds.
 pub fn expected(subject: &Subject) -> BTreeSet<[i64; 4]> {
-    let plan = subject.compiled.plan();
-    let shape = &plan.shape;
-    let split = shape.excess_bits.filter(|_| shape.linear_lanes > 0);
+    definition(subject.compiled.layout(), subject.compiled.model())
+}
+
+/// The tuples in the fixed columns that some slot of some row can look up.
+pub fn reachable(subject: &Subject) -> BTreeSet<[i64; 4]> {
+    entries(subject.compiled.layout()).0
+}
+
+/// [`expected`] of a layout; the model is the one that was compiled.
+pub(crate) fn definition(layout: &Layout, model: &Model) -> BTreeSet<Entry> {
+    let content = Content::of(layout, model);
+    let shape = content.shape;
     let mut out = BTreeSet::from([[0; 4]]);
     out.extend((0..256).map(|byte| [1, byte, 0, 0]));
-    if split.is_some() {
+    if content.split().is_some() {
         out.extend((0..256).map(|byte| [SECOND_TAG_FACTOR, byte, 0, 0]));
     }
-    for (tag, classes) in channels_by_tag(subject) {
-        for (node, channels) in classes {
-            out.extend(requantizations(subject, tag, node, &channels));
-        }
+    for (tag, channels) in channels_by_tag(layout, model) {
+        content.under(tag, &channels, &mut out);
     }
     let mut widths = if shape.linear_lanes > 0 { shape.remainder_widths() } else { Vec::new() };
     if shape.threshold_lanes > 0 {
@@ -39,86 +51,270 @@ pub fn expected(subject: &Subject) -> BTreeSet<[i64; 4]> {
     out
 }
 
-/// The tuples in the fixed columns that some slot of some row can look up.
-pub fn reachable(subject: &Subject) -> BTreeSet<[i64; 4]> {
-    let plan = subject.compiled.plan();
-    let tags = tags(plan);
-    plan.tables.iter().flatten().filter(|entry| tags.contains(&entry[0])).copied().collect()
+/// The entries of the tables that some slot of some row can look up, and the others.
+pub(crate) fn entries(layout: &Layout) -> (BTreeSet<Entry>, BTreeSet<Entry>) {
+    let tags = tags(layout);
+    let tables = match layout {
+        Layout::Lanes(plan) => &plan.tables,
+        Layout::Banks(plan) => &plan.tables,
+    };
+    tables.iter().flatten().copied().partition(|entry| tags.contains(&entry[0]))
+}
+
+/// Per accumulator of a channel, its output minus the type minimum; of a product of bytes the product.
+#[cfg(test)]
+pub(crate) fn requantizations(
+    layout: &Layout,
+    model: &Model,
+    node: usize,
+    channel: usize,
+) -> BTreeMap<i64, i64> {
+    let content = Content::of(layout, model);
+    let op = &content.model.nodes[node].op;
+    let type_min = i64::from(content.model.tensor(content.model.nodes[node].output).elem.min());
+    let pairs = |of: fn(i64, i64) -> i64| {
+        let pairs = (0..256).flat_map(|a| (0..256).map(move |b| (a, b)));
+        pairs.map(|(a, b)| (a * crate::plan::PAIR_BASE + b, of(a, b))).collect()
+    };
+    match op {
+        Op::Maximum => pairs(i64::max),
+        Op::Product => pairs(|a, b| a * b),
+        Op::Table(table) => (0..).zip(table.entries.iter().map(|y| i64::from(*y) - type_min)).collect(),
+        _ => {
+            let outputs = content.outputs(&[(node, channel)]);
+            outputs.into_iter().map(|(acc, y)| (acc, i64::from(y) - type_min)).collect()
+        }
+    }
+}
+
+fn fixed(layout: &Layout) -> &[Vec<Fr>] {
+    match layout {
+        Layout::Lanes(plan) => &plan.fixed,
+        Layout::Banks(plan) => &plan.fixed,
+    }
 }
 
 /// Every tag some slot asks for in some row.
-fn tags(plan: &Plan) -> BTreeSet<i64> {
-    let slots: Vec<Slot> =
-        lanes(&plan.columns, &plan.shape).into_iter().flat_map(|lane| lane.slots).collect();
-    let rows = 0..plan.rows;
-    slots.iter().flat_map(|slot| rows.clone().map(|row| plan.tag(slot.tag, row) * slot.factor)).collect()
+pub(crate) fn tags(layout: &Layout) -> BTreeSet<i64> {
+    let (slots, fixed) = (layout.slots(), fixed(layout));
+    let of_slot = |slot: &crate::chip::Slot| {
+        let (column, factor) = (slot.tag, slot.factor);
+        (0..layout.rows()).map(move |row| tag(fixed, column, row) * factor)
+    };
+    slots.iter().flat_map(of_slot).collect()
 }
 
-/// Per tag of the channels' rows, the nodes and channels with it.
-fn channels_by_tag(subject: &Subject) -> BTreeMap<i64, BTreeMap<usize, Vec<usize>>> {
-    let plan = subject.compiled.plan();
-    let mut out: BTreeMap<i64, BTreeMap<usize, Vec<usize>>> = BTreeMap::new();
-    for (node, (_, blocks)) in plan.placement.nodes.iter().enumerate() {
-        for &channel in blocks.iter().flat_map(|block| &block.channels) {
-            let output = subject.compiled.model().nodes[node].output;
-            let spot = plan.placement.homes[output.0][channel];
-            let tag = lanes(&plan.columns, &plan.shape)[spot.lane].slots[0].tag;
-            let tag = plan.tag(tag, spot.row);
-            out.entry(tag).or_default().entry(node).or_default().push(channel);
-        }
-    }
-    out
-}
-
-/// The tuples of channels of one node that share a tag, over all accumulators of all of them.
-fn requantizations(subject: &Subject, tag: i64, node: usize, channels: &[usize]) -> Vec<Entry> {
-    let (plan, model) = (subject.compiled.plan(), subject.compiled.model());
-    let node_forms = &plan.forms.nodes[node];
-    let node = &model.nodes[node];
-    let layer = node.dense();
-    let ranges = model.accumulator_ranges(node).expect("the model compiled");
-    let type_min = model.tensor(node.output).elem.min();
-    let (lo, hi) = (layer.requantize.lo, layer.requantize.hi);
-    let byte = |y: i32| i64::from(y - type_min);
-    let mut out = Vec::new();
-    let linear = |channel: &usize| matches!(node_forms.channels[*channel], Form::Linear(_));
-    if channels.iter().all(linear) {
-        let mut excess = (0i64, 0i64);
-        for &channel in channels {
-            let Form::Linear(form) = &node_forms.channels[channel] else { continue };
-            for acc in [ranges[channel].lo, ranges[channel].hi] {
-                let quotient = i64::try_from(form.quotient(acc)).expect("quotients are moderate");
-                let over = quotient.clamp(lo.into(), hi.into()) - quotient;
-                excess = (excess.0.min(over), excess.1.max(over));
-            }
-        }
-        let at =
-            |y: i64| (if y == byte(hi) { excess.0 } else { 0 })..=(if y == byte(lo) { excess.1 } else { 0 });
-        for (y, excess) in (byte(lo)..=byte(hi)).flat_map(|y| at(y).map(move |excess| (y, excess))) {
-            match plan.shape.excess_bits {
-                None => out.push([tag, y, excess, 0]),
-                Some(bits) => {
-                    let (sign, magnitude) = (excess.signum(), excess.abs());
-                    out.push([tag, y, sign * (magnitude % (1 << bits)), 0]);
-                    out.push([tag * SECOND_TAG_FACTOR, y, sign * (magnitude >> bits), 0]);
+/// Per tag, the nodes and channels whose rows have it.
+fn channels_by_tag(layout: &Layout, model: &Model) -> BTreeMap<i64, BTreeSet<(usize, usize)>> {
+    let fixed = fixed(layout);
+    let mut out: BTreeMap<i64, BTreeSet<(usize, usize)>> = BTreeMap::new();
+    match layout {
+        Layout::Lanes(plan) => {
+            let lanes = lanes(&plan.columns, &plan.shape);
+            for (node, (_, blocks)) in plan.placement.nodes.iter().enumerate() {
+                let home = &plan.placement.homes[model.nodes[node].output.0];
+                for &channel in blocks.iter().flat_map(|block| &block.channels) {
+                    let spot = home[channel];
+                    let tag = tag(fixed, lanes[spot.lane].slots[0].tag, spot.row);
+                    out.entry(tag).or_default().insert((node, channel));
                 }
             }
         }
-    } else {
-        let all = |a: AccumulatorRange, b: &AccumulatorRange| AccumulatorRange {
-            lo: a.lo.min(b.lo),
-            hi: a.hi.max(b.hi),
-        };
-        let range = channels.iter().map(|channel| &ranges[*channel]).fold(ranges[channels[0]], all);
-        let multiplier = layer.requantize.multipliers()[channels[0]];
-        let mut spans: BTreeMap<i32, (i64, i64)> = BTreeMap::new();
-        for acc in range.lo..=range.hi {
-            let y = requantize(acc, multiplier, layer.requantize.zero_point, lo, hi);
-            let span = spans.entry(y).or_insert((acc, acc));
-            span.1 = acc;
+        Layout::Banks(plan) => {
+            for block in &plan.placement.blocks {
+                let Some(node) = block.node else { continue };
+                let home = plan.network.homes.home(block.tensor);
+                let lanes = &plan.columns.banks[block.bank].lanes;
+                for (plane, lane) in block.planes.iter().zip(lanes) {
+                    let channel = (node, home.planes[*plane].channel);
+                    let tags = block.rows().map(|row| tag(fixed, lane.cells.tag(), row));
+                    tags.for_each(|tag| {
+                        out.entry(tag).or_default().insert(channel);
+                    });
+                }
+            }
         }
-        let span = |(y, (from, to)): (i32, (i64, i64))| [tag, byte(y), from - range.lo, to - from];
-        out.extend(spans.into_iter().map(span));
     }
     out
+}
+
+/// What the content of the tables follows from.
+struct Content<'a> {
+    model: &'a Model,
+    forms: &'a Forms,
+    shape: &'a Shape,
+}
+
+impl<'a> Content<'a> {
+    fn of(layout: &'a Layout, model: &'a Model) -> Self {
+        match layout {
+            Layout::Lanes(plan) => Self { model, forms: &plan.forms, shape: &plan.shape },
+            Layout::Banks(plan) => Self { model: &plan.model, forms: &plan.forms, shape: &plan.shape },
+        }
+    }
+
+    fn split(&self) -> Option<u32> {
+        self.shape.excess_bits.filter(|_| self.shape.linear_lanes > 0)
+    }
+
+    /// The tuples of channels that share a tag.
+    fn under(&self, tag: i64, channels: &BTreeSet<(usize, usize)>, out: &mut BTreeSet<Entry>) {
+        let mut by_thresholds = Vec::new();
+        for &(index, channel) in channels {
+            let node = &self.model.nodes[index];
+            match self.forms.nodes[index].form(channel) {
+                Form::Linear(form) => self.saturations(tag, form, index, channel, out),
+                Form::Threshold(_) => by_thresholds.push((index, channel)),
+                Form::Function(_) => self.function(tag, node, out),
+                Form::Maximum => {
+                    let pairs = (0..256).flat_map(|a: i64| (0..256).map(move |b| (a, b)));
+                    out.extend(pairs.map(|(a, b)| [tag, a.max(b) - a, a.max(b) - b, 0]));
+                    out.extend((0..256).map(|byte| [PAIR * SECOND_TAG_FACTOR, byte, 0, 0]));
+                }
+                Form::Product => out.extend((0..256).map(|byte| [PAIR * SECOND_TAG_FACTOR, byte, 0, 0])),
+            }
+        }
+        self.spans(tag, &by_thresholds, out);
+    }
+
+    /// `(y', y' - q')` of every accumulator of a channel, and all that lies between.
+    fn saturations(
+        &self,
+        tag: i64,
+        form: &LinearForm,
+        node: usize,
+        channel: usize,
+        out: &mut BTreeSet<Entry>,
+    ) {
+        let mut excess = (0i64, 0i64);
+        for (acc, y) in self.outputs(&[(node, channel)]) {
+            let quotient = i64::try_from(form.quotient(acc)).expect("quotients are moderate");
+            let over = i64::from(y) - quotient;
+            excess = (excess.0.min(over), excess.1.max(over));
+        }
+        let node = &self.model.nodes[node];
+        let type_min = self.model.tensor(node.output).elem.min();
+        let (lo, hi) = clamp(&node.op);
+        let [lo, hi] = [lo, hi].map(|y| i64::from(y - type_min));
+        let at = |y: i64| (if y == hi { excess.0 } else { 0 })..=(if y == lo { excess.1 } else { 0 });
+        for (y, excess) in (lo..=hi).flat_map(|y| at(y).map(move |excess| (y, excess))) {
+            match self.shape.excess_bits {
+                None => out.extend([[tag, y, excess, 0]]),
+                Some(bits) => {
+                    let (sign, magnitude) = (excess.signum(), excess.abs());
+                    out.insert([tag, y, sign * (magnitude % (1 << bits)), 0]);
+                    out.insert([tag * SECOND_TAG_FACTOR, y, sign * (magnitude >> bits), 0]);
+                }
+            }
+        }
+    }
+
+    /// Per output of channels with one function, the accumulators that have it: from the first to the one before the
+    /// next output's first.
+    fn spans(&self, tag: i64, channels: &[(usize, usize)], out: &mut BTreeSet<Entry>) {
+        let outputs = self.outputs(channels);
+        let (Some((&lo, _)), Some((&hi, _))) = (outputs.first_key_value(), outputs.last_key_value()) else {
+            return;
+        };
+        let type_min = self.model.tensor(self.model.nodes[channels[0].0].output).elem.min();
+        let mut starts: BTreeMap<i32, i64> = BTreeMap::new();
+        for (acc, y) in outputs {
+            starts.entry(y).or_insert(acc);
+        }
+        let ends: Vec<i64> = starts.values().skip(1).map(|start| start - 1).chain([hi]).collect();
+        for ((y, start), end) in starts.into_iter().zip(ends) {
+            out.insert([tag, i64::from(y - type_min), start - lo, end - start]);
+        }
+    }
+
+    /// `(f(x), f(x) - x)` of every byte.
+    fn function(&self, tag: i64, node: &Node, out: &mut BTreeSet<Entry>) {
+        let Op::Table(table) = &node.op else { panic!("a {} is no function of a byte", node.op.name()) };
+        let type_min = self.model.tensor(node.output).elem.min();
+        for (x, y) in (0..).zip(&table.entries) {
+            let y = i64::from(y - type_min);
+            out.insert([tag, y, y - x, 0]);
+            if self.split().is_some() {
+                out.insert([tag * SECOND_TAG_FACTOR, y, 0, 0]);
+            }
+        }
+    }
+
+    /// Every accumulator of the union of the channels' ranges with its output; of a sum those that its operands have.
+    fn outputs(&self, channels: &[(usize, usize)]) -> BTreeMap<i64, i32> {
+        let Some(&(index, channel)) = channels.first() else { return BTreeMap::new() };
+        let node = &self.model.nodes[index];
+        let union = || -> RangeInclusive<i64> {
+            let ranges =
+                channels.iter().map(|(node, channel)| self.range(&self.model.nodes[*node], *channel));
+            let (lo, hi) = ranges.fold((i64::MAX, i64::MIN), |all, one| (all.0.min(one.0), all.1.max(one.1)));
+            lo..=hi
+        };
+        let dense = |by: &Requantize| {
+            for (other, of) in channels {
+                let other = requantize_of(&self.model.nodes[*other].op).map(|by| by.functions()[*of]);
+                assert_eq!(other, Some(by.functions()[channel]), "thresholds of one tag are of one function");
+            }
+            let function = by.functions()[channel];
+            union().map(|acc| (acc, function.output(acc))).collect()
+        };
+        match &node.op {
+            Op::FullyConnected(layer) => dense(&layer.requantize),
+            Op::Convolution(layer) => dense(&layer.requantize),
+            Op::MatMul(product) => dense(&product.requantize),
+            Op::Multiply(by) => union().map(|acc| (acc, quantized_product(by, acc))).collect(),
+            Op::Add(add) => {
+                let [lhs, rhs] = self.forms.nodes[index].addends[..] else { panic!("a sum has two addends") };
+                let mut out = BTreeMap::new();
+                for (a, b) in self.pairs([node.inputs[0], node.inputs[1]]) {
+                    let acc = i64::from(a) * lhs + i64::from(b) * rhs;
+                    let y = quantized_sum(add, a, b);
+                    assert_eq!(*out.entry(acc).or_insert(y), y, "one accumulator has two sums");
+                }
+                out
+            }
+            other => panic!("a {} is not requantized", other.name()),
+        }
+    }
+
+    /// Smallest and largest accumulator.
+    fn range(&self, node: &Node, channel: usize) -> (i64, i64) {
+        match &node.op {
+            Op::Multiply(by) => {
+                let factors = [node.inputs[node.inputs.len() - 2], node.inputs[node.inputs.len() - 1]];
+                let products = self
+                    .pairs(factors)
+                    .map(|(a, b)| i64::from(a - by.lhs_zero_point) * i64::from(b - by.rhs_zero_point));
+                products.fold((i64::MAX, i64::MIN), |all, one| (all.0.min(one), all.1.max(one)))
+            }
+            _ => {
+                let range = self.model.accumulator_ranges(node).expect("the model compiled")[channel];
+                (range.lo, range.hi)
+            }
+        }
+    }
+
+    /// Every pair of values of two tensors.
+    fn pairs(&self, tensors: [crate::ir::TensorId; 2]) -> impl Iterator<Item = (i32, i32)> + use<> {
+        let [first, second] = tensors.map(|tensor| self.model.tensor(tensor).range);
+        (first.0..=first.1).flat_map(move |a| (second.0..=second.1).map(move |b| (a, b)))
+    }
+}
+
+fn requantize_of(op: &Op) -> Option<&Requantize> {
+    match op {
+        Op::FullyConnected(layer) => Some(&layer.requantize),
+        Op::Convolution(layer) => Some(&layer.requantize),
+        Op::MatMul(product) => Some(&product.requantize),
+        _ => None,
+    }
+}
+
+/// Smallest and largest output.
+fn clamp(op: &Op) -> (i32, i32) {
+    match op {
+        Op::Add(add) => (add.lo, add.hi),
+        Op::Multiply(by) => (by.lo, by.hi),
+        op => requantize_of(op).map(|by| (by.lo, by.hi)).expect("only these have a linear form"),
+    }
 }

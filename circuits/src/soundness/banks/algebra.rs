@@ -6,15 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use proptest::prelude::*;
 
-use super::{case::Case, widths};
+use super::{case::Case, random::random_network, widths};
 use crate::{
     banks::{BankPlan, Factor, Operand, Region, run},
-    ir::{Model, Source},
     plan::{Scheme, Shape, integer},
     reference,
     testing::{
         bank_spot::{BankSpot, multiplier, products, reads, resolve},
-        networks::{Builder, Numbers, Scale, Slide},
+        networks::Numbers,
     },
 };
 
@@ -318,59 +317,6 @@ fn the_equations_of_the_cases_are_the_operators() {
         println!("{}: {coefficients} coefficients", case.name);
         assert!(coefficients > 10, "{}: {coefficients} coefficients", case.name);
     }
-}
-
-/// A network of random layers over a random image, with a view that repeats, drops and replaces elements.
-fn random_network(seed: u64) -> Model {
-    let mut numbers = Numbers::new(seed);
-    let mut upto = |least: usize, most: usize| least + numbers.below((most - least + 1) as u64) as usize;
-    let channels = upto(1, 4);
-    let image = [upto(2, 6), upto(2, 6)];
-    let mut network = Builder::new(seed, 7, channels, image);
-    let multipliers = [vec![0.021, 0.034], vec![0.0625], vec![0.027, 0.0625]];
-    let scale = Scale { multipliers: multipliers[upto(0, 2)].clone(), zero_point: 1, clamp: (-60, 70) };
-    if upto(0, 1) == 0 {
-        network.transpose();
-    }
-    let mut image = image;
-    for layer in 0..2 {
-        let dilation = [upto(1, 2), upto(1, 2)];
-        let pad = [upto(0, 2), upto(0, 2)];
-        let fits = |axis: usize| (image[axis] + 2 * pad[axis] - 1) / dilation[axis] + 1;
-        let kernel = [upto(1, fits(0).min(3)), upto(1, fits(1).min(3))];
-        let stride = [upto(1, 3), upto(1, 3)];
-        let groups = if upto(0, 1) == 0 { network.channels() } else { 1 };
-        let outputs = groups * upto(1, 3);
-        network.convolution(outputs, groups, Slide { kernel, stride, pad, dilation }, &scale);
-        image = [0, 1].map(|axis| {
-            (image[axis] + 2 * pad[axis] - (kernel[axis] - 1) * dilation[axis] - 1) / stride[axis] + 1
-        });
-        if layer == 0 {
-            let len = network.channels() * image[0] * image[1];
-            let picks: Vec<usize> = (0..len).map(|_| upto(0, len * 5 / 4)).collect();
-            let keep = upto(0, 1) == 0;
-            let pick = |index: usize| match picks[index] {
-                _ if keep => Source::Element { input: 0, element: len - 1 - index },
-                element if element < len && index > 0 => Source::Element { input: 0, element },
-                _ if index == 0 => Source::Element { input: 0, element: 0 },
-                _ => Source::Constant(5),
-            };
-            network.rearrange(network.channels(), image, pick);
-        }
-    }
-    let branch = network.last();
-    network.convolution(
-        network.channels(),
-        1,
-        Slide::POINTWISE,
-        &Scale { multipliers: vec![0.031], ..scale.clone() },
-    );
-    network.add(branch, (-128, 127));
-    if upto(0, 1) == 0 {
-        network.pool(&scale);
-    }
-    network.fully_connected(3, &Scale { multipliers: vec![0.013], ..scale });
-    network.finish()
 }
 
 proptest! {

@@ -12,8 +12,8 @@ use crate::{
     banks::{BankPlan, run},
     circuit::LemmaCircuit,
     compile_among,
-    ir::{Model, Source, TensorId},
-    plan::{Entry, Scheme, Shape},
+    ir::{ChannelSteps, Model, Op, Source, TensorId},
+    plan::{Entry, Form, Scheme, Shape},
     reference,
     statement::{CircuitId, Context, Statement},
     testing::{
@@ -105,6 +105,41 @@ fn matrices() -> Model {
     network.finish()
 }
 
+/// The sum of an image and its reverse, requantized by thresholds: both scales are powers of two.
+fn tied_sum() -> Model {
+    let mut network = Builder::new(18, 7, 2, [3, 3]);
+    let input = network.last();
+    network.rearrange(2, [3, 3], |element| Source::Element { input: 0, element: 17 - element });
+    network.add_scaled(input, [0.25, 0.5], 1.0, (-100, 100));
+    network.convolution(2, 1, Slide::POINTWISE, &scale(&EXACT));
+    network.finish()
+}
+
+/// A convolution requantized by listed thresholds: of three channels as irregular as they come, of the last evenly
+/// spaced.
+fn listed() -> Model {
+    let mut network = Builder::new(19, 7, 2, [3, 3]);
+    network.convolution(4, 1, Slide::SAME, &scale(&EXACT));
+    network.convolution(2, 1, Slide::POINTWISE, &scale(&EXACT));
+    let mut model = network.finish();
+    let mut numbers = Numbers::new(22);
+    let Op::Convolution(layer) = &mut model.nodes[0].op else { panic!("a convolution comes first") };
+    let steps = layer.requantize.hi.abs_diff(layer.requantize.lo) as usize;
+    let irregular = |_| i64::try_from(numbers.below(6000)).expect("a small number") - 3000;
+    let mut shared: Vec<i64> = (0..steps).map(irregular).collect();
+    shared.sort_unstable();
+    let even = (-2400..).step_by(24).take(steps).collect();
+    layer.requantize.channels = ChannelSteps::Thresholds(vec![shared.clone(), shared.clone(), shared, even]);
+    model
+}
+
+/// Six channels in banks of two lanes: blocks that share a group of one equation.
+fn shared() -> Model {
+    let mut network = Builder::new(20, 7, 2, [2, 3]);
+    network.convolution(6, 1, Slide::POINTWISE, &scale(&EXACT));
+    network.finish()
+}
+
 impl Case {
     fn new(name: &'static str, model: Model, admitted: impl Fn(&Shape) -> bool) -> Self {
         let mut numbers = Numbers::new(21);
@@ -134,6 +169,9 @@ impl Case {
             Self::new("groups", groups(), lanes(16, 1)),
             Self::new("bytes", bytes(), lanes(2, 1)),
             Self::new("matrices", matrices(), lanes(4, 2)),
+            Self::new("tied sum", tied_sum(), thresholds),
+            Self::new("listed", listed(), thresholds),
+            Self::new("shared", shared(), lanes(2, 1)),
         ]
     }
 
@@ -269,4 +307,12 @@ fn the_cases_cover_both_forms_idle_lanes_and_groups_and_are_honest() {
     };
     assert!(idle("padded", true) && idle("padded", false) && idle("interleaved", true));
     assert!(plan("groups").shape.banks.as_ref().unwrap().slots() < 16);
+    let thresholds = |name: &str, node: usize| {
+        let forms = plan(name).forms.nodes[node].channels.clone();
+        forms.iter().filter(|form| matches!(form, Form::Threshold(_))).count()
+    };
+    assert!(thresholds("tied sum", 1) == 1 && thresholds("listed", 0) >= 3);
+    let shared = plan("shared");
+    let starts = shared.placement.starts(0, shared.shape.banks.as_ref().unwrap().slots() as usize);
+    assert!(starts.values().filter(|start| start.group == 0).count() >= 3, "{starts:?}");
 }

@@ -83,16 +83,21 @@ fn truths(plan: &BankPlan, index: usize, node: &Node, channel: usize) -> Interva
         }
         _ => (ranges[channel].lo, ranges[channel].hi),
     };
-    let truth = |acc: i64| match forms.form(channel) {
+    (truth(plan, index, channel, accumulator.0), truth(plan, index, channel, accumulator.1))
+}
+
+/// What a channel has to claim of an accumulator.
+pub(super) fn truth(plan: &BankPlan, node: usize, channel: usize, acc: i64) -> i128 {
+    match plan.forms.nodes[node].form(channel) {
         Form::Linear(form) => {
-            let type_min = i128::from(model.tensor(node.output).elem.min()) << plan.shape.shift;
+            let output = plan.model.nodes[node].output;
+            let type_min = i128::from(plan.model.tensor(output).elem.min()) << plan.shape.shift;
             i128::from(acc) * i128::from(form.m) + form.c - type_min
         }
         Form::Threshold(class) => i128::from(acc - plan.forms.steps[*class].steps.range.lo),
         Form::Function(_) => i128::from(acc) << plan.shape.shift,
         Form::Maximum | Form::Product => acc.into(),
-    };
-    (truth(accumulator.0), truth(accumulator.1))
+    }
 }
 
 /// Checks every channel of a plan; returns how many.

@@ -123,6 +123,11 @@ impl Builder {
         self.last.1
     }
 
+    /// Height and width of the last layer's images.
+    pub fn image(&self) -> [usize; 2] {
+        self.last.2
+    }
+
     fn weights(&mut self, count: usize) -> Vec<i16> {
         let bound = u64::from(self.weight.unsigned_abs());
         let mut weight = || {
@@ -182,10 +187,16 @@ impl Builder {
         self.depthwise(Slide::global(self.last.2), scale);
     }
 
-    /// The elementwise sum with another tensor.
+    /// The elementwise sum with another tensor, for which the linear form is exact.
     pub fn add(&mut self, other: TensorId, clamp: (i32, i32)) {
+        self.add_scaled(other, [0.713_2, 0.415_1], 1.25, clamp);
+    }
+
+    /// The elementwise sum with another tensor, both scaled: the last layer's output first.
+    pub fn add_scaled(&mut self, other: TensorId, scales: [f32; 2], offset: f32, clamp: (i32, i32)) {
         let (input, channels, image) = self.last;
-        let add = Add { lhs_scale: 0.713_2, rhs_scale: 0.415_1, offset: 1.25, lo: clamp.0, hi: clamp.1 };
+        let [lhs_scale, rhs_scale] = scales;
+        let add = Add { lhs_scale, rhs_scale, offset, lo: clamp.0, hi: clamp.1 };
         self.push(Op::Add(add), vec![input, other], channels, image, clamp);
     }
 

@@ -3,11 +3,12 @@
 use super::{Lie, OPERATOR, add_to_claim, outputs, room};
 use crate::{
     Role,
-    banks::LaneColumns,
+    banks::{LaneColumns, Start},
+    ir::Op,
     plan::Form,
     soundness::banks::case::{Case, Caught, Told},
-    testing::bank_spot::BankSpot,
-    witness::{requantized, write_linear},
+    testing::bank_spot::{BankSpot, resolve},
+    witness::{Requantized, requantized, write_linear, write_threshold},
 };
 
 /// An output of the first operator in the linear form, strictly inside its clamp and with a limb to spare.
@@ -69,17 +70,38 @@ enum Apart {
     Slot,
     Group,
     Position,
+    /// Two blocks whose groups, equations or positions differ.
     Block,
+    /// Two blocks that share a group of a position.
+    SharedGroup,
+}
+
+/// What the accumulator of a spot is a slot of: the equation of its own block or that of the operator, group, exponent.
+type Group = (Option<usize>, usize, u64);
+
+/// The group of an operator's spot, and its slot in it.
+fn place(case: &Case, spot: BankSpot) -> Option<(Group, usize)> {
+    let plan = &case.plan;
+    let block = &plan.placement.blocks[spot.block];
+    let node = block.node?;
+    let slots = plan.shape.banks.as_ref()?.slots() as usize;
+    let is_own = plan.network.maps.iter().find(|map| map.node == node)?.is_planewise();
+    let start = if is_own { Start::default() } else { plan.placement.starts(node, slots)[&spot.block] };
+    let home = plan.network.homes.home(block.tensor);
+    let position = block.order[spot.row - block.first_row];
+    let exponent = home.planes[*block.planes.get(spot.lane)?].exponents[position];
+    let group = (is_own.then_some(spot.block), start.group + spot.lane / slots, exponent);
+    Some((group, start.slot + spot.lane % slots))
 }
 
 fn apart(case: &Case, one: BankSpot, other: BankSpot) -> Option<Apart> {
-    let slots = case.plan.shape.banks.as_ref()?.slots() as usize;
+    let ((group, slot), (other_group, other_slot)) = (place(case, one)?, place(case, other)?);
     if one.block != other.block {
-        Some(Apart::Block)
+        Some(if group == other_group { Apart::SharedGroup } else { Apart::Block })
     } else if one.row != other.row {
         (one.lane == other.lane).then_some(Apart::Position)
-    } else if one.lane / slots != other.lane / slots {
-        (one.lane % slots == other.lane % slots).then_some(Apart::Group)
+    } else if group != other_group {
+        (slot == other_slot).then_some(Apart::Group)
     } else {
         Some(Apart::Slot)
     }
@@ -100,15 +122,22 @@ fn pair(case: &Case, of: Apart) -> Option<Told> {
     Some(Told::new(case, witness, OPERATOR))
 }
 
-/// Errors `B` and `-1` in neighboring slots cancel in the equation; only the tables see them.
-fn cancelling_slots(case: &Case) -> Option<Told> {
+/// Errors `B` and `-1` in neighboring slots, of one block or of two, cancel in the equation; only the tables see them.
+fn cancelling(case: &Case, in_one_block: bool) -> Option<Told> {
     let base = case.plan.shape.banks.as_ref()?.base_bits;
     let spots: Vec<BankSpot> = outputs(case, 0).into_iter().map(|(_, spot)| spot).collect();
-    let neighbor = |one: &BankSpot| BankSpot { lane: one.lane + 1, ..*one };
-    let one = spots.iter().find(|one| spots.contains(&neighbor(one)) && room(case, neighbor(one), -1))?;
+    let next = |one: BankSpot| {
+        let (group, slot) = place(case, one)?;
+        let is_next = |other: &BankSpot| {
+            (other.block == one.block) == in_one_block && place(case, *other) == Some((group, slot + 1))
+        };
+        let other = spots.iter().copied().find(is_next)?;
+        room(case, other, -1).then_some((one, other))
+    };
+    let (one, other) = spots.iter().copied().find_map(next)?;
     let mut witness = case.honest();
-    add_to_claim(case, &mut witness, *one, 1 << base);
-    add_to_claim(case, &mut witness, neighbor(one), -1);
+    add_to_claim(case, &mut witness, one, 1 << base);
+    add_to_claim(case, &mut witness, other, -1);
     let caught = match one.columns(&case.plan) {
         LaneColumns::Linear(_) => vec![Role::Remainder],
         LaneColumns::Threshold(_) => vec![Role::Distance, Role::Complement],
@@ -161,17 +190,31 @@ fn swapped_operands(case: &Case) -> Option<Told> {
     let (node, tensor) = case.stored().into_iter().find(|(node, _)| nodes[*node].addends.len() == 2)?;
     let (plan, model) = (&case.plan, case.model());
     let [lhs, rhs] = nodes[node].addends[..] else { return None };
-    let Form::Linear(_) = nodes[node].form(0) else { return None };
+    let is_sum = matches!(case.model().nodes[node].op, Op::Add(_));
+    if !is_sum || lhs == rhs {
+        return None;
+    }
     let [a, b] = [0, 1].map(|input| model.nodes[node].inputs[input]);
     let witness = case.lying(Some(node), |columns, tensors| {
         for element in 0..tensors[tensor.0].len() {
-            let sum = i64::from(tensors[a.0][element]) * rhs + i64::from(tensors[b.0][element]) * lhs;
+            let [a, b] = [a, b].map(|input| {
+                let (tensor, element) = resolve(model, input, element).expect("operands are stored");
+                i64::from(tensors[tensor.0][element])
+            });
+            let sum = a * rhs + b * lhs;
             let elem = model.tensor(tensor).elem;
             let value = requantized(&plan.forms, &nodes[node], 0, plan.shape.shift, elem.min(), sum);
-            let crate::witness::Requantized::Linear { byte, excess, remainder } = value else { continue };
             let spot = case.spot(tensor, element);
-            let LaneColumns::Linear(cells) = spot.columns(plan) else { continue };
-            write_linear(columns, cells, &plan.shape, spot.row, [byte, excess, remainder]);
+            match (spot.columns(plan), value) {
+                (LaneColumns::Linear(cells), Requantized::Linear { byte, excess, remainder }) => {
+                    write_linear(columns, cells, &plan.shape, spot.row, [byte, excess, remainder]);
+                }
+                (LaneColumns::Threshold(cells), Requantized::Threshold { step, distance }) => {
+                    write_threshold(columns, cells, &plan.shape, spot.row, step, distance);
+                }
+                _ => unreachable!("a sum is in a lane of its form"),
+            }
+            let byte = value.byte();
             tensors[tensor.0][element] = elem.min() + i32::try_from(byte).expect("a byte");
         }
     });
@@ -223,7 +266,9 @@ pub(super) const LIES: &[Lie] = &[
     Lie { what: "errors 1 and -1 in one slot of two groups", tell: |case| pair(case, Apart::Group) },
     Lie { what: "errors 1 and -1 at two positions", tell: |case| pair(case, Apart::Position) },
     Lie { what: "errors 1 and -1 in two blocks", tell: |case| pair(case, Apart::Block) },
-    Lie { what: "errors that cancel between slots", tell: cancelling_slots },
+    Lie { what: "errors 1 and -1 in two blocks of one group", tell: |case| pair(case, Apart::SharedGroup) },
+    Lie { what: "errors that cancel between slots", tell: |case| cancelling(case, true) },
+    Lie { what: "errors that cancel between blocks of a group", tell: |case| cancelling(case, false) },
     Lie { what: "a threshold output one step up", tell: |case| next_step(case, false) },
     Lie { what: "a step that does not hold its accumulator", tell: |case| next_step(case, true) },
     Lie { what: "a sum with its operands' scales exchanged", tell: swapped_operands },
