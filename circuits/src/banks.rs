@@ -179,12 +179,10 @@ impl BankPlan {
         admitted: impl Fn(&Shape) -> bool,
     ) -> Result<Self, PlanError> {
         model.check_consistency()?;
-        let too_large = || PlanError::TooLarge { activations: model.activations(), macs: model.macs() };
-        if !budget::fits(model) {
-            return Err(too_large());
-        }
+        budget::check(model)?;
         let model = &expand::expand(model);
         let base = Base::of(model)?;
+        let too_large = || PlanError::TooLarge { activations: model.activations(), macs: model.macs() };
         let choice = search::cheapest(model, &base, scheme, admitted)?.ok_or_else(too_large)?;
         Ok(Self::with_choice(model, choice, scheme))
     }

@@ -89,6 +89,16 @@ pub enum PlanError {
         /// Name of the node.
         node: String,
     },
+    /// Planning would take more time and memory than is allowed for.
+    #[error("the model has {got} {what}, at most {limit} are planned for; split it or prove a smaller model")]
+    OverBudget {
+        /// Of what there is too much.
+        what: &'static str,
+        /// How much.
+        got: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// No shape within the limits holds the model.
     #[error(
         "the model has {activations} activations and {macs} multiply-accumulates, too many for a circuit of \

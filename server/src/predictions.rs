@@ -64,7 +64,7 @@ fn plan(onnx: &[u8], scheme: Scheme) -> Planned {
 
 fn unplannable(error: &PlanError) -> Problem {
     let kind = match error {
-        PlanError::TooLarge { .. } => ProblemType::CircuitTooLarge,
+        PlanError::TooLarge { .. } | PlanError::OverBudget { .. } => ProblemType::CircuitTooLarge,
         _ => ProblemType::InvalidModel,
     };
     Problem::new(kind, error.to_string())

@@ -1,24 +1,42 @@
 //! What planning a network may take, judged from its shapes alone: a small file can describe a huge network.
 
-use crate::ir::{Convolution, FullyConnected, MatMul, MaxPool, Model, Op};
+use crate::{
+    ir::{Convolution, FullyConnected, MatMul, MaxPool, Model, Op},
+    plan::PlanError,
+};
 
-/// Most activations, copies of factors included: about sixteen times those of the largest models that are proven in
-/// minutes.
-const ACTIVATIONS: usize = 1 << 22;
+/// Most activations, copies of factors included: four times those of visual wake words.
+const ACTIVATIONS: usize = 1 << 20;
+
+/// Most elements of the outputs, each of which has a slice of its own.
+const OUTPUTS: usize = 1 << 16;
 
 /// Most pairs of a tap and an output position, which the planner lists.
-const PAIRS: usize = 1 << 24;
+const PAIRS: usize = 1 << 23;
 
 /// Most weights, zeros included.
 const WEIGHTS: usize = 1 << 22;
 
-/// Whether the network is small enough to look for a plan.
-pub(super) fn fits(model: &Model) -> bool {
-    let activations = sum(model.tensors.iter().map(|tensor| tensor.len));
+/// Checks that the network is small enough to look for a plan.
+///
+/// # Errors
+/// [`PlanError::OverBudget`] names what there is too much of.
+pub(super) fn check(model: &Model) -> Result<(), PlanError> {
     let copies = sum(model.nodes.iter().map(|node| copies(&node.op)));
+    let activations = sum(model.tensors.iter().map(|tensor| tensor.len)).saturating_add(copies);
+    let outputs = sum(model.outputs.iter().map(|output| model.tensor(output.tensor).len));
     let pairs = sum(model.nodes.iter().map(|node| pairs(&node.op, model.tensor(node.output).len)));
     let weights = sum(model.nodes.iter().map(|node| weights(&node.op)));
-    activations.saturating_add(copies) <= ACTIVATIONS && pairs <= PAIRS && weights <= WEIGHTS
+    let amounts = [
+        ("activations, intermediate copies included,", activations, ACTIVATIONS),
+        ("output integers", outputs, OUTPUTS),
+        ("pairs of a kernel position and an output position", pairs, PAIRS),
+        ("weights", weights, WEIGHTS),
+    ];
+    match amounts.into_iter().find(|(_, got, limit)| got > limit) {
+        None => Ok(()),
+        Some((what, got, limit)) => Err(PlanError::OverBudget { what, got, limit }),
+    }
 }
 
 fn sum(parts: impl Iterator<Item = usize>) -> usize {
@@ -79,21 +97,38 @@ fn weights(op: &Op) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::fits;
-    use crate::testing::networks::{Builder, Scale, Slide};
+    use super::check;
+    use crate::{
+        plan::PlanError,
+        testing::networks::{Builder, Scale, Slide},
+    };
 
-    fn network(channels: usize, image: usize, slide: Slide) -> crate::ir::Model {
+    fn checked(channels: usize, image: usize, slide: Slide) -> Result<(), PlanError> {
         let mut network = Builder::new(1, 3, channels, [image, image]);
         let scale = Scale { multipliers: vec![0.021], zero_point: 0, clamp: (-128, 127) };
         network.convolution(channels, 1, slide, &scale);
-        network.finish()
+        network.pool(&scale);
+        check(&network.finish())
     }
 
     #[test]
     fn ordinary_networks_fit_and_huge_ones_do_not() {
-        assert!(fits(&network(16, 96, Slide::SAME)));
-        assert!(!fits(&network(1, 2100, Slide::SAME)), "too many activations");
-        assert!(!fits(&network(4, 700, Slide { kernel: [5, 5], ..Slide::POINTWISE })), "too many pairs");
-        assert!(!fits(&network(2100, 1, Slide::POINTWISE)), "too many weights");
+        assert_eq!(checked(16, 96, Slide::SAME), Ok(()));
+        for (channels, image, slide, expected) in [
+            (1, 800, Slide::SAME, "activations, intermediate copies included,"),
+            (
+                1,
+                700,
+                Slide { kernel: [5, 5], ..Slide::POINTWISE },
+                "pairs of a kernel position and an output position",
+            ),
+            (2100, 1, Slide::POINTWISE, "weights"),
+        ] {
+            let refused = checked(channels, image, slide);
+            assert!(
+                matches!(refused, Err(PlanError::OverBudget { what, .. }) if what == expected),
+                "{refused:?}"
+            );
+        }
     }
 }

@@ -141,4 +141,14 @@ mod tests {
         let tanh = wide.through(Course::Approximated, |x| Spread::exact(x.tanh()));
         assert!(tanh.lo < -1e-6 && 1e-6 < tanh.hi && tanh.hi < 1e-5, "{tanh:?}");
     }
+
+    #[test]
+    fn what_is_no_number_stays_none_and_zeros_have_both_signs() {
+        assert!(Spread::exact(f32::NAN).through(Course::Monotone, |x| Spread::exact(x.max(0.0))).is_nan());
+        let zero = Spread::exact(-1.0).through(Course::Monotone, |x| Spread::exact(x.max(0.0)));
+        let inverse = zero.through(Course::Any, |x| Spread::exact(1.0 / x));
+        assert_eq!((inverse.lo, inverse.hi), (f32::NEG_INFINITY, f32::INFINITY));
+        let positive = Spread::exact(0.0).through(Course::Any, |x| Spread::exact(1.0 / x));
+        assert_eq!((positive.lo, positive.hi), (f32::INFINITY, f32::INFINITY));
+    }
 }

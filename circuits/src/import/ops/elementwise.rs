@@ -259,3 +259,25 @@ fn product([lhs, rhs]: &[Operand; 2], to: Quantization, (lo, hi): (i32, i32)) ->
         hi,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::is_innermost_scalar;
+
+    #[test]
+    fn the_innermost_axis_that_is_not_1_decides_the_order() {
+        for (left, right) in [
+            (&[1][..], &[256][..]),
+            (&[4, 1], &[1, 64]),
+            (&[3, 1, 1], &[64]),
+            (&[2, 1, 1], &[2, 32, 1]),
+            (&[], &[5]),
+        ] {
+            assert!(is_innermost_scalar(left, right), "{left:?} {right:?}");
+            assert!(!is_innermost_scalar(right, left), "{right:?} {left:?}");
+        }
+        for (left, right) in [(&[1, 2, 1, 1][..], &[1, 1, 1, 1][..]), (&[3, 4], &[3, 4]), (&[1, 1], &[1])] {
+            assert!(!is_innermost_scalar(left, right), "{left:?} {right:?}");
+        }
+    }
+}

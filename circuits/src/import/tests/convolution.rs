@@ -70,6 +70,7 @@ fn geometry_that_does_not_fit_is_refused() {
         q_linear_conv().ints("pads", &[i64::MAX, 0, 0, 0]),
         q_linear_conv().text("auto_pad", "SAME"),
         q_linear_conv().text("auto_pad", "SAME_LOWER").ints("dilations", &[2, 1]),
+        q_linear_conv().text("auto_pad", "SAME_UPPER").ints("strides", &[1, 4]),
     ];
     for model in refused {
         assert_refused!(model, ImportErrorKind::AttributeValue { .. });
