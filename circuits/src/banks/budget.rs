@@ -14,6 +14,9 @@ const OUTPUTS: usize = 1 << 16;
 /// Most pairs of a tap and an output position, which the planner lists.
 const PAIRS: usize = 1 << 23;
 
+/// Most operators: some steps of planning look at every pair.
+const OPERATORS: usize = 1 << 11;
+
 /// Most weights, zeros included.
 const WEIGHTS: usize = 1 << 22;
 
@@ -28,7 +31,8 @@ pub(super) fn check(model: &Model) -> Result<(), PlanError> {
     let pairs = sum(model.nodes.iter().map(|node| pairs(&node.op, model.tensor(node.output).len)));
     let weights = sum(model.nodes.iter().map(|node| weights(&node.op)));
     let amounts = [
-        ("activations, intermediate copies included,", activations, ACTIVATIONS),
+        ("activations (intermediate copies included)", activations, ACTIVATIONS),
+        ("operators", model.nodes.len(), OPERATORS),
         ("output integers", outputs, OUTPUTS),
         ("pairs of a kernel position and an output position", pairs, PAIRS),
         ("weights", weights, WEIGHTS),
@@ -115,7 +119,7 @@ mod tests {
     fn ordinary_networks_fit_and_huge_ones_do_not() {
         assert_eq!(checked(16, 96, Slide::SAME), Ok(()));
         for (channels, image, slide, expected) in [
-            (1, 800, Slide::SAME, "activations, intermediate copies included,"),
+            (1, 800, Slide::SAME, "activations (intermediate copies included)"),
             (
                 1,
                 700,
