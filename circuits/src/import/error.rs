@@ -394,8 +394,9 @@ pub enum ImportErrorKind {
     /// A float32 sum whose rounding errors reach over a threshold of its quantizer.
     #[error(
         "onnxruntime adds float32 values here, and where the integers add up to {sum} the rounding errors decide whether \
-         the result is {output} or the integer below: give the input a scale that is a power of two, for which the sum is \
-         exact, or average over the whole image with GlobalAveragePool"
+         the result is {output} or the integer below: give the tensor that is averaged a scale that is a power of two, for \
+         which the sum is exact (extra_options TensorQuantOverrides of quantize_static), or write the average as a \
+         depthwise Conv with equal weights, or one over the whole image as GlobalAveragePool"
     )]
     UncertainSum {
         /// Sum of the integers, zero points subtracted.
@@ -449,8 +450,9 @@ pub enum ImportErrorKind {
     },
     /// A result of Softmax that is read by another operator.
     #[error(
-        "the {role} '{name}' is the float32 result of Softmax, which is computed outside the proof and has to stay \
-         float32 at the end of the model: quantize with nodes_to_exclude=[name of the Softmax node]"
+        "the {role} '{name}' is the float32 result of Softmax, which is computed outside the proof, so nothing but \
+         the output's quantizers can follow it: a Softmax at the end stays float32 with nodes_to_exclude=[its name], one \
+         inside a network cannot be proven"
     )]
     SoftmaxInside {
         /// What the operator uses it for.

@@ -1,5 +1,7 @@
 //! For those who watch over the service.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     extract::State,
@@ -13,6 +15,9 @@ use crate::{
     state::App,
     wire::Readiness,
 };
+
+/// When it is worth asking again.
+const RETRY: Duration = Duration::from_secs(10);
 
 /// Media type of Prometheus' text.
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -34,14 +39,18 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<Json<Readiness>, Pr
     match app.service().ready().await {
         Ok(true) if !app.shutdown().begun() => Ok(Json(Readiness { status: "ready" })),
         Ok(_) if app.shutdown().begun() => {
-            Err(Problem::new(ProblemType::Unavailable, "the service is shutting down; it finishes what runs"))
+            Err(not_ready("the service is shutting down; it finishes what runs"))
         }
-        Ok(_) => Err(Problem::new(ProblemType::Unavailable, "the service makes no proofs; restart it")),
+        Ok(_) => Err(not_ready("the service makes no proofs; restart it")),
         Err(error) => {
             tracing::error!(%error, "the records cannot be written");
-            Err(Problem::new(ProblemType::Unavailable, "the service's records cannot be written"))
+            Err(not_ready("the service's records cannot be written"))
         }
     }
+}
+
+fn not_ready(why: &str) -> Problem {
+    Problem::new(ProblemType::Unavailable, why).retry_after(RETRY)
 }
 
 /// Counts and times for Prometheus

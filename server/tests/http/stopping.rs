@@ -99,7 +99,9 @@ async fn a_service_that_drains_answers_but_takes_no_jobs() {
     let refused = server.post_json("/v1/proofs", &order).await;
     refused.problem("unavailable", 503);
     assert!(refused.header("retry-after").parse::<u64>().unwrap() > 0);
-    server.get("/readyz").await.problem("unavailable", 503);
+    let waiting = server.get("/readyz").await;
+    waiting.problem("unavailable", 503);
+    assert!(waiting.header("retry-after").parse::<u64>().unwrap() > 0);
     let followed = server.get(href).await.is(200).json;
     assert_eq!((&followed["id"], &followed["status"]), (&running["id"], &"running".into()));
 
