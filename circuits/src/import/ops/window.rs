@@ -103,9 +103,9 @@ impl<'a> WindowAttributes<'a> {
                 AutoPad::Valid => (0, 0),
                 AutoPad::SameUpper | AutoPad::SameLower => {
                     let reach = (input.div_ceil(stride) - 1) * stride + extent;
-                    // onnxruntime moves such windows into the image.
+                    // onnxruntime's padding is negative there: it leaves out the border of the image.
                     if reach + 1 < input {
-                        let expected = "at most the kernel plus 1 with auto_pad SAME_UPPER or SAME_LOWER: write the pads out";
+                        let expected = "at most the kernel plus 1 with auto_pad SAME_UPPER or SAME_LOWER: put a Slice in front";
                         return Err(unsupported("strides", stride, expected));
                     }
                     let total = reach.saturating_sub(input);
