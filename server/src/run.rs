@@ -102,6 +102,7 @@ fn service_config(config: &Config, child: ChildCommand) -> ServiceConfig {
         queue_capacity: config.queue,
         max_parallel: config.parallel,
         memory_budget: config.memory,
+        insecure_local_srs: config.insecure_local_srs,
         ..ServiceConfig::new(config.data.clone(), child)
     }
 }

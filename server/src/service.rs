@@ -205,6 +205,7 @@ impl JobService {
             store,
             threads: config.worker_threads,
             keep_bytes: limits.resident,
+            insecure_local_srs: config.insecure_local_srs,
         };
         // A database that was not there knows no proofs; those on the disk are not its orphans.
         let sweep = if new {

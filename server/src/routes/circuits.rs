@@ -71,11 +71,12 @@ async fn accept(
         return Ok(accepted(job));
     }
     let setup = request.setup().map_err(|why| Problem::new(ProblemType::InvalidRequest, why))?;
+    let choice = choice(app, &setup)?;
     let model = models::find(app, &request.model).await?.model;
     if let Some(job) = ready(app, model, &setup).await? {
         return Ok(accepted(app.service().join(submission::OWNER, idempotency.as_ref(), job).await?));
     }
-    let prediction = predict(app, model, choice(app, &setup)?).await?;
+    let prediction = predict(app, model, choice).await?;
     let job = NewJob {
         owner: submission::OWNER.to_owned(),
         work: Work::Circuit(CircuitWork { model, setup }),

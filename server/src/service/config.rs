@@ -21,6 +21,8 @@ pub struct ServiceConfig {
     pub memory_budget: Option<u64>,
     /// Threads per worker process.
     pub worker_threads: usize,
+    /// Whether jobs may rest on parameters drawn here.
+    pub insecure_local_srs: bool,
 }
 
 impl ServiceConfig {
@@ -35,6 +37,7 @@ impl ServiceConfig {
             max_parallel: 1,
             memory_budget: None,
             worker_threads: if cores > 2 { cores - 1 } else { cores },
+            insecure_local_srs: false,
         }
     }
 }

@@ -147,9 +147,10 @@ async fn proofs_that_rest_on_local_parameters_need_the_services_consent() {
     server.post_json("/v1/infer", &order).await.is(200);
     let other = json!({ "model": server.get(&format!("/v1/circuits/{circuit}")).await.json["model"], "scheme": "kzg",
         "insecure_local_srs": true });
-    // What is there stays there; a new one is refused.
-    server.post_json("/v1/circuits", &other).await.is(200);
     let softmax = server.post_bytes("/v1/models", crate::support::SOFTMAX).await.json["id"].clone();
     let new = json!({ "model": softmax, "scheme": "kzg", "insecure_local_srs": true });
-    server.post_json("/v1/circuits", &new).await.problem("unsupported-setup", 422);
+    for request in [other, new] {
+        let refused = server.post_json("/v1/circuits", &request).await;
+        assert!(refused.problem("unsupported-setup", 422).contains("--insecure-local-srs"));
+    }
 }
