@@ -23,6 +23,7 @@ mod extract;
 pub mod hosts;
 pub mod jobs;
 pub mod metrics;
+pub mod model_files;
 mod networks;
 mod observe;
 pub mod openapi;

@@ -35,6 +35,7 @@ use crate::{
     crash_points,
     dispatch::{Dispatcher, InProcess, Limits, Load, available_memory},
     jobs::{Clock, Event, Job, JobEvent, JobId, JobIds, Outcome, SystemClock},
+    model_files::ModelFiles,
     records::{Applied, OpenRecordsError, Records, RecordsError, Results},
     worker::{AttemptLane, LaneParts, Verifiers, tidy},
 };
@@ -108,6 +109,9 @@ pub enum StorageError {
     /// The blobs' directory refuses.
     #[error(transparent)]
     Blobs(#[from] BlobError),
+    /// The prover's store refuses.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl StorageError {
@@ -116,6 +120,7 @@ impl StorageError {
         match self {
             Self::Blobs(error) => error.is_transient(),
             Self::Records(error) => error.is_transient(),
+            Self::Store(error) => matches!(error, StoreError::Io { .. } | StoreError::NotWritable { .. }),
         }
     }
 }
@@ -158,6 +163,7 @@ pub struct JobService {
 struct Inner {
     records: Records,
     blobs: Blobs,
+    model_files: ModelFiles,
     keyring: Arc<Keyring>,
     verifiers: Arc<Verifiers>,
     dispatcher: Arc<dyn Dispatcher>,
@@ -191,12 +197,14 @@ impl JobService {
         let store = Store::open(&config.store_dir)?;
         tidy(&store);
         let keyring = Arc::new(Keyring::new(store.clone()));
+        let model_files = ModelFiles::new(blobs.clone(), keyring.clone());
         let verifiers = Arc::new(Verifiers::new(keyring.clone()));
         let (events, _) = broadcast::channel(EVENT_BACKLOG);
         let limits = limits(&config);
         let parts = LaneParts {
             records: records.clone(),
             blobs: blobs.clone(),
+            model_files: model_files.clone(),
             verifiers: verifiers.clone(),
             events: events.clone(),
             clock: clock.clone(),
@@ -233,6 +241,7 @@ impl JobService {
         let inner = Inner {
             records,
             blobs,
+            model_files,
             keyring,
             verifiers,
             dispatcher,
@@ -342,18 +351,22 @@ impl JobService {
         self.inner.dispatcher.load()
     }
 
-    /// Whether jobs can be taken: database and blobs take writes, every lane lives and nothing shuts down. Callers that
+    /// Whether jobs can be taken: database, blobs and store take writes, every lane lives and nothing shuts down. Callers that
     /// come at the same time, or soon after a write that succeeded, share that write.
     ///
     /// # Errors
-    /// When database or blobs refuse a write.
+    /// When database, blobs or store refuse a write.
     pub async fn ready(&self) -> Result<bool, StorageError> {
         let mut written = self.inner.written.lock().await;
         if written.is_none_or(|written| written.elapsed() > WRITE_CHECK_HOLDS) {
             *written = None;
             self.inner.records.check_writable(self.inner.clock.now()).await?;
-            let blobs = self.inner.blobs.clone();
-            blocking(move || blobs.check_writable()).await?;
+            let (blobs, keyring) = (self.inner.blobs.clone(), self.inner.keyring.clone());
+            let check = move || {
+                blobs.check_writable()?;
+                Ok::<_, StorageError>(keyring.store().check_writable()?)
+            };
+            blocking(check).await?;
             *written = Some(Instant::now());
         }
         Ok(!*self.inner.stopping.borrow() && self.inner.dispatcher.is_whole())

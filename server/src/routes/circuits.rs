@@ -4,7 +4,7 @@ use axum::{Json, extract::State, http::HeaderMap, response::Response};
 use lemma_circuits::statement::CircuitId;
 use lemma_prover::{
     digest::Digest,
-    keys::SetupChoice,
+    keys::{KeysError, SetupChoice},
     params::{ParamsError, SrsChoice},
 };
 use tracing::warn;
@@ -15,7 +15,7 @@ use crate::{
     jobs::{CircuitWork, Job, Priority, Setup, Work},
     networks,
     openapi::{File, JobHeaders, JobRefusals, WaitHeader},
-    problem::{Problem, ProblemType},
+    problem::{Problem, ProblemType, damaged_keys},
     records::{CircuitEntry, Idempotency},
     repeats::Accepted,
     service::NewJob,
@@ -73,6 +73,8 @@ async fn accept(
     let setup = request.setup().map_err(|why| Problem::new(ProblemType::InvalidRequest, why))?;
     let choice = choice(app, &setup)?;
     let model = models::find(app, &request.model).await?.model;
+    // Nothing is built, and later nothing inferred, without the model's file.
+    app.service().model_bytes(model).await?;
     if let Some(job) = ready(app, model, &setup).await? {
         return Ok(accepted(app.service().join(submission::OWNER, idempotency.as_ref(), job).await?));
     }
@@ -95,6 +97,7 @@ async fn accept(
 /// another build.
 async fn ready(app: &App, model: Digest, setup: &Setup) -> Result<Option<Job>, Problem> {
     let Some(entry) = app.service().records().circuit_of(model, setup).await? else { return Ok(None) };
+    app.service().model_bytes(entry.model).await?;
     let circuit = entry.facts.circuit;
     let keyring = app.service().keyring().clone();
     match files::blocking(move || keyring.check_files(circuit)).await? {
@@ -203,6 +206,7 @@ pub(super) async fn show(
         ),
         (status = 304, description = "The caller has it"),
         (status = 404, description = "There is no such circuit"),
+        (status = 503, description = "Its files are damaged, or the storage refuses"),
     )
 )]
 pub(super) async fn verifying_key(
@@ -217,7 +221,10 @@ pub(super) async fn verifying_key(
     }
     let (keyring, circuit) = (app.service().keyring().clone(), entry.facts.circuit);
     let read = move || keyring.circuit(circuit).and_then(|record| keyring.vk_bytes(&record));
-    let bytes = files::blocking(read).await??;
+    let bytes = files::blocking(read).await?.map_err(|error| match error {
+        KeysError::UnknownCircuit { .. } => damaged_keys(&error),
+        error => error.into(),
+    })?;
     Ok(files::download(bytes, &tag, &format!("{circuit}.vk")))
 }
 

@@ -29,6 +29,7 @@ use crate::{
         CircuitWork, Clock, Event, Failure, FailureClass, Job, JobEvent, JobState, PhaseTiming, ProofWork,
         Setup, Work,
     },
+    model_files::ModelFiles,
     records::{Applied, CircuitEntry, Records, RecordsError, Results},
 };
 
@@ -59,6 +60,8 @@ pub struct LaneParts {
     pub records: Records,
     /// The blobs.
     pub blobs: Blobs,
+    /// The models.
+    pub model_files: ModelFiles,
     /// Keys that results are checked with.
     pub verifiers: Arc<Verifiers>,
     /// Where changes of jobs are told.
@@ -220,7 +223,7 @@ impl AttemptLane {
                 if work.setup == Setup::KzgInsecureLocal {
                     self.check_insecure_srs()?;
                 }
-                let onnx = self.parts.blobs.get(BlobKind::Model, work.model);
+                let onnx = self.parts.model_files.get(work.model);
                 let onnx = onnx.map_err(|error| unread(error.to_string(), error.is_transient()))?;
                 Ok(Some((Request::MakeKeys { setup: work.setup.clone(), memory_limit }, onnx)))
             }

@@ -264,7 +264,8 @@ async fn waiting_too_long_expires_and_proving_too_long_fails() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flipped_bit_is_noticed() {
     let place = Place::new();
-    let service = place.open().await;
+    let config = with_own_store(&place);
+    let service = JobService::open(config.clone()).await.expect("the service opens");
     let circuit = circuit(&service).await;
     let job = ended(&service, submit(&service, proof(circuit, 0)).await.id).await;
     let Some(Outcome::Proof { bundle, .. }) = job.outcome else { panic!("no bundle: {job:?}") };
@@ -276,7 +277,8 @@ async fn a_flipped_bit_is_noticed() {
         service.bundle(&job).await,
         Err(BundleError::Blob { source: BlobError::Damaged { .. }, .. })
     ));
-    // A damaged model fails the job that needs it, by name.
+    // A damaged model without a copy fails the job that needs it, by name.
+    fs::remove_dir_all(config.store_dir.join("objects/model")).expect("removes");
     let entry = service.records().circuit(circuit).await.expect("reads").expect("the circuit is there");
     let path = service.blobs().path(BlobKind::Model, entry.model);
     let mut bytes = fs::read(&path).expect("reads");
