@@ -216,12 +216,7 @@ impl JobService {
             insecure_local_srs: config.insecure_local_srs,
         };
         // A database that was not there knows no proofs; those on the disk are not its orphans.
-        let sweep = if new {
-            Sweep::default()
-        } else {
-            let bundles: BTreeSet<_> = records.bundles().await?.into_iter().collect();
-            blobs.keep_only(BlobKind::Bundle, &bundles, SystemTime::now())?
-        };
+        let sweep = if new { Sweep::default() } else { sweep(&records, &blobs).await? };
         let recovered = records.recover(clock.now()).await?;
         crash_points::reach("after-recover");
         info!(queued = recovered.len(), "jobs of the last run");
@@ -450,6 +445,21 @@ async fn lock_directory(directory: &Path) -> Result<File, OpenError> {
             }
             Err(TryLockError::Error(source)) => return Err(io_error("lock", &path)(source)),
         }
+    }
+}
+
+/// Puts proofs aside that no job names, unless it is not certain which those are.
+async fn sweep(records: &Records, blobs: &Blobs) -> Result<Sweep, OpenError> {
+    match records.bundles().await {
+        Ok(bundles) => {
+            let bundles: BTreeSet<_> = bundles.into_iter().collect();
+            Ok(blobs.keep_only(BlobKind::Bundle, &bundles, SystemTime::now())?)
+        }
+        Err(error @ RecordsError::Damaged { .. }) => {
+            warn!(%error, "all proofs stay where they are");
+            Ok(Sweep::default())
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

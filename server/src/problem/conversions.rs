@@ -65,7 +65,7 @@ impl From<KeysError> for Problem {
     fn from(error: KeysError) -> Self {
         match error {
             KeysError::UnknownCircuit { circuit } => crate::networks::unknown(&circuit),
-            error if error.is_damage() => damaged_keys(&error),
+            error if error.is_damage() => damaged_circuit(&error),
             KeysError::Store(StoreError::Io { .. } | StoreError::NotWritable { .. }) => {
                 of_storage(&error, true)
             }
@@ -74,11 +74,11 @@ impl From<KeysError> for Problem {
     }
 }
 
-/// The answer for a circuit whose stored files are not what they were.
-pub(crate) fn damaged_keys(error: &KeysError) -> Problem {
+/// The answer for a circuit whose record or stored files are not what they were.
+pub(crate) fn damaged_circuit(error: &dyn std::error::Error) -> Problem {
     error!(%error, "a circuit is damaged");
     let detail =
-        "the service's files of the circuit are missing or damaged; POST /v1/circuits builds it again";
+        "what the service keeps of the circuit is missing or damaged; POST /v1/circuits builds it again";
     Problem::new(ProblemType::Unavailable, detail)
 }
 

@@ -14,9 +14,9 @@ use utoipa::IntoParams;
 use super::circuits;
 use crate::{
     extract::{BytesBody, Query, context_of},
-    metrics,
+    metrics, networks,
     openapi::File,
-    problem::{Problem, ProblemType, damaged_keys},
+    problem::{Problem, ProblemType, damaged_circuit},
     state::App,
     wire::{Refusal, Statement, Tensor, VerifyResponse},
 };
@@ -71,8 +71,8 @@ pub(super) async fn verify(
     let response = match response.await? {
         // The store may have lost what the service has made.
         Err(error @ KeysError::UnknownCircuit { .. }) => {
-            let known = app.service().records().circuit(circuit).await?.is_some();
-            return Err(if known { damaged_keys(&error) } else { error.into() });
+            networks::entry(app.service(), circuit).await?;
+            return Err(damaged_circuit(&error));
         }
         judged => judged??,
     };

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod builds;
+mod damage;
 mod documentation;
 mod downloads;
 mod idempotency;
