@@ -37,7 +37,7 @@ use crate::{
     jobs::{Clock, Event, Job, JobEvent, JobId, JobIds, Outcome, SystemClock},
     model_files::ModelFiles,
     records::{Applied, OpenRecordsError, Records, RecordsError, Results},
-    worker::{AttemptLane, LaneParts, Verifiers, tidy},
+    worker::{AttemptLane, LaneParts, Planner, Verifiers, tidy},
 };
 
 /// Events that a slow listener may be behind before it misses some.
@@ -166,6 +166,7 @@ struct Inner {
     model_files: ModelFiles,
     keyring: Arc<Keyring>,
     verifiers: Arc<Verifiers>,
+    planner: Planner,
     dispatcher: Arc<dyn Dispatcher>,
     events: broadcast::Sender<JobEvent>,
     clock: Arc<dyn Clock>,
@@ -239,6 +240,7 @@ impl JobService {
             model_files,
             keyring,
             verifiers,
+            planner: Planner::new(config.child, config.plan_memory, config.plan_timeout),
             dispatcher,
             events,
             clock,
@@ -397,6 +399,16 @@ impl JobService {
     /// The blobs.
     pub fn blobs(&self) -> &Blobs {
         &self.inner.blobs
+    }
+
+    /// The models' files.
+    pub fn model_files(&self) -> &ModelFiles {
+        &self.inner.model_files
+    }
+
+    /// What plans circuits.
+    pub fn planner(&self) -> &Planner {
+        &self.inner.planner
     }
 
     /// The keys.

@@ -20,7 +20,8 @@ use lemma_prover::{
 use super::{
     child::Reports,
     failures::{failure, of_import, of_keys, of_plan, of_prove},
-    protocol::{Origin, Request},
+    planning::plan,
+    protocol::{Origin, Report, Request},
 };
 use crate::{
     crash_points,
@@ -33,6 +34,8 @@ pub(super) enum Answer {
     Bundle(Vec<u8>),
     /// The circuit whose keys are in the store.
     Facts(Box<CircuitFacts>),
+    /// A plan, or why there is none.
+    Plan(Report),
 }
 
 /// A circuit ready to prove.
@@ -66,6 +69,7 @@ impl Bench {
             Request::Prove { circuit, context, inputs, origin, .. } => {
                 self.prove(circuit, context, &inputs, origin.as_ref(), reports).map(Answer::Bundle)
             }
+            Request::Plan { scheme, .. } => Ok(Answer::Plan(plan(payload, scheme))),
             Request::MakeKeys { setup, .. } => {
                 self.make_keys(payload, &setup, reports).map(|facts| Answer::Facts(Box::new(facts)))
             }

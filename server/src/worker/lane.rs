@@ -117,7 +117,7 @@ impl AttemptLane {
     pub fn new(parts: LaneParts) -> Self {
         let settings = ChildSettings {
             command: parts.command.clone(),
-            store: parts.store.root().to_owned(),
+            store: Some(parts.store.root().to_owned()),
             threads: parts.threads,
             keep_bytes: parts.keep_bytes,
         };

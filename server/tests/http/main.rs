@@ -11,6 +11,7 @@ mod lists;
 mod logs;
 mod models;
 mod operation;
+mod planning;
 mod proofs;
 mod stopping;
 mod support;
