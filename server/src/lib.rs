@@ -32,6 +32,7 @@ mod predictions;
 pub mod problem;
 pub mod records;
 mod repeats;
+mod reserve;
 mod routes;
 pub mod run;
 pub mod serve;
