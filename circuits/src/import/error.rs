@@ -1,54 +1,12 @@
 //! Why a file is not imported.
 
-use std::fmt;
+mod report;
+mod tensor;
+
+pub use report::{ImportError, NodeLabel};
+pub use tensor::TensorError;
 
 use crate::ir::BoundsError;
-
-/// A refused file: which file, which node, why and what to do.
-///
-/// Its text quotes names of the file; control characters in them are escaped and the text has at most
-/// [`ImportError::TEXT_LIMIT`] characters.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{}", self.text())]
-pub struct ImportError {
-    /// The file name that the caller gave.
-    pub file: String,
-    /// The node that was being read, if the reason lies in one.
-    pub node: Option<NodeLabel>,
-    /// The reason.
-    pub kind: Box<ImportErrorKind>,
-}
-
-impl ImportError {
-    /// Most characters of the message.
-    pub const TEXT_LIMIT: usize = 4096;
-
-    fn text(&self) -> String {
-        let node = self.node.as_ref().map(|node| format!("{node}: ")).unwrap_or_default();
-        let text = format!("{}: {node}{}", self.file, self.kind);
-        let escaped = text.chars().flat_map(|character| {
-            let escape = character.is_control().then(|| character.escape_default());
-            let plain = escape.is_none().then_some(character);
-            escape.into_iter().flatten().chain(plain)
-        });
-        escaped.take(Self::TEXT_LIMIT).collect()
-    }
-}
-
-/// How messages name a node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodeLabel {
-    /// The node's name, or `#` and its index in the file when it has none.
-    pub name: String,
-    /// The operator, with its domain unless it is the default one.
-    pub op: String,
-}
-
-impl fmt::Display for NodeLabel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "node '{}' ({})", self.name, self.op)
-    }
-}
 
 /// The reason of an [`ImportError`].
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -524,59 +482,9 @@ pub enum ImportErrorKind {
     },
 
     // Tensors and quantization parameters.
-    /// A tensor of an unsupported element type.
-    #[error("tensor '{tensor}' is {got}; supported are float32, int8, uint8, int32, int64 and bool")]
-    TensorType {
-        /// The tensor.
-        tensor: String,
-        /// Its element type.
-        got: String,
-    },
-    /// A negative dimension.
-    #[error("tensor '{tensor}' has dimension {dim}; a constant needs fixed dimensions")]
-    TensorDimension {
-        /// The tensor.
-        tensor: String,
-        /// The dimension.
-        dim: i64,
-    },
-    /// The data does not fill the shape.
-    #[error("tensor '{tensor}' needs {expected} {unit} for its shape and has {got}; the file is damaged")]
-    DataLength {
-        /// The tensor.
-        tensor: String,
-        /// What `expected` and `got` count.
-        unit: &'static str,
-        /// From the shape.
-        expected: usize,
-        /// In the file.
-        got: usize,
-    },
-    /// Data both as raw bytes and in a typed field.
-    #[error("tensor '{tensor}' has raw data and typed data; re-export the model")]
-    AmbiguousData {
-        /// The tensor.
-        tensor: String,
-    },
-    /// Data in another file.
-    #[error(
-        "tensor '{tensor}' keeps its data in another file; save the model as one file with \
-         onnx.save(model, path, save_as_external_data=False)"
-    )]
-    ExternalData {
-        /// The tensor.
-        tensor: String,
-    },
-    /// An element outside its type.
-    #[error("tensor '{tensor}' holds {value}, which is not a value of {element}; the file is damaged")]
-    ElementRange {
-        /// The tensor.
-        tensor: String,
-        /// The element.
-        value: i64,
-        /// Its type.
-        element: &'static str,
-    },
+    /// A constant of the file that cannot be read.
+    #[error(transparent)]
+    Tensor(#[from] TensorError),
     /// An unusable scale.
     #[error(
         "the scale of the {role} is {scale}; a scale has to be finite and positive: quantize the model again"

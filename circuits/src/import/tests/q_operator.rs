@@ -1,7 +1,7 @@
 //! QLinearMatMul and QGemm.
 
-use super::super::ImportErrorKind;
 use super::super::proto::data_type;
+use super::super::{ImportErrorKind, TensorError};
 use super::assert_refused;
 use super::models::{
     ModelBuilder, ROWS, WEIGHTS, floats, int8s, int32s, q_gemm, q_linear_mat_mul, uint8s, value_info,
@@ -321,6 +321,6 @@ fn weights_in_the_typed_field_are_the_same_weights() {
     typed.int32_data[4] = 128;
     assert_refused!(
         q_gemm().replace(typed),
-        ImportErrorKind::ElementRange { value: 128, element: "int8", .. }
+        ImportErrorKind::Tensor(TensorError::ElementRange { value: 128, element: "int8", .. })
     );
 }
