@@ -14,6 +14,7 @@ mod function;
 mod integer;
 mod layout;
 mod mat_mul;
+mod maximum;
 mod pad;
 mod pick;
 mod pooling;
@@ -178,6 +179,8 @@ static TABLE: &[SupportedOp] = &[
         "1-D and 2-D, batch 1; any kernel, strides, pads, auto_pad, dilations and ceil_mode; no indices",
         pooling::max_pool,
     ),
+    op("GlobalMaxPool", ONNX, "QDQ", "any rank and batch", maximum::global_max_pool),
+    op("ReduceMax", ONNX, "both", "constant axes, keepdims 0 or 1; any rank", maximum::reduce_max),
     op("QLinearAdd", MICROSOFT, "QOperator", PAIR_NOTES, elementwise::q_linear_add),
     op("QLinearMul", MICROSOFT, "QOperator", PAIR_NOTES, elementwise::q_linear_mul),
     op(

@@ -11,6 +11,7 @@ mod graphs;
 mod hostile;
 mod integer;
 mod layout;
+mod maximum;
 mod models;
 mod q_operator;
 mod qdq;

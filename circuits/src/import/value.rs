@@ -1,10 +1,11 @@
 //! What is known of a value of the graph while it is read: constants, integers, and floats that stand for integers.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::affine::{AxisQuantization, FloatClamp};
+use super::affine::{self, AxisQuantization, FloatClamp};
 use super::arithmetic::Arithmetic;
-use super::constant::Constant;
+use super::constant::{Constant, Data};
 use super::ops::{AverageWindow, Sizes};
 use super::spread::Spread;
 use crate::ir::{Elem, Quantization, Tail, TensorId, Window};
@@ -39,6 +40,17 @@ pub(super) struct Function {
 pub(super) struct DequantizedConstant {
     pub(super) constant: Constant,
     pub(super) by: AxisQuantization,
+}
+
+impl DequantizedConstant {
+    /// `fl(float32(q - zero_point) * scale)` of every element, if they are 8-bit integers.
+    fn numbers(&self) -> Option<Vec<f32>> {
+        let Constant { shape, data } = &self.constant;
+        data.elem()?;
+        let number =
+            |index| Some(affine::dequantize(data.integer(index)?, self.by.of_element(shape, index)?));
+        (0..data.len()).map(number).collect()
+    }
 }
 
 /// A quantized operand: an activation with its parameters.
@@ -197,6 +209,24 @@ impl Value {
     /// Whether the value is the same for every input of the model.
     pub(super) fn is_constant(&self) -> bool {
         matches!(self, Self::Constant(_) | Self::DequantizedConstant(_))
+    }
+
+    /// The float32 numbers of a constant, dequantized if it is quantized; `None` for everything else.
+    pub(super) fn numbers(&self) -> Option<Cow<'_, [f32]>> {
+        match self {
+            Self::Constant(constant) => match &*constant.data {
+                Data::Float(numbers) => Some(Cow::Borrowed(numbers)),
+                _ => None,
+            },
+            Self::DequantizedConstant(dequantized) => Some(Cow::Owned(dequantized.numbers()?)),
+            _ => None,
+        }
+    }
+
+    /// The only number of a constant of one element.
+    pub(super) fn number(&self) -> Option<f32> {
+        let elements: usize = self.shape().iter().product();
+        if elements == 1 { self.numbers()?.first().copied() } else { None }
     }
 
     /// What the value is, for messages.
