@@ -255,6 +255,7 @@ impl Elements<'_> {
         ImportErrorKind::Tensor(TensorError::Type {
             tensor: self.name.to_owned(),
             got: data_type::name(data_type),
+            remedy: data_type::remedy(data_type),
         })
     }
 }

@@ -167,12 +167,14 @@ pub enum ImportErrorKind {
         input: String,
     },
     /// A graph input of an unsupported type.
-    #[error("the graph input '{input}' is {got}; expected a float32, int8 or uint8 tensor")]
+    #[error("the graph input '{input}' is {got}; expected a float32, int8 or uint8 tensor{remedy}")]
     InputType {
         /// The input.
         input: String,
         /// Its type.
         got: String,
+        /// What to do, or nothing.
+        remedy: &'static str,
     },
     /// A graph input without a fixed shape.
     #[error(
@@ -205,13 +207,15 @@ pub enum ImportErrorKind {
     /// An output that is not the dequantized result of a quantized operator.
     #[error(
         "the graph output '{output}' is {found}; an output has to be an 8-bit tensor, or one followed by \
-         DequantizeLinear and possibly Softmax, or by ArgMax"
+         DequantizeLinear and possibly Softmax, or by ArgMax: {remedy}"
     )]
     OutputForm {
         /// The output.
         output: String,
         /// What it is.
         found: &'static str,
+        /// What to do.
+        remedy: &'static str,
     },
 
     // Operators.
@@ -294,10 +298,7 @@ pub enum ImportErrorKind {
         found: &'static str,
     },
     /// An input of the wrong form.
-    #[error(
-        "the {role} '{name}' is {found}; expected {expected}: quantize the model with \
-         onnxruntime.quantization.quantize_static"
-    )]
+    #[error("the {role} '{name}' is {found}; expected {expected}: {remedy}")]
     InputForm {
         /// What the operator uses it for.
         role: &'static str,
@@ -307,6 +308,8 @@ pub enum ImportErrorKind {
         found: &'static str,
         /// What is supported.
         expected: &'static str,
+        /// What to do.
+        remedy: &'static str,
     },
     /// An addition of the float result of a layer and another activation.
     #[error(
@@ -378,13 +381,30 @@ pub enum ImportErrorKind {
     },
     /// Sub, Div, Max or Min of two tensors.
     #[error(
-        "it combines '{left}' and '{right}'; only a dequantized activation and a constant float32 number are supported"
+        "it combines '{left}' and '{right}', of which neither is a constant; a dequantized activation and a constant are \
+         supported: {instead}"
     )]
     Pair {
         /// The left operand.
         left: String,
         /// The right operand.
         right: String,
+        /// What to write instead.
+        instead: &'static str,
+    },
+    /// A float constant that varies along more than one axis of the activation, or makes it larger.
+    #[error(
+        "the constant '{name}' of shape {got:?} beside an activation of shape {activation:?} is not supported; a constant \
+         is one number, or one for each position along one axis of the activation: let quantize_static quantize it too \
+         (op_types_to_quantize with Add and Mul), which take all shapes, and write Sub and Div with them"
+    )]
+    VaryingConstant {
+        /// The constant.
+        name: String,
+        /// Its shape.
+        got: Vec<usize>,
+        /// Shape of the activation.
+        activation: Vec<usize>,
     },
     /// ArgMax of float32 values that may be equal where the integers differ.
     #[error(

@@ -143,7 +143,8 @@ impl Graph {
         let outputs = resolve_outputs(&names, &output)?;
         if let Some(input) = inputs.iter().find(|input| outputs.contains(&input.value)) {
             let output = names.list.get(input.value).cloned().unwrap_or_default();
-            return Err(ImportErrorKind::OutputForm { output, found: "a graph input" }.into());
+            let (found, remedy) = ("a graph input", "remove it from the graph outputs");
+            return Err(ImportErrorKind::OutputForm { output, found, remedy }.into());
         }
         let wiring = resolve_wiring(&names, &node, node_outputs)?;
 
@@ -202,19 +203,22 @@ impl Names {
 }
 
 fn label(nodes: &[NodeProto], index: usize) -> NodeLabel {
-    match nodes.get(index) {
-        Some(node) => node_label(node, index),
-        None => NodeLabel { name: format!("#{index}"), op: String::new() },
-    }
+    nodes.get(index).map(|node| node_label(node, index)).unwrap_or_default()
 }
 
 fn node_label(node: &NodeProto, index: usize) -> NodeLabel {
-    let name = if node.name.is_empty() { format!("#{index}") } else { node.name.clone() };
+    let has_name = !node.name.is_empty();
+    let output = node.output.iter().find(|output| !output.is_empty());
+    let name = match output {
+        _ if has_name => node.name.clone(),
+        Some(output) => output.clone(),
+        None => format!("#{index}"),
+    };
     let op = match Domain::parse(&node.domain) {
         Domain::Onnx => node.op_type.clone(),
         domain => format!("{}.{}", domain.name(), node.op_type),
     };
-    NodeLabel { name, op }
+    NodeLabel { name, has_name, op }
 }
 
 /// Domain to version; domains of operators that no node uses do no harm.
@@ -286,7 +290,9 @@ fn refuse_control_characters(name: &str, what: &'static str) -> Result<(), Impor
 }
 
 fn input_type(input: &ValueInfoProto) -> Result<(InputType, Vec<usize>), ImportErrorKind> {
-    let refuse = |got: String| ImportErrorKind::InputType { input: input.name.clone(), got };
+    let element = input.r#type.as_ref().and_then(|value_type| value_type.tensor_type.as_ref());
+    let remedy = element.map_or("", |tensor| data_type::remedy(tensor.elem_type));
+    let refuse = |got: String| ImportErrorKind::InputType { input: input.name.clone(), got, remedy };
     let tensor = input
         .r#type
         .as_ref()

@@ -12,16 +12,16 @@ use crate::ir::{Model, Output, Tail};
 
 /// Lowers a graph within the memory that its file justifies.
 pub(super) fn lower(mut graph: Graph, budget: Budget) -> Result<Model, Fault> {
-    let has_integer_input = graph.inputs.iter().any(|input| matches!(input.element, InputType::Quantized(_)));
-    if !has_integer_input && !graph.nodes.iter().any(ops::is_quantized) {
-        return Err(ImportErrorKind::NothingQuantized.into());
-    }
     let mut extra_output = None;
     for node in &graph.nodes {
         let operator = ops::find(node).map_err(|kind| Fault::at(&node.label, kind))?;
         if let Some(index) = node.extra_output.filter(|_| !operator.has_several_outputs()) {
             extra_output.get_or_insert((&node.label, index));
         }
+    }
+    let has_integer_input = graph.inputs.iter().any(|input| matches!(input.element, InputType::Quantized(_)));
+    if !has_integer_input && !graph.nodes.iter().any(ops::is_quantized) {
+        return Err(ImportErrorKind::NothingQuantized.into());
     }
     if let Some((label, index)) = extra_output {
         return Err(Fault::at(label, ImportErrorKind::OutputCount { index }));
@@ -86,7 +86,10 @@ fn outputs(graph: &Graph, values: &[Option<Value>]) -> Result<Vec<Output>, Impor
                 }
                 Value::Index(activation) => (activation, vec![Tail::Index]),
                 Value::Tail { activation, tail } => (activation, tail.clone()),
-                other => return Err(ImportErrorKind::OutputForm { output: name, found: other.describe() }),
+                other => {
+                    let (found, remedy) = (other.describe(), other.remedy_as_output());
+                    return Err(ImportErrorKind::OutputForm { output: name, found, remedy });
+                }
             };
             let Activation { tensor, shape, .. } = activation;
             Ok(Output { name, shape: shape.clone(), tensor: *tensor, tail })

@@ -151,6 +151,21 @@ pub(super) mod data_type {
         };
         known.to_owned()
     }
+
+    /// What to do about an element type that is not supported, behind what is; empty where there is nothing to say.
+    pub(in crate::import) fn remedy(code: i32) -> &'static str {
+        match code {
+            4 | 5 | 17..=25 => {
+                ": quantize to 8 bits, with activation_type and weight_type QInt8 of \
+                 onnxruntime.quantization.quantize_static"
+            }
+            10 | 11 | 16 => ": export the model in float32 before quantizing",
+            INT32 | INT64 | BOOL => {
+                ": look the values up outside the model and make what was looked up its input"
+            }
+            _ => "",
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

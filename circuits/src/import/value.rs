@@ -245,10 +245,56 @@ impl Value {
             Self::Arithmetic(_) => "the float32 result of arithmetic on an integer sum, not quantized",
             Self::Function(_) => "the float32 result of a function, not quantized",
             Self::Waiting { .. } => {
-                "the float32 result of a sum, product, average or concatenation, not quantized"
+                "the float32 result of a sum, product, average, concatenation or operator beside a constant, not quantized"
             }
             Self::Index(_) => "the int64 result of ArgMax",
             Self::Tail { .. } => "the float32 result of Softmax",
+        }
+    }
+
+    /// What makes the value one that most operators read, for messages.
+    pub(super) fn remedy(&self) -> &'static str {
+        match self {
+            Self::Constant(_) | Self::DequantizedConstant(_) => {
+                "compute what follows from constants alone before quantizing, as \
+                 onnxruntime.quantization.shape_inference.quant_pre_process does"
+            }
+            Self::FloatInput { .. } => {
+                "do this to the data outside the model, whose input then starts at its QuantizeLinear, or quantize it too, \
+                 by naming its operator in op_types_to_quantize of onnxruntime.quantization.quantize_static"
+            }
+            Self::Quantized(_) => "put a DequantizeLinear between the two",
+            Self::Dequantized(Dequantized { clamp, .. }) if *clamp == FloatClamp::NONE => {
+                "put a QuantizeLinear between the two"
+            }
+            Self::Accumulator(_) => {
+                "put Cast to float32, Mul by the scales and QuantizeLinear between the two, or use quantize_static, \
+                 which writes MatMul and Conv between quantizers"
+            }
+            Self::Dequantized(_)
+            | Self::Linear { .. }
+            | Self::Arithmetic(_)
+            | Self::Function(_)
+            | Self::Waiting { .. } => {
+                "put a QuantizeLinear/DequantizeLinear pair between the two, as \
+                 onnxruntime.quantization.quantize_static does when op_types_to_quantize names both operators"
+            }
+            Self::Index(_) => "make ArgMax the last operator, or compute what follows from the proven output",
+            Self::Tail { .. } => "make Softmax the last operator",
+        }
+    }
+
+    /// What makes the value a graph output that can be proven, for messages.
+    pub(super) fn remedy_as_output(&self) -> &'static str {
+        match self {
+            Self::Constant(_) | Self::DequantizedConstant(_) | Self::FloatInput { .. } => {
+                "remove it from the graph outputs"
+            }
+            Self::Accumulator(_) | Self::Arithmetic(_) => "put a QuantizeLinear behind it",
+            _ => {
+                "put QuantizeLinear and DequantizeLinear behind it, as onnxruntime.quantization.quantize_static does when \
+                 op_types_to_quantize names its operator, or leave the operator out and apply it to the proven output"
+            }
         }
     }
 

@@ -36,16 +36,22 @@ impl ImportError {
 }
 
 /// How messages name a node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeLabel {
-    /// The node's name, or `#` and its index in the file when it has none.
+    /// The node's name; when it has none, that of its first output, or `#` and its index in the file.
     pub name: String,
+    /// Whether the node has a name of its own.
+    pub has_name: bool,
     /// The operator, with its domain unless it is the default one.
     pub op: String,
 }
 
 impl fmt::Display for NodeLabel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "node '{}' ({})", self.name, self.op)
+        let Self { name, has_name, op } = self;
+        match has_name {
+            true => write!(f, "node '{name}' ({op})"),
+            false => write!(f, "the {op} node without a name whose output is '{name}'"),
+        }
     }
 }

@@ -5,12 +5,14 @@
 #[non_exhaustive]
 pub enum TensorError {
     /// A tensor of an unsupported element type.
-    #[error("tensor '{tensor}' is {got}; supported are float32, int8, uint8, int32, int64 and bool")]
+    #[error("tensor '{tensor}' is {got}; supported are float32, int8, uint8, int32, int64 and bool{remedy}")]
     Type {
         /// The tensor.
         tensor: String,
         /// Its element type.
         got: String,
+        /// What to do, or nothing.
+        remedy: &'static str,
     },
     /// A negative dimension.
     #[error("tensor '{tensor}' has dimension {dim}; a constant needs fixed dimensions")]
