@@ -158,6 +158,19 @@ pub enum ImportErrorKind {
     /// The graph has no output.
     #[error("the graph has no output; name the tensors to prove as graph outputs")]
     NoOutput,
+    /// A value of another type than `value_info` or the graph output says.
+    #[error(
+        "the file says that '{name}' is {got}, but the node makes it {expected}; onnxruntime refuses it too: remove \
+         value_info from the file, or re-export the model"
+    )]
+    DeclaredType {
+        /// The value.
+        name: String,
+        /// Its type in the file.
+        got: String,
+        /// The type that its node gives it.
+        expected: String,
+    },
     /// A graph input that no proven operator reads.
     #[error(
         "the graph input '{input}' is read by nothing that an output depends on; remove it from the graph"

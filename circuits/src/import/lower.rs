@@ -7,6 +7,7 @@ use super::error::ImportErrorKind;
 use super::graph::{Fault, Graph, InputType};
 use super::limits::Budget;
 use super::ops::{self, Call};
+use super::proto::data_type;
 use super::value::{Activation, Dequantized, Value};
 use crate::ir::{Model, Output, Tail};
 
@@ -50,6 +51,7 @@ pub(super) fn lower(mut graph: Graph, budget: Budget) -> Result<Model, Fault> {
         let defined = ops::lower(&call, &mut builder).map_err(|kind| Fault::at(&node.label, kind))?;
         for (output, value) in node.outputs.iter().zip(defined) {
             if let Some(output) = output {
+                expect_declared(&graph, *output, &value).map_err(|kind| Fault::at(&node.label, kind))?;
                 set(&mut values, *output, value);
             }
         }
@@ -63,6 +65,16 @@ pub(super) fn lower(mut graph: Graph, budget: Budget) -> Result<Model, Fault> {
         model.accumulator_ranges(node).map_err(ImportErrorKind::from)?;
     }
     Ok(model)
+}
+
+/// Refuses a value of another type than the file says, as onnxruntime does; of shapes that differ it only warns.
+fn expect_declared(graph: &Graph, index: usize, value: &Value) -> Result<(), ImportErrorKind> {
+    let declared = graph.declared_types.get(index).copied().unwrap_or(0);
+    if declared == 0 || declared == value.data_type() {
+        return Ok(());
+    }
+    let (got, expected) = (data_type::name(declared), data_type::name(value.data_type()));
+    Err(ImportErrorKind::DeclaredType { name: graph.name(index).to_owned(), got, expected })
 }
 
 fn set(values: &mut [Option<Value>], index: usize, value: Value) {

@@ -7,6 +7,7 @@ use super::affine::{self, AxisQuantization, FloatClamp};
 use super::arithmetic::Arithmetic;
 use super::constant::{Constant, Data};
 use super::ops::{AverageWindow, Sizes};
+use super::proto::data_type;
 use super::spread::Spread;
 use crate::ir::{Elem, Quantization, Tail, TensorId, Window};
 
@@ -203,6 +204,28 @@ impl Value {
             | Self::Accumulator(layer)
             | Self::Arithmetic(Arithmetic { layer, .. }) => &layer.shape,
             Self::Waiting { result, .. } => &result.shape,
+        }
+    }
+
+    /// The ONNX code of the element type.
+    pub(super) fn data_type(&self) -> i32 {
+        let of = |elem: Elem| Constant::zero(elem).data.data_type();
+        match self {
+            Self::Constant(constant) => constant.data.data_type(),
+            Self::Quantized(activation) => of(activation.elem),
+            Self::Accumulator(_) => data_type::INT32,
+            Self::Index(_) => data_type::INT64,
+            Self::Tail { tail, .. } => match tail.as_slice() {
+                &[Tail::QuantizedSoftmax { elem, .. }] => of(elem),
+                _ => data_type::FLOAT,
+            },
+            Self::DequantizedConstant(_)
+            | Self::FloatInput { .. }
+            | Self::Dequantized(_)
+            | Self::Function(_)
+            | Self::Linear { .. }
+            | Self::Arithmetic(_)
+            | Self::Waiting { .. } => data_type::FLOAT,
         }
     }
 
