@@ -80,6 +80,14 @@ impl AxisQuantization {
             zero_point: *one_or_indexed(&self.zero_points, index)?,
         })
     }
+
+    /// The parameters of the element at a flat index of a tensor of this shape.
+    pub(super) fn of_element(&self, shape: &[usize], index: usize) -> Option<Quantization> {
+        let Some(axis) = self.axis else { return self.slice(0) };
+        let size = *shape.get(axis)?;
+        let inner: usize = shape.iter().skip(axis + 1).product();
+        self.slice((index / inner.max(1)) % size.max(1))
+    }
 }
 
 /// The only element, or the one at the index.

@@ -210,10 +210,14 @@ impl Builder {
         tensor.map_or((activation.elem.min(), activation.elem.max()), |tensor| tensor.range)
     }
 
+    /// The node that defines a tensor, `None` for inputs.
+    pub(super) fn producer(&self, TensorId(tensor): TensorId) -> Option<&Node> {
+        self.nodes.get(self.producers.get(tensor).copied().flatten()?)
+    }
+
     /// The zero point of a tensor, `None` for inputs.
-    pub(super) fn zero_point(&self, TensorId(tensor): TensorId) -> Option<i32> {
-        let node = self.producers.get(tensor).copied().flatten()?;
-        match &self.nodes.get(node)?.op {
+    pub(super) fn zero_point(&self, tensor: TensorId) -> Option<i32> {
+        match &self.producer(tensor)?.op {
             Op::FullyConnected(layer) => Some(layer.requantize.zero_point),
             Op::Convolution(layer) => Some(layer.requantize.zero_point),
             Op::MatMul(product) => Some(product.requantize.zero_point),
@@ -235,8 +239,7 @@ impl Builder {
         if lo <= range.0 && range.1 <= hi {
             return Ok(activation.clone());
         }
-        let producer = self.producers.get(activation.tensor.0).copied().flatten();
-        let mut copied = producer.and_then(|node| self.nodes.get(node)).cloned();
+        let mut copied = self.producer(activation.tensor).cloned();
         let clamp = match copied.as_mut().map(|node| &mut node.op) {
             Some(
                 Op::FullyConnected(FullyConnected { requantize, .. })
@@ -281,8 +284,8 @@ impl Builder {
         }
         let mut source = x.tensor;
         let mut table = Table { entries };
-        let producer = self.producers.get(source.0).copied().flatten().and_then(|node| self.nodes.get(node));
-        if let Some((Op::Table(first), &[original])) = producer.map(|node| (&node.op, node.inputs.as_slice()))
+        if let Some((Op::Table(first), &[original])) =
+            self.producer(source).map(|node| (&node.op, node.inputs.as_slice()))
         {
             let entry = |between: &i32| {
                 let index = usize::try_from(between - x.elem.min()).ok()?;

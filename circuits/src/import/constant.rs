@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::error::ImportErrorKind;
+use super::error::{ImportErrorKind, TensorError};
 use super::limits;
 use super::proto::{TensorProto, data_type};
 use crate::ir::Elem;
@@ -135,14 +135,16 @@ impl Constant {
     /// Takes the tensor out of the file, checking type, shape and length.
     pub(super) fn from_proto(tensor: TensorProto, name: &str) -> Result<Self, ImportErrorKind> {
         if tensor.data_location != 0 || !tensor.external_data.is_empty() {
-            return Err(ImportErrorKind::ExternalData { tensor: name.to_owned() });
+            return Err(ImportErrorKind::Tensor(TensorError::ExternalData { tensor: name.to_owned() }));
         }
         let shape = tensor
             .dims
             .iter()
             .map(|&dim| usize::try_from(dim).map_err(|_| dim))
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|dim| ImportErrorKind::TensorDimension { tensor: name.to_owned(), dim })?;
+            .map_err(|dim| {
+                ImportErrorKind::Tensor(TensorError::Dimension { tensor: name.to_owned(), dim })
+            })?;
         // An empty list of axes is the one tensor without elements that has a use.
         let len = if shape == [0] { 0 } else { limits::elements(&format!("tensor '{name}'"), &shape)? };
         Ok(Self::new(shape, Elements { tensor, name, len }.read()?))
@@ -161,7 +163,9 @@ impl Elements<'_> {
         let typed =
             self.tensor.float_data.len() + self.tensor.int32_data.len() + self.tensor.int64_data.len();
         match self.tensor.raw_data.take() {
-            Some(_) if typed > 0 => Err(ImportErrorKind::AmbiguousData { tensor: self.name.to_owned() }),
+            Some(_) if typed > 0 => {
+                Err(ImportErrorKind::Tensor(TensorError::AmbiguousData { tensor: self.name.to_owned() }))
+            }
             Some(raw) => self.raw(raw),
             None => self.typed(),
         }
@@ -231,14 +235,27 @@ impl Elements<'_> {
         if expected == got {
             return Ok(());
         }
-        Err(ImportErrorKind::DataLength { tensor: self.name.to_owned(), unit, expected, got })
+        Err(ImportErrorKind::Tensor(TensorError::DataLength {
+            tensor: self.name.to_owned(),
+            unit,
+            expected,
+            got,
+        }))
     }
 
     fn out_of_range(&self, value: i32, element: &'static str) -> ImportErrorKind {
-        ImportErrorKind::ElementRange { tensor: self.name.to_owned(), value: i64::from(value), element }
+        ImportErrorKind::Tensor(TensorError::ElementRange {
+            tensor: self.name.to_owned(),
+            value: i64::from(value),
+            element,
+        })
     }
 
     fn unsupported(&self, data_type: i32) -> ImportErrorKind {
-        ImportErrorKind::TensorType { tensor: self.name.to_owned(), got: data_type::name(data_type) }
+        ImportErrorKind::Tensor(TensorError::Type {
+            tensor: self.name.to_owned(),
+            got: data_type::name(data_type),
+            remedy: data_type::remedy(data_type),
+        })
     }
 }

@@ -1,54 +1,12 @@
 //! Why a file is not imported.
 
-use std::fmt;
+mod report;
+mod tensor;
+
+pub use report::{ImportError, NodeLabel};
+pub use tensor::TensorError;
 
 use crate::ir::BoundsError;
-
-/// A refused file: which file, which node, why and what to do.
-///
-/// Its text quotes names of the file; control characters in them are escaped and the text has at most
-/// [`ImportError::TEXT_LIMIT`] characters.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{}", self.text())]
-pub struct ImportError {
-    /// The file name that the caller gave.
-    pub file: String,
-    /// The node that was being read, if the reason lies in one.
-    pub node: Option<NodeLabel>,
-    /// The reason.
-    pub kind: Box<ImportErrorKind>,
-}
-
-impl ImportError {
-    /// Most characters of the message.
-    pub const TEXT_LIMIT: usize = 4096;
-
-    fn text(&self) -> String {
-        let node = self.node.as_ref().map(|node| format!("{node}: ")).unwrap_or_default();
-        let text = format!("{}: {node}{}", self.file, self.kind);
-        let escaped = text.chars().flat_map(|character| {
-            let escape = character.is_control().then(|| character.escape_default());
-            let plain = escape.is_none().then_some(character);
-            escape.into_iter().flatten().chain(plain)
-        });
-        escaped.take(Self::TEXT_LIMIT).collect()
-    }
-}
-
-/// How messages name a node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodeLabel {
-    /// The node's name, or `#` and its index in the file when it has none.
-    pub name: String,
-    /// The operator, with its domain unless it is the default one.
-    pub op: String,
-}
-
-impl fmt::Display for NodeLabel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "node '{}' ({})", self.name, self.op)
-    }
-}
 
 /// The reason of an [`ImportError`].
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -200,6 +158,19 @@ pub enum ImportErrorKind {
     /// The graph has no output.
     #[error("the graph has no output; name the tensors to prove as graph outputs")]
     NoOutput,
+    /// A value of another type than `value_info` or the graph output says.
+    #[error(
+        "the file says that '{name}' is {got}, but the node makes it {expected}; onnxruntime refuses it too: remove \
+         value_info from the file, or re-export the model"
+    )]
+    DeclaredType {
+        /// The value.
+        name: String,
+        /// Its type in the file.
+        got: String,
+        /// The type that its node gives it.
+        expected: String,
+    },
     /// A graph input that no proven operator reads.
     #[error(
         "the graph input '{input}' is read by nothing that an output depends on; remove it from the graph"
@@ -209,12 +180,14 @@ pub enum ImportErrorKind {
         input: String,
     },
     /// A graph input of an unsupported type.
-    #[error("the graph input '{input}' is {got}; expected a float32, int8 or uint8 tensor")]
+    #[error("the graph input '{input}' is {got}; expected a float32, int8 or uint8 tensor{remedy}")]
     InputType {
         /// The input.
         input: String,
         /// Its type.
         got: String,
+        /// What to do, or nothing.
+        remedy: &'static str,
     },
     /// A graph input without a fixed shape.
     #[error(
@@ -247,13 +220,15 @@ pub enum ImportErrorKind {
     /// An output that is not the dequantized result of a quantized operator.
     #[error(
         "the graph output '{output}' is {found}; an output has to be an 8-bit tensor, or one followed by \
-         DequantizeLinear and possibly Softmax, or by ArgMax"
+         DequantizeLinear and possibly Softmax, or by ArgMax: {remedy}"
     )]
     OutputForm {
         /// The output.
         output: String,
         /// What it is.
         found: &'static str,
+        /// What to do.
+        remedy: &'static str,
     },
 
     // Operators.
@@ -336,10 +311,7 @@ pub enum ImportErrorKind {
         found: &'static str,
     },
     /// An input of the wrong form.
-    #[error(
-        "the {role} '{name}' is {found}; expected {expected}: quantize the model with \
-         onnxruntime.quantization.quantize_static"
-    )]
+    #[error("the {role} '{name}' is {found}; expected {expected}: {remedy}")]
     InputForm {
         /// What the operator uses it for.
         role: &'static str,
@@ -349,6 +321,8 @@ pub enum ImportErrorKind {
         found: &'static str,
         /// What is supported.
         expected: &'static str,
+        /// What to do.
+        remedy: &'static str,
     },
     /// An addition of the float result of a layer and another activation.
     #[error(
@@ -420,13 +394,30 @@ pub enum ImportErrorKind {
     },
     /// Sub, Div, Max or Min of two tensors.
     #[error(
-        "it combines '{left}' and '{right}'; only a dequantized activation and a constant float32 number are supported"
+        "it combines '{left}' and '{right}', of which neither is a constant; a dequantized activation and a constant are \
+         supported: {instead}"
     )]
     Pair {
         /// The left operand.
         left: String,
         /// The right operand.
         right: String,
+        /// What to write instead.
+        instead: &'static str,
+    },
+    /// A float constant that varies along more than one axis of the activation, or makes it larger.
+    #[error(
+        "the constant '{name}' of shape {got:?} beside an activation of shape {activation:?} is not supported; a constant \
+         is one number, or one for each position along one axis of the activation: let quantize_static quantize it too \
+         (op_types_to_quantize with Add and Mul), which take all shapes, and write Sub and Div with them"
+    )]
+    VaryingConstant {
+        /// The constant.
+        name: String,
+        /// Its shape.
+        got: Vec<usize>,
+        /// Shape of the activation.
+        activation: Vec<usize>,
     },
     /// ArgMax of float32 values that may be equal where the integers differ.
     #[error(
@@ -524,59 +515,9 @@ pub enum ImportErrorKind {
     },
 
     // Tensors and quantization parameters.
-    /// A tensor of an unsupported element type.
-    #[error("tensor '{tensor}' is {got}; supported are float32, int8, uint8, int32, int64 and bool")]
-    TensorType {
-        /// The tensor.
-        tensor: String,
-        /// Its element type.
-        got: String,
-    },
-    /// A negative dimension.
-    #[error("tensor '{tensor}' has dimension {dim}; a constant needs fixed dimensions")]
-    TensorDimension {
-        /// The tensor.
-        tensor: String,
-        /// The dimension.
-        dim: i64,
-    },
-    /// The data does not fill the shape.
-    #[error("tensor '{tensor}' needs {expected} {unit} for its shape and has {got}; the file is damaged")]
-    DataLength {
-        /// The tensor.
-        tensor: String,
-        /// What `expected` and `got` count.
-        unit: &'static str,
-        /// From the shape.
-        expected: usize,
-        /// In the file.
-        got: usize,
-    },
-    /// Data both as raw bytes and in a typed field.
-    #[error("tensor '{tensor}' has raw data and typed data; re-export the model")]
-    AmbiguousData {
-        /// The tensor.
-        tensor: String,
-    },
-    /// Data in another file.
-    #[error(
-        "tensor '{tensor}' keeps its data in another file; save the model as one file with \
-         onnx.save(model, path, save_as_external_data=False)"
-    )]
-    ExternalData {
-        /// The tensor.
-        tensor: String,
-    },
-    /// An element outside its type.
-    #[error("tensor '{tensor}' holds {value}, which is not a value of {element}; the file is damaged")]
-    ElementRange {
-        /// The tensor.
-        tensor: String,
-        /// The element.
-        value: i64,
-        /// Its type.
-        element: &'static str,
-    },
+    /// A constant of the file that cannot be read.
+    #[error(transparent)]
+    Tensor(#[from] TensorError),
     /// An unusable scale.
     #[error(
         "the scale of the {role} is {scale}; a scale has to be finite and positive: quantize the model again"

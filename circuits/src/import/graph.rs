@@ -9,7 +9,8 @@ use super::constant::Constant;
 use super::error::{ImportErrorKind, NodeLabel};
 use super::limits;
 use super::proto::{
-    Dimension, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto, data_type,
+    DeclaredProto, Dimension, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
+    ValueInfoProto, data_type,
 };
 use crate::ir::Elem;
 
@@ -122,6 +123,8 @@ pub(super) struct Graph {
     pub(super) constants: Vec<(ValueIndex, Constant)>,
     /// Nodes that an output depends on, every one after those it reads.
     pub(super) nodes: Vec<Node>,
+    /// By value the code of the element type that the file says it has; 0 where it says nothing.
+    pub(super) declared_types: Vec<i32>,
 }
 
 impl Graph {
@@ -131,7 +134,8 @@ impl Graph {
             return Err(ImportErrorKind::LocalFunctions { count: model.functions.len() }.into());
         }
         let opsets = opsets(&model.opset_import)?;
-        let GraphProto { node, initializer, input, output } = model.graph.ok_or(ImportErrorKind::NoGraph)?;
+        let GraphProto { node, initializer, input, output, value_info } =
+            model.graph.ok_or(ImportErrorKind::NoGraph)?;
         if output.is_empty() {
             return Err(ImportErrorKind::NoOutput.into());
         }
@@ -143,9 +147,11 @@ impl Graph {
         let outputs = resolve_outputs(&names, &output)?;
         if let Some(input) = inputs.iter().find(|input| outputs.contains(&input.value)) {
             let output = names.list.get(input.value).cloned().unwrap_or_default();
-            return Err(ImportErrorKind::OutputForm { output, found: "a graph input" }.into());
+            let (found, remedy) = ("a graph input", "remove it from the graph outputs");
+            return Err(ImportErrorKind::OutputForm { output, found, remedy }.into());
         }
         let wiring = resolve_wiring(&names, &node, node_outputs)?;
+        let declared_types = declared_types(&names, &output, &value_info);
 
         let order = order::live_topological(&wiring, &outputs, names.list.len())
             .map_err(|index| Fault::at(&label(&node, index), ImportErrorKind::Cycle))?;
@@ -161,7 +167,7 @@ impl Graph {
             })
             .collect::<Result<_, ImportErrorKind>>()?;
         let nodes = build_nodes(node, wiring, &order, &opsets, &uses)?;
-        Ok(Self { names: names.list, uses, inputs, outputs, constants, nodes })
+        Ok(Self { names: names.list, uses, inputs, outputs, constants, nodes, declared_types })
     }
 
     /// The name of a value.
@@ -202,19 +208,22 @@ impl Names {
 }
 
 fn label(nodes: &[NodeProto], index: usize) -> NodeLabel {
-    match nodes.get(index) {
-        Some(node) => node_label(node, index),
-        None => NodeLabel { name: format!("#{index}"), op: String::new() },
-    }
+    nodes.get(index).map(|node| node_label(node, index)).unwrap_or_default()
 }
 
 fn node_label(node: &NodeProto, index: usize) -> NodeLabel {
-    let name = if node.name.is_empty() { format!("#{index}") } else { node.name.clone() };
+    let has_name = !node.name.is_empty();
+    let output = node.output.iter().find(|output| !output.is_empty());
+    let name = match output {
+        _ if has_name => node.name.clone(),
+        Some(output) => output.clone(),
+        None => format!("#{index}"),
+    };
     let op = match Domain::parse(&node.domain) {
         Domain::Onnx => node.op_type.clone(),
         domain => format!("{}.{}", domain.name(), node.op_type),
     };
-    NodeLabel { name, op }
+    NodeLabel { name, has_name, op }
 }
 
 /// Domain to version; domains of operators that no node uses do no harm.
@@ -286,7 +295,9 @@ fn refuse_control_characters(name: &str, what: &'static str) -> Result<(), Impor
 }
 
 fn input_type(input: &ValueInfoProto) -> Result<(InputType, Vec<usize>), ImportErrorKind> {
-    let refuse = |got: String| ImportErrorKind::InputType { input: input.name.clone(), got };
+    let element = input.r#type.as_ref().and_then(|value_type| value_type.tensor_type.as_ref());
+    let remedy = element.map_or("", |tensor| data_type::remedy(tensor.elem_type));
+    let refuse = |got: String| ImportErrorKind::InputType { input: input.name.clone(), got, remedy };
     let tensor = input
         .r#type
         .as_ref()
@@ -356,6 +367,25 @@ fn resolve_outputs(names: &Names, outputs: &[ValueInfoProto]) -> Result<Vec<Valu
         resolved.push(value);
     }
     Ok(resolved)
+}
+
+/// Graph outputs and values in the middle; entries about no value do no harm.
+fn declared_types(names: &Names, outputs: &[ValueInfoProto], values: &[DeclaredProto]) -> Vec<i32> {
+    let of_output =
+        |output: &ValueInfoProto| output.r#type.as_ref()?.tensor_type.as_ref().map(|tensor| tensor.elem_type);
+    let of_value =
+        |value: &DeclaredProto| value.r#type.as_ref()?.tensor_type.as_ref().map(|tensor| tensor.elem_type);
+    let outputs = outputs.iter().map(|output| (&output.name, of_output(output)));
+    let values = values.iter().map(|value| (&value.name, of_value(value)));
+    let mut types = vec![0; names.list.len()];
+    for (name, code) in values.chain(outputs) {
+        if let (Some(code), Some(slot)) =
+            (code, names.index.get(name).and_then(|&value| types.get_mut(value)))
+        {
+            *slot = code;
+        }
+    }
+    types
 }
 
 fn resolve_wiring(

@@ -7,21 +7,22 @@ use super::error::ImportErrorKind;
 use super::graph::{Fault, Graph, InputType};
 use super::limits::Budget;
 use super::ops::{self, Call};
+use super::proto::data_type;
 use super::value::{Activation, Dequantized, Value};
 use crate::ir::{Model, Output, Tail};
 
 /// Lowers a graph within the memory that its file justifies.
 pub(super) fn lower(mut graph: Graph, budget: Budget) -> Result<Model, Fault> {
-    let has_integer_input = graph.inputs.iter().any(|input| matches!(input.element, InputType::Quantized(_)));
-    if !has_integer_input && !graph.nodes.iter().any(ops::is_quantized) {
-        return Err(ImportErrorKind::NothingQuantized.into());
-    }
     let mut extra_output = None;
     for node in &graph.nodes {
         let operator = ops::find(node).map_err(|kind| Fault::at(&node.label, kind))?;
         if let Some(index) = node.extra_output.filter(|_| !operator.has_several_outputs()) {
             extra_output.get_or_insert((&node.label, index));
         }
+    }
+    let has_integer_input = graph.inputs.iter().any(|input| matches!(input.element, InputType::Quantized(_)));
+    if !has_integer_input && !graph.nodes.iter().any(ops::is_quantized) {
+        return Err(ImportErrorKind::NothingQuantized.into());
     }
     if let Some((label, index)) = extra_output {
         return Err(Fault::at(label, ImportErrorKind::OutputCount { index }));
@@ -50,6 +51,7 @@ pub(super) fn lower(mut graph: Graph, budget: Budget) -> Result<Model, Fault> {
         let defined = ops::lower(&call, &mut builder).map_err(|kind| Fault::at(&node.label, kind))?;
         for (output, value) in node.outputs.iter().zip(defined) {
             if let Some(output) = output {
+                expect_declared(&graph, *output, &value).map_err(|kind| Fault::at(&node.label, kind))?;
                 set(&mut values, *output, value);
             }
         }
@@ -63,6 +65,16 @@ pub(super) fn lower(mut graph: Graph, budget: Budget) -> Result<Model, Fault> {
         model.accumulator_ranges(node).map_err(ImportErrorKind::from)?;
     }
     Ok(model)
+}
+
+/// Refuses a value of another type than the file says, as onnxruntime does; of shapes that differ it only warns.
+fn expect_declared(graph: &Graph, index: usize, value: &Value) -> Result<(), ImportErrorKind> {
+    let declared = graph.declared_types.get(index).copied().unwrap_or(0);
+    if declared == 0 || declared == value.data_type() {
+        return Ok(());
+    }
+    let (got, expected) = (data_type::name(declared), data_type::name(value.data_type()));
+    Err(ImportErrorKind::DeclaredType { name: graph.name(index).to_owned(), got, expected })
 }
 
 fn set(values: &mut [Option<Value>], index: usize, value: Value) {
@@ -86,7 +98,10 @@ fn outputs(graph: &Graph, values: &[Option<Value>]) -> Result<Vec<Output>, Impor
                 }
                 Value::Index(activation) => (activation, vec![Tail::Index]),
                 Value::Tail { activation, tail } => (activation, tail.clone()),
-                other => return Err(ImportErrorKind::OutputForm { output: name, found: other.describe() }),
+                other => {
+                    let (found, remedy) = (other.describe(), other.remedy_as_output());
+                    return Err(ImportErrorKind::OutputForm { output: name, found, remedy });
+                }
             };
             let Activation { tensor, shape, .. } = activation;
             Ok(Output { name, shape: shape.clone(), tensor: *tensor, tail })

@@ -14,14 +14,17 @@ mod function;
 mod integer;
 mod layout;
 mod mat_mul;
+mod maximum;
 mod pad;
 mod pick;
 mod pooling;
 mod quantize;
 mod reduce;
+mod remedies;
 mod resize;
 mod shape;
 mod window;
+mod with_constant;
 
 pub(super) use average::AverageWindow;
 pub(super) use mat_mul::Sizes;
@@ -85,6 +88,8 @@ const REDUCE_NOTES: &str = "constant axes, keepdims 0 or 1; constants may be mul
      not depend on float32 errors, as with an input scale that is a power of two";
 const TABLE_NOTES: &str =
     "between DequantizeLinear and QuantizeLinear, alone or in a row: a table of 256 entries";
+
+const BESIDE_CONSTANT: &str = "a dequantized tensor and a constant number, or one for each position along an axis: tables of 256 entries";
 
 const BOUNDED_NOTES: &str = "between DequantizeLinear and QuantizeLinear, alone or in a row: a table of 256 entries, if no result is within 8 \
      float32 units of a tie, where onnxruntime's builds differ";
@@ -178,6 +183,8 @@ static TABLE: &[SupportedOp] = &[
         "1-D and 2-D, batch 1; any kernel, strides, pads, auto_pad, dilations and ceil_mode; no indices",
         pooling::max_pool,
     ),
+    op("GlobalMaxPool", ONNX, "QDQ", "any rank and batch", maximum::global_max_pool),
+    op("ReduceMax", ONNX, "both", "constant axes, keepdims 0 or 1; any rank", maximum::reduce_max),
     op("QLinearAdd", MICROSOFT, "QOperator", PAIR_NOTES, elementwise::q_linear_add),
     op("QLinearMul", MICROSOFT, "QOperator", PAIR_NOTES, elementwise::q_linear_mul),
     op(
@@ -185,7 +192,7 @@ static TABLE: &[SupportedOp] = &[
         ONNX,
         "QDQ",
         "two dequantized tensors of one type, constants included, with broadcasting; a dequantized tensor and a float32 \
-         number, a table of 256 entries; the dequantized int32 bias of a MatMul; a constant behind MatMulInteger, \
+         number, or one for each position along an axis, tables of 256 entries; the dequantized int32 bias of a MatMul; a constant behind MatMulInteger, \
          ConvInteger, ReduceMean or ReduceSum",
         fully_connected::add,
     ),
@@ -194,7 +201,7 @@ static TABLE: &[SupportedOp] = &[
         ONNX,
         "QDQ",
         "two dequantized tensors of one type, constants included, with broadcasting; a dequantized tensor and a float32 \
-         number, a table of 256 entries; a positive constant behind Cast of an accumulator, ReduceMean or ReduceSum; two \
+         number, or one for each position along an axis, tables of 256 entries; a positive constant behind Cast of an accumulator, ReduceMean or ReduceSum; two \
          float32 constants, folded",
         elementwise::mul,
     ),
@@ -291,7 +298,13 @@ static TABLE: &[SupportedOp] = &[
     op("Sign", ONNX, "QDQ", TABLE_NOTES, function::sign),
     op("ThresholdedRelu", ONNX, "QDQ", TABLE_NOTES, function::thresholded_relu),
     op("Shrink", ONNX, "QDQ", TABLE_NOTES, function::shrink),
-    op("PRelu", ONNX, "QDQ", "one slope for all channels; a table of 256 entries", function::p_relu),
+    op(
+        "PRelu",
+        ONNX,
+        "QDQ",
+        "constant slopes, one, or one for each position along an axis; tables of 256 entries",
+        with_constant::p_relu,
+    ),
     op("Elu", ONNX, "QDQ", BOUNDED_NOTES, function::elu),
     op("Selu", ONNX, "QDQ", BOUNDED_NOTES, function::selu),
     op("Celu", ONNX, "QDQ", BOUNDED_NOTES, function::celu),
@@ -320,33 +333,23 @@ static TABLE: &[SupportedOp] = &[
     op("FastGelu", MICROSOFT, "QDQ", "without bias; as Elu", function::fast_gelu),
     op("QuickGelu", MICROSOFT, "QDQ", "as Elu", function::quick_gelu),
     op("Gelu", MICROSOFT, "QDQ", "a table of 256 entries", function::gelu),
-    op(
-        "Max",
-        ONNX,
-        "QDQ",
-        "a dequantized tensor and a float32 number, a table of 256 entries",
-        function::max,
-    ),
-    op(
-        "Min",
-        ONNX,
-        "QDQ",
-        "a dequantized tensor and a float32 number, a table of 256 entries",
-        function::min,
-    ),
+    op("Max", ONNX, "QDQ", BESIDE_CONSTANT, with_constant::max),
+    op("Min", ONNX, "QDQ", BESIDE_CONSTANT, with_constant::min),
     op(
         "Sub",
         ONNX,
         "QDQ",
-        "a dequantized tensor and a float32 number, a table of 256 entries; a constant subtracted from a sum as behind MatMulInteger",
-        function::sub,
+        "a dequantized tensor and a constant number, or one for each position along an axis: tables of 256 entries; a constant \
+         subtracted from a sum as behind MatMulInteger",
+        with_constant::sub,
     ),
     op(
         "Div",
         ONNX,
         "QDQ",
-        "a dequantized tensor and a float32 number, a table of 256 entries; a constant that divides a sum as behind MatMulInteger",
-        function::div,
+        "a dequantized tensor and a constant number, or one for each position along an axis: tables of 256 entries; a constant \
+         that divides a sum as behind MatMulInteger",
+        with_constant::div,
     ),
 ];
 
@@ -379,25 +382,11 @@ pub(super) fn is_quantized(node: &Node) -> bool {
 }
 
 fn unsupported(node: &Node) -> ImportErrorKind {
-    let remedy = match node.op.as_str() {
-        "DynamicQuantizeLinear" | "DynamicQuantizeMatMul" | "MatMulIntegerToFloat" => {
-            ": its scales depend on the input; use onnxruntime.quantization.quantize_static"
-        }
-        "Upsample" => {
-            ": it ended with opset 9; convert the model with onnx.version_converter, which makes it Resize"
-        }
-        "ConvTranspose" | "FusedConv" => ": use Conv, and Resize in front of it to enlarge an image",
-        "MatMulNBits" | "MatMulBnb4" => {
-            ": it computes in float32 with quantized weights; quantize activations too with \
-             onnxruntime.quantization.quantize_static"
-        }
-        _ => "",
-    };
     let op = match &node.domain {
         Domain::Onnx => node.op.clone(),
         domain => format!("{}.{}", domain.name(), node.op),
     };
-    ImportErrorKind::UnsupportedOp { op, remedy }
+    ImportErrorKind::UnsupportedOp { op, remedy: remedies::of_operator(&node.op) }
 }
 
 /// One node with the values it reads.
@@ -481,7 +470,16 @@ impl<'a> Call<'a> {
         let name = self.name(index);
         match found {
             Value::Tail { .. } => ImportErrorKind::SoftmaxInside { role, name },
-            _ => ImportErrorKind::InputForm { role, name, found: found.describe(), expected },
+            _ => {
+                let remedy = match role {
+                    "weights" => {
+                        "export them as an initializer, or use MatMul, which multiplies two activations"
+                    }
+                    "bias" => "export it as an initializer, or use Add behind the layer's quantizer",
+                    _ => found.remedy(),
+                };
+                ImportErrorKind::InputForm { role, name, found: found.describe(), expected, remedy }
+            }
         }
     }
 }

@@ -34,6 +34,29 @@ pub(super) struct GraphProto {
     pub(super) input: Vec<ValueInfoProto>,
     #[prost(message, repeated, tag = "12")]
     pub(super) output: Vec<ValueInfoProto>,
+    #[prost(message, repeated, tag = "13")]
+    pub(super) value_info: Vec<DeclaredProto>,
+}
+
+/// What the file says of a value in the middle of the graph; its shape is skipped.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct DeclaredProto {
+    #[prost(string, tag = "1")]
+    pub(super) name: String,
+    #[prost(message, optional, tag = "2")]
+    pub(super) r#type: Option<DeclaredTypeProto>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct DeclaredTypeProto {
+    #[prost(message, optional, tag = "1")]
+    pub(super) tensor_type: Option<DeclaredTensorProto>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct DeclaredTensorProto {
+    #[prost(int32, tag = "1")]
+    pub(super) elem_type: i32,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -150,6 +173,21 @@ pub(super) mod data_type {
             _ => return format!("element type {code}"),
         };
         known.to_owned()
+    }
+
+    /// What to do about an element type that is not supported, behind what is; empty where there is nothing to say.
+    pub(in crate::import) fn remedy(code: i32) -> &'static str {
+        match code {
+            4 | 5 | 17..=25 => {
+                ": quantize to 8 bits, with activation_type and weight_type QInt8 of \
+                 onnxruntime.quantization.quantize_static"
+            }
+            10 | 11 | 16 => ": export the model in float32 before quantizing",
+            INT32 | INT64 | BOOL => {
+                ": look the values up outside the model and make what was looked up its input"
+            }
+            _ => "",
+        }
     }
 }
 

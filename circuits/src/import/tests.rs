@@ -1,6 +1,7 @@
 //! Tests of the importer on models built in memory.
 
 mod arg_max;
+mod beside_constants;
 mod container;
 mod convolution;
 mod documentation;
@@ -11,9 +12,11 @@ mod graphs;
 mod hostile;
 mod integer;
 mod layout;
+mod maximum;
 mod models;
 mod q_operator;
 mod qdq;
+mod remedies;
 mod shapes;
 
 /// Asserts that importing a model fails with an error kind of a pattern, and gives the error back.

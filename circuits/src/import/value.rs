@@ -1,11 +1,13 @@
 //! What is known of a value of the graph while it is read: constants, integers, and floats that stand for integers.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::affine::{AxisQuantization, FloatClamp};
+use super::affine::{self, AxisQuantization, FloatClamp};
 use super::arithmetic::Arithmetic;
-use super::constant::Constant;
+use super::constant::{Constant, Data};
 use super::ops::{AverageWindow, Sizes};
+use super::proto::data_type;
 use super::spread::Spread;
 use crate::ir::{Elem, Quantization, Tail, TensorId, Window};
 
@@ -39,6 +41,17 @@ pub(super) struct Function {
 pub(super) struct DequantizedConstant {
     pub(super) constant: Constant,
     pub(super) by: AxisQuantization,
+}
+
+impl DequantizedConstant {
+    /// `fl(float32(q - zero_point) * scale)` of every element, if they are 8-bit integers.
+    fn numbers(&self) -> Option<Vec<f32>> {
+        let Constant { shape, data } = &self.constant;
+        data.elem()?;
+        let number =
+            |index| Some(affine::dequantize(data.integer(index)?, self.by.of_element(shape, index)?));
+        (0..data.len()).map(number).collect()
+    }
 }
 
 /// A quantized operand: an activation with its parameters.
@@ -194,9 +207,49 @@ impl Value {
         }
     }
 
+    /// The ONNX code of the element type.
+    pub(super) fn data_type(&self) -> i32 {
+        let of = |elem: Elem| Constant::zero(elem).data.data_type();
+        match self {
+            Self::Constant(constant) => constant.data.data_type(),
+            Self::Quantized(activation) => of(activation.elem),
+            Self::Accumulator(_) => data_type::INT32,
+            Self::Index(_) => data_type::INT64,
+            Self::Tail { tail, .. } => match tail.as_slice() {
+                &[Tail::QuantizedSoftmax { elem, .. }] => of(elem),
+                _ => data_type::FLOAT,
+            },
+            Self::DequantizedConstant(_)
+            | Self::FloatInput { .. }
+            | Self::Dequantized(_)
+            | Self::Function(_)
+            | Self::Linear { .. }
+            | Self::Arithmetic(_)
+            | Self::Waiting { .. } => data_type::FLOAT,
+        }
+    }
+
     /// Whether the value is the same for every input of the model.
     pub(super) fn is_constant(&self) -> bool {
         matches!(self, Self::Constant(_) | Self::DequantizedConstant(_))
+    }
+
+    /// The float32 numbers of a constant, dequantized if it is quantized; `None` for everything else.
+    pub(super) fn numbers(&self) -> Option<Cow<'_, [f32]>> {
+        match self {
+            Self::Constant(constant) => match &*constant.data {
+                Data::Float(numbers) => Some(Cow::Borrowed(numbers)),
+                _ => None,
+            },
+            Self::DequantizedConstant(dequantized) => Some(Cow::Owned(dequantized.numbers()?)),
+            _ => None,
+        }
+    }
+
+    /// The only number of a constant of one element.
+    pub(super) fn number(&self) -> Option<f32> {
+        let elements: usize = self.shape().iter().product();
+        if elements == 1 { self.numbers()?.first().copied() } else { None }
     }
 
     /// What the value is, for messages.
@@ -215,10 +268,56 @@ impl Value {
             Self::Arithmetic(_) => "the float32 result of arithmetic on an integer sum, not quantized",
             Self::Function(_) => "the float32 result of a function, not quantized",
             Self::Waiting { .. } => {
-                "the float32 result of a sum, product, average or concatenation, not quantized"
+                "the float32 result of a sum, product, average, concatenation or operator beside a constant, not quantized"
             }
             Self::Index(_) => "the int64 result of ArgMax",
             Self::Tail { .. } => "the float32 result of Softmax",
+        }
+    }
+
+    /// What makes the value one that most operators read, for messages.
+    pub(super) fn remedy(&self) -> &'static str {
+        match self {
+            Self::Constant(_) | Self::DequantizedConstant(_) => {
+                "compute what follows from constants alone before quantizing, as \
+                 onnxruntime.quantization.shape_inference.quant_pre_process does"
+            }
+            Self::FloatInput { .. } => {
+                "do this to the data outside the model, whose input then starts at its QuantizeLinear, or quantize it too, \
+                 by naming its operator in op_types_to_quantize of onnxruntime.quantization.quantize_static"
+            }
+            Self::Quantized(_) => "put a DequantizeLinear between the two",
+            Self::Dequantized(Dequantized { clamp, .. }) if *clamp == FloatClamp::NONE => {
+                "put a QuantizeLinear between the two"
+            }
+            Self::Accumulator(_) => {
+                "put Cast to float32, Mul by the scales and QuantizeLinear between the two, or use quantize_static, \
+                 which writes MatMul and Conv between quantizers"
+            }
+            Self::Dequantized(_)
+            | Self::Linear { .. }
+            | Self::Arithmetic(_)
+            | Self::Function(_)
+            | Self::Waiting { .. } => {
+                "put a QuantizeLinear/DequantizeLinear pair between the two, as \
+                 onnxruntime.quantization.quantize_static does when op_types_to_quantize names both operators"
+            }
+            Self::Index(_) => "make ArgMax the last operator, or compute what follows from the proven output",
+            Self::Tail { .. } => "make Softmax the last operator",
+        }
+    }
+
+    /// What makes the value a graph output that can be proven, for messages.
+    pub(super) fn remedy_as_output(&self) -> &'static str {
+        match self {
+            Self::Constant(_) | Self::DequantizedConstant(_) | Self::FloatInput { .. } => {
+                "remove it from the graph outputs"
+            }
+            Self::Accumulator(_) | Self::Arithmetic(_) => "put a QuantizeLinear behind it",
+            _ => {
+                "put QuantizeLinear and DequantizeLinear behind it, as onnxruntime.quantization.quantize_static does when \
+                 op_types_to_quantize names its operator, or leave the operator out and apply it to the proven output"
+            }
         }
     }
 

@@ -25,6 +25,7 @@ enum Message {
     Attribute,
     Tensor,
     ValueInfo,
+    Declared,
     Type,
     TensorType,
     Shape,
@@ -52,13 +53,14 @@ enum Counter {
     Attributes,
     Tensors,
     GraphValues,
+    DeclaredValues,
     Dimensions,
     Integers,
     Opaque,
 }
 
 impl Counter {
-    const COUNT: usize = 9;
+    const COUNT: usize = 10;
 
     fn describe(self) -> (&'static str, usize) {
         match self {
@@ -68,6 +70,7 @@ impl Counter {
             Self::Attributes => ("attributes", limits::ATTRIBUTES),
             Self::Tensors => ("initializers and tensor attributes", limits::TENSORS),
             Self::GraphValues => ("graph inputs and outputs", limits::GRAPH_VALUES),
+            Self::DeclaredValues => ("entries of value_info", limits::NODE_VALUES),
             Self::Dimensions => ("dimensions", limits::DIMENSIONS),
             Self::Integers => ("int64 elements", limits::INT64_ELEMENTS),
             Self::Opaque => ("subgraphs, functions and external data entries", limits::OPAQUE_ENTRIES),
@@ -82,6 +85,7 @@ fn field(message: Message, number: u64) -> Field {
         (Message::Graph, 1) => Field::Message(Message::Node, Counter::Nodes),
         (Message::Graph, 5) => Field::Message(Message::Tensor, Counter::Tensors),
         (Message::Graph, 11 | 12) => Field::Message(Message::ValueInfo, Counter::GraphValues),
+        (Message::Graph, 13) => Field::Message(Message::Declared, Counter::DeclaredValues),
         (Message::Node, 1 | 2) => Field::Item(Counter::NodeValues),
         (Message::Node, 5) => Field::Message(Message::Attribute, Counter::Attributes),
         (Message::Attribute, 5) => Field::Message(Message::Tensor, Counter::Tensors),

@@ -61,7 +61,7 @@ impl Builder {
         };
         // The callers count into their inputs; a wrong index would be the first element of the first.
         let tensor = inputs.get(input).map_or(TensorId(0), |input| input.tensor);
-        let producer = self.producers.get(tensor.0).copied().flatten().and_then(|node| self.nodes.get(node));
+        let producer = self.producer(tensor);
         let Some((node, Op::Rearrange(copy))) = producer.map(|node| (node, &node.op)) else {
             return Resolved::Element(tensor, element);
         };

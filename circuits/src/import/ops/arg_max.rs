@@ -11,6 +11,7 @@ use super::super::error::ImportErrorKind;
 use super::super::limits;
 use super::super::value::{Activation, Dequantized, Value};
 use super::Call;
+use super::maximum::maximum;
 use super::shape::axis_index;
 use crate::ir::{Add, Elem, Op, Source};
 
@@ -99,37 +100,4 @@ fn sum(
 ) -> Result<Activation, ImportErrorKind> {
     let op = Op::Add(Add { lhs_scale, rhs_scale: 1.0, offset, lo, hi });
     builder.clamping(name, op, &[lhs, rhs], (Elem::U8, &lhs.shape), (lo, hi))
-}
-
-/// The maximum of the rows of `[rows][columns]`: of the first and the second half, until one is left.
-fn maximum(name: &str, mut x: Activation, builder: &mut Builder) -> Result<Activation, ImportErrorKind> {
-    let &[rows, columns] = x.shape.as_slice() else { return Ok(x) };
-    let (elem, range) = (x.elem, builder.range(&x));
-    let mut rows = rows;
-    while rows > 1 {
-        let half = rows / 2;
-        let part = |first: usize| {
-            let elements = first * columns..(first + half) * columns;
-            elements.map(|element| Source::Element { input: 0, element })
-        };
-        let shape = vec![half, columns];
-        let lower = builder.rearrange(name, &[&x], (elem, shape.clone()), part(0))?;
-        let upper = builder.rearrange(name, &[&x], (elem, shape.clone()), part(half))?;
-        let larger = builder.clamping(name, Op::Maximum, &[&lower, &upper], (elem, &shape), range)?;
-        if rows.is_multiple_of(2) {
-            x = larger;
-        } else {
-            let joined = (0..half * columns).map(|element| Source::Element { input: 0, element });
-            let left =
-                (2 * half * columns..rows * columns).map(|element| Source::Element { input: 1, element });
-            x = builder.rearrange(
-                name,
-                &[&larger, &x],
-                (elem, vec![half + 1, columns]),
-                joined.chain(left),
-            )?;
-        }
-        rows = rows.div_ceil(2);
-    }
-    Ok(Activation { shape: vec![columns], ..x })
 }

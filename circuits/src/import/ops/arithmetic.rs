@@ -7,7 +7,7 @@ use super::super::arithmetic::{Arithmetic, Origin, Step, ZeroPoint};
 use super::super::attributes::unsupported;
 use super::super::builder::Builder;
 use super::super::constant::{Constant, Data};
-use super::super::error::ImportErrorKind;
+use super::super::error::{ImportErrorKind, TensorError};
 use super::super::value::{Activation, Linear, Value};
 use super::{Call, fully_connected};
 use crate::ir::{Elem, Quantization};
@@ -96,10 +96,12 @@ fn added(
         let before = before.and_then(|bias| bias.get(output)).copied().unwrap_or(0);
         i32::try_from(i64::from(before) + sign * value).ok()
     });
-    let bias = bias.collect::<Option<Vec<i32>>>().ok_or_else(|| ImportErrorKind::ElementRange {
-        tensor: call.name(index),
-        value: i64::from(i32::MAX) + 1,
-        element: "int32 together with the constants added before",
+    let bias = bias.collect::<Option<Vec<i32>>>().ok_or_else(|| {
+        ImportErrorKind::Tensor(TensorError::ElementRange {
+            tensor: call.name(index),
+            value: i64::from(i32::MAX) + 1,
+            element: "int32 together with the constants added before",
+        })
     })?;
     Ok(Value::Accumulator(Rc::new(Linear { bias: Some(bias), ..layer.clone() })))
 }

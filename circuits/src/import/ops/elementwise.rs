@@ -10,7 +10,8 @@ use super::super::spread::Course;
 use super::super::value::{Activation, Dequantized, Operand, Value, Waiting, WaitingForm};
 use super::Call;
 use super::arithmetic::{self, Operator};
-use super::{concat, function, layout, mat_mul};
+use super::with_constant::{Constants, with_constant};
+use super::{concat, layout, mat_mul};
 use crate::ir::{Add, Elem, Multiply, Op, Quantization};
 
 /// Beyond it onnxruntime's conversion of a float result to int32 would wrap.
@@ -105,7 +106,7 @@ fn not_8_bit(role: &'static str, constant: &Constant) -> ImportErrorKind {
 
 /// Add between quantizers, neither side being a layer without bias.
 pub(super) fn add(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
-    match function::with_constant(call, Course::Monotone, |a, b| a + b)? {
+    match with_constant(call, Constants::Float, Course::Monotone, |a, b| a + b, builder)? {
         Some(value) => Ok(value),
         None => between_quantizers(call, Kind::Add, builder),
     }
@@ -120,7 +121,7 @@ pub(super) fn mul(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impor
     if let Some(value) = arithmetic::folded(call, |a, b| a * b, builder)? {
         return Ok(value);
     }
-    match function::with_constant(call, Course::Monotone, |a, b| a * b)? {
+    match with_constant(call, Constants::Float, Course::Monotone, |a, b| a * b, builder)? {
         Some(value) => Ok(value),
         None => between_quantizers(call, Kind::Multiply, builder),
     }

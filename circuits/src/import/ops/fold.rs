@@ -3,7 +3,7 @@
 use super::super::attributes::unsupported;
 use super::super::builder::Builder;
 use super::super::constant::{Constant, Data};
-use super::super::error::ImportErrorKind;
+use super::super::error::{ImportErrorKind, TensorError};
 use super::super::limits;
 use super::super::proto::data_type;
 use super::super::value::Value;
@@ -128,7 +128,11 @@ fn truncated(values: &[f32], tensor: &str) -> Result<Vec<i64>, ImportErrorKind> 
                 return Ok(truncated as i64);
             }
             let value = truncated as i64;
-            Err(ImportErrorKind::ElementRange { tensor: tensor.to_owned(), value, element: "int32" })
+            Err(ImportErrorKind::Tensor(TensorError::ElementRange {
+                tensor: tensor.to_owned(),
+                value,
+                element: "int32",
+            }))
         })
         .collect()
 }
@@ -150,10 +154,12 @@ fn from_integers(values: &[i64], to: i32, tensor: &str) -> Result<Data, ImportEr
         values
             .iter()
             .map(|&value| {
-                T::try_from(value).map_err(|_| ImportErrorKind::ElementRange {
-                    tensor: tensor.to_owned(),
-                    value,
-                    element,
+                T::try_from(value).map_err(|_| {
+                    ImportErrorKind::Tensor(TensorError::ElementRange {
+                        tensor: tensor.to_owned(),
+                        value,
+                        element,
+                    })
                 })
             })
             .collect()

@@ -8,13 +8,12 @@ use super::super::functions::{self, bounded};
 use super::super::spread::{Course, Spread};
 use super::super::value::{Activation, Dequantized, Function, Value};
 use super::Call;
-use super::arithmetic::{self, Operator};
 use super::elementwise::{input_parameters, parameters};
 use crate::ir::{Elem, Quantization};
 
 /// Applies a float function to the input.
 fn apply(call: &Call<'_>, course: Course, function: impl Fn(f32) -> f32) -> Result<Value, ImportErrorKind> {
-    apply_to(call, 0, course, function)
+    apply_bounded(call, course, |value| Spread::exact(function(value)))
 }
 
 /// Applies a float function, known up to an error, to the input.
@@ -23,33 +22,14 @@ fn apply_bounded(
     course: Course,
     function: impl Fn(f32) -> Spread,
 ) -> Result<Value, ImportErrorKind> {
-    apply_bounded_to(call, 0, course, function)
-}
-
-/// Applies a float function to an input of the node.
-fn apply_to(
-    call: &Call<'_>,
-    index: usize,
-    course: Course,
-    function: impl Fn(f32) -> f32,
-) -> Result<Value, ImportErrorKind> {
-    apply_bounded_to(call, index, course, |value| Spread::exact(function(value)))
-}
-
-fn apply_bounded_to(
-    call: &Call<'_>,
-    index: usize,
-    course: Course,
-    function: impl Fn(f32) -> Spread,
-) -> Result<Value, ImportErrorKind> {
     let through = |view: &Function| Function {
         activation: view.activation.clone(),
         values: view.values.iter().map(|value| value.through(course, &function)).collect(),
     };
-    let mapped = match call.input(index, "input")? {
+    let mapped = match call.input(0, "input")? {
         Value::Dequantized(dequantized) => through(&of_dequantized(dequantized, |value| value)),
         Value::Function(view) => through(view),
-        other => return Err(call.wrong_form(index, "input", other, "a dequantized activation")),
+        other => return Err(call.wrong_form(0, "input", other, "a dequantized activation")),
     };
     Ok(Value::Function(mapped))
 }
@@ -190,20 +170,6 @@ pub(super) fn shrink(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportEr
     apply(call, Course::Any, |x| functions::shrink(x, lambda, bias))
 }
 
-/// With one slope for all elements.
-pub(super) fn p_relu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
-    call.expect_inputs(2, 2)?;
-    call.node.attributes.reader().finish()?;
-    let constant = call.constant(1, "slope")?;
-    let slope = constant.float_scalar().ok_or_else(|| ImportErrorKind::Shape {
-        role: "slope",
-        got: constant.shape.clone(),
-        expected: "one float32 number for all channels".to_owned(),
-    })?;
-    let slope = finite("slope", slope)?;
-    apply(call, Course::rising_if(slope >= 0.0), |x| functions::leaky_relu(x, slope))
-}
-
 pub(super) fn elu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     let attributes = call.node.attributes.reader();
@@ -251,15 +217,22 @@ pub(super) fn fast_gelu(call: &Call<'_>, _: &mut Builder) -> Result<Value, Impor
 pub(super) fn pow(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 2)?;
     call.node.attributes.reader().finish()?;
-    let constant = call.constant(1, "exponent")?;
-    let exponent = match constant.int64_list() {
-        // Small integers are float32 numbers.
-        Some(&[exponent]) if exponent.abs() <= 64 => Some(exponent as f32),
-        _ => constant.float_scalar(),
+    let constant = call.input(1, "exponent")?;
+    let exponent = match constant {
+        Value::Constant(constant) => match constant.int64_list() {
+            // Small integers are float32 numbers.
+            Some(&[exponent]) if exponent.abs() <= 64 => Some(exponent as f32),
+            _ => constant.float_scalar(),
+        },
+        Value::DequantizedConstant(_) => constant.number(),
+        other => {
+            let (name, found) = (call.name(1), other.describe());
+            return Err(ImportErrorKind::NotConstant { role: "exponent", name, found });
+        }
     };
     let exponent = exponent.ok_or_else(|| ImportErrorKind::Shape {
         role: "exponent",
-        got: constant.shape.clone(),
+        got: constant.shape().to_vec(),
         expected: "one float32 number, or one int64 from -64 to 64".to_owned(),
     })?;
     let exponent = finite("exponent", exponent)?;
@@ -295,72 +268,6 @@ fn q_linear(
     let (elem, to) = parameters(call, 3, activation.elem, "output")?;
     let view = of_dequantized(&Dequantized { activation, by, clamp: FloatClamp::NONE }, function);
     quantize(&call.node.label.name, &view, elem, to, builder).map(Value::Quantized)
-}
-
-/// An operator on a float view and a float constant of one element, `None` where the inputs are others. It is monotone in
-/// its left operand.
-pub(super) fn with_constant(
-    call: &Call<'_>,
-    course_on_right: Course,
-    operator: impl Fn(f32, f32) -> f32,
-) -> Result<Option<Value>, ImportErrorKind> {
-    let sides = [call.input(0, "left operand")?, call.input(1, "right operand")?];
-    let is_view = |value: &Value| matches!(value, Value::Dequantized(_) | Value::Function(_));
-    let scalar = |value: &Value, other: &Value| match value {
-        Value::Constant(constant) if constant.shape.len() <= other.shape().len() => constant.float_scalar(),
-        _ => None,
-    };
-    let [left, right] = sides;
-    if let Some(value) =
-        [scalar(left, right), scalar(right, left)].into_iter().flatten().find(|value| value.is_nan())
-    {
-        return Err(ImportErrorKind::NotANumber { role: "constant operand", value });
-    }
-    if is_view(left)
-        && let Some(value) = scalar(right, left)
-    {
-        return apply_to(call, 0, Course::Monotone, |x| operator(x, value)).map(Some);
-    }
-    if is_view(right)
-        && let Some(value) = scalar(left, right)
-    {
-        return apply_to(call, 1, course_on_right, |x| operator(value, x)).map(Some);
-    }
-    Ok(None)
-}
-
-/// Sub, Div, Max and Min, one side being a number.
-fn only_with_constant(
-    call: &Call<'_>,
-    course_on_right: Course,
-    operator: fn(f32, f32) -> f32,
-) -> Result<Value, ImportErrorKind> {
-    call.expect_inputs(2, 2)?;
-    call.node.attributes.reader().finish()?;
-    with_constant(call, course_on_right, operator)?
-        .ok_or_else(|| ImportErrorKind::Pair { left: call.name(0), right: call.name(1) })
-}
-
-pub(super) fn max(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
-    only_with_constant(call, Course::Monotone, f32::max)
-}
-
-pub(super) fn min(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
-    only_with_constant(call, Course::Monotone, f32::min)
-}
-
-pub(super) fn sub(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
-    match arithmetic::with_constant(call, Operator::Subtract, builder)? {
-        Some(value) => Ok(value),
-        None => only_with_constant(call, Course::Monotone, |a, b| a - b),
-    }
-}
-
-pub(super) fn div(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
-    match arithmetic::with_constant(call, Operator::Divide, builder)? {
-        Some(value) => Ok(value),
-        None => only_with_constant(call, Course::Any, |a, b| a / b),
-    }
 }
 
 /// The float view behind a table of its values.

@@ -5,10 +5,10 @@ use super::super::attributes::unsupported;
 use super::super::builder::Builder;
 use super::super::error::ImportErrorKind;
 use super::super::limits;
-use super::super::value::{Activation, Dequantized, Value};
-use super::Call;
+use super::super::value::{Activation, Value};
 use super::layout::{Coordinates, picked};
 use super::pick::{axis_of, integers};
+use super::{Call, shape};
 
 /// How Pad continues beyond the edge.
 #[derive(Clone, Copy)]
@@ -45,13 +45,14 @@ pub(super) fn pad(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impor
             let fill = integer_fill(call, x)?;
             picked(name, x, &axes, fill, builder).map(Value::Quantized)
         }
-        Value::Dequantized(view) => {
-            let fill =
-                if axes.iter().flatten().any(Option::is_none) { float_fill(call, view, value)? } else { 0 };
-            let activation = picked(name, &view.activation, &axes, fill, builder)?;
-            Ok(Value::Dequantized(Dequantized { activation, ..view.clone() }))
+        view => {
+            let fill = if axes.iter().flatten().any(Option::is_none) {
+                integer_of(view, float_fill(call, value)?, builder)?
+            } else {
+                0
+            };
+            shape::on_integers(call, |x| picked(name, x, &axes, fill, builder))
         }
-        other => Err(call.wrong_form(0, "input", other, "a quantized or dequantized activation")),
     }
 }
 
@@ -108,21 +109,36 @@ fn integer_fill(call: &Call<'_>, x: &Activation) -> Result<i32, ImportErrorKind>
     })
 }
 
-/// The integer that stands for the float constant, 0.0 unless given.
-fn float_fill(call: &Call<'_>, view: &Dequantized, attribute: Option<f32>) -> Result<i32, ImportErrorKind> {
-    let fill = match call.optional_constant(2, "constant value")? {
-        None => attribute.unwrap_or(0.0),
-        Some(fill) => fill.float_scalar().ok_or_else(|| ImportErrorKind::ElementType {
-            role: "constant value",
-            got: fill.type_name(),
-            expected: "one float32".to_owned(),
-        })?,
+/// The float constant, 0.0 unless given.
+fn float_fill(call: &Call<'_>, attribute: Option<f32>) -> Result<f32, ImportErrorKind> {
+    let Some(fill) = call.optional(2)? else { return Ok(attribute.unwrap_or(0.0)) };
+    fill.number().ok_or_else(|| ImportErrorKind::NotConstant {
+        role: "constant value",
+        name: call.name(2),
+        found: fill.describe(),
+    })
+}
+
+/// The integer that stands for a number in a float view; 0 for other values, which are refused anyway.
+fn integer_of(view: &Value, fill: f32, builder: &Builder) -> Result<i32, ImportErrorKind> {
+    let integer = match view {
+        Value::Dequantized(view) => {
+            let q = affine::quantize(fill, view.by, view.activation.elem);
+            Some(q).filter(|&q| view.clamp.apply(affine::dequantize(q, view.by)) == fill)
+        }
+        Value::Function(view) => {
+            let (lo, hi) = builder.range(&view.activation);
+            let integers = (view.activation.elem.min()..).zip(&*view.values);
+            let mut equal = integers.filter(|(_, value)| value.lo == fill && value.hi == fill);
+            equal.find(|(q, _)| lo <= *q && *q <= hi).map(|(q, _)| q)
+        }
+        _ => Some(0),
     };
-    let q = affine::quantize(fill, view.by, view.activation.elem);
-    if view.clamp.apply(affine::dequantize(q, view.by)) == fill {
-        return Ok(q);
-    }
-    Err(unsupported("constant value", fill, "a value that the scale and zero point of the input hold"))
+    integer.ok_or_else(|| {
+        let expected = "a value that the input takes; put a QuantizeLinear/DequantizeLinear pair whose scale holds it \
+                        in front of Pad";
+        unsupported("constant value", fill, expected)
+    })
 }
 
 /// The source positions of a padded axis; `None` when the continuation does not reach that far.

@@ -11,7 +11,7 @@ use super::elementwise::{input_parameters, parameters};
 use super::fully_connected::{self, dequantized_input};
 use super::layout;
 use super::window::{WindowAttributes, image, result_shape};
-use super::{AverageWindow, Call, average, shape};
+use super::{AverageWindow, Call, average, maximum};
 use crate::ir::{Elem, MaxPool, Op, Quantization, Window};
 
 pub(super) fn q_linear_global_average_pool(
@@ -198,10 +198,7 @@ pub(super) fn max_pool(call: &Call<'_>, builder: &mut Builder) -> Result<Value, 
     // The order of the indices, which are a second output.
     attributes.flag("storage_order")?;
     attributes.finish()?;
-    if let other @ Value::Function(_) = call.input(0, "input")? {
-        return Err(call.wrong_form(0, "input", other, "a quantized or dequantized activation"));
-    }
-    shape::on_integers(call, |activation| pooled(call, activation, &window, builder))
+    maximum::of_largest(call, builder, |activation, builder| pooled(call, activation, &window, builder))
 }
 
 fn pooled(

@@ -125,7 +125,7 @@ fn fold_quantize(
     let by = axis_quantization(call, &constant.shape, scale, zero_point, axis, builder)?;
     builder.budget.spend(values.len(), size_of::<u8>())?;
     let quantized = values.iter().enumerate().map(|(index, &value)| {
-        let by = by.slice(slice_index(&constant.shape, by.axis, index))?;
+        let by = by.of_element(&constant.shape, index)?;
         Some(affine::quantize(value, by, elem))
     });
     // Every value lies in the type and every slice has its parameters, so nothing is cut or left out.
@@ -134,13 +134,6 @@ fn fold_quantize(
         Elem::U8 => Data::Uint8(quantized.flatten().map(|q| q as u8).collect()),
     };
     Ok(Constant::new(constant.shape.clone(), data))
-}
-
-/// The coordinate of an element along the axis.
-fn slice_index(shape: &[usize], axis: Option<usize>, index: usize) -> usize {
-    let Some((axis, &size)) = axis.and_then(|axis| Some((axis, shape.get(axis)?))) else { return 0 };
-    let inner: usize = shape.iter().skip(axis + 1).product();
-    (index / inner.max(1)) % size.max(1)
 }
 
 pub(super) fn dequantize_linear(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {

@@ -27,9 +27,29 @@ pub(super) fn sum(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impor
     reduced(call, Kind::Sum, builder)
 }
 
-fn reduced(call: &Call<'_>, kind: Kind, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
-    // The opset in which the axes became an input.
-    let axes_are_an_input = call.node.opset >= if kind == Kind::Sum { 13 } else { 18 };
+/// The axes that a reducing operator runs over.
+#[derive(Clone, Debug)]
+pub(super) struct ReducedAxes {
+    /// Per axis of the input whether it is one.
+    pub(super) is_reduced: Vec<bool>,
+    /// Shape of the result.
+    pub(super) shape: Vec<usize>,
+}
+
+impl ReducedAxes {
+    /// How many elements of an input of this shape become one.
+    pub(super) fn terms(&self, from: &[usize]) -> usize {
+        from.iter().zip(&self.is_reduced).filter(|(_, reduced)| **reduced).map(|(dim, _)| dim).product()
+    }
+}
+
+/// Reads the attributes and axes, which are an input from opset `input_since` on; `None` if nothing is to be reduced.
+pub(super) fn axes(
+    call: &Call<'_>,
+    input_since: i64,
+    from: &[usize],
+) -> Result<Option<ReducedAxes>, ImportErrorKind> {
+    let axes_are_an_input = call.node.opset >= input_since;
     call.expect_inputs(1, if axes_are_an_input { 2 } else { 1 })?;
     let attributes = call.node.attributes.reader();
     let keeps_dimensions = attributes.int("keepdims")?.unwrap_or(1) != 0;
@@ -40,26 +60,31 @@ fn reduced(call: &Call<'_>, kind: Kind, builder: &mut Builder) -> Result<Value, 
         attributes.ints("axes")?
     };
     attributes.finish()?;
-    let (x, by) = dequantized_input(call)?;
-    let rank = x.shape.len();
-    let mut is_reduced = vec![false; rank];
+    let mut is_reduced = vec![false; from.len()];
     match named {
-        None | Some([]) if empty_is_none => return call.input(0, "input").cloned(),
+        None | Some([]) if empty_is_none => return Ok(None),
         None | Some([]) => is_reduced.fill(true),
         Some(named) => {
             for &axis in named {
-                let index = axis_index(axis, rank);
-                let index = index
-                    .ok_or_else(|| unsupported("axes", axis, &format!("axes of shape {:?}", x.shape)))?;
+                let index = axis_index(axis, from.len());
+                let index =
+                    index.ok_or_else(|| unsupported("axes", axis, &format!("axes of shape {from:?}")))?;
                 is_reduced[index] = true;
             }
         }
     }
-    let dims = x.shape.iter().zip(&is_reduced);
-    let shape = dims.filter(|(_, reduced)| keeps_dimensions || !**reduced);
-    let shape: Vec<usize> = shape.map(|(&dim, &reduced)| if reduced { 1 } else { dim }).collect();
-    let terms: usize =
-        x.shape.iter().zip(&is_reduced).filter(|(_, reduced)| **reduced).map(|(dim, _)| dim).product();
+    let dims = from.iter().zip(&is_reduced);
+    let dims = dims.filter(|(_, reduced)| keeps_dimensions || !**reduced);
+    let shape = dims.map(|(&dim, &reduced)| if reduced { 1 } else { dim }).collect();
+    Ok(Some(ReducedAxes { is_reduced, shape }))
+}
+
+fn reduced(call: &Call<'_>, kind: Kind, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    let (x, by) = dequantized_input(call)?;
+    let input_since = if kind == Kind::Sum { 13 } else { 18 };
+    let Some(axes) = axes(call, input_since, &x.shape)? else { return call.input(0, "input").cloned() };
+    let terms = axes.terms(&x.shape);
+    let ReducedAxes { is_reduced, shape } = axes;
     if terms == 1 {
         // A sum or mean of one number is that number.
         let value = call.input(0, "input")?;

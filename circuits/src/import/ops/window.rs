@@ -231,7 +231,7 @@ pub(super) fn image(shape: &[usize]) -> Result<(usize, &[usize]), ImportErrorKin
         _ => Err(ImportErrorKind::Shape {
             role: "input",
             got: shape.to_vec(),
-            expected: "[1, channels, height, width] or [1, channels, length]".to_owned(),
+            expected: "[1, channels, height, width] or [1, channels, length]: export the model with a batch of 1 or an open one, and make a proof for each image".to_owned(),
         }),
     }
 }

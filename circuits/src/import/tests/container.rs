@@ -1,7 +1,7 @@
 //! The file itself: its caps, its tensors, its text.
 
 use super::super::proto::{ModelProto, TensorProto, data_type};
-use super::super::{ImportError, ImportErrorKind, import, limits};
+use super::super::{ImportError, ImportErrorKind, TensorError, import, limits};
 use super::assert_refused;
 use super::models::{ModelBuilder, attribute, floats, int8s, int64s, q_gemm};
 
@@ -125,20 +125,20 @@ fn tensor_data_has_to_fill_the_shape() {
     for dims in [&[3, 3][..], &[3, 1], &[]] {
         assert_refused!(
             with_weights(|tensor| tensor.dims = dims.to_vec()),
-            ImportErrorKind::DataLength { unit: "bytes", got: 6, .. }
+            ImportErrorKind::Tensor(TensorError::DataLength { unit: "bytes", got: 6, .. })
         );
     }
     assert_refused!(
         with_weights(|tensor| tensor.raw_data = None),
-        ImportErrorKind::DataLength { unit: "elements", expected: 6, got: 0, .. }
+        ImportErrorKind::Tensor(TensorError::DataLength { unit: "elements", expected: 6, got: 0, .. })
     );
     assert_refused!(
         q_gemm().replace(TensorProto { raw_data: Some(vec![0; 7]), ..floats("x_scale", &[], &[]) }),
-        ImportErrorKind::DataLength { expected: 4, got: 7, .. }
+        ImportErrorKind::Tensor(TensorError::DataLength { expected: 4, got: 7, .. })
     );
     assert_refused!(
         with_weights(|tensor| tensor.int32_data = vec![0; 6]),
-        ImportErrorKind::AmbiguousData { tensor } if tensor == "w"
+        ImportErrorKind::Tensor(TensorError::AmbiguousData { tensor }) if tensor == "w"
     );
 }
 
@@ -146,7 +146,7 @@ fn tensor_data_has_to_fill_the_shape() {
 fn tensor_shapes_are_bounded_before_any_data_is_read() {
     assert_refused!(
         with_weights(|tensor| tensor.dims = vec![-3, 2]),
-        ImportErrorKind::TensorDimension { dim: -3, .. }
+        ImportErrorKind::Tensor(TensorError::Dimension { dim: -3, .. })
     );
     assert_refused!(
         with_weights(|tensor| tensor.dims = vec![i64::MAX, i64::MAX, 4]),
@@ -170,7 +170,7 @@ fn element_types_are_named() {
                     tensor.raw_data = None;
                 }
             }),
-            ImportErrorKind::TensorType { got, .. } if got == "float16"
+            ImportErrorKind::Tensor(TensorError::Type { got, .. }) if got == "float16"
         );
     }
     let names: Vec<String> = (-1..30).map(data_type::name).collect();
@@ -183,7 +183,7 @@ fn external_data_is_refused() {
         with_weights(|tensor| tensor.data_location = 1),
         with_weights(|tensor| tensor.external_data = vec![Vec::new()]),
     ] {
-        let error = assert_refused!(model, ImportErrorKind::ExternalData { tensor } if tensor == "w");
+        let error = assert_refused!(model, ImportErrorKind::Tensor(TensorError::ExternalData { tensor }) if tensor == "w");
         assert!(error.to_string().contains("save_as_external_data=False"), "{error}");
     }
 }

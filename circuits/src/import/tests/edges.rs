@@ -1,7 +1,7 @@
 //! Quantization at the inputs and what follows the outputs.
 
 use super::super::ImportErrorKind;
-use super::super::proto::data_type;
+use super::super::proto::{DeclaredProto, DeclaredTensorProto, DeclaredTypeProto, data_type};
 use super::assert_refused;
 use super::models::{ModelBuilder, floats, int8s, q_gemm, value_info};
 use crate::ir::{Elem, Quantization, Tail};
@@ -171,4 +171,35 @@ fn outputs_have_to_be_integers_or_their_float_view() {
     assert_refused!(q_gemm().output("x"), ImportErrorKind::OutputForm { output, .. } if output == "x");
     let integers = float_edges("").output("y").output("x").import().unwrap();
     assert_eq!(integers.outputs.iter().map(|output| output.tail.len()).collect::<Vec<_>>(), [1, 0, 0]);
+}
+
+/// [`q_gemm`] with an Identity in the middle, of which the file says that it is of this type and shape.
+fn declared(name: &str, code: i32, dims: &[i64]) -> ModelBuilder {
+    let mut model = q_gemm().node("Identity", &["y"], &["between"]).node("Identity", &["between"], &["z"]);
+    model.graph().output.clear();
+    let info = value_info(name, code, dims);
+    if name == "z" {
+        model.graph().output.push(info);
+        return model;
+    }
+    let elem_type = Some(DeclaredTensorProto { elem_type: code });
+    let r#type = Some(DeclaredTypeProto { tensor_type: elem_type });
+    model.graph().value_info.push(DeclaredProto { name: name.to_owned(), r#type });
+    model.output("z")
+}
+
+#[test]
+fn declared_types_have_to_be_those_of_the_values_and_shapes_need_not() {
+    for name in ["between", "z", "y"] {
+        assert!(declared(name, data_type::INT8, &[7, 7, 7]).import().is_ok());
+        assert!(declared(name, 0, &[1, 2]).import().is_ok());
+        for code in [data_type::UINT8, data_type::FLOAT] {
+            let error = assert_refused!(
+                declared(name, code, &[1, 2]),
+                ImportErrorKind::DeclaredType { name: got, .. } if got == name
+            );
+            assert!(error.to_string().contains("the node makes it int8"), "{error}");
+        }
+    }
+    assert!(declared("nobody", data_type::FLOAT, &[1]).import().is_ok());
 }

@@ -93,11 +93,3 @@ fn a_function_that_is_not_a_number_is_refused() {
     let of_absolute = between(|model| model.node("Abs", &["f"], &["a"]).node("Sqrt", &["a"], &["g"]));
     assert_eq!(of_absolute.import().unwrap().nodes.len(), 1);
 }
-
-#[test]
-fn two_tensors_are_not_subtracted_or_divided() {
-    for op in ["Sub", "Div"] {
-        let model = between(|model| model.node(op, &["f", "f"], &["g"]));
-        assert_refused!(model, ImportErrorKind::Pair { .. });
-    }
-}

@@ -1,7 +1,7 @@
 //! Constants, and the small operators on them.
 
-use super::super::ImportErrorKind;
 use super::super::proto::{AttributeProto, attribute_type, data_type};
+use super::super::{ImportErrorKind, TensorError};
 use super::assert_refused;
 use super::models::{
     ModelBuilder, ROWS, attribute, floats, int8s, int32s, int64s, q_gemm, uint8s, value_info,
@@ -129,12 +129,12 @@ fn constants_are_cast_when_their_values_fit() {
     }
     assert_refused!(
         to_int8(int32s("source", &[3, 2], &[0, 0, 0, 0, 0, 200])),
-        ImportErrorKind::ElementRange { value: 200, element: "int8", .. }
+        ImportErrorKind::Tensor(TensorError::ElementRange { value: 200, element: "int8", .. })
     );
     for value in [f32::NAN, 3e9, f32::NEG_INFINITY] {
         assert_refused!(
             to_int8(floats("source", &[3, 2], &[value; 6])),
-            ImportErrorKind::ElementRange { element: "int32", .. }
+            ImportErrorKind::Tensor(TensorError::ElementRange { element: "int32", .. })
         );
     }
     let text = weights_from(uint8s("source", &[3, 2], &[0; 6]), "Cast").int("to", 8);

@@ -40,7 +40,7 @@ fn cycles_are_refused_at_a_node_of_the_cycle() {
         .node("Identity", &["there"], &["back"])
         .node("Identity", &["back"], &["behind"]);
     let error = assert_refused!(model, ImportErrorKind::Cycle);
-    assert!(["#1", "#2"].contains(&error.node.unwrap().name.as_str()));
+    assert!(["there", "back"].contains(&error.node.unwrap().name.as_str()));
     let own = q_gemm().node("Identity", &["own"], &["own"]);
     assert_refused!(own, ImportErrorKind::Cycle);
 }
@@ -147,14 +147,14 @@ fn unsupported_operators_are_refused_with_what_to_do() {
         ("com.microsoft:MatMulIntegerToFloat", "quantize_static"),
         ("ConvTranspose", "operator ConvTranspose is not supported: use Conv"),
         ("com.microsoft:MatMulNBits", "quantize_static"),
-        ("Einsum", "operator Einsum is not supported; see `lemma ops`"),
+        ("Bernoulli", "operator Bernoulli is not supported; see `lemma ops`"),
         ("com.microsoft:Gemm", "lemma ops"),
         ("other.domain:QGemm", "other.domain.QGemm"),
     ] {
         let model = q_gemm().node(op, &["y"], &["z"]).output("z");
         let error = assert_refused!(model, ImportErrorKind::UnsupportedOp { .. });
         assert!(error.to_string().contains(hint), "{error}");
-        assert_eq!(error.node.unwrap().name, "#1");
+        assert_eq!(error.node.unwrap().name, "z");
     }
 }
 
@@ -179,7 +179,10 @@ fn attributes_are_known_and_given_once() {
         q_linear_mat_mul().int("axis", 1),
         ImportErrorKind::UnknownAttribute { attribute } if attribute == "axis"
     );
-    assert!(error.to_string().contains("node '#0' (QLinearMatMul)"), "{error}");
+    assert!(
+        error.to_string().contains("the QLinearMatMul node without a name whose output is 'y'"),
+        "{error}"
+    );
     assert_refused!(
         q_gemm().int("transB", 0).int("transB", 0),
         ImportErrorKind::DuplicateAttribute { attribute } if attribute == "transB"

@@ -1,7 +1,7 @@
 //! QLinearMatMul and QGemm.
 
-use super::super::ImportErrorKind;
 use super::super::proto::data_type;
+use super::super::{ImportErrorKind, TensorError};
 use super::assert_refused;
 use super::models::{
     ModelBuilder, ROWS, WEIGHTS, floats, int8s, int32s, q_gemm, q_linear_mat_mul, uint8s, value_info,
@@ -35,7 +35,7 @@ fn q_linear_mat_mul_carries_every_parameter() {
 
 #[test]
 fn nodes_are_named_by_name_or_index() {
-    assert_eq!(q_linear_mat_mul().import().unwrap().nodes[0].name, "#0");
+    assert_eq!(q_linear_mat_mul().import().unwrap().nodes[0].name, "y");
     let named = q_linear_mat_mul().with_node("QLinearMatMul", |node| node.name = "dense".to_owned());
     assert_eq!(named.import().unwrap().nodes[0].name, "dense");
 }
@@ -309,7 +309,7 @@ fn accumulators_beyond_int32_are_refused() {
         q_gemm().replace(int32s("bias", &[2], &[0, i32::MAX])),
         ImportErrorKind::Bounds(BoundsError::AccumulatorOverflow { channel: 1, .. })
     );
-    assert!(error.to_string().contains("'#0'"), "{error}");
+    assert!(error.to_string().contains("'y'"), "{error}");
 }
 
 #[test]
@@ -321,6 +321,6 @@ fn weights_in_the_typed_field_are_the_same_weights() {
     typed.int32_data[4] = 128;
     assert_refused!(
         q_gemm().replace(typed),
-        ImportErrorKind::ElementRange { value: 128, element: "int8", .. }
+        ImportErrorKind::Tensor(TensorError::ElementRange { value: 128, element: "int8", .. })
     );
 }
