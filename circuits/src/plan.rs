@@ -27,7 +27,7 @@ pub use place::{LaneKind, Spot};
 pub use shape::{BankShape, MAX_K, MAX_SHIFT, MIN_K, Scheme, Shape, ShapeError};
 
 pub(crate) use columns::{
-    Columns, LinearCells, LinearColumns, LookupColumns, MaximumCells, ProductCells, ThresholdCells,
+    Columns, Counter, LinearCells, LinearColumns, LookupColumns, MaximumCells, ProductCells, ThresholdCells,
     ThresholdColumns,
 };
 pub(crate) use contraction::{Contraction, Operand, integer};

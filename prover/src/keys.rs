@@ -19,6 +19,7 @@ use record::{PlanRecord, plan_name};
 
 use crate::{
     artifact::{ArtifactError, Setup, VerifyingKeyFile},
+    digest::Digest,
     env::{self, EnvError},
     envelope::{HEADER_LEN, Kind},
     params::{Parameters, ParamsError, SrsChoice, SrsRecord},
@@ -300,7 +301,15 @@ impl Keyring {
     /// # Errors
     /// When the store fails.
     pub fn onnx(&self, record: &CircuitRecord) -> Result<Vec<u8>, KeysError> {
-        Ok(self.store.get(ObjectKind::Model, record.onnx, MAX_MODEL_BYTES)?)
+        self.model_file(record.onnx)
+    }
+
+    /// The ONNX file with this sha256 in the store, of whichever circuit.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn model_file(&self, sha256: Digest) -> Result<Vec<u8>, KeysError> {
+        Ok(self.store.get(ObjectKind::Model, sha256, MAX_MODEL_BYTES)?)
     }
 
     /// The `.vk` file of a circuit in the store.

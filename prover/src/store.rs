@@ -35,6 +35,9 @@ use crate::{atomic_file, digest::Digest};
 /// Environment variable that names the store's directory.
 pub const HOME_VARIABLE: &str = "LEMMA_HOME";
 
+/// Bytes written to find out whether there is room.
+const CHECK_BYTES: usize = 64 << 10;
+
 /// What an object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ObjectKind {
@@ -164,7 +167,9 @@ impl Store {
     }
 
     fn open_lock(&self, name: &str) -> Result<(File, PathBuf), StoreError> {
-        let path = self.root.join("locks").join(name);
+        let directory = self.root.join("locks");
+        self.make_directory(&directory)?;
+        let path = directory.join(name);
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true);
         let file = options.open(&path).map_err(self.unwritable("open", &path))?;
@@ -185,16 +190,49 @@ impl Store {
     /// Writes a file under its final name, durably and all at once.
     fn publish(&self, file: NamedTempFile, path: &Path) -> Result<(), StoreError> {
         file.as_file().sync_all().map_err(StoreError::io("flush", path))?;
-        file.persist(path).map_err(|error| self.unwritable("rename", path)(error.error))?;
         let directory = path.parent().unwrap_or(&self.root);
+        self.make_directory(directory)?;
+        if path.is_dir() {
+            self.put_directory_aside(path)?;
+        }
+        file.persist(path).map_err(|error| self.unwritable("rename", path)(error.error))?;
         // A rename is durable once its directory is.
         File::open(directory)
             .and_then(|directory| directory.sync_all())
             .map_err(StoreError::io("flush", directory))
     }
 
+    /// Moves a directory that somebody made in a file's place to the temporary files. Collecting garbage removes it if it
+    /// is empty and leaves it to its owner if it is not.
+    fn put_directory_aside(&self, path: &Path) -> Result<(), StoreError> {
+        tempfile::Builder::new()
+            .prefix("directory-")
+            .tempdir_in(self.temporary())
+            .and_then(|place| fs::rename(path, place.keep()))
+            .map_err(self.unwritable("put aside", path))
+    }
+
+    /// Whether the store takes files: it writes one for a moment. While garbage is collected, which may take long, it only
+    /// looks whether there is a lock to take.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn check_writable(&self) -> Result<(), StoreError> {
+        let (lock, path) = self.open_lock("gc")?;
+        match lock.try_lock_shared() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(StoreError::io("lock", &path)(error)),
+        }
+        let mut file = self.new_file()?;
+        let written = file.write_all(&[0; CHECK_BYTES]).and_then(|()| file.as_file().sync_all());
+        written.map_err(StoreError::io("write", file.path()))
+    }
+
+    /// Directories may have been removed since the store was opened; they are made again where they are needed.
     fn new_file(&self) -> Result<NamedTempFile, StoreError> {
         let directory = self.temporary();
+        self.make_directory(&directory)?;
         atomic_file::create_in(&directory).map_err(self.unwritable("create file in", &directory))
     }
 

@@ -111,9 +111,17 @@ impl BlobError {
         move |source| Self::Io { action, path, source }
     }
 
+    /// Whether the blob is missing or its bytes are not what they were.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Missing { .. } | Self::TooLarge { .. } | Self::Damaged { .. } => true,
+            Self::Io { source, .. } => source.kind() == io::ErrorKind::IsADirectory,
+        }
+    }
+
     /// Whether it can go away by itself: the system refused, as with a full disk.
-    pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Io { .. })
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Io { .. }) && !self.is_damage()
     }
 }
 
@@ -137,7 +145,7 @@ impl Blobs {
         let directories = BlobKind::ALL.map(|kind| blobs.directory(kind));
         let orphans = BlobKind::ALL.map(|kind| blobs.orphans(kind));
         for directory in directories.iter().chain(&orphans).chain([&temporary]) {
-            fs::create_dir_all(directory).map_err(BlobError::io("create directory", directory))?;
+            make_directory(directory)?;
         }
         Ok(blobs)
     }
@@ -165,9 +173,7 @@ impl Blobs {
     /// # Errors
     /// When the system refuses.
     pub fn check_writable(&self) -> Result<(), BlobError> {
-        let temporary = self.temporary();
-        let mut file =
-            NamedTempFile::new_in(&temporary).map_err(BlobError::io("create file in", &temporary))?;
+        let mut file = self.new_file()?;
         file.write_all(&[0; CHECK_BYTES])
             .and_then(|()| file.as_file().sync_all())
             .map_err(BlobError::io("write", file.path()))
@@ -184,20 +190,40 @@ impl Blobs {
         if got > limit {
             return Err(BlobError::TooLarge { path, limit, got });
         }
-        let temporary = self.temporary();
-        let mut file =
-            NamedTempFile::new_in(&temporary).map_err(BlobError::io("create file in", &temporary))?;
+        let mut file = self.new_file()?;
         file.write_all(bytes)
             .and_then(|()| file.as_file().sync_all())
             .map_err(BlobError::io("write", file.path()))?;
         crash_points::reach("blob-written");
+        let directory = self.directory(kind);
+        make_directory(&directory)?;
+        if path.is_dir() {
+            self.put_directory_aside(kind, digest)?;
+        }
         file.persist(&path).map_err(|error| BlobError::io("rename", &path)(error.error))?;
         crash_points::reach("blob-renamed");
-        let directory = self.directory(kind);
         File::open(&directory)
             .and_then(|directory| directory.sync_all())
             .map_err(BlobError::io("flush", &directory))?;
         Ok(digest)
+    }
+
+    /// A file for bytes on their way. Whoever removed the directory has not taken the service's place to write.
+    fn new_file(&self) -> Result<NamedTempFile, BlobError> {
+        let temporary = self.temporary();
+        make_directory(&temporary)?;
+        NamedTempFile::new_in(&temporary).map_err(BlobError::io("create file in", &temporary))
+    }
+
+    /// Moves a directory that somebody made in a blob's place to the orphans, for its owner to find.
+    fn put_directory_aside(&self, kind: BlobKind, digest: Digest) -> Result<(), BlobError> {
+        let (path, orphans) = (self.path(kind, digest), self.orphans(kind));
+        make_directory(&orphans)?;
+        tempfile::Builder::new()
+            .prefix(&format!("{digest}-"))
+            .tempdir_in(&orphans)
+            .and_then(|place| fs::rename(&path, place.keep()))
+            .map_err(BlobError::io("put aside", &path))
     }
 
     /// The bytes of a blob, its digest checked.
@@ -282,12 +308,18 @@ fn age(orphan: &Path, now: SystemTime) -> Result<Option<Duration>, BlobError> {
     Ok(metadata.modified().ok().and_then(|then| now.duration_since(then).ok()))
 }
 
-/// The digests that files of a directory are named by; other files are nobody's blobs.
+fn make_directory(directory: &Path) -> Result<(), BlobError> {
+    fs::create_dir_all(directory).map_err(BlobError::io("create directory", directory))
+}
+
+/// The digests that files of a directory are named by; other files, and directories, are nobody's blobs.
 fn digests_in(directory: &Path) -> Result<BTreeSet<Digest>, BlobError> {
     let mut digests = BTreeSet::new();
     for entry in fs::read_dir(directory).map_err(BlobError::io("list", directory))? {
-        let name = entry.map_err(BlobError::io("list", directory))?.file_name();
-        digests.extend(name.to_str().and_then(|name| name.parse::<Digest>().ok()));
+        let entry = entry.map_err(BlobError::io("list", directory))?;
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        let digest = entry.file_name().to_str().and_then(|name| name.parse::<Digest>().ok());
+        digests.extend(digest.filter(|_| is_file));
     }
     Ok(digests)
 }
@@ -317,7 +349,36 @@ mod tests {
         blobs.check_writable().expect("there is room");
         assert_eq!(fs::read_dir(directory.path().join("tmp")).expect("lists").count(), 0);
         fs::remove_dir(directory.path().join("tmp")).expect("removes");
+        fs::write(directory.path().join("tmp"), b"no directory").expect("writes");
         assert!(blobs.check_writable().expect_err("nowhere to write").is_transient());
+    }
+
+    #[test]
+    fn directories_that_were_removed_come_back() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let blobs = Blobs::open(directory.path()).expect("opens");
+        fs::remove_dir_all(directory.path()).expect("removes");
+        blobs.check_writable().expect("there is room");
+        let digest = blobs.put(BlobKind::Bundle, b"proof").expect("puts");
+        assert_eq!(blobs.get(BlobKind::Bundle, digest).expect("gets"), b"proof");
+    }
+
+    #[test]
+    fn a_directory_in_the_place_of_a_blob_is_damage_and_gives_way() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let blobs = Blobs::open(directory.path()).expect("opens");
+        let digest = Digest::of(b"proof");
+        let path = blobs.path(BlobKind::Bundle, digest);
+        fs::create_dir_all(path.join("somebodys")).expect("makes");
+        let error = blobs.get(BlobKind::Bundle, digest).expect_err("no blob");
+        assert!(error.is_damage() && !error.is_transient(), "{error}");
+        let sweep = blobs.keep_only(BlobKind::Bundle, &BTreeSet::new(), SystemTime::now());
+        assert_eq!(sweep.expect("sweeps"), Sweep::default());
+        blobs.put(BlobKind::Bundle, b"proof").expect("puts");
+        assert_eq!(blobs.get(BlobKind::Bundle, digest).expect("gets"), b"proof");
+        let aside = fs::read_dir(directory.path().join("orphans/bundles")).expect("lists");
+        let aside: Vec<_> = aside.map(|entry| entry.expect("lists").path().join("somebodys")).collect();
+        assert!(matches!(&aside[..], [kept] if kept.is_dir()), "{aside:?}");
     }
 
     #[test]

@@ -118,6 +118,10 @@ pub struct Config {
     pub queue_timeout: Duration,
     /// Longest time of one attempt, if the request does not say.
     pub prove_timeout: Duration,
+    /// Memory for one plan of a circuit, in bytes.
+    pub plan_memory: u64,
+    /// Longest time of one plan of a circuit.
+    pub plan_timeout: Duration,
     /// Longest time that running jobs get to finish at a shutdown.
     pub grace: Duration,
     /// Whether circuits may rest on parameters drawn here.
@@ -179,6 +183,8 @@ impl Config {
             connections: count("connections", settings.connections, 1024, 1 << 16)?,
             queue_timeout: seconds("queue_timeout_seconds", settings.queue_timeout_seconds, 3600, 604_800)?,
             prove_timeout: seconds("prove_timeout_seconds", settings.prove_timeout_seconds, 1800, 86_400)?,
+            plan_memory: mebibytes("plan_memory_mib", settings.plan_memory_mib, 2048, 1 << 20)?,
+            plan_timeout: seconds("plan_timeout_seconds", settings.plan_timeout_seconds, 60, 3600)?,
             grace: seconds("grace_seconds", settings.grace_seconds, 20, 86_400)?,
             insecure_local_srs: settings.insecure_local_srs.unwrap_or(false),
             log_format: settings.log_format.unwrap_or_default(),

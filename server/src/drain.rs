@@ -1,7 +1,7 @@
 //! Bodies that nobody read.
 //!
 //! A caller that is still sending when its connection is closed does not get to see the answer. When a request is refused
-//! before its body was read to the end, the rest is read and forgotten, within bounds.
+//! before its body was read to the end, the answer goes out at once, and the rest is read and forgotten, within bounds.
 
 use std::{
     pin::Pin,
@@ -71,8 +71,8 @@ pub(crate) async fn refused(request: Request, next: Next) -> Response {
     let response = next.run(request.map(lend)).await;
     let refused = response.status().is_client_error() || response.status().is_server_error();
     if refused && let Ok(body) = returned.try_recv() {
-        // Whoever is slower than this has to do without the answer.
-        let _ = tokio::time::timeout(DISCARD_TIME, discard(body)).await;
+        // The connection stays open as long as this goes on, for whoever reads the answer last.
+        tokio::spawn(tokio::time::timeout(DISCARD_TIME, discard(body)));
     }
     response
 }

@@ -11,8 +11,8 @@ use moka::future::Cache;
 
 use crate::{
     pool::Pool,
-    problem::{Problem, ProblemType},
-    records::CircuitEntry,
+    problem::{Problem, ProblemType, damaged_circuit},
+    records::{CircuitEntry, RecordsError},
     service::JobService,
 };
 
@@ -61,7 +61,7 @@ impl Networks {
     }
 
     async fn read(&self, circuit: CircuitId) -> Result<Arc<Network>, Problem> {
-        let entry = self.service.records().circuit(circuit).await?.ok_or_else(|| unknown(&circuit))?;
+        let entry = entry(&self.service, circuit).await?;
         let onnx = self.service.model_bytes(entry.model).await?;
         let bytes = onnx.len() as u64;
         let imported: Result<Model, ImportError> =
@@ -69,6 +69,17 @@ impl Networks {
         let model = imported.map_err(|error| Problem::internal(&error))?;
         let interface = Interface::of(&model);
         Ok(Arc::new(Network { circuit: entry, model, interface, bytes }))
+    }
+}
+
+/// What is known of a circuit.
+///
+/// # Errors
+/// [`ProblemType::UnknownCircuit`] when there is none, [`ProblemType::Unavailable`] when its record is damaged.
+pub(crate) async fn entry(service: &JobService, circuit: CircuitId) -> Result<CircuitEntry, Problem> {
+    match service.records().circuit(circuit).await {
+        Err(error @ RecordsError::Damaged { .. }) => Err(damaged_circuit(&error)),
+        found => found?.ok_or_else(|| unknown(&circuit)),
     }
 }
 

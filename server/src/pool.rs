@@ -6,8 +6,8 @@
 use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-    time::Duration,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
@@ -17,6 +17,9 @@ use crate::problem::{Problem, ProblemType};
 
 /// Tasks a pool takes for every thread, the running one included.
 const TASKS_PER_THREAD: usize = 32;
+
+/// Longest time after which trying again is proposed: tasks that were waited for in vain leave the pool at once.
+const LONGEST_BACKLOG: Duration = Duration::from_secs(600);
 
 /// A task panicked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +34,40 @@ pub(crate) struct Pool {
     name: &'static str,
     threads: Arc<ThreadPool>,
     places: Arc<Semaphore>,
+    pace: Arc<Mutex<Pace>>,
+}
+
+/// How long tasks take.
+#[derive(Debug, Default)]
+struct Pace {
+    /// Of late.
+    average: Duration,
+    /// When those that run began.
+    running: Vec<Instant>,
+}
+
+impl Pace {
+    fn begin(&mut self) -> Instant {
+        let now = Instant::now();
+        self.running.push(now);
+        now
+    }
+
+    fn end(&mut self, begun: Instant) {
+        if let Some(index) = self.running.iter().position(|running| *running == begun) {
+            self.running.swap_remove(index);
+        }
+        self.average =
+            if self.average.is_zero() { begun.elapsed() } else { (self.average * 7 + begun.elapsed()) / 8 };
+    }
+
+    /// Time in which the threads of a pool work off this many tasks, if they are like the last ones and no faster than
+    /// those that run.
+    fn time_of(&self, tasks: usize, threads: usize) -> Duration {
+        let oldest = self.running.iter().map(Instant::elapsed).max().unwrap_or_default();
+        let rounds = u32::try_from(tasks.div_ceil(threads.max(1))).unwrap_or(u32::MAX);
+        self.average.max(oldest).saturating_mul(rounds)
+    }
 }
 
 impl fmt::Debug for Pool {
@@ -50,7 +87,13 @@ impl Pool {
             .thread_name(move |index| format!("{name}-{index}"))
             .build()?;
         let places = Arc::new(Semaphore::new(threads.max(1) * TASKS_PER_THREAD));
-        Ok(Self { name, threads: Arc::new(pool), places })
+        Ok(Self { name, threads: Arc::new(pool), places, pace: Arc::default() })
+    }
+
+    /// When a pool without a free place will have worked off its tasks, at most [`LONGEST_BACKLOG`].
+    fn backlog(&self) -> Duration {
+        let threads = self.threads.current_num_threads();
+        lock(&self.pace).time_of(threads * TASKS_PER_THREAD, threads).min(LONGEST_BACKLOG)
     }
 
     /// Runs a task on the pool's threads; its parallel parts stay on them too.
@@ -64,13 +107,16 @@ impl Pool {
     {
         let place = self.places.clone().try_acquire_owned().map_err(|_| {
             let detail = format!("all places for requests of the kind '{}' are taken; try again", self.name);
-            Problem::new(ProblemType::Busy, detail).retry_after(Duration::from_secs(1))
+            Problem::new(ProblemType::Busy, detail).retry_after(self.backlog())
         })?;
+        let pace = self.pace.clone();
         let (answer, answered) = oneshot::channel();
         self.threads.spawn(move || {
             // A caller that has gone away does not wait for the work either.
             if !answer.is_closed() {
+                let begun = lock(&pace).begin();
                 let result = catch_unwind(AssertUnwindSafe(task));
+                lock(&pace).end(begun);
                 // The receiver is gone only when its request was dropped.
                 let _ = answer.send(result);
             }
@@ -81,6 +127,10 @@ impl Pool {
             Ok(Err(_)) | Err(_) => Err(Problem::internal(&TaskPanicked { pool: self.name })),
         }
     }
+}
+
+fn lock(pace: &Mutex<Pace>) -> MutexGuard<'_, Pace> {
+    pace.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -109,6 +159,26 @@ mod tests {
             assert!(task.await.unwrap().unwrap());
         }
         assert!(pool.run(|| true).await.unwrap());
+    }
+
+    #[test]
+    fn the_backlog_is_as_long_as_tasks_take() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.time_of(64, 2), Duration::ZERO);
+        let second = Duration::from_secs(1);
+        let ago = |seconds| Instant::now().checked_sub(second * seconds).unwrap();
+        pace.running.push(ago(2));
+        pace.end(pace.running[0]);
+        let about = |found: Duration, seconds| found >= second * seconds && found < second * (seconds + 1);
+        assert!(about(pace.time_of(64, 2), 64), "{pace:?}");
+        pace.running.push(ago(4));
+        assert!(about(pace.time_of(3, 2), 8), "one that runs long is a sign: {pace:?}");
+        for _ in 0..64 {
+            let begun = pace.begin();
+            pace.end(begun);
+        }
+        pace.running.clear();
+        assert!(pace.time_of(64, 2) < second, "{pace:?}");
     }
 
     #[tokio::test]

@@ -17,6 +17,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub(crate) use conversions::damaged_circuit;
 pub use table::ProblemType;
 
 use crate::{observe, wire::TensorSpec};

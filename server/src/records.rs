@@ -62,7 +62,7 @@ pub struct OpenRecordsError {
 pub enum RecordsError {
     /// The database refused.
     #[error("database: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(#[source] sqlx::Error),
     /// The database has a schema this program does not know.
     #[error("database schema: {0}; run the version of lemma-server that wrote it, or move the file away")]
     Schema(#[from] MigrateError),
@@ -72,7 +72,7 @@ pub enum RecordsError {
         /// Whose row.
         what: String,
         /// Which column.
-        column: &'static str,
+        column: String,
     },
     /// A tag for a model that is not there.
     #[error("model {model} is not known; upload it first")]
@@ -80,6 +80,17 @@ pub enum RecordsError {
         /// The digest asked for.
         model: lemma_prover::digest::Digest,
     },
+}
+
+impl From<sqlx::Error> for RecordsError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::ColumnDecode { index, .. } => {
+                Self::Damaged { what: "a record".into(), column: index }
+            }
+            error => Self::Database(error),
+        }
+    }
 }
 
 /// SQLite's result codes for a system that refuses: BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN.

@@ -25,7 +25,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{drain, hosts, observe, openapi, state::App};
+use crate::{drain, hosts, observe, openapi, reserve, state::App};
 
 /// The routes the OpenAPI document describes.
 fn described() -> OpenApiRouter<App> {
@@ -63,6 +63,7 @@ pub(crate) fn router(app: App) -> Router {
         .fallback(faults::unknown_route)
         .method_not_allowed_fallback(faults::method_not_allowed)
         .layer(middleware::from_fn_with_state(app.clone(), hosts::check))
+        .layer(middleware::from_fn(reserve::check))
         .layer(middleware::from_fn(drain::refused))
         .layer(CatchPanicLayer::custom(faults::panicked))
         .layer(middleware::from_fn(observe::request))

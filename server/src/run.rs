@@ -102,6 +102,9 @@ fn service_config(config: &Config, child: ChildCommand) -> ServiceConfig {
         queue_capacity: config.queue,
         max_parallel: config.parallel,
         memory_budget: config.memory,
+        plan_memory: config.plan_memory,
+        plan_timeout: config.plan_timeout,
+        insecure_local_srs: config.insecure_local_srs,
         ..ServiceConfig::new(config.data.clone(), child)
     }
 }

@@ -35,8 +35,9 @@ use crate::{
     crash_points,
     dispatch::{Dispatcher, InProcess, Limits, Load, available_memory},
     jobs::{Clock, Event, Job, JobEvent, JobId, JobIds, Outcome, SystemClock},
+    model_files::ModelFiles,
     records::{Applied, OpenRecordsError, Records, RecordsError, Results},
-    worker::{AttemptLane, LaneParts, Verifiers, tidy},
+    worker::{AttemptLane, LaneParts, Planner, Verifiers, tidy},
 };
 
 /// Events that a slow listener may be behind before it misses some.
@@ -108,6 +109,9 @@ pub enum StorageError {
     /// The blobs' directory refuses.
     #[error(transparent)]
     Blobs(#[from] BlobError),
+    /// The prover's store refuses.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl StorageError {
@@ -116,6 +120,7 @@ impl StorageError {
         match self {
             Self::Blobs(error) => error.is_transient(),
             Self::Records(error) => error.is_transient(),
+            Self::Store(error) => matches!(error, StoreError::Io { .. } | StoreError::NotWritable { .. }),
         }
     }
 }
@@ -158,8 +163,10 @@ pub struct JobService {
 struct Inner {
     records: Records,
     blobs: Blobs,
+    model_files: ModelFiles,
     keyring: Arc<Keyring>,
     verifiers: Arc<Verifiers>,
+    planner: Planner,
     dispatcher: Arc<dyn Dispatcher>,
     events: broadcast::Sender<JobEvent>,
     clock: Arc<dyn Clock>,
@@ -191,12 +198,14 @@ impl JobService {
         let store = Store::open(&config.store_dir)?;
         tidy(&store);
         let keyring = Arc::new(Keyring::new(store.clone()));
+        let model_files = ModelFiles::new(blobs.clone(), keyring.clone());
         let verifiers = Arc::new(Verifiers::new(keyring.clone()));
         let (events, _) = broadcast::channel(EVENT_BACKLOG);
         let limits = limits(&config);
         let parts = LaneParts {
             records: records.clone(),
             blobs: blobs.clone(),
+            model_files: model_files.clone(),
             verifiers: verifiers.clone(),
             events: events.clone(),
             clock: clock.clone(),
@@ -205,14 +214,10 @@ impl JobService {
             store,
             threads: config.worker_threads,
             keep_bytes: limits.resident,
+            insecure_local_srs: config.insecure_local_srs,
         };
         // A database that was not there knows no proofs; those on the disk are not its orphans.
-        let sweep = if new {
-            Sweep::default()
-        } else {
-            let bundles: BTreeSet<_> = records.bundles().await?.into_iter().collect();
-            blobs.keep_only(BlobKind::Bundle, &bundles, SystemTime::now())?
-        };
+        let sweep = if new { Sweep::default() } else { sweep(&records, &blobs).await? };
         let recovered = records.recover(clock.now()).await?;
         crash_points::reach("after-recover");
         info!(queued = recovered.len(), "jobs of the last run");
@@ -232,8 +237,10 @@ impl JobService {
         let inner = Inner {
             records,
             blobs,
+            model_files,
             keyring,
             verifiers,
+            planner: Planner::new(config.child, config.plan_memory, config.plan_timeout),
             dispatcher,
             events,
             clock,
@@ -341,18 +348,22 @@ impl JobService {
         self.inner.dispatcher.load()
     }
 
-    /// Whether jobs can be taken: database and blobs take writes, every lane lives and nothing shuts down. Callers that
+    /// Whether jobs can be taken: database, blobs and store take writes, every lane lives and nothing shuts down. Callers that
     /// come at the same time, or soon after a write that succeeded, share that write.
     ///
     /// # Errors
-    /// When database or blobs refuse a write.
+    /// When database, blobs or store refuse a write.
     pub async fn ready(&self) -> Result<bool, StorageError> {
         let mut written = self.inner.written.lock().await;
         if written.is_none_or(|written| written.elapsed() > WRITE_CHECK_HOLDS) {
             *written = None;
             self.inner.records.check_writable(self.inner.clock.now()).await?;
-            let blobs = self.inner.blobs.clone();
-            blocking(move || blobs.check_writable()).await?;
+            let (blobs, keyring) = (self.inner.blobs.clone(), self.inner.keyring.clone());
+            let check = move || {
+                blobs.check_writable()?;
+                Ok::<_, StorageError>(keyring.store().check_writable()?)
+            };
+            blocking(check).await?;
             *written = Some(Instant::now());
         }
         Ok(!*self.inner.stopping.borrow() && self.inner.dispatcher.is_whole())
@@ -388,6 +399,16 @@ impl JobService {
     /// The blobs.
     pub fn blobs(&self) -> &Blobs {
         &self.inner.blobs
+    }
+
+    /// The models' files.
+    pub fn model_files(&self) -> &ModelFiles {
+        &self.inner.model_files
+    }
+
+    /// What plans circuits.
+    pub fn planner(&self) -> &Planner {
+        &self.inner.planner
     }
 
     /// The keys.
@@ -436,6 +457,21 @@ async fn lock_directory(directory: &Path) -> Result<File, OpenError> {
             }
             Err(TryLockError::Error(source)) => return Err(io_error("lock", &path)(source)),
         }
+    }
+}
+
+/// Puts proofs aside that no job names, unless it is not certain which those are.
+async fn sweep(records: &Records, blobs: &Blobs) -> Result<Sweep, OpenError> {
+    match records.bundles().await {
+        Ok(bundles) => {
+            let bundles: BTreeSet<_> = bundles.into_iter().collect();
+            Ok(blobs.keep_only(BlobKind::Bundle, &bundles, SystemTime::now())?)
+        }
+        Err(error @ RecordsError::Damaged { .. }) => {
+            warn!(%error, "all proofs stay where they are");
+            Ok(Sweep::default())
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

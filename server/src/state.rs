@@ -14,8 +14,11 @@ use crate::{
 /// Threads that run inferences.
 const INFER_THREADS: usize = 1;
 
-/// Threads of each pool that reads models: uploads, plans, and networks for inferences. None waits behind another.
+/// Threads of each pool that reads models: uploads, and networks for inferences. None waits behind another.
 const READ_THREADS: usize = 1;
+
+/// Plans that are made side by side, so that a slow one does not hold back all others.
+const PLANS: usize = 2;
 
 /// The service with everything its routes need. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -56,7 +59,7 @@ impl App {
         Ok(Self(Arc::new(Inner {
             hosts: Hosts::of(&config),
             networks: Networks::new(service.clone(), Pool::new("networks", READ_THREADS)?),
-            predictions: Predictions::new(service.clone(), Pool::new("planning", READ_THREADS)?),
+            predictions: Predictions::new(service.clone(), Pool::new("planning", PLANS)?),
             repeats: Repeats::new(),
             bodies: BodyBudget::new(
                 config.json_bytes,

@@ -1,4 +1,4 @@
-//! Workers: each attempt at a job is made in a child process of this program.
+//! Workers: each attempt at a job is made in a child process of this program, and so is each plan of a circuit.
 //!
 //! The child keeps proving keys between attempts, has a memory limit, a process group of its own, and dies with
 //! its parent. What it writes back is only believed after this process has verified it through the public path.
@@ -9,6 +9,7 @@ mod bench;
 mod child;
 mod failures;
 mod lane;
+mod planning;
 mod process;
 mod protocol;
 mod verifiers;
@@ -17,5 +18,6 @@ mod watch;
 pub use child::{ChildArgs, child_main};
 pub(crate) use lane::tidy;
 pub use lane::{AttemptLane, LaneParts};
+pub use planning::{Planner, PlanningError};
 pub use process::ChildCommand;
 pub use verifiers::Verifiers;

@@ -40,7 +40,7 @@ fn verifying_key(tiny: &Tiny, threads: usize) -> String {
 
 #[test]
 fn inputs_and_a_missing_witness_leave_the_layout_alone() {
-    for tiny in networks::all().into_iter().chain(networks::convolutional()) {
+    for tiny in networks::all() {
         let mut texts: Vec<String> = tiny
             .samples()
             .iter()

@@ -2,7 +2,7 @@
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
-use crate::plan::{LinearCells, LookupColumns, MaximumCells, ProductCells, Shape, ThresholdCells};
+use crate::plan::{Counter, LinearCells, LookupColumns, MaximumCells, ProductCells, Shape, ThresholdCells};
 
 use super::place::BankKind;
 
@@ -149,21 +149,6 @@ impl LaneWeights {
     }
 }
 
-/// Hands out indices.
-#[derive(Default)]
-struct Counter(usize);
-
-impl Counter {
-    fn one(&mut self) -> usize {
-        self.0 += 1;
-        self.0 - 1
-    }
-
-    fn many(&mut self, count: u32) -> Vec<usize> {
-        (0..count).map(|_| self.one()).collect()
-    }
-}
-
 impl Columns {
     /// Numbers the columns of a shape.
     ///
@@ -190,7 +175,7 @@ impl Columns {
             })
             .collect();
         let multiplicities = advice.many(shape.table_sets);
-        let derived = advice.0;
+        let derived = advice.count();
         let (helpers, sum) = (advice.many(shape.helper_columns()), advice.one());
         let table_helpers = advice.many(shape.table_helper_columns());
         for bank in &mut banks {
@@ -218,8 +203,8 @@ impl Columns {
             end: fixed.one(),
             zero: fixed.one(),
             statement: fixed.one(),
-            phases: (0..advice.0).map(|index| u8::from(index >= derived)).collect(),
-            fixed: fixed.0,
+            phases: (0..advice.count()).map(|index| u8::from(index >= derived)).collect(),
+            fixed: fixed.count(),
         };
         assert_eq!(columns.fixed, shape.num_fixed() as usize, "the shape counts other fixed columns");
         assert_eq!(

@@ -138,18 +138,25 @@ pub(crate) struct Columns {
     pub(crate) fixed: usize,
 }
 
-/// Hands out indices.
+/// Hands out column indices.
 #[derive(Default)]
-struct Counter(usize);
+pub(crate) struct Counter(usize);
 
 impl Counter {
-    fn one(&mut self) -> usize {
+    /// The next index.
+    pub(crate) fn one(&mut self) -> usize {
         self.0 += 1;
         self.0 - 1
     }
 
-    fn many(&mut self, count: u32) -> Vec<usize> {
+    /// The next indices.
+    pub(crate) fn many(&mut self, count: u32) -> Vec<usize> {
         (0..count).map(|_| self.one()).collect()
+    }
+
+    /// How many were handed out.
+    pub(crate) fn count(&self) -> usize {
+        self.0
     }
 }
 
@@ -192,7 +199,7 @@ impl Columns {
             })
             .collect();
         let multiplicities = advice.many(shape.table_sets);
-        let derived = advice.0;
+        let derived = advice.count();
         let (helpers, sum) = (advice.many(shape.helper_columns()), advice.one());
         let table_helpers = advice.many(shape.table_helper_columns());
         linear.iter_mut().for_each(|lane| lane.evaluation = advice.one());
@@ -210,8 +217,8 @@ impl Columns {
             weight_evaluation: advice.one(),
             operand: advice.one(),
             product: advice.one(),
-            phases: (0..advice.0).map(|index| u8::from(index >= derived)).collect(),
-            fixed: fixed.0,
+            phases: (0..advice.count()).map(|index| u8::from(index >= derived)).collect(),
+            fixed: fixed.count(),
         };
         assert_eq!(columns.fixed, shape.num_fixed() as usize, "the shape counts other fixed columns");
         assert_eq!(

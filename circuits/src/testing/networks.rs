@@ -179,7 +179,12 @@ pub fn groups() -> Tiny {
     tiny("groups 2-26", &[2, 26], &LINEAR_LAYERS, &shape)
 }
 
-/// All networks of fully connected layers.
-pub fn all() -> Vec<Tiny> {
+/// All networks of fully connected layers on one row.
+pub fn fully_connected() -> Vec<Tiny> {
     vec![linear(), lanes(), split(), groups(), threshold(), mixed()]
+}
+
+/// All networks, of either layout.
+pub fn all() -> Vec<Tiny> {
+    fully_connected().into_iter().chain(convolutional()).collect()
 }

@@ -222,13 +222,21 @@ fn node(model: &Model, steps: &[ir::Node], indices: &[TensorId]) -> Option<Node>
     })
 }
 
+/// Most inputs of a node that a person is shown.
+const SHOWN_INPUTS: usize = 4;
+
 impl Node {
     fn row(self) -> Vec<String> {
         let op = match self.steps {
             1 => self.op,
             steps => format!("{} ({steps} steps)", self.op),
         };
-        vec![format!("  {}", shown(&self.name)), op, self.inputs.join(", "), self.output]
+        let more = self.inputs.len().saturating_sub(SHOWN_INPUTS);
+        let mut inputs = self.inputs.into_iter().take(SHOWN_INPUTS).collect::<Vec<_>>().join(", ");
+        if more > 0 {
+            inputs += &format!(" and {more} more");
+        }
+        vec![format!("  {}", shown(&self.name)), op, inputs, self.output]
     }
 
     fn json(&self) -> Value {

@@ -128,8 +128,12 @@ impl Store {
     }
 }
 
-fn files(directory: &Path) -> Result<Vec<DirEntry>, StoreError> {
-    fs::read_dir(directory).and_then(Iterator::collect).map_err(StoreError::io("list", directory))
+/// What is in a directory; nothing if somebody removed it.
+pub(super) fn files(directory: &Path) -> Result<Vec<DirEntry>, StoreError> {
+    match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        entries => entries.and_then(Iterator::collect).map_err(StoreError::io("list", directory)),
+    }
 }
 
 fn length(file: &DirEntry) -> Result<u64, StoreError> {

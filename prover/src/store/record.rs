@@ -13,7 +13,7 @@
 )]
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{Read, Write},
     path::PathBuf,
 };
@@ -21,7 +21,7 @@ use std::{
 use bincode::Options;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{DamagedRecord, ObjectKind, Store, StoreError};
+use super::{DamagedRecord, ObjectKind, Store, StoreError, collect::files};
 use crate::{
     digest::Digest,
     envelope::{self, Kind},
@@ -134,12 +134,9 @@ impl Store {
 
     /// The names of all records of a kind, sorted.
     pub(crate) fn record_names(&self, kind: RecordKind) -> Result<Vec<String>, StoreError> {
-        let directory = self.records_of(kind);
-        let mut names = fs::read_dir(&directory)
-            .map_err(StoreError::io("list", &directory))?
-            .map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(StoreError::io("list", &directory))?;
+        let entries = files(&self.records_of(kind))?;
+        let mut names: Vec<_> =
+            entries.iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
         names.sort();
         Ok(names)
     }

@@ -304,3 +304,40 @@ fn leftovers_go_unless_somebody_writes() {
     assert_eq!((report.files, report.bytes), (1, 24));
     assert!(!left.exists());
 }
+
+#[test]
+fn directories_that_were_removed_come_back() {
+    let (_directory, store) = store();
+    let object = store.put(KIND, b"bytes").unwrap();
+    let note = Note { text: "note".into(), object };
+    fs::remove_dir_all(store.root()).unwrap();
+    assert!(store.list().unwrap().is_empty() && store.all_records::<Note>().unwrap().is_empty());
+    store.check_writable().unwrap();
+    assert_eq!(store.put(KIND, b"bytes").unwrap(), object);
+    store.put_record("note", &note).unwrap();
+    assert_eq!(store.record("note").unwrap(), Some(note));
+    assert_eq!(store.get(KIND, object, 5).unwrap(), b"bytes");
+    fs::remove_dir_all(store.temporary()).unwrap();
+    fs::write(store.temporary(), b"no directory").unwrap();
+    assert!(store.check_writable().is_err());
+}
+
+#[test]
+fn directories_in_the_place_of_files_are_damage_and_give_way() {
+    let (_directory, store) = store();
+    let object = Digest::of(b"bytes");
+    let (file, record) = (store.object_path(KIND, object), store.records_of(Note::KIND).join("note"));
+    for path in [&file, &record] {
+        fs::create_dir(path).unwrap();
+        fs::write(path.join("somebodys"), b"bytes").unwrap();
+    }
+    assert!(store.get(KIND, object, 5).unwrap_err().is_damage());
+    assert!(store.record::<Note>("note").unwrap_err().is_damage());
+    let note = Note { text: "note".into(), object: store.put(KIND, b"bytes").unwrap() };
+    store.put_record("note", &note).unwrap();
+    assert_eq!(store.get(KIND, object, 5).unwrap(), b"bytes");
+    assert_eq!(store.record("note").unwrap(), Some(note));
+    store.gc().unwrap();
+    let aside = files(&store.temporary());
+    assert!(aside.len() == 2 && aside.iter().all(|path| path.ends_with("somebodys")), "{aside:?}");
+}

@@ -70,6 +70,12 @@ pub struct Settings {
     /// Longest time of one attempt at a job, if the request does not say [default: 1800]
     #[arg(long, value_name = "SECONDS", env = "LEMMA_PROVE_TIMEOUT_SECONDS")]
     pub prove_timeout_seconds: Option<u64>,
+    /// Most memory that planning one circuit may take [default: 2048]
+    #[arg(long, value_name = "MIB", env = "LEMMA_PLAN_MEMORY_MIB")]
+    pub plan_memory_mib: Option<u64>,
+    /// Longest time that planning one circuit may take [default: 60]
+    #[arg(long, value_name = "SECONDS", env = "LEMMA_PLAN_TIMEOUT_SECONDS")]
+    pub plan_timeout_seconds: Option<u64>,
     /// Longest time that running jobs get to finish when the service is told to stop [default: 20]
     #[arg(long, value_name = "SECONDS", env = "LEMMA_GRACE_SECONDS")]
     pub grace_seconds: Option<u64>,
@@ -109,6 +115,8 @@ impl Settings {
             connections: self.connections.or(other.connections),
             queue_timeout_seconds: self.queue_timeout_seconds.or(other.queue_timeout_seconds),
             prove_timeout_seconds: self.prove_timeout_seconds.or(other.prove_timeout_seconds),
+            plan_memory_mib: self.plan_memory_mib.or(other.plan_memory_mib),
+            plan_timeout_seconds: self.plan_timeout_seconds.or(other.plan_timeout_seconds),
             grace_seconds: self.grace_seconds.or(other.grace_seconds),
             insecure_local_srs: self.insecure_local_srs.or(other.insecure_local_srs),
             log_format: self.log_format.or(other.log_format),

@@ -13,6 +13,8 @@ pub enum FailureClass {
     Input,
     /// Keys or commitment parameters could not be made or read.
     Keys,
+    /// It rests on parameters drawn on a server, which the service does not allow.
+    UnsupportedSetup,
     /// The prover reported an error.
     Prover,
     /// A finished proof or result did not pass its check and was thrown away.
@@ -36,6 +38,7 @@ impl FailureClass {
             Self::Model => "model",
             Self::Input => "input",
             Self::Keys => "keys",
+            Self::UnsupportedSetup => "unsupported_setup",
             Self::Prover => "prover",
             Self::SelfCheck => "self_check",
             Self::Crash => "crash",

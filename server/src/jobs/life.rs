@@ -188,8 +188,7 @@ impl Life {
             }
             Event::Succeed { attempt } => {
                 self.must_be(JobState::Running, *attempt)?;
-                let life = Self { failure: None, ..self.ended(JobState::Succeeded, now) };
-                Ok((life, EventKind::Succeeded))
+                Ok((self.ended(JobState::Succeeded, now), EventKind::Succeeded))
             }
             Event::Fail { attempt, failure } => {
                 self.must_be(JobState::Running, *attempt)?;

@@ -3,12 +3,14 @@
 use crate::{
     blobs::BlobError,
     dispatch::Refused,
+    model_files::ModelFileError,
     problem::{Problem, ProblemType},
     records::RecordsError,
     service::{BundleError, StorageError, SubmitError},
 };
-use lemma_prover::keys::KeysError;
+use lemma_prover::{keys::KeysError, store::StoreError};
 use std::time::Duration;
+use tracing::error;
 
 /// When a service that is being restarted is likely to be back.
 const RESTART: Duration = Duration::from_secs(10);
@@ -25,6 +27,21 @@ impl From<BlobError> for Problem {
     }
 }
 
+impl From<ModelFileError> for Problem {
+    fn from(error: ModelFileError) -> Self {
+        match error {
+            ModelFileError::Lost { model } => {
+                let detail = format!(
+                    "the service's file of model {model} is missing or damaged; upload the same file again with \
+                     POST /v1/models"
+                );
+                Self::new(ProblemType::ModelLost, detail)
+            }
+            error => of_storage(&error, error.is_transient()),
+        }
+    }
+}
+
 impl From<StorageError> for Problem {
     fn from(error: StorageError) -> Self {
         of_storage(&error, error.is_transient())
@@ -33,7 +50,14 @@ impl From<StorageError> for Problem {
 
 impl From<BundleError> for Problem {
     fn from(error: BundleError) -> Self {
-        of_storage(&error, error.is_transient())
+        match &error {
+            BundleError::Blob { job, source } if source.is_damage() => {
+                error!(%error, "a proof is lost");
+                let detail = "the service's file of the proof is missing or damaged; ask for a new one";
+                Self::new(ProblemType::ProofLost, detail).job(job)
+            }
+            _ => of_storage(&error, error.is_transient()),
+        }
     }
 }
 
@@ -41,9 +65,21 @@ impl From<KeysError> for Problem {
     fn from(error: KeysError) -> Self {
         match error {
             KeysError::UnknownCircuit { circuit } => crate::networks::unknown(&circuit),
+            error if error.is_damage() => damaged_circuit(&error),
+            KeysError::Store(StoreError::Io { .. } | StoreError::NotWritable { .. }) => {
+                of_storage(&error, true)
+            }
             error => Self::internal(&error),
         }
     }
+}
+
+/// The answer for a circuit whose record or stored files are not what they were.
+pub(crate) fn damaged_circuit(error: &dyn std::error::Error) -> Problem {
+    error!(%error, "a circuit is damaged");
+    let detail =
+        "what the service keeps of the circuit is missing or damaged; POST /v1/circuits builds it again";
+    Problem::new(ProblemType::Unavailable, detail)
 }
 
 impl From<Refused> for Problem {

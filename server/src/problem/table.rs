@@ -26,10 +26,14 @@ pub enum ProblemType {
     MethodNotAllowed,
     /// The body did not arrive in time.
     BodyTimeout,
+    /// The service has lost the model's file.
+    ModelLost,
     /// The proof has not been made yet.
     ProofNotFinished,
     /// The proof will never be made.
     ProofNotMade,
+    /// The service has lost the proof's file.
+    ProofLost,
     /// The body is larger than the route takes.
     BodyTooLarge,
     /// The circuit is larger than this service proves.
@@ -62,7 +66,7 @@ pub enum ProblemType {
 
 impl ProblemType {
     /// All kinds.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::MalformedJson,
         Self::InvalidHost,
         Self::ForeignOrigin,
@@ -73,8 +77,10 @@ impl ProblemType {
         Self::UnknownProof,
         Self::MethodNotAllowed,
         Self::BodyTimeout,
+        Self::ModelLost,
         Self::ProofNotFinished,
         Self::ProofNotMade,
+        Self::ProofLost,
         Self::BodyTooLarge,
         Self::CircuitTooLarge,
         Self::UnsupportedMediaType,
@@ -112,10 +118,12 @@ impl ProblemType {
             Self::BodyTimeout => {
                 ("body-timeout", StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time")
             }
+            Self::ModelLost => ("model-lost", StatusCode::CONFLICT, "The model has to be uploaded again"),
             Self::ProofNotFinished => {
                 ("proof-not-finished", StatusCode::CONFLICT, "The proof has not been made yet")
             }
             Self::ProofNotMade => ("proof-not-made", StatusCode::GONE, "The proof will never be made"),
+            Self::ProofLost => ("proof-lost", StatusCode::GONE, "The proof's file is lost"),
             Self::BodyTooLarge => {
                 ("body-too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than the limit")
             }

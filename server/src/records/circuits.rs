@@ -2,11 +2,11 @@
 
 use lemma_circuits::statement::CircuitId;
 use lemma_prover::digest::Digest;
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::{QueryBuilder, sqlite::SqliteRow};
 
 use super::{
     Records, RecordsError, Write,
-    row::{digest, job_id, json, to_json},
+    row::{Columns, to_json},
 };
 use crate::jobs::{CircuitFacts, CircuitWork, JobId, Setup, Timestamp};
 
@@ -26,19 +26,18 @@ pub struct CircuitEntry {
 }
 
 fn entry(row: &SqliteRow) -> Result<CircuitEntry, RecordsError> {
-    let circuit: String = row.try_get("circuit")?;
-    let what = format!("circuit {circuit}");
-    let text = |column: &str| row.try_get::<String, _>(column);
+    let columns = Columns::named(row, "circuit", "circuit")?;
     Ok(CircuitEntry {
-        facts: json(&what, "facts", &text("facts")?)?,
-        model: digest(&what, "model", &text("model")?)?,
-        setup: json(&what, "setup", &text("setup")?)?,
-        created: Timestamp(row.try_get("created")?),
-        job: job_id(&text("job")?)?,
+        facts: columns.json("facts")?,
+        model: columns.parsed("model")?,
+        setup: columns.json("setup")?,
+        created: columns.time("created")?,
+        job: columns.parsed("job")?,
     })
 }
 
-/// Remembers what a file with a setup became; a circuit that is already there stays as it is.
+/// Remembers what a file with a setup became. Of a circuit that is already there only the job that makes its keys is
+/// another, unless its row is damaged.
 pub(super) async fn insert_circuit(
     write: &mut Write,
     facts: &CircuitFacts,
@@ -47,10 +46,19 @@ pub(super) async fn insert_circuit(
     now: Timestamp,
 ) -> Result<(), RecordsError> {
     let (circuit, model, setup) = (facts.circuit.to_string(), work.model.to_string(), to_json(&work.setup));
-    sqlx::query(
+    let present = sqlx::query("SELECT * FROM circuits WHERE circuit = $1")
+        .bind(&circuit)
+        .fetch_optional(&mut **write)
+        .await?;
+    let undamaged = present.as_ref().is_some_and(|row| entry(row).is_ok());
+    sqlx::query(if undamaged {
         "INSERT INTO circuits (circuit, model, setup, facts, created, job) VALUES ($1, $2, $3, $4, $5, $6) \
-         ON CONFLICT (circuit) DO NOTHING",
-    )
+         ON CONFLICT (circuit) DO UPDATE SET job = excluded.job"
+    } else {
+        "INSERT INTO circuits (circuit, model, setup, facts, created, job) VALUES ($1, $2, $3, $4, $5, $6) \
+         ON CONFLICT (circuit) DO UPDATE SET model = excluded.model, setup = excluded.setup, \
+         facts = excluded.facts, created = excluded.created, job = excluded.job"
+    })
     .bind(&circuit)
     .bind(&model)
     .bind(&setup)
@@ -104,7 +112,7 @@ impl Records {
         row.as_ref().map(entry).transpose()
     }
 
-    /// At most `limit` circuits after `after`, by id.
+    /// At most `limit` circuits after `after`, by id. A damaged row is left out, and named in the log.
     ///
     /// # Errors
     /// When the database refuses.
@@ -114,11 +122,11 @@ impl Records {
         limit: u32,
     ) -> Result<Vec<CircuitEntry>, RecordsError> {
         let after = after.map(|circuit| circuit.to_string()).unwrap_or_default();
-        let rows = sqlx::query("SELECT * FROM circuits WHERE circuit > $1 ORDER BY circuit LIMIT $2")
-            .bind(after)
-            .bind(i64::from(limit))
-            .fetch_all(&self.readers)
-            .await?;
-        rows.iter().map(entry).collect()
+        let wanted = || {
+            let mut query = QueryBuilder::new("SELECT * FROM circuits WHERE circuit > ");
+            query.push_bind(after.clone()).push(" ORDER BY circuit");
+            query
+        };
+        self.page(wanted, limit, entry).await
     }
 }

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use lemma_circuits::statement::CircuitId;
 use lemma_prover::digest::Digest;
-use sqlx::{QueryBuilder, Row, Sqlite};
-use tracing::warn;
+use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
 
 use super::{
     Records, RecordsError,
-    row::{RawJob, digest, job_id, json, number, unsigned},
+    row::{self, Columns, number, undamaged, unsigned},
 };
-use crate::jobs::{Job, JobEvent, JobId, JobState, Timestamp, WorkKind};
+use crate::jobs::{Job, JobEvent, JobId, JobState, WorkKind};
 
 /// Which jobs are listed: those for which every given condition holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,11 +40,11 @@ impl Records {
     /// # Errors
     /// When the database refuses.
     pub async fn job(&self, id: JobId) -> Result<Option<Job>, RecordsError> {
-        let raw: Option<RawJob> = sqlx::query_as("SELECT * FROM jobs WHERE id = $1")
+        let found = sqlx::query("SELECT * FROM jobs WHERE id = $1")
             .bind(id.to_string())
             .fetch_optional(&self.readers)
             .await?;
-        raw.map(RawJob::job).transpose()
+        found.as_ref().map(row::job).transpose()
     }
 
     /// At most `limit` jobs older than `after`. A damaged row is left out, and named in the log.
@@ -58,36 +57,35 @@ impl Records {
         after: Option<JobId>,
         limit: u32,
     ) -> Result<JobPage, RecordsError> {
-        let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM jobs WHERE 1 = 1");
-        if let Some(owner) = &filter.owner {
-            query.push(" AND owner = ").push_bind(owner.clone());
-        }
-        if let Some(kind) = filter.kind {
-            query.push(" AND kind = ").push_bind(kind.as_str());
-        }
-        if let Some(circuit) = filter.circuit {
-            query.push(" AND circuit = ").push_bind(circuit.to_string());
-        }
-        if !filter.states.is_empty() {
-            query.push(" AND state IN (");
-            let mut states = query.separated(", ");
-            filter.states.iter().for_each(|state| {
-                states.push_bind(state.as_str());
-            });
-            query.push(")");
-        }
-        if let Some(after) = after {
-            query.push(" AND id < ").push_bind(after.to_string());
-        }
         // One more than asked for tells whether another part follows.
-        query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(limit).saturating_add(1));
-        let rows: Vec<RawJob> = query.build_query_as().fetch_all(&self.readers).await?;
+        let mut jobs = self.page(|| wanted(filter, after), limit.saturating_add(1), row::job).await?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let last = rows.get(limit).and_then(|_| rows.get(limit.checked_sub(1)?));
-        let next = last.map(|last| job_id(&last.id)).transpose()?;
-        let undamaged =
-            |row: RawJob| row.job().inspect_err(|error| warn!(%error, "a job is not listed")).ok();
-        Ok(JobPage { jobs: rows.into_iter().take(limit).filter_map(undamaged).collect(), next })
+        let more = jobs.len() > limit;
+        jobs.truncate(limit);
+        Ok(JobPage { next: jobs.last().filter(|_| more).map(|job| job.id), jobs })
+    }
+
+    /// The first `limit` undamaged rows of a query that says their order.
+    pub(super) async fn page<T>(
+        &self,
+        query: impl Fn() -> QueryBuilder<Sqlite>,
+        limit: u32,
+        meaning: impl Fn(&SqliteRow) -> Result<T, RecordsError>,
+    ) -> Result<Vec<T>, RecordsError> {
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        let (mut found, mut offset) = (Vec::new(), 0i64);
+        loop {
+            let mut part = query();
+            part.push(" LIMIT ").push_bind(i64::from(limit)).push(" OFFSET ").push_bind(offset);
+            let rows = part.build().fetch_all(&self.readers).await?;
+            found.extend(undamaged(&rows, &meaning)?);
+            found.truncate(most);
+            if rows.len() < most || found.len() == most {
+                return Ok(found);
+            }
+            // Rows that were left out make room for as many after them.
+            offset = offset.saturating_add(limit.into());
+        }
     }
 
     /// At most `limit` events of a job after the one numbered `after`, oldest first.
@@ -103,16 +101,16 @@ impl Records {
         .bind(i64::from(limit))
         .fetch_all(&self.readers)
         .await?;
-        let event = |row: sqlx::sqlite::SqliteRow| {
-            let body: String = row.try_get("body")?;
+        let event = |row: &SqliteRow| {
+            let columns = Columns::of(row, format!("an event of job {job}"));
             Ok(JobEvent {
                 job,
-                sequence: unsigned(row.try_get("sequence")?),
-                at: Timestamp(row.try_get("at")?),
-                kind: json(&format!("an event of job {job}"), "body", &body)?,
+                sequence: unsigned(columns.get("sequence")?),
+                at: columns.time("at")?,
+                kind: columns.json("body")?,
             })
         };
-        rows.into_iter().map(event).collect()
+        undamaged(&rows, event)
     }
 
     /// How many jobs are in each state; every state is there.
@@ -120,14 +118,15 @@ impl Records {
     /// # Errors
     /// When the database refuses.
     pub async fn counts(&self) -> Result<BTreeMap<JobState, u64>, RecordsError> {
-        let rows: Vec<(String, i64)> = sqlx::query_as("SELECT state, COUNT(*) FROM jobs GROUP BY state")
+        let rows = sqlx::query("SELECT state, COUNT(*) AS jobs FROM jobs GROUP BY state")
             .fetch_all(&self.readers)
             .await?;
+        let count = |found: &SqliteRow| {
+            let columns = Columns::of(found, "a job");
+            Ok((row::state(&columns)?, unsigned(columns.get("jobs")?)))
+        };
         let mut counts: BTreeMap<_, _> = JobState::ALL.into_iter().map(|state| (state, 0)).collect();
-        for (name, count) in rows {
-            let damaged = || RecordsError::Damaged { what: "a job".into(), column: "state" };
-            counts.insert(JobState::of_name(&name).ok_or_else(damaged)?, unsigned(count));
-        }
+        counts.extend(undamaged(&rows, count)?);
         Ok(counts)
     }
 
@@ -136,22 +135,47 @@ impl Records {
     /// # Errors
     /// When the database refuses.
     pub async fn unfinished(&self) -> Result<Vec<JobId>, RecordsError> {
-        let rows: Vec<(String,)> =
-            sqlx::query_as("SELECT id FROM jobs WHERE state IN ('queued', 'running') ORDER BY id")
-                .fetch_all(&self.readers)
-                .await?;
-        rows.iter().map(|(id,)| job_id(id)).collect()
+        let rows = sqlx::query("SELECT id FROM jobs WHERE state IN ('queued', 'running') ORDER BY id")
+            .fetch_all(&self.readers)
+            .await?;
+        undamaged(&rows, row::id)
     }
 
     /// The bundles of all succeeded proof jobs, sorted.
     ///
     /// # Errors
-    /// When the database refuses.
+    /// When the database refuses, and when a row is damaged: what is left out may be taken for nobody's.
     pub async fn bundles(&self) -> Result<Vec<Digest>, RecordsError> {
-        let rows: Vec<(String,)> =
-            sqlx::query_as("SELECT bundle FROM jobs WHERE bundle IS NOT NULL ORDER BY bundle")
-                .fetch_all(&self.readers)
-                .await?;
-        rows.iter().map(|(text,)| digest("a job", "bundle", text)).collect()
+        let rows = sqlx::query("SELECT bundle FROM jobs WHERE bundle IS NOT NULL ORDER BY bundle")
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|row| Columns::of(row, "a job").parsed("bundle")).collect()
     }
+}
+
+/// The jobs that a listing is about, newest first.
+fn wanted(filter: &JobFilter, after: Option<JobId>) -> QueryBuilder<Sqlite> {
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM jobs WHERE 1 = 1");
+    if let Some(owner) = &filter.owner {
+        query.push(" AND owner = ").push_bind(owner.clone());
+    }
+    if let Some(kind) = filter.kind {
+        query.push(" AND kind = ").push_bind(kind.as_str());
+    }
+    if let Some(circuit) = filter.circuit {
+        query.push(" AND circuit = ").push_bind(circuit.to_string());
+    }
+    if !filter.states.is_empty() {
+        query.push(" AND state IN (");
+        let mut states = query.separated(", ");
+        filter.states.iter().for_each(|state| {
+            states.push_bind(state.as_str());
+        });
+        query.push(")");
+    }
+    if let Some(after) = after {
+        query.push(" AND id < ").push_bind(after.to_string());
+    }
+    query.push(" ORDER BY id DESC");
+    query
 }

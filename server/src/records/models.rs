@@ -1,11 +1,12 @@
 //! Models and their tags.
 
 use lemma_prover::digest::Digest;
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::{QueryBuilder, sqlite::SqliteRow};
+use tracing::warn;
 
 use super::{
     Durability, Records, RecordsError,
-    row::{digest, json, number, to_json, unsigned},
+    row::{Columns, number, to_json, undamaged, unsigned},
 };
 use crate::jobs::Timestamp;
 
@@ -23,40 +24,48 @@ pub struct ModelRecord {
 }
 
 fn record(row: &SqliteRow) -> Result<ModelRecord, RecordsError> {
-    let (model, details): (String, String) = (row.try_get("model")?, row.try_get("details")?);
-    let what = format!("model {model}");
+    let columns = Columns::named(row, "model", "model")?;
     Ok(ModelRecord {
-        model: digest(&what, "model", &model)?,
-        bytes: unsigned(row.try_get("bytes")?),
-        created: Timestamp(row.try_get("created")?),
-        details: json(&what, "details", &details)?,
+        model: columns.parsed("model")?,
+        bytes: unsigned(columns.get("bytes")?),
+        created: columns.time("created")?,
+        details: columns.json("details")?,
     })
 }
 
 impl Records {
     /// Remembers a model whose bytes are among the blobs; the record, and whether it is new. A model that is
-    /// already there stays as it is.
+    /// already there stays as it is, unless its row is damaged.
     ///
     /// # Errors
     /// When the database refuses.
-    pub async fn insert_model(&self, record: ModelRecord) -> Result<(ModelRecord, bool), RecordsError> {
+    pub async fn insert_model(&self, new: ModelRecord) -> Result<(ModelRecord, bool), RecordsError> {
         let mut write = self.begin(Durability::Durable).await?;
-        let inserted = sqlx::query(
-            "INSERT INTO models (model, bytes, created, details) VALUES ($1, $2, $3, $4) \
-             ON CONFLICT (model) DO NOTHING",
+        let present = sqlx::query("SELECT * FROM models WHERE model = $1")
+            .bind(new.model.to_string())
+            .fetch_optional(&mut *write)
+            .await?;
+        match present.as_ref().map(record).transpose() {
+            Ok(None) => {}
+            Ok(Some(present)) => {
+                write.rollback().await?;
+                return Ok((present, false));
+            }
+            Err(error @ RecordsError::Damaged { .. }) => warn!(%error, "it is written again"),
+            Err(error) => return Err(error),
+        }
+        sqlx::query(
+            "INSERT INTO models (model, bytes, created, details) VALUES ($1, $2, $3, $4) ON CONFLICT (model) \
+             DO UPDATE SET bytes = excluded.bytes, created = excluded.created, details = excluded.details",
         )
-        .bind(record.model.to_string())
-        .bind(number(record.bytes))
-        .bind(record.created.0)
-        .bind(to_json(&record.details))
+        .bind(new.model.to_string())
+        .bind(number(new.bytes))
+        .bind(new.created.0)
+        .bind(to_json(&new.details))
         .execute(&mut *write)
         .await?;
         write.commit().await?;
-        if inserted.rows_affected() == 1 {
-            return Ok((record, true));
-        }
-        let present = self.model(record.model).await?;
-        Ok((present.unwrap_or(record), false))
+        Ok((new, present.is_none()))
     }
 
     /// One model.
@@ -71,18 +80,18 @@ impl Records {
         row.as_ref().map(record).transpose()
     }
 
-    /// At most `limit` models after `after`, by digest.
+    /// At most `limit` models after `after`, by digest. A damaged row is left out, and named in the log.
     ///
     /// # Errors
     /// When the database refuses.
     pub async fn models(&self, after: Option<Digest>, limit: u32) -> Result<Vec<ModelRecord>, RecordsError> {
         let after = after.map(|digest| digest.to_string()).unwrap_or_default();
-        let rows = sqlx::query("SELECT * FROM models WHERE model > $1 ORDER BY model LIMIT $2")
-            .bind(after)
-            .bind(i64::from(limit))
-            .fetch_all(&self.readers)
-            .await?;
-        rows.iter().map(record).collect()
+        let wanted = || {
+            let mut query = QueryBuilder::new("SELECT * FROM models WHERE model > ");
+            query.push_bind(after.clone()).push(" ORDER BY model");
+            query
+        };
+        self.page(wanted, limit, record).await
     }
 
     /// Points the tag `name:tag` at a model, wherever it pointed before.
@@ -118,13 +127,12 @@ impl Records {
     /// # Errors
     /// When the database refuses.
     pub async fn tagged(&self, name: &str, tag: &str) -> Result<Option<Digest>, RecordsError> {
-        let found: Option<(String,)> =
-            sqlx::query_as("SELECT model FROM model_tags WHERE name = $1 AND tag = $2")
-                .bind(name)
-                .bind(tag)
-                .fetch_optional(&self.readers)
-                .await?;
-        found.map(|(model,)| digest(&format!("tag {name}:{tag}"), "model", &model)).transpose()
+        let found = sqlx::query("SELECT model FROM model_tags WHERE name = $1 AND tag = $2")
+            .bind(name)
+            .bind(tag)
+            .fetch_optional(&self.readers)
+            .await?;
+        found.as_ref().map(|row| Columns::of(row, format!("tag {name}:{tag}")).parsed("model")).transpose()
     }
 
     /// The tags that point at a model, as name and tag, sorted.
@@ -132,9 +140,14 @@ impl Records {
     /// # Errors
     /// When the database refuses.
     pub async fn tags_of(&self, model: Digest) -> Result<Vec<(String, String)>, RecordsError> {
-        Ok(sqlx::query_as("SELECT name, tag FROM model_tags WHERE model = $1 ORDER BY name, tag")
+        let rows = sqlx::query("SELECT name, tag FROM model_tags WHERE model = $1 ORDER BY name, tag")
             .bind(model.to_string())
             .fetch_all(&self.readers)
-            .await?)
+            .await?;
+        let tag = |row: &SqliteRow| {
+            let columns = Columns::of(row, format!("a tag of model {model}"));
+            Ok((columns.get("name")?, columns.get("tag")?))
+        };
+        undamaged(&rows, tag)
     }
 }

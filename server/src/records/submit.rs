@@ -7,7 +7,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::{
     Durability, Records, RecordsError, Write,
-    row::{RawJob, job_id, milliseconds, number, priority_number, to_json},
+    row::{self, job_id, milliseconds, number, priority_number, to_json, undamaged},
     transition::{insert_event, load},
 };
 use crate::jobs::{EventKind, Job, JobEvent, JobId, Life, Priority, Timestamp, Work};
@@ -161,7 +161,8 @@ impl Records {
             .await?;
         let Some(row) = row else { return Ok(None) };
         let (sha256, input): (String, String) = (row.try_get("sha256")?, row.try_get("input")?);
-        let damaged = || RecordsError::Damaged { what: format!("the input of job {job}"), column: "input" };
+        let damaged =
+            || RecordsError::Damaged { what: format!("the input of job {job}"), column: "input".into() };
         if Digest::of(input.as_bytes()).to_string() != sha256 {
             return Err(damaged());
         }
@@ -187,8 +188,7 @@ async fn find_replay(
     if request != Some(idempotency.request.to_string()) {
         return Ok(Some(Stored::Conflict(job)));
     }
-    let found = load(connection, job).await?;
-    found.map(|found| Ok(Stored::Replayed(found.job()?))).transpose()
+    Ok(load(connection, job).await?.map(Stored::Replayed))
 }
 
 /// The build of a circuit that has not ended: a second one would make the same keys.
@@ -200,14 +200,14 @@ async fn find_build(
     if matches!(work, Work::Proof(_)) {
         return Ok(None);
     }
-    let found: Option<RawJob> = sqlx::query_as(
-        "SELECT * FROM jobs WHERE state IN ('queued', 'running') AND owner = $1 AND work = $2 ORDER BY id LIMIT 1",
+    let found = sqlx::query(
+        "SELECT * FROM jobs WHERE state IN ('queued', 'running') AND owner = $1 AND work = $2 ORDER BY id",
     )
     .bind(owner)
     .bind(to_json(work))
-    .fetch_optional(connection)
+    .fetch_all(connection)
     .await?;
-    found.map(RawJob::job).transpose()
+    Ok(undamaged(&found, row::job)?.into_iter().next())
 }
 
 async fn insert_joined_key(

@@ -155,7 +155,9 @@ async fn the_input_is_there_until_the_job_has_ended() {
     assert_eq!(records.input(id).await.expect("reads"), None);
     let id = submit(&records, row(2)).await;
     spoil(&records, "UPDATE job_inputs SET input = '[[1,-2,4]]'").await;
-    assert!(matches!(records.input(id).await, Err(RecordsError::Damaged { column: "input", .. })));
+    assert!(
+        matches!(records.input(id).await, Err(RecordsError::Damaged { column, .. }) if column == "input")
+    );
 }
 
 #[tokio::test]
@@ -243,11 +245,8 @@ async fn tags_move_and_models_stay() {
     assert_eq!(rest, [model(2, "first")]);
 }
 
-#[tokio::test]
-async fn two_files_that_become_one_circuit_both_lead_to_it() {
-    let (_directory, records) = records().await;
-    let circuit = CircuitId([7; 32]);
-    let facts = CircuitFacts {
+fn facts(circuit: CircuitId) -> CircuitFacts {
+    CircuitFacts {
         circuit,
         model_id: String::new(),
         scheme: "ipa".into(),
@@ -264,7 +263,14 @@ async fn two_files_that_become_one_circuit_both_lead_to_it() {
         vk_bytes: 1,
         pk_bytes: 1,
         keygen_ms: 1,
-    };
+    }
+}
+
+#[tokio::test]
+async fn two_files_that_become_one_circuit_both_lead_to_it() {
+    let (_directory, records) = records().await;
+    let circuit = CircuitId([7; 32]);
+    let facts = facts(circuit);
     for byte in [1, 2] {
         let model = Digest([byte; 32]);
         let record = ModelRecord { model, bytes: 1, created: NOW, details: serde_json::Value::Null };
@@ -300,8 +306,137 @@ async fn damaged_rows_are_named() {
             records.apply(id, &Event::Cancel, Results::default(), NOW).await.expect_err("damaged"),
         ] {
             let RecordsError::Damaged { what, column } = error else { panic!("{error}") };
-            assert_eq!((what, column), (format!("job {id}"), expected));
+            assert_eq!((what, column), (format!("job {id}"), expected.to_owned()));
         }
+    }
+}
+
+/// Damage of every column of the first job.
+const DAMAGES: [&str; 21] = [
+    "UPDATE jobs SET id = 'nothing' WHERE rowid = 1",
+    "UPDATE jobs SET id = x'00' WHERE rowid = 1",
+    "UPDATE jobs SET owner = x'00' WHERE rowid = 1",
+    "UPDATE jobs SET work = x'00' WHERE rowid = 1",
+    "UPDATE jobs SET priority = 'high' WHERE rowid = 1",
+    "UPDATE jobs SET meta = '{' WHERE rowid = 1",
+    "UPDATE jobs SET predicted_memory = 'much' WHERE rowid = 1",
+    "UPDATE jobs SET created = 'yesterday' WHERE rowid = 1",
+    "UPDATE jobs SET state = 'asleep' WHERE rowid = 1",
+    "UPDATE jobs SET state = x'00' WHERE rowid = 1",
+    "UPDATE jobs SET attempt = -1 WHERE rowid = 1",
+    "UPDATE jobs SET failed_attempts = 0.5 WHERE rowid = 1",
+    "UPDATE jobs SET service_deaths = 'none' WHERE rowid = 1",
+    "UPDATE jobs SET queued = x'00' WHERE rowid = 1",
+    "UPDATE jobs SET queue_timeout = 'long' WHERE rowid = 1",
+    "UPDATE jobs SET queue_deadline = 'now' WHERE rowid = 1",
+    "UPDATE jobs SET prove_timeout = -1 WHERE rowid = 1",
+    "UPDATE jobs SET started = 'now' WHERE rowid = 1",
+    "UPDATE jobs SET failure = '{' WHERE rowid = 1",
+    "UPDATE jobs SET phase = x'00' WHERE rowid = 1",
+    "UPDATE jobs SET outcome = 'none' WHERE rowid = 1",
+];
+
+#[tokio::test]
+async fn a_damaged_row_does_not_withhold_the_others() {
+    for (sql, running) in DAMAGES.into_iter().flat_map(|sql| [(sql, false), (sql, true)]) {
+        let (_directory, records) = records().await;
+        let (damaged, other) = (submit(&records, row(1)).await, submit(&records, row(2)).await);
+        if running {
+            apply(&records, damaged, Event::Start { attempt: 1 }).await;
+        }
+        spoil(&records, "PRAGMA foreign_keys = OFF").await;
+        spoil(&records, sql).await;
+        let page = records.list(&JobFilter::default(), None, 1).await.expect(sql);
+        assert_eq!(page.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [other], "{sql}");
+        assert!(records.unfinished().await.expect(sql).contains(&other), "{sql}");
+        assert!(records.counts().await.expect(sql)[&JobState::Queued] >= 1, "{sql}");
+        let queued = records.recover(NOW).await.expect(sql);
+        assert!(queued.iter().any(|queued| queued.job.id == other), "{sql}");
+        let expired = records.expire_due(NOW.after(Duration::from_secs(10))).await.expect(sql);
+        assert!(expired.iter().any(|(job, _)| job.id == other), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn lists_go_on_after_damaged_rows() {
+    let (_directory, records) = records().await;
+    let mut ids = Vec::new();
+    for number in 1..=9 {
+        ids.push(submit(&records, row(number)).await);
+    }
+    spoil(&records, "UPDATE jobs SET created = 'yesterday' WHERE rowid IN (3, 4, 5, 9)").await;
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = records.list(&JobFilter::default(), after, 2).await.expect("reads");
+        seen.extend(page.jobs.iter().map(|job| job.id));
+        let Some(next) = page.next else { break };
+        assert_eq!(page.jobs.len(), 2);
+        after = Some(next);
+    }
+    assert_eq!(seen, [ids[7], ids[6], ids[5], ids[1], ids[0]]);
+}
+
+#[tokio::test]
+async fn bundles_are_named_all_or_not_at_all() {
+    let (_directory, records) = records().await;
+    for number in [1, 2] {
+        let id = submit(&records, row(number)).await;
+        apply(&records, id, Event::Start { attempt: 1 }).await;
+        apply(&records, id, Event::Succeed { attempt: 1 }).await;
+    }
+    assert_eq!(records.bundles().await.expect("reads").len(), 2);
+    for sql in
+        ["UPDATE jobs SET bundle = 'x' WHERE rowid = 1", "UPDATE jobs SET bundle = x'00' WHERE rowid = 1"]
+    {
+        spoil(&records, sql).await;
+        let error = records.bundles().await.expect_err("one is not known");
+        assert!(matches!(&error, RecordsError::Damaged { column, .. } if column == "bundle"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn damaged_models_and_circuits_are_left_out_and_written_again() {
+    let (_directory, records) = records().await;
+    let (circuit, model) = (CircuitId([7; 32]), Digest([1; 32]));
+    let uploaded = |model| ModelRecord { model, bytes: 1, created: NOW, details: serde_json::Value::Null };
+    for digest in [model, Digest([2; 32])] {
+        records.insert_model(uploaded(digest)).await.expect("records");
+    }
+    let build = async |number| {
+        let work = Work::Circuit(CircuitWork { model, setup: Setup::Ipa });
+        let id = submit(&records, row_of(number, |new| (new.work, new.inputs) = (work, None))).await;
+        apply(&records, id, Event::Start { attempt: 1 }).await;
+        let results = Results { circuit: Some(facts(circuit)), ..Results::default() };
+        records.apply(id, &Event::Succeed { attempt: 1 }, results, NOW).await.expect("records");
+    };
+    build(1).await;
+    spoil(&records, "PRAGMA foreign_keys = OFF").await;
+    let damages = [
+        "UPDATE circuits SET model = 'lost'",
+        "UPDATE circuits SET model = x'00'",
+        "UPDATE circuits SET setup = '{'",
+        "UPDATE circuits SET facts = '{}'",
+        "UPDATE circuits SET created = 'yesterday'",
+        "UPDATE circuits SET job = 'nobody'",
+    ];
+    for (sql, number) in damages.into_iter().zip(2..) {
+        spoil(&records, sql).await;
+        assert!(records.circuits(None, 10).await.expect(sql).is_empty());
+        assert!(matches!(records.circuit(circuit).await, Err(RecordsError::Damaged { .. })), "{sql}");
+        build(number).await;
+        let entry = records.circuit(circuit).await.expect(sql).expect("is there");
+        assert_eq!((entry.model, entry.job), (model, JobId::from_parts(1, number)));
+        assert_eq!(records.circuits(None, 10).await.expect(sql), [entry]);
+    }
+    for sql in [
+        "UPDATE models SET bytes = 'many' WHERE rowid = 1",
+        "UPDATE models SET created = x'00' WHERE rowid = 1",
+        "UPDATE models SET details = '{' WHERE rowid = 1",
+    ] {
+        spoil(&records, sql).await;
+        assert_eq!(records.models(None, 1).await.expect(sql), [uploaded(Digest([2; 32]))]);
+        assert_eq!(records.insert_model(uploaded(model)).await.expect(sql), (uploaded(model), false));
+        assert_eq!(records.models(None, 1).await.expect(sql), [uploaded(model)]);
     }
 }
 

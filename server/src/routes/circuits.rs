@@ -4,7 +4,7 @@ use axum::{Json, extract::State, http::HeaderMap, response::Response};
 use lemma_circuits::statement::CircuitId;
 use lemma_prover::{
     digest::Digest,
-    keys::SetupChoice,
+    keys::{KeysError, SetupChoice},
     params::{ParamsError, SrsChoice},
 };
 use tracing::warn;
@@ -15,8 +15,8 @@ use crate::{
     jobs::{CircuitWork, Job, Priority, Setup, Work},
     networks,
     openapi::{File, JobHeaders, JobRefusals, WaitHeader},
-    problem::{Problem, ProblemType},
-    records::{CircuitEntry, Idempotency},
+    problem::{Problem, ProblemType, damaged_circuit},
+    records::{CircuitEntry, Idempotency, RecordsError},
     repeats::Accepted,
     service::NewJob,
     state::App,
@@ -71,11 +71,14 @@ async fn accept(
         return Ok(accepted(job));
     }
     let setup = request.setup().map_err(|why| Problem::new(ProblemType::InvalidRequest, why))?;
+    let choice = choice(app, &setup)?;
     let model = models::find(app, &request.model).await?.model;
+    // Nothing is built, and later nothing inferred, without the model's file.
+    app.service().model_bytes(model).await?;
     if let Some(job) = ready(app, model, &setup).await? {
         return Ok(accepted(app.service().join(submission::OWNER, idempotency.as_ref(), job).await?));
     }
-    let prediction = predict(app, model, choice(app, &setup)?).await?;
+    let prediction = predict(app, model, choice).await?;
     let job = NewJob {
         owner: submission::OWNER.to_owned(),
         work: Work::Circuit(CircuitWork { model, setup }),
@@ -93,7 +96,10 @@ async fn accept(
 /// The build of a circuit that is there and whose files are whole. Files that are missing or damaged are made again by
 /// another build.
 async fn ready(app: &App, model: Digest, setup: &Setup) -> Result<Option<Job>, Problem> {
-    let Some(entry) = app.service().records().circuit_of(model, setup).await? else { return Ok(None) };
+    let Some(entry) = undamaged(app.service().records().circuit_of(model, setup).await)?.flatten() else {
+        return Ok(None);
+    };
+    app.service().model_bytes(entry.model).await?;
     let circuit = entry.facts.circuit;
     let keyring = app.service().keyring().clone();
     match files::blocking(move || keyring.check_files(circuit)).await? {
@@ -103,8 +109,19 @@ async fn ready(app: &App, model: Digest, setup: &Setup) -> Result<Option<Job>, P
         }
         checked => {
             checked?;
-            submission::job(app, entry.job).await?.map(Some).ok_or_else(|| networks::unknown(&circuit))
+            Ok(undamaged(app.service().job(entry.job).await)?.flatten())
         }
+    }
+}
+
+/// `None` instead of an error about a damaged row: a build writes what is needed again.
+fn undamaged<T>(read: Result<T, RecordsError>) -> Result<Option<T>, RecordsError> {
+    match read {
+        Err(error @ RecordsError::Damaged { .. }) => {
+            warn!(%error, "a circuit is built again");
+            Ok(None)
+        }
+        read => read.map(Some),
     }
 }
 
@@ -161,9 +178,9 @@ pub(super) async fn list(
     let (entries, more) = page::split(found, limit);
     let mut circuits = Vec::new();
     for entry in &entries {
-        circuits.push(view(&app, entry).await?);
+        circuits.extend(page::shown(entry.facts.circuit, view(&app, entry).await)?);
     }
-    let next_cursor = circuits.last().filter(|_| more).map(|circuit| circuit.id.clone());
+    let next_cursor = entries.last().filter(|_| more).map(|entry| entry.facts.circuit.to_string());
     Ok(Json(CircuitList { circuits, next_cursor }))
 }
 
@@ -202,6 +219,7 @@ pub(super) async fn show(
         ),
         (status = 304, description = "The caller has it"),
         (status = 404, description = "There is no such circuit"),
+        (status = 503, description = "Its files are damaged, or the storage refuses"),
     )
 )]
 pub(super) async fn verifying_key(
@@ -216,7 +234,10 @@ pub(super) async fn verifying_key(
     }
     let (keyring, circuit) = (app.service().keyring().clone(), entry.facts.circuit);
     let read = move || keyring.circuit(circuit).and_then(|record| keyring.vk_bytes(&record));
-    let bytes = files::blocking(read).await??;
+    let bytes = files::blocking(read).await?.map_err(|error| match error {
+        KeysError::UnknownCircuit { .. } => damaged_circuit(&error),
+        error => error.into(),
+    })?;
     Ok(files::download(bytes, &tag, &format!("{circuit}.vk")))
 }
 
@@ -225,14 +246,7 @@ pub(super) async fn verifying_key(
 /// # Errors
 /// [`ProblemType::UnknownCircuit`] when there is none.
 pub(super) async fn find(app: &App, id: Option<Digest>) -> Result<CircuitEntry, Problem> {
-    let circuit = match id {
-        Some(id) => app.service().records().circuit(CircuitId(id.0)).await?,
-        None => None,
-    };
-    circuit.ok_or_else(|| match id {
-        Some(id) => networks::unknown(&id),
-        None => no_id(),
-    })
+    networks::entry(app.service(), CircuitId(id.ok_or_else(no_id)?.0)).await
 }
 
 /// The id in a request.

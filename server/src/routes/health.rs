@@ -43,8 +43,8 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<Json<Readiness>, Pr
         }
         Ok(_) => Err(not_ready("the service makes no proofs; restart it")),
         Err(error) => {
-            tracing::error!(%error, "the records cannot be written");
-            Err(not_ready("the service's records cannot be written"))
+            tracing::error!(%error, "the service's files cannot be written");
+            Err(not_ready("the service's records or files cannot be written"))
         }
     }
 }

@@ -131,9 +131,9 @@ pub(super) async fn list(
     let (records, more) = page::split(found, limit);
     let mut models = Vec::new();
     for record in &records {
-        models.push(view(&app, record).await?);
+        models.extend(page::shown(record.model, view(&app, record).await)?);
     }
-    let next_cursor = models.last().filter(|_| more).map(|model| model.id.clone());
+    let next_cursor = records.last().filter(|_| more).map(|record| record.model.to_string());
     Ok(Json(ModelList { models, next_cursor }))
 }
 

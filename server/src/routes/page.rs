@@ -1,6 +1,7 @@
 //! Listing in parts.
 
 use serde::Deserialize;
+use tracing::warn;
 use utoipa::IntoParams;
 
 use crate::problem::{Problem, ProblemType};
@@ -61,6 +62,20 @@ impl Page {
     /// Where the part begins.
     pub(super) fn after<T: std::str::FromStr>(&self) -> Result<Option<T>, Problem> {
         cursor(self.cursor.as_deref())
+    }
+}
+
+/// An entry of a list; `None` if what is known of it is damaged: one bad record does not withhold the others.
+///
+/// # Errors
+/// When the storage refuses.
+pub(super) fn shown<T>(id: impl std::fmt::Display, entry: Result<T, Problem>) -> Result<Option<T>, Problem> {
+    match entry {
+        Err(problem) if problem.kind() != ProblemType::Unavailable => {
+            warn!(%id, "an entry is not listed: its records are damaged");
+            Ok(None)
+        }
+        entry => entry.map(Some),
     }
 }
 

@@ -4,16 +4,19 @@ use std::time::Instant;
 
 use axum::{Json, extract::State};
 use lemma_circuits::{edge::EdgeError, statement::Statement as Stated};
-use lemma_prover::verify::{Expect, VerifierKey, VerifyError, verify as judge};
+use lemma_prover::{
+    keys::KeysError,
+    verify::{Expect, VerifierKey, VerifyError, verify as judge},
+};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::circuits;
 use crate::{
     extract::{BytesBody, Query, context_of},
-    metrics,
+    metrics, networks,
     openapi::File,
-    problem::{Problem, ProblemType},
+    problem::{Problem, ProblemType, damaged_circuit},
     state::App,
     wire::{Refusal, Statement, Tensor, VerifyResponse},
 };
@@ -47,6 +50,7 @@ pub(crate) struct Demand {
         (status = 415, description = "The body is no octet stream"),
         (status = 422, description = "The request makes no sense"),
         (status = 429, description = "Too many verifications at once"),
+        (status = 503, description = "The circuit's files are damaged, or the storage refuses"),
     )
 )]
 pub(super) async fn verify(
@@ -61,10 +65,17 @@ pub(super) async fn verify(
     let expect = Expect { circuit, context, allow_insecure_srs: app.config().insecure_local_srs };
     let verifiers = app.service().verifiers().clone();
     let response = app.verify_pool().run(move || {
-        let key = verifiers.get(circuit).map_err(Problem::from)?;
-        verdict(&body.bytes, &key, &expect)
+        let key = verifiers.get(circuit)?;
+        Ok::<_, KeysError>(verdict(&body.bytes, &key, &expect))
     });
-    let response = response.await??;
+    let response = match response.await? {
+        // The store may have lost what the service has made.
+        Err(error @ KeysError::UnknownCircuit { .. }) => {
+            networks::entry(app.service(), circuit).await?;
+            return Err(damaged_circuit(&error));
+        }
+        judged => judged??,
+    };
     metrics::verification(response.valid);
     Ok(Json(response))
 }

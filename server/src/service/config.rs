@@ -1,6 +1,6 @@
 //! What the service is told at its start.
 
-use std::{path::PathBuf, thread};
+use std::{path::PathBuf, thread, time::Duration};
 
 use crate::worker::ChildCommand;
 
@@ -21,6 +21,12 @@ pub struct ServiceConfig {
     pub memory_budget: Option<u64>,
     /// Threads per worker process.
     pub worker_threads: usize,
+    /// Bytes that the process of one plan may have.
+    pub plan_memory: u64,
+    /// Longest time of one plan.
+    pub plan_timeout: Duration,
+    /// Whether jobs may rest on parameters drawn here.
+    pub insecure_local_srs: bool,
 }
 
 impl ServiceConfig {
@@ -35,6 +41,9 @@ impl ServiceConfig {
             max_parallel: 1,
             memory_budget: None,
             worker_threads: if cores > 2 { cores - 1 } else { cores },
+            plan_memory: 2 << 30,
+            plan_timeout: Duration::from_secs(60),
+            insecure_local_srs: false,
         }
     }
 }

@@ -3,10 +3,7 @@
 use lemma_prover::digest::Digest;
 
 use super::{JobService, StorageError, blocking};
-use crate::{
-    blobs::{BlobError, BlobKind},
-    records::ModelRecord,
-};
+use crate::{blobs::BlobKind, model_files::ModelFileError, records::ModelRecord};
 
 impl JobService {
     /// Keeps an ONNX file with what was found out about it; its record, and whether it is new.
@@ -29,9 +26,9 @@ impl JobService {
     /// The bytes of a model, their digest checked.
     ///
     /// # Errors
-    /// When they are missing or damaged, or the system refuses.
-    pub async fn model_bytes(&self, model: Digest) -> Result<Vec<u8>, BlobError> {
-        let blobs = self.inner.blobs.clone();
-        blocking(move || blobs.get(BlobKind::Model, model)).await
+    /// When they are lost, or the system refuses.
+    pub async fn model_bytes(&self, model: Digest) -> Result<Vec<u8>, ModelFileError> {
+        let files = self.inner.model_files.clone();
+        blocking(move || files.get(model)).await
     }
 }

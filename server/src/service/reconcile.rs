@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::{task::JoinHandle, time::MissedTickBehavior};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::{Inner, JobService, submit};
 use crate::{
@@ -66,7 +66,10 @@ impl Inner {
     /// A commit whose answer was lost, or a lane whose thread died, leaves a job that nobody holds.
     async fn compare(&self) -> Result<(), RecordsError> {
         for id in self.records.unfinished().await? {
-            self.adopt(id).await?;
+            match self.adopt(id).await {
+                Err(error @ RecordsError::Damaged { .. }) => debug!(%error, "a job is left as it is"),
+                adopted => adopted?,
+            }
         }
         Ok(())
     }

@@ -1,6 +1,9 @@
 //! What a worker process does for a request.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::{self, ErrorKind},
+    time::{Duration, Instant},
+};
 
 use lemma_circuits::{
     CompiledCircuit, compile, import,
@@ -17,7 +20,8 @@ use lemma_prover::{
 use super::{
     child::Reports,
     failures::{failure, of_import, of_keys, of_plan, of_prove},
-    protocol::{Origin, Request},
+    planning::plan,
+    protocol::{Origin, Report, Request},
 };
 use crate::{
     crash_points,
@@ -30,6 +34,8 @@ pub(super) enum Answer {
     Bundle(Vec<u8>),
     /// The circuit whose keys are in the store.
     Facts(Box<CircuitFacts>),
+    /// A plan, or why there is none.
+    Plan(Report),
 }
 
 /// A circuit ready to prove.
@@ -63,6 +69,7 @@ impl Bench {
             Request::Prove { circuit, context, inputs, origin, .. } => {
                 self.prove(circuit, context, &inputs, origin.as_ref(), reports).map(Answer::Bundle)
             }
+            Request::Plan { scheme, .. } => Ok(Answer::Plan(plan(payload, scheme))),
             Request::MakeKeys { setup, .. } => {
                 self.make_keys(payload, &setup, reports).map(|facts| Answer::Facts(Box::new(facts)))
             }
@@ -134,7 +141,7 @@ impl Bench {
         let stored = self.keyring.circuit(circuit);
         let stored = stored.and_then(|record| Ok((self.keyring.onnx(&record)?, Setup::choice_of(&record))));
         let (onnx, setup) = match (stored, origin) {
-            (Err(error), Some(origin)) if error.is_damage() => read_origin(origin)?,
+            (Err(error), Some(origin)) if error.is_damage() => self.read_origin(origin)?,
             (stored, _) => stored.map_err(of_keys)?,
         };
         let compiled = compile_model(&onnx, setup.scheme())?;
@@ -147,6 +154,21 @@ impl Bench {
             return Err(failure(FailureClass::Keys, reason, false));
         }
         Ok(Loaded { circuit: compiled, keys })
+    }
+
+    fn read_origin(&self, origin: &Origin) -> Result<(Vec<u8>, SetupChoice), Failure> {
+        let read = std::fs::read(&origin.onnx);
+        let gone = |error: &io::Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory);
+        let retryable = read.as_ref().is_err_and(|error| !gone(error));
+        let undamaged = read.ok().filter(|onnx| Digest::of(onnx) == origin.work.model);
+        let onnx =
+            undamaged.or_else(|| self.keyring.model_file(origin.work.model).ok()).ok_or_else(|| {
+                let reason =
+                    "the circuit and its model are damaged; upload the model and build the circuit again";
+                failure(FailureClass::Storage, reason, retryable)
+            })?;
+        let setup = origin.work.setup.choice().map_err(|error| failure(FailureClass::Keys, error, false))?;
+        Ok((onnx, setup))
     }
 
     fn make_keys(&mut self, onnx: &[u8], setup: &Setup, reports: &Reports) -> Result<CircuitFacts, Failure> {
@@ -183,19 +205,6 @@ pub(super) fn disturb(moment: &str) {
         }
         _ => {}
     }
-}
-
-fn read_origin(origin: &Origin) -> Result<(Vec<u8>, SetupChoice), Failure> {
-    let unread = |error: std::io::Error| {
-        failure(FailureClass::Storage, format!("cannot read the circuit's model: {error}"), true)
-    };
-    let onnx = std::fs::read(&origin.onnx).map_err(unread)?;
-    if Digest::of(&onnx) != origin.work.model {
-        let reason = "the circuit and its model are damaged; upload the model and build the circuit again";
-        return Err(failure(FailureClass::Storage, reason, false));
-    }
-    let setup = origin.work.setup.choice().map_err(|error| failure(FailureClass::Keys, error, false))?;
-    Ok((onnx, setup))
 }
 
 fn compile_model(onnx: &[u8], scheme: Scheme) -> Result<CompiledCircuit, Failure> {

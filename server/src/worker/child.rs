@@ -19,6 +19,7 @@ use rustix::process::{
 use super::{
     bench::{Answer, Bench, disturb},
     failures::failure,
+    planning::plan,
     protocol::{Report, Request, read_message, write_message},
 };
 use crate::jobs::{Failure, FailureClass};
@@ -32,9 +33,9 @@ pub struct ChildArgs {
     /// Process that started this one; without it there is nothing to do.
     #[arg(long)]
     parent: i32,
-    /// Directory of the store.
+    /// Directory of the store; a process without one only plans.
     #[arg(long)]
-    store: PathBuf,
+    store: Option<PathBuf>,
     /// Threads to prove with.
     #[arg(long)]
     threads: usize,
@@ -51,14 +52,14 @@ pub fn child_main(args: ChildArgs) -> i32 {
         eprintln!("{reason}");
         return CANNOT_BEGIN;
     }
-    let store = match Store::open(&args.store) {
+    let store = match args.store.as_deref().map(Store::open).transpose() {
         Ok(store) => store,
         Err(error) => {
             eprintln!("{error}");
             return CANNOT_BEGIN;
         }
     };
-    let mut bench = Bench::new(store, args.keep_bytes);
+    let mut bench = store.map(|store| Bench::new(store, args.keep_bytes));
     let (mut requests, reports) = (BufReader::new(io::stdin()), Reports::default());
     match serve(&mut bench, &mut requests, &reports) {
         Ok(()) => 0,
@@ -98,22 +99,38 @@ fn begin(args: &ChildArgs) -> Result<(), String> {
         .map_err(|error| format!("cannot start threads: {error}"))
 }
 
-fn serve(bench: &mut Bench, requests: &mut BufReader<Stdin>, reports: &Reports) -> io::Result<()> {
+fn serve(bench: &mut Option<Bench>, requests: &mut BufReader<Stdin>, reports: &Reports) -> io::Result<()> {
     while let Some((request, payload)) = read_message::<Request>(requests)? {
         let result = match &request {
-            Request::Prove { memory_limit, .. } | Request::MakeKeys { memory_limit, .. } => {
-                limit_memory(*memory_limit)
-            }
+            Request::Prove { memory_limit, .. }
+            | Request::MakeKeys { memory_limit, .. }
+            | Request::Plan { memory_limit, .. } => limit_memory(*memory_limit),
         };
-        let result = result.and_then(|()| bench.answer(request, &payload, reports));
+        let result = result.and_then(|()| answer(bench, request, &payload, reports));
         let resident_bytes = resident_bytes();
         match result {
             Ok(Answer::Bundle(bundle)) => reports.send(&Report::Proven { resident_bytes }, &bundle)?,
+            Ok(Answer::Plan(report)) => reports.send(&report, &[])?,
             Ok(Answer::Facts(facts)) => reports.send(&Report::KeysMade { facts, resident_bytes }, &[])?,
             Err(failure) => reports.send(&Report::Failed { failure, resident_bytes }, &[])?,
         }
     }
     Ok(())
+}
+
+fn answer(
+    bench: &mut Option<Bench>,
+    request: Request,
+    payload: &[u8],
+    reports: &Reports,
+) -> Result<Answer, Failure> {
+    match (request, bench) {
+        (Request::Plan { scheme, .. }, None) => Ok(Answer::Plan(plan(payload, scheme))),
+        (request, Some(bench)) => bench.answer(request, payload, reports),
+        (_, None) => {
+            Err(failure(FailureClass::Keys, "the worker process has no store; it only plans", false))
+        }
+    }
 }
 
 /// Sets the most private memory from here on; the most the system allows stays where it is.

@@ -9,8 +9,7 @@ use lemma_circuits::statement::Context;
 use lemma_prover::{
     digest::Digest,
     store::{GcReport, Store},
-    verify::Expect,
-    verify::verify,
+    verify::{Expect, VerifyError, verify},
 };
 use tokio::{runtime::Handle, sync::broadcast};
 use tracing::{Span, error, field, info, info_span, warn};
@@ -28,8 +27,9 @@ use crate::{
     dispatch::{After, Lane, Stop, StopSignal, Ticket},
     jobs::{
         CircuitWork, Clock, Event, Failure, FailureClass, Job, JobEvent, JobState, PhaseTiming, ProofWork,
-        Work,
+        Setup, Work,
     },
+    model_files::ModelFiles,
     records::{Applied, CircuitEntry, Records, RecordsError, Results},
 };
 
@@ -60,6 +60,8 @@ pub struct LaneParts {
     pub records: Records,
     /// The blobs.
     pub blobs: Blobs,
+    /// The models.
+    pub model_files: ModelFiles,
     /// Keys that results are checked with.
     pub verifiers: Arc<Verifiers>,
     /// Where changes of jobs are told.
@@ -76,6 +78,8 @@ pub struct LaneParts {
     pub threads: usize,
     /// Bytes of proving keys a worker process keeps for circuits other than the one in use.
     pub keep_bytes: u64,
+    /// Whether jobs may rest on parameters drawn here.
+    pub insecure_local_srs: bool,
 }
 
 /// A lane that makes attempts in a worker process.
@@ -113,7 +117,7 @@ impl AttemptLane {
     pub fn new(parts: LaneParts) -> Self {
         let settings = ChildSettings {
             command: parts.command.clone(),
-            store: parts.store.root().to_owned(),
+            store: Some(parts.store.root().to_owned()),
             threads: parts.threads,
             keep_bytes: parts.keep_bytes,
         };
@@ -203,6 +207,9 @@ impl AttemptLane {
                 let input = input.map_err(|error| unread(error.to_string(), error.is_transient()))?;
                 let entry = self.parts.runtime.block_on(self.parts.records.circuit(*circuit));
                 let entry = entry.map_err(|error| unread(error.to_string(), error.is_transient()))?;
+                if entry.as_ref().is_some_and(|entry| entry.facts.insecure_srs) {
+                    self.check_insecure_srs()?;
+                }
                 let origin = entry.map(|CircuitEntry { model, setup, .. }| Origin {
                     onnx: self.parts.blobs.path(BlobKind::Model, model),
                     work: CircuitWork { model, setup },
@@ -213,11 +220,19 @@ impl AttemptLane {
                 }))
             }
             Work::Circuit(work) => {
-                let onnx = self.parts.blobs.get(BlobKind::Model, work.model);
+                if work.setup == Setup::KzgInsecureLocal {
+                    self.check_insecure_srs()?;
+                }
+                let onnx = self.parts.model_files.get(work.model);
                 let onnx = onnx.map_err(|error| unread(error.to_string(), error.is_transient()))?;
                 Ok(Some((Request::MakeKeys { setup: work.setup.clone(), memory_limit }, onnx)))
             }
         }
+    }
+
+    /// A job that was accepted while local parameters were allowed is not carried out once they are not.
+    fn check_insecure_srs(&self) -> Result<(), Failure> {
+        if self.parts.insecure_local_srs { Ok(()) } else { Err(unsupported_setup()) }
     }
 
     /// Believes a report only after checking it, and keeps what it brought.
@@ -283,11 +298,12 @@ impl AttemptLane {
         let expect = Expect {
             circuit: work.circuit,
             context: Some(context),
-            // Whoever made the circuit chose its setup, and its record says so.
-            allow_insecure_srs: true,
+            allow_insecure_srs: self.parts.insecure_local_srs,
         };
-        let statement = verify(bundle, &key, &expect)
-            .map_err(|error| wrong(format!("the finished proof does not verify: {error}")))?;
+        let statement = verify(bundle, &key, &expect).map_err(|error| match error {
+            VerifyError::InsecureSrs => unsupported_setup(),
+            error => wrong(format!("the finished proof does not verify: {error}")),
+        })?;
         let input = self.parts.runtime.block_on(self.parts.records.input(job.id));
         match input {
             Ok(Some(input)) if input != statement.inputs => {
@@ -347,6 +363,13 @@ impl AttemptLane {
             warn!(%error, "an unused bundle stays until the next start");
         }
     }
+}
+
+/// Why nothing is proven that rests on parameters drawn on a server.
+fn unsupported_setup() -> Failure {
+    let reason = "the circuit rests on parameters drawn on a server, which the service does not allow; start it with \
+                  --insecure-local-srs, or use the ipa scheme or an imported ceremony";
+    failure(FailureClass::UnsupportedSetup, reason, false)
 }
 
 /// Removes what killed worker processes left in the store; whether that is settled.

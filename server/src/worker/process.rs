@@ -48,7 +48,8 @@ impl ChildCommand {
 #[derive(Clone, Debug)]
 pub(super) struct ChildSettings {
     pub(super) command: ChildCommand,
-    pub(super) store: PathBuf,
+    /// Directory of the store; a process without one only plans.
+    pub(super) store: Option<PathBuf>,
     pub(super) threads: usize,
     pub(super) keep_bytes: u64,
 }
@@ -103,8 +104,6 @@ impl Worker {
             .args(&command.arguments)
             .arg("--parent")
             .arg(i32::from(getpid().as_raw_nonzero()).to_string())
-            .arg("--store")
-            .arg(store)
             .arg("--threads")
             .arg(threads.to_string())
             .arg("--keep-bytes")
@@ -114,6 +113,9 @@ impl Worker {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0);
+        if let Some(store) = store {
+            start.arg("--store").arg(store);
+        }
         if let Some(fault) = crash_points::child_fault() {
             start.env(crash_points::CHILD_FAULT, fault);
         }
@@ -268,7 +270,7 @@ mod tests {
     #[test]
     fn a_program_that_is_not_there_is_an_error() {
         let command = ChildCommand { program: "/nonexistent/lemma-server".into(), arguments: Vec::new() };
-        let settings = ChildSettings { command, store: "/tmp".into(), threads: 1, keep_bytes: 0 };
+        let settings = ChildSettings { command, store: None, threads: 1, keep_bytes: 0 };
         assert!(Worker::start(&settings).is_err());
     }
 }

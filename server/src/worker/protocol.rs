@@ -14,10 +14,13 @@ use std::{
     path::PathBuf,
 };
 
-use lemma_circuits::statement::CircuitId;
+use lemma_circuits::{plan::Scheme, statement::CircuitId};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::jobs::{CircuitFacts, CircuitWork, Failure, Setup};
+use crate::{
+    jobs::{CircuitFacts, CircuitWork, Failure, Setup},
+    wire::Prediction,
+};
 
 /// Most bytes of a header; an input integer takes at most 5.
 const MAX_HEADER: u32 = 256 << 20;
@@ -38,6 +41,12 @@ pub(super) enum Request {
         inputs: Vec<Vec<i32>>,
         /// What the circuit's keys can be made of again.
         origin: Option<Origin>,
+        /// Bytes of private memory the child may have.
+        memory_limit: u64,
+    },
+    /// Plan a circuit for the model in the payload.
+    Plan {
+        scheme: Scheme,
         /// Bytes of private memory the child may have.
         memory_limit: u64,
     },
@@ -62,6 +71,7 @@ impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Prove { .. } => "Prove",
+            Self::Plan { .. } => "Plan",
             Self::MakeKeys { .. } => "MakeKeys",
         })
     }
@@ -79,6 +89,10 @@ pub(super) enum Report {
     Proven { resident_bytes: u64 },
     /// The keys are in the store.
     KeysMade { facts: Box<CircuitFacts>, resident_bytes: u64 },
+    /// The circuit is planned.
+    Planned { prediction: Prediction },
+    /// The model has no plan.
+    Unplannable { too_large: bool, reason: String },
     /// It cannot be done.
     Failed { failure: Failure, resident_bytes: u64 },
 }

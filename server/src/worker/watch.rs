@@ -67,7 +67,10 @@ impl<'a> Watch<'a> {
                         Report::Proven { resident_bytes }
                         | Report::KeysMade { resident_bytes, .. }
                         | Report::Failed { resident_bytes, .. } => *resident_bytes,
-                        Report::Began { .. } | Report::Ended { .. } => 0,
+                        Report::Began { .. }
+                        | Report::Ended { .. }
+                        | Report::Planned { .. }
+                        | Report::Unplannable { .. } => 0,
                     };
                     return (Ok((report, payload, resident)), Some(worker));
                 }

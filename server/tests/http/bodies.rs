@@ -124,6 +124,30 @@ async fn oversized_bodies_are_refused_announced_or_not() {
 }
 
 #[tokio::test]
+async fn an_announced_length_is_refused_before_the_body_is_sent() {
+    let server = small("announced");
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let head = format!(
+        "POST /v1/models HTTP/1.1\r\nhost: {}\r\ncontent-type: application/octet-stream\r\n\
+                content-length: 100000000\r\n\r\n",
+        server.address
+    );
+    let start = Instant::now();
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = [0; 1024];
+    let length = stream.read(&mut answer).unwrap();
+    let text = String::from_utf8_lossy(&answer[..length]);
+    assert!(text.starts_with("HTTP/1.1 413"), "{text}");
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    // For a moment the body may still come.
+    stream.write_all(&[0; 1 << 20]).unwrap();
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).unwrap();
+    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
 async fn slow_bodies_time_out_and_their_memory_comes_back() {
     let server = small("slow");
     let mut slow = TcpStream::connect(server.address).unwrap();

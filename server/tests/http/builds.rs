@@ -140,10 +140,24 @@ async fn a_circuit_whose_files_are_damaged_is_built_again() {
     let data = directory("repaired");
     let server = Server::start(settings(&data), data);
     let id = server.circuit().await;
-    let objects = server.data.join("store/objects");
-    for kind in ["model", "vk"] {
-        for file in fs::read_dir(objects.join(kind)).unwrap() {
-            fs::write(file.unwrap().path(), b"damaged").unwrap();
+    let store = server.data.join("store");
+    for (round, kind) in
+        ["objects/model", "objects/vk", "records/circuit"].into_iter().cycle().take(9).enumerate()
+    {
+        for file in fs::read_dir(store.join(kind)).unwrap() {
+            let path = file.unwrap().path();
+            match round / 3 {
+                0 => fs::write(path, b"damaged").unwrap(),
+                1 => fs::remove_file(path).unwrap(),
+                _ => {
+                    fs::remove_file(&path).unwrap();
+                    fs::create_dir(path).unwrap();
+                }
+            }
+        }
+        if kind != "objects/model" {
+            let refused = server.get(&format!("/v1/circuits/{id}/vk")).await;
+            assert!(refused.problem("unavailable", 503).contains("POST /v1/circuits"));
         }
         let request = json!({ "model": "digits:test" });
         let build = server.post_json("/v1/circuits", &request).await.is(202).json;

@@ -67,7 +67,10 @@ async fn a_flipped_bit_on_the_disk_is_never_served() {
     for file in ["proof", "bundle"] {
         let path = format!("{}/{file}", proof["href"].as_str().unwrap());
         let refused = server.get(&path).await;
-        let detail = refused.problem("internal", 500);
+        let detail = refused.problem("proof-lost", 410);
         assert!(!detail.contains(digest), "the cause stays in the log");
+        assert_eq!(refused.json["job"], proof["id"]);
     }
+    fs::remove_file(&path).unwrap();
+    server.get(proof["bundle"]["href"].as_str().unwrap()).await.problem("proof-lost", 410);
 }

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod builds;
+mod damage;
 mod documentation;
 mod downloads;
 mod idempotency;
@@ -10,6 +11,7 @@ mod lists;
 mod logs;
 mod models;
 mod operation;
+mod planning;
 mod proofs;
 mod stopping;
 mod support;

@@ -1,6 +1,8 @@
+use std::fs;
+
 use serde_json::json;
 
-use crate::support::{DIGITS, SOFTMAX, shared};
+use crate::support::{DIGITS, SOFTMAX, Server, digit, directory, settings, shared};
 
 #[tokio::test]
 async fn the_same_bytes_are_the_same_model() {
@@ -50,4 +52,40 @@ async fn unknown_models_are_not_found() {
     for id in [&"0".repeat(64), "nobody:knows", "x", "%ff", "..%2f..%2fetc", &"A".repeat(64)] {
         server.get(&format!("/v1/models/{id}")).await.problem("unknown-model", 404);
     }
+}
+
+#[tokio::test]
+async fn a_model_whose_file_is_lost_comes_back_from_the_store_or_by_uploading_it() {
+    let data = directory("lost");
+    let server = Server::start(settings(&data), data.clone());
+    let id = server.circuit().await.to_owned();
+    let circuit = json!({ "model": "digits:test" });
+    let model = server.get(&format!("/v1/circuits/{id}")).await.json["model"].as_str().unwrap().to_owned();
+    let blob = data.join("blobs/models").join(&model);
+    let copies = data.join("store/objects/model");
+    let damages: [&dyn Fn(); 3] =
+        [&|| fs::remove_file(&blob).unwrap(), &|| fs::write(&blob, b"damaged").unwrap(), &|| {
+            fs::remove_file(&blob).unwrap();
+            fs::create_dir_all(blob.join("full")).unwrap();
+        }];
+    for damage in damages {
+        damage();
+        server.post_json("/v1/circuits", &circuit).await.is(200);
+        assert_eq!(fs::read(&blob).unwrap(), DIGITS, "the store's copy is taken");
+    }
+    for damage in damages {
+        damage();
+        fs::remove_dir_all(&copies).unwrap();
+        let refused = server.post_json("/v1/circuits", &circuit).await;
+        let detail = refused.problem("model-lost", 409);
+        assert!(detail.contains(&model) && detail.contains("POST /v1/models"), "{detail}");
+        server.post_bytes("/v1/models", DIGITS).await.is(200);
+        assert_eq!(server.build(&circuit).await, id);
+    }
+    drop(server);
+    fs::remove_file(&blob).unwrap();
+    let server = Server::start(settings(&data), data);
+    let order = json!({ "circuit": id, "inputs": digit() });
+    server.post_json("/v1/infer", &order).await.is(200);
+    assert_eq!(fs::read(&blob).unwrap(), DIGITS);
 }

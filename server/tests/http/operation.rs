@@ -4,10 +4,11 @@ use std::{
     time::Duration,
 };
 
+use lemma_server::config::Settings;
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::support::{answer, shared};
+use crate::support::{Server, answer, directory, settings, shared};
 
 #[tokio::test]
 async fn the_service_says_what_it_is_and_how_it_is() {
@@ -19,6 +20,26 @@ async fn the_service_says_what_it_is_and_how_it_is() {
     assert!(info["queue"]["capacity"].as_u64().unwrap() > 0);
     assert_eq!(server.get("/livez").await.is(200).json["status"], "live");
     assert_eq!(server.get("/readyz").await.is(200).json["status"], "ready");
+}
+
+#[tokio::test]
+async fn probes_are_answered_when_callers_hold_all_connections() {
+    let data = directory("connections");
+    let server = Server::start(Settings { connections: Some(2), ..settings(&data) }, data);
+    let held = [(); 2].map(|()| TcpStream::connect(server.address).unwrap());
+    for path in ["/livez", "/readyz", "/metrics"] {
+        let watched = server.get(path).await.is(200);
+        assert_eq!(watched.header("connection"), "close");
+    }
+    let busy = server.get("/v1/info").await;
+    busy.problem("busy", 429);
+    assert_eq!((busy.header("connection"), busy.header("retry-after")), ("close", "1"));
+    let body = "x".repeat(1 << 20);
+    server.post_bytes("/v1/models", body).await.problem("busy", 429);
+    drop(held);
+    while server.get("/v1/info").await.status == 429 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 #[tokio::test]

@@ -76,12 +76,18 @@ pub(crate) fn child() -> ChildCommand {
     ChildCommand { program: env!("CARGO_BIN_EXE_lemma-server").into(), arguments: vec!["prove-child".into()] }
 }
 
-/// Worker processes that do not begin before this file is gone.
+/// Processes that work on jobs do not begin before this file is gone; those that plan do.
 pub(crate) fn held_child(gate: &Path) -> ChildCommand {
+    child_after(r#"case "$*" in *--store*) while [ -e "$path" ]; do sleep 0.02; done;; esac"#, gate)
+}
+
+/// Worker processes that run this first, in a shell that knows a path. Of their arguments, only processes that plan have no
+/// `--store`.
+pub(crate) fn child_after(script: &str, path: &Path) -> ChildCommand {
     let ChildCommand { program, arguments } = child();
-    let wait = r#"gate=$1; shift; while [ -e "$gate" ]; do sleep 0.02; done; exec "$@""#;
-    let shell = ["-c", wait, "sh"].map(OsString::from);
-    let held = [gate.as_os_str().to_owned(), program.into_os_string()];
+    let script = format!("path=$1; shift; {script}; exec \"$@\"");
+    let shell = ["-c", &script, "sh"].map(OsString::from);
+    let held = [path.as_os_str().to_owned(), program.into_os_string()];
     ChildCommand {
         program: "/bin/sh".into(),
         arguments: shell.into_iter().chain(held).chain(arguments).collect(),

@@ -1,3 +1,5 @@
+use std::fs;
+
 use lemma_circuits::statement::Context;
 use lemma_prover::{
     artifact::ProofBundle,
@@ -120,6 +122,35 @@ async fn requests_that_make_no_sense_are_no_verdicts() {
 }
 
 #[tokio::test]
+async fn a_damaged_key_is_no_verdict_and_can_be_built_again() {
+    let data = directory("damaged-key");
+    let proof = {
+        let server = Server::start(settings(&data), data.clone());
+        bundle(&server, &server.order().await).await
+    };
+    let circuit = ProofBundle::decode(&proof).unwrap().circuit;
+    let query = format!("/v1/verify?circuit={circuit}");
+    let record = data.join(format!("store/records/circuit/{circuit}"));
+    let key = fs::read_dir(data.join("store/objects/vk")).unwrap().next().unwrap().unwrap().path();
+    let damages: [&dyn Fn(); 4] = [
+        &|| fs::write(&record, b"damaged").unwrap(),
+        &|| fs::remove_file(&record).unwrap(),
+        &|| fs::write(&key, b"damaged").unwrap(),
+        &|| fs::remove_dir_all(data.join("store")).unwrap(),
+    ];
+    for damage in damages {
+        // Keys stay in the memory of a service that has used them.
+        let server = Server::start(settings(&data), data.clone());
+        damage();
+        let refused = server.post_bytes(&query, proof.clone()).await;
+        assert!(refused.problem("unavailable", 503).contains("POST /v1/circuits"));
+        server.build(&json!({ "model": "digits:test" })).await;
+        assert_eq!(server.post_bytes(&query, proof.clone()).await.is(200).json["valid"], true);
+        server.get("/readyz").await.is(200);
+    }
+}
+
+#[tokio::test]
 async fn proofs_that_rest_on_local_parameters_need_the_services_consent() {
     let data = directory("insecure");
     let request = json!({ "model": "digits:test", "scheme": "kzg", "insecure_local_srs": true });
@@ -147,9 +178,10 @@ async fn proofs_that_rest_on_local_parameters_need_the_services_consent() {
     server.post_json("/v1/infer", &order).await.is(200);
     let other = json!({ "model": server.get(&format!("/v1/circuits/{circuit}")).await.json["model"], "scheme": "kzg",
         "insecure_local_srs": true });
-    // What is there stays there; a new one is refused.
-    server.post_json("/v1/circuits", &other).await.is(200);
     let softmax = server.post_bytes("/v1/models", crate::support::SOFTMAX).await.json["id"].clone();
     let new = json!({ "model": softmax, "scheme": "kzg", "insecure_local_srs": true });
-    server.post_json("/v1/circuits", &new).await.problem("unsupported-setup", 422);
+    for request in [other, new] {
+        let refused = server.post_json("/v1/circuits", &request).await;
+        assert!(refused.problem("unsupported-setup", 422).contains("--insecure-local-srs"));
+    }
 }

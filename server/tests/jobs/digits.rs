@@ -104,7 +104,8 @@ fn link(worker: &Path) {
 pub(crate) fn config(directory: &Path) -> ServiceConfig {
     let child = ChildCommand { program: directory.join("worker"), arguments: vec!["prove-child".into()] };
     let store_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("store");
-    ServiceConfig { store_dir, ..ServiceConfig::new(directory.to_path_buf(), child) }
+    let config = ServiceConfig::new(directory.to_path_buf(), child);
+    ServiceConfig { store_dir, insecure_local_srs: true, ..config }
 }
 
 /// Processes whose program was started under this name.

@@ -12,7 +12,9 @@ use crate::digits::{
 use lemma_server::{
     blobs::{BlobError, BlobKind},
     dispatch::Refused,
-    jobs::{EventKind, FailureClass, JobId, JobState, MAX_FAILED_ATTEMPTS, Outcome, Priority},
+    jobs::{
+        CircuitWork, EventKind, FailureClass, JobId, JobState, MAX_FAILED_ATTEMPTS, Outcome, Priority, Work,
+    },
     records::{JobFilter, JobRow},
     service::{BundleError, JobService, NewJob, OpenError, ServiceConfig, SubmitError, Submitted},
 };
@@ -262,7 +264,8 @@ async fn waiting_too_long_expires_and_proving_too_long_fails() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flipped_bit_is_noticed() {
     let place = Place::new();
-    let service = place.open().await;
+    let config = with_own_store(&place);
+    let service = JobService::open(config.clone()).await.expect("the service opens");
     let circuit = circuit(&service).await;
     let job = ended(&service, submit(&service, proof(circuit, 0)).await.id).await;
     let Some(Outcome::Proof { bundle, .. }) = job.outcome else { panic!("no bundle: {job:?}") };
@@ -274,7 +277,8 @@ async fn a_flipped_bit_is_noticed() {
         service.bundle(&job).await,
         Err(BundleError::Blob { source: BlobError::Damaged { .. }, .. })
     ));
-    // A damaged model fails the job that needs it, by name.
+    // A damaged model without a copy fails the job that needs it, by name.
+    fs::remove_dir_all(config.store_dir.join("objects/model")).expect("removes");
     let entry = service.records().circuit(circuit).await.expect("reads").expect("the circuit is there");
     let path = service.blobs().path(BlobKind::Model, entry.model);
     let mut bytes = fs::read(&path).expect("reads");
@@ -349,6 +353,31 @@ async fn shutdown_gives_back_and_the_next_start_goes_on() {
     assert_eq!((first.life.attempt, first.life.failed_attempts), (2, 0), "a shutdown costs no attempt");
     check_proof(&service, &ended(&service, queued).await, 1).await;
     service.shutdown(Duration::from_secs(10)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_on_local_parameters_end_when_these_are_not_allowed_any_more() {
+    let place = Place::new();
+    let service = place.open().await;
+    let circuit = circuit(&service).await;
+    let entry = service.records().circuit(circuit).await.expect("reads").expect("the circuit is there");
+    let (running, worker) = stuck(&place, &service, proof(circuit, 0)).await;
+    let queued = submit(&service, proof(circuit, 1)).await.id;
+    let work = Work::Circuit(CircuitWork { model: entry.model, setup: entry.setup });
+    let build = submit(&service, NewJob { work, inputs: None, ..proof(circuit, 0) }).await.id;
+    service.shutdown(Duration::ZERO).await;
+    assert!(!lives(worker));
+    drop(service);
+    let config = ServiceConfig { insecure_local_srs: false, ..place.config() };
+    let service = JobService::open(config).await.expect("the service opens");
+    for id in [running, queued, build] {
+        let job = ended(&service, id).await;
+        let failure = job.life.failure.clone().expect("a reason");
+        assert_eq!((job.state(), failure.class), (JobState::Failed, FailureClass::UnsupportedSetup));
+        assert_eq!((job.life.failed_attempts, failure.retryable), (1, false));
+        assert!(failure.reason.contains("--insecure-local-srs"), "{}", failure.reason);
+    }
+    service.shutdown(Duration::ZERO).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -42,7 +42,7 @@ pub(super) fn q_linear_conv(call: &Call<'_>, builder: &mut Builder) -> Result<Va
     let scales = affine::scales(scale, "weights", &mut builder.budget)?;
     let zero_points = affine::zero_points(zero_point, &mut builder.budget)?;
     let weights = center(constant, scales, &zero_points, builder)?;
-    let mut layer = scaled(call, &attributes, (input, by), weights)?;
+    let mut layer = scaled(call, &attributes, (input, by), weights, builder)?;
     if let Some(bias) = call.optional_constant(8, "bias")? {
         layer.bias = Some(channel_bias(bias, &layer, |bias| int32_bias(bias, &layer))?);
     }
@@ -68,7 +68,7 @@ pub(super) fn conv(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impo
     }
     builder.budget.spend(by.scales.len(), size_of::<f32>())?;
     let weights = center(constant, by.scales.clone(), &by.zero_points, builder)?;
-    let mut layer = scaled(call, &attributes, input, weights)?;
+    let mut layer = scaled(call, &attributes, input, weights, builder)?;
     if let Some(bias) = call.optional(2)? {
         let values = dequantized_bias(call, 2, bias, &layer)?;
         if let Value::DequantizedConstant(bias) = bias {
@@ -138,10 +138,11 @@ fn scaled(
     attributes: &Attributes<'_>,
     (input, by): (&Activation, Quantization),
     weights: Weights,
+    builder: &mut Builder,
 ) -> Result<Linear, ImportErrorKind> {
     fully_connected::expect_weight_type(input, &weights)?;
     let scales = weights.scales.iter().map(|scale| by.scale * scale).collect();
-    convolution(call, attributes, (input, by.zero_point), weights, scales)
+    convolution(call, attributes, (input, by.zero_point), weights, scales, builder)
 }
 
 /// The layer without bias.
@@ -151,6 +152,7 @@ pub(super) fn convolution(
     (input, zero_point): (&Activation, i32),
     weights: Weights,
     accumulator_scales: Vec<f32>,
+    builder: &mut Builder,
 ) -> Result<Linear, ImportErrorKind> {
     let (channels, spatial) = image(&input.shape)?;
     let kernel = weights.shape.get(2..).unwrap_or_default();
@@ -171,10 +173,12 @@ pub(super) fn convolution(
         });
     }
     attributes.window.expect_kernel(kernel)?;
-    let window = attributes.window.window(spatial, kernel)?;
+    let placement = attributes.window.place(spatial, kernel)?;
+    let read = placement.crop(&call.node.label.name, input, builder)?;
+    let window = placement.window;
     let shape = result_shape(weights.outputs, &window, spatial.len())?;
     let weights = Rc::new(weights);
-    let layer = fully_connected::layer(call, (input, zero_point), weights, accumulator_scales, shape)?;
+    let layer = fully_connected::layer(call, (&read, zero_point), weights, accumulator_scales, shape)?;
     Ok(Linear { sliding: Some(Sliding { channels, groups, window }), ..layer })
 }
 

@@ -19,7 +19,8 @@ pub(super) fn conv_integer(call: &Call<'_>, builder: &mut Builder) -> Result<Val
     let zero_point = input_zero_point(call, input)?;
     let zero_points = weight_zero_points(call, constant, 1, builder)?;
     let weights = convolution::center(constant, Vec::new(), &zero_points, builder)?;
-    let layer = convolution::convolution(call, &attributes, (input, zero_point), weights, Vec::new())?;
+    let layer =
+        convolution::convolution(call, &attributes, (input, zero_point), weights, Vec::new(), builder)?;
     Ok(Value::Accumulator(Rc::new(layer)))
 }
 

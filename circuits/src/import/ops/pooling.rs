@@ -55,7 +55,7 @@ fn q_average(
     } else {
         input.clone()
     };
-    let average = waiting(call, Operand { activation: first, by }, window)?;
+    let average = waiting(call, Operand { activation: first, by }, window, builder)?;
     let pooled = average_layer(&average, elem, to, FloatClamp::NONE, builder)?;
     if channels_last && rank >= 3 {
         let order: Vec<usize> = [0].into_iter().chain(2..rank).chain([1]).collect();
@@ -66,26 +66,30 @@ fn q_average(
 }
 
 /// AveragePool between quantizers.
-pub(super) fn average_pool(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(super) fn average_pool(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     let attributes = call.node.attributes.reader();
     let window = WindowAttributes::read_pooling(&attributes)?;
     let counts_padding = attributes.flag("count_include_pad")?;
     attributes.finish()?;
-    average(call, Some((&window, counts_padding)))
+    average(call, Some((&window, counts_padding)), builder)
 }
 
 /// GlobalAveragePool between quantizers.
-pub(super) fn global_average_pool(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(super) fn global_average_pool(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     call.node.attributes.reader().finish()?;
-    average(call, None)
+    average(call, None, builder)
 }
 
-fn average(call: &Call<'_>, window: Option<(&WindowAttributes<'_>, bool)>) -> Result<Value, ImportErrorKind> {
+fn average(
+    call: &Call<'_>,
+    window: Option<(&WindowAttributes<'_>, bool)>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
     let (activation, by) = dequantized_input(call)?;
     let operand = Operand { activation: activation.clone(), by };
-    let result = Rc::new(waiting(call, operand, window)?);
+    let result = Rc::new(waiting(call, operand, window, builder)?);
     Ok(Value::Waiting { result, clamp: FloatClamp::NONE })
 }
 
@@ -94,11 +98,14 @@ fn waiting(
     call: &Call<'_>,
     operand: Operand,
     windows: Option<(&WindowAttributes<'_>, bool)>,
+    builder: &mut Builder,
 ) -> Result<Waiting, ImportErrorKind> {
     let (channels, spatial) = image(&operand.activation.shape)?;
     let name = call.node.label.name.clone();
     if let Some((attributes, counts_padding)) = windows {
-        let window = attributes.window(spatial, &attributes.kernel(spatial.len())?)?;
+        let placement = attributes.place(spatial, &attributes.kernel(spatial.len())?)?;
+        let activation = placement.crop(&name, &operand.activation, builder)?;
+        let window = placement.window;
         if let Some(dilation) = window.dilation.into_iter().find(|dilation| *dilation != 1) {
             return Err(unsupported("dilations", dilation, "1, as in onnxruntime's quantized kernel"));
         }
@@ -106,6 +113,7 @@ fn waiting(
         let whole = window.kernel == window.input && window.output == [1, 1] && window.pad == [0, 0];
         if !whole {
             let shape = result_shape(channels, &window, spatial.len())?;
+            let operand = Operand { activation, ..operand };
             let windows = Some(AverageWindow { window, counts_padding });
             return Ok(Waiting { name, form: WaitingForm::Average { operand, channels, windows }, shape });
         }
@@ -200,10 +208,12 @@ fn pooled(
     builder: &mut Builder,
 ) -> Result<Activation, ImportErrorKind> {
     let (channels, spatial) = image(&x.shape)?;
-    let window = attributes.window(spatial, &attributes.kernel(spatial.len())?)?;
+    let placement = attributes.place(spatial, &attributes.kernel(spatial.len())?)?;
+    let name = &call.node.label.name;
+    let read = placement.crop(name, x, builder)?;
+    let window = placement.window;
     expect_reading(&window)?;
     let shape = result_shape(channels, &window, spatial.len())?;
     let range = builder.range(x);
-    let op = Op::MaxPool(MaxPool { channels, window });
-    builder.clamping(&call.node.label.name, op, &[x], (x.elem, &shape), range)
+    builder.clamping(name, Op::MaxPool(MaxPool { channels, window }), &[&read], (x.elem, &shape), range)
 }

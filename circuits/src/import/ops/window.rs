@@ -1,8 +1,11 @@
 //! How a kernel slides over an image: kernel_shape, strides, dilations, pads and auto_pad.
 
 use super::super::attributes::{AttributeReader, unsupported};
+use super::super::builder::Builder;
 use super::super::error::ImportErrorKind;
 use super::super::limits;
+use super::super::value::Activation;
+use super::layout::{Coordinates, picked};
 use crate::ir::Window;
 
 /// The attributes of a sliding window over one or two spatial dimensions.
@@ -13,6 +16,14 @@ pub(super) struct WindowAttributes<'a> {
     pads: Option<&'a [i64]>,
     auto_pad: AutoPad,
     ceil_mode: bool,
+    slider: Slider,
+}
+
+/// What slides.
+#[derive(Clone, Copy, PartialEq)]
+enum Slider {
+    Convolution,
+    Pooling,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -23,8 +34,41 @@ enum AutoPad {
     SameLower,
 }
 
+/// Where the first window along an axis starts.
+#[derive(Clone, Copy)]
+enum Head {
+    /// That many positions in front of the image.
+    Pad(usize),
+    /// Behind that many positions of the image, which no window reads.
+    Skip(usize),
+}
+
+/// A window and the first positions of the image, `[rows, columns]`, that it leaves out. Its input is what remains.
+pub(super) struct Placement {
+    skip: [usize; 2],
+    pub(super) window: Window,
+}
+
+impl Placement {
+    /// The image `[1, channels, spatial..]` without the positions that are left out.
+    pub(super) fn crop(
+        &self,
+        name: &str,
+        image: &Activation,
+        builder: &mut Builder,
+    ) -> Result<Activation, ImportErrorKind> {
+        if self.skip == [0, 0] {
+            return Ok(image.clone());
+        }
+        let skipped = [0, 0].into_iter().chain(self.skip);
+        let axes: Vec<Coordinates> =
+            image.shape.iter().zip(skipped).map(|(&size, skip)| (skip..size).map(Some).collect()).collect();
+        picked(name, image, &axes, 0, builder)
+    }
+}
+
 impl<'a> WindowAttributes<'a> {
-    /// Reads the attributes that convolutions and pooling share.
+    /// The attributes of a convolution.
     pub(super) fn read(attributes: &AttributeReader<'a>) -> Result<Self, ImportErrorKind> {
         let auto_pad = match attributes.text("auto_pad")?.unwrap_or("NOTSET") {
             "NOTSET" | "" => AutoPad::NotSet,
@@ -40,12 +84,14 @@ impl<'a> WindowAttributes<'a> {
             pads: attributes.ints("pads")?,
             auto_pad,
             ceil_mode: false,
+            slider: Slider::Convolution,
         })
     }
 
-    /// The same with ceil_mode, which pooling has.
+    /// The attributes of pooling, which has ceil_mode.
     pub(super) fn read_pooling(attributes: &AttributeReader<'a>) -> Result<Self, ImportErrorKind> {
-        Ok(Self { ceil_mode: attributes.flag("ceil_mode")?, ..Self::read(attributes)? })
+        let ceil_mode = attributes.flag("ceil_mode")?;
+        Ok(Self { ceil_mode, slider: Slider::Pooling, ..Self::read(attributes)? })
     }
 
     /// Checks kernel_shape, if it is given, against the kernel of the weights.
@@ -72,7 +118,7 @@ impl<'a> WindowAttributes<'a> {
     }
 
     /// The window over an image of one or two dimensions; one is the height of an image of width 1.
-    pub(super) fn window(&self, image: &[usize], kernel: &[usize]) -> Result<Window, ImportErrorKind> {
+    pub(super) fn place(&self, image: &[usize], kernel: &[usize]) -> Result<Placement, ImportErrorKind> {
         let rank = image.len();
         let strides = sizes("strides", self.strides, rank)?;
         let dilations = sizes("dilations", self.dilations, rank)?;
@@ -85,57 +131,45 @@ impl<'a> WindowAttributes<'a> {
             dilation: [1; 2],
             pad: [0; 2],
         };
+        let mut skip = [0; 2];
         for axis in 0..rank.min(2) {
             let at = |list: &[usize]| list.get(axis).copied().unwrap_or(1);
             let (input, kernel) = (at(image), at(kernel));
             let (stride, dilation) = (at(&strides), at(&dilations));
             // Below 2^26 times below 2^26.
             let extent = (kernel - 1) * dilation + 1;
-            if dilation > 1 && matches!(self.auto_pad, AutoPad::SameUpper | AutoPad::SameLower) {
-                let expected =
-                    "1 with auto_pad SAME_UPPER or SAME_LOWER, as in onnxruntime: write the pads out";
-                return Err(unsupported("dilations", dilation, expected));
-            }
-            let (before, after) = match self.auto_pad {
-                AutoPad::NotSet => {
-                    pads.get(axis).copied().zip(pads.get(rank + axis).copied()).unwrap_or_default()
+            let (head, output) = if self.auto_pad.is_same() {
+                if dilation > 1 {
+                    let expected =
+                        "1 with auto_pad SAME_UPPER or SAME_LOWER, as in onnxruntime: write the pads out";
+                    return Err(unsupported("dilations", dilation, expected));
                 }
-                AutoPad::Valid => (0, 0),
-                AutoPad::SameUpper | AutoPad::SameLower => {
-                    let reach = (input.div_ceil(stride) - 1) * stride + extent;
-                    // onnxruntime's padding is negative there: it leaves out the border of the image.
-                    if reach + 1 < input {
-                        let expected = "at most the kernel plus 1 with auto_pad SAME_UPPER or SAME_LOWER: put a Slice in front";
-                        return Err(unsupported("strides", stride, expected));
-                    }
-                    let total = reach.saturating_sub(input);
-                    let smaller = total / 2;
-                    if self.auto_pad == AutoPad::SameUpper {
-                        (smaller, total - smaller)
-                    } else {
-                        (total - smaller, smaller)
-                    }
-                }
-            };
-            let room = (before + input + after).checked_sub(extent).ok_or_else(|| ImportErrorKind::Shape {
-                role: "image",
-                got: image.to_vec(),
-                expected: format!("{extent} positions or more along spatial axis {axis}, padding included, for the kernel"),
-            })?;
-            let mut output = room / stride + 1;
-            if self.ceil_mode && !room.is_multiple_of(stride) && output * stride < input + before {
+                self.auto_pad.same(input, stride, extent, self.slider)
+            } else {
+                let pads = pads.get(axis).copied().zip(pads.get(rank + axis).copied());
+                let (before, after) = pads.filter(|_| self.auto_pad == AutoPad::NotSet).unwrap_or_default();
+                let room = (before + input + after).checked_sub(extent).ok_or_else(|| ImportErrorKind::Shape {
+                    role: "image",
+                    got: image.to_vec(),
+                    expected: format!("{extent} positions or more along spatial axis {axis}, padding included, for the kernel"),
+                })?;
+                let output = room / stride + 1;
                 // One more window, unless it would start behind the image.
-                output += 1;
-            }
-            window.input[axis] = input;
+                let more = self.ceil_mode && !room.is_multiple_of(stride) && output * stride < input + before;
+                (Head::Pad(before), output + usize::from(more))
+            };
+            (window.pad[axis], skip[axis]) = match head {
+                Head::Pad(pad) => (pad, 0),
+                Head::Skip(skip) => (0, skip),
+            };
+            window.input[axis] = input - skip[axis];
             window.output[axis] = output;
             window.kernel[axis] = kernel;
             window.stride[axis] = stride;
             window.dilation[axis] = dilation;
-            window.pad[axis] = before;
         }
         limits::elements("the result", &window.output)?;
-        Ok(window)
+        Ok(Placement { skip, window })
     }
 
     /// Before and after each spatial dimension.
@@ -149,6 +183,31 @@ impl<'a> WindowAttributes<'a> {
                 &format!("{} numbers from 0 to {}", 2 * rank, limits::ELEMENTS),
             )
         })
+    }
+}
+
+impl AutoPad {
+    fn is_same(self) -> bool {
+        matches!(self, Self::SameUpper | Self::SameLower)
+    }
+
+    /// Where the first of `ceil(input / stride)` windows starts, and how many there are. Half of what the windows reach beyond
+    /// the image is padding at its start, rounded up (lower) or down (upper). Of what they do not reach, onnxruntime leaves
+    /// out half at the start, rounded down: of all of it (pooling, upper), of one position less (pooling, lower; convolutions,
+    /// upper) or of two less (convolutions, lower): so it answers for every image and stride up to 60.
+    fn same(self, input: usize, stride: usize, extent: usize, slider: Slider) -> (Head, usize) {
+        let output = input.div_ceil(stride);
+        // Below 2^26 windows of a stride below 2^26.
+        let reach = (output - 1) * stride + extent;
+        let lower = usize::from(self == Self::SameLower);
+        let head = match reach.checked_sub(input) {
+            Some(missing) => Head::Pad((missing + lower) / 2),
+            None => {
+                let kept = lower + usize::from(slider == Slider::Convolution);
+                Head::Skip((input - reach).saturating_sub(kept) / 2)
+            }
+        };
+        (head, output)
     }
 }
 

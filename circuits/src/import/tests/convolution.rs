@@ -4,7 +4,7 @@ use super::super::ImportErrorKind;
 use super::super::proto::data_type;
 use super::assert_refused;
 use super::models::{ModelBuilder, floats, int8s, int32s, value_info};
-use crate::ir::{BoundsError, ChannelSteps, Convolution, Op, Window};
+use crate::ir::{BoundsError, ChannelSteps, Convolution, Op, Source, Window};
 
 /// int8 `x` [1, 2, 5, 4] -> QLinearConv of 4 kernels [1, 3, 2] in 2 groups -> int8 `y`; more attributes may follow.
 fn q_linear_conv() -> ModelBuilder {
@@ -70,7 +70,6 @@ fn geometry_that_does_not_fit_is_refused() {
         q_linear_conv().ints("pads", &[i64::MAX, 0, 0, 0]),
         q_linear_conv().text("auto_pad", "SAME"),
         q_linear_conv().text("auto_pad", "SAME_LOWER").ints("dilations", &[2, 1]),
-        q_linear_conv().text("auto_pad", "SAME_UPPER").ints("strides", &[1, 4]),
     ];
     for model in refused {
         assert_refused!(model, ImportErrorKind::AttributeValue { .. });
@@ -158,6 +157,37 @@ fn a_border_of_too_many_pieces_is_refused() {
         .ints("pads", &[5, 5, 5, 5]);
     assert_refused!(model, ImportErrorKind::AveragePieces { count: 121, limit: 64 });
     assert!(model.int("count_include_pad", 1).import().is_ok());
+}
+
+/// Strides far beyond the kernel read only a part of the image: which one depends on the mode, and for convolutions and pooling
+/// differently.
+#[test]
+fn same_padding_with_wide_strides_leaves_out_a_border() {
+    let skipped = |model: ModelBuilder| {
+        let network = model.import().unwrap();
+        let Op::Rearrange(rearrange) = &network.nodes[0].op else { panic!("{:?}", network.nodes[0]) };
+        let [Source::Element { element, .. }, ..] = rearrange.sources[..] else { panic!("{rearrange:?}") };
+        element
+    };
+    // A kernel of one position and a stride of 10: all columns but one are not read.
+    let pool = |mode, columns| {
+        ModelBuilder::new(17)
+            .input("x", data_type::INT8, &[1, 1, 1, columns])
+            .output("y")
+            .node("MaxPool", &["x"], &["y"])
+            .ints("kernel_shape", &[1, 1])
+            .ints("strides", &[1, 10])
+            .text("auto_pad", mode)
+    };
+    assert_eq!([pool("SAME_UPPER", 10), pool("SAME_LOWER", 10)].map(skipped), [4, 4]);
+    assert_eq!([pool("SAME_UPPER", 9), pool("SAME_LOWER", 9)].map(skipped), [4, 3]);
+    let convolution = |mode, columns| {
+        let mut model = q_linear_conv().ints("strides", &[1, 10]).text("auto_pad", mode);
+        model.graph().input[0] = value_info("x", data_type::INT8, &[1, 2, 1, columns]);
+        model.replace(int8s("w", &[4, 1, 1, 1], &[1; 4]))
+    };
+    assert_eq!([convolution("SAME_UPPER", 10), convolution("SAME_LOWER", 10)].map(skipped), [4, 3]);
+    assert_eq!([convolution("SAME_UPPER", 9), convolution("SAME_LOWER", 9)].map(skipped), [3, 3]);
 }
 
 #[test]

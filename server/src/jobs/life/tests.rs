@@ -163,3 +163,12 @@ fn a_running_job_can_be_cancelled_at_once() {
         Err(Refusal::Ended { state: JobState::Cancelled })
     );
 }
+
+#[test]
+fn a_success_remembers_why_an_attempt_before_it_failed() {
+    let crash = Event::Fail { attempt: 1, failure: failure(FailureClass::Crash, true) };
+    let queued = apply(&running(), crash);
+    let life = apply(&apply(&queued, Event::Start { attempt: 2 }), Event::Succeed { attempt: 2 });
+    assert_eq!((life.state, life.failed_attempts), (JobState::Succeeded, 1));
+    assert_eq!(life.failure.map(|failure| failure.class), Some(FailureClass::Crash));
+}

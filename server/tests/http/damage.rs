@@ -1,0 +1,59 @@
+//! Rows of the database that hold what the service did not write.
+
+use std::path::Path;
+
+use serde_json::json;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, sqlite::SqliteConnectOptions};
+
+use crate::support::{SOFTMAX, Server, digit, directory, settings};
+
+/// Changes the database behind the service's back.
+async fn spoil(data: &Path, sql: &str) {
+    let options = SqliteConnectOptions::new().filename(data.join("records.sqlite")).foreign_keys(false);
+    let mut connection = options.connect().await.unwrap();
+    let changed = sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+    assert!(changed.rows_affected() > 0, "{sql}");
+    connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_not_damaged_goes_on() {
+    let data = directory("rows");
+    let server = Server::start(settings(&data), data.clone());
+    let circuit = server.circuit().await.to_owned();
+    let first = server.proof(&server.order().await).await;
+    let second = server.proof(&server.order().await).await;
+    let bundle = server.get(first["bundle"]["href"].as_str().unwrap()).await.is(200).bytes;
+    let softmax = server.post_bytes("/v1/models", SOFTMAX).await.is(201).json["id"].clone();
+    let other = server.build(&json!({ "model": softmax })).await;
+    let id = first["id"].as_str().unwrap();
+    for change in ["created = 'yesterday'", "priority = 'high'", "state = 'asleep'", "state = x'00'"] {
+        spoil(&data, &format!("UPDATE jobs SET {change} WHERE id = '{id}'")).await;
+        let listed = server.get("/v1/proofs").await.is(200).json["proofs"].clone();
+        assert_eq!(listed.as_array().unwrap().len(), 1, "{change}: {listed}");
+        assert_eq!(listed[0]["id"], second["id"]);
+        server.get("/metrics").await.is(200);
+        server.get(&format!("/v1/proofs/{id}")).await.problem("internal", 500);
+        spoil(
+            &data,
+            &format!("UPDATE jobs SET created = 1, priority = 1, state = 'succeeded' WHERE id = '{id}'"),
+        )
+        .await;
+    }
+    spoil(&data, &format!("UPDATE models SET details = '{{}}' WHERE model = {softmax}").replace('"', "'"))
+        .await;
+    assert_eq!(server.get("/v1/models").await.is(200).json["models"].as_array().unwrap().len(), 1);
+    assert_eq!(server.get("/v1/circuits").await.is(200).json["circuits"].as_array().unwrap().len(), 1);
+    spoil(&data, &format!("UPDATE circuits SET model = 'lost' WHERE circuit = '{other}'")).await;
+    assert_eq!(server.get("/v1/circuits").await.is(200).json["circuits"][0]["id"], circuit);
+    spoil(&data, &format!("UPDATE jobs SET bundle = 'lost' WHERE id = '{id}'")).await;
+    drop(server);
+    let server = Server::start(settings(&data), data);
+    assert_eq!(server.get(first["bundle"]["href"].as_str().unwrap()).await.is(200).bytes, bundle);
+    let order = |circuit: &str| json!({ "circuit": circuit, "inputs": digit() });
+    let refused = server.post_json("/v1/proofs", &order(&other)).await;
+    assert!(refused.problem("unavailable", 503).contains("POST /v1/circuits"));
+    server.post_json("/v1/proofs", &order(&circuit)).await.is(202);
+    assert_eq!(server.build(&json!({ "model": softmax })).await, other);
+    server.post_json("/v1/proofs", &order(&other)).await.is(202);
+}
