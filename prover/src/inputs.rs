@@ -4,7 +4,7 @@
 //!
 //! | model input | `.npz` | `.json` |
 //! |---|---|---|
-//! | int8 / uint8 | any integer dtype, each value in the type's range | integers; `3.0` is 3, `3.5` is refused |
+//! | int8 / uint8 | the same dtype, or a wider integer one, each value in the type's range | integers; `3.0` is 3, `3.5` is refused |
 //! | float32 | float32; float64 whose values all are float32 values | any finite number, rounded to the nearest float32 |
 //!
 //! In an archive an input's array may also be called `input.NAME`. An array has the input's shape, with or without its leading batch dimension of 1. An array with more than

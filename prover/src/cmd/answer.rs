@@ -43,7 +43,33 @@ fn softmax_kernel() -> SoftmaxKernel {
     SoftmaxKernel::Avx512
 }
 
+/// The operators at the end of the model that follow the proven integers of a tensor and are no part of the proof.
+pub(crate) fn outside_proof(port: &Port) -> Vec<&'static str> {
+    let operators = port.tail.iter().flat_map(|operator| match operator {
+        Tail::Dequantize(_) => ["DequantizeLinear"].as_slice(),
+        Tail::Softmax { .. } => &["Softmax"],
+        Tail::QuantizedSoftmax { .. } => &["DequantizeLinear", "Softmax", "QuantizeLinear"],
+        Tail::Index => &[],
+    });
+    operators.copied().collect()
+}
+
 impl Answer<'_> {
+    /// What the operators outside the proof make of the integers: 8-bit integers again behind a quantized Softmax.
+    fn result(&self) -> Option<Values> {
+        let floats = self.floats.as_ref()?;
+        let integers = || floats.iter().map(|value| *value as i32);
+        Some(match self.port.tail.as_slice() {
+            [Tail::QuantizedSoftmax { elem: Elem::I8, .. }] => {
+                Values::I8(integers().map(|value| value as i8).collect())
+            }
+            [Tail::QuantizedSoftmax { elem: Elem::U8, .. }] => {
+                Values::U8(integers().map(|value| value as u8).collect())
+            }
+            _ => Values::F32(floats.clone()),
+        })
+    }
+
     fn integer_values(&self) -> Values {
         match self.port.elem {
             Elem::I8 => Values::I8(self.integers.iter().map(|value| *value as i8).collect()),
@@ -70,8 +96,9 @@ impl Answer<'_> {
         if let Some(Quantization { scale, zero_point }) = self.port.quantize {
             object.insert("quantize".into(), json!({ "scale": scale, "zero_point": zero_point }));
         }
-        if let Some(floats) = &self.floats {
-            object.insert("floats".into(), json_nested(&self.port.shape, &Values::F32(floats.clone())));
+        if let Some(values) = self.result() {
+            object.insert("floats".into(), json_nested(&self.port.shape, &values));
+            object.insert("outside_proof".into(), outside_proof(self.port).into());
         }
         object.into()
     }
@@ -82,7 +109,7 @@ pub(crate) fn json(answers: &[Answer<'_>]) -> Value {
     answers.iter().map(Answer::json).collect::<Vec<_>>().into()
 }
 
-/// The outputs as arrays `integers.NAME` and, with trailing operators, `floats.NAME`.
+/// The outputs as arrays `integers.NAME` and, with trailing operators, `floats.NAME`, of 8-bit integers if they quantize again.
 pub(crate) fn arrays(answers: &[Answer<'_>]) -> Vec<NamedArray> {
     let array = |kind: &str, answer: &Answer<'_>, values| NamedArray {
         name: format!("{kind}.{}", answer.port.name),
@@ -93,8 +120,8 @@ pub(crate) fn arrays(answers: &[Answer<'_>]) -> Vec<NamedArray> {
         .iter()
         .flat_map(|answer| {
             let integers = array("integers", answer, answer.integer_values());
-            let floats = answer.floats.clone().map(|floats| array("floats", answer, Values::F32(floats)));
-            std::iter::once(integers).chain(floats)
+            let result = answer.result().map(|values| array("floats", answer, values));
+            std::iter::once(integers).chain(result)
         })
         .collect()
 }
@@ -114,14 +141,17 @@ impl Answer<'_> {
             self.port.shape,
             list(self.integers, i32::to_string)
         );
-        if let Some(floats) = &self.floats {
-            let softmax = self
-                .port
-                .tail
-                .iter()
-                .any(|operator| matches!(operator, Tail::Softmax { .. } | Tail::QuantizedSoftmax { .. }));
-            let kind = if softmax { "softmax" } else { "float32" };
-            lines += &format!("\n  {kind}  {}", list(floats, |value| format!("{value:?}")));
+        let softmax = outside_proof(self.port).contains(&"Softmax");
+        let kind = if softmax { "softmax" } else { "float32" };
+        let values = match self.result() {
+            Some(Values::F32(values)) => list(&values, |value| format!("{value:?}")),
+            Some(Values::I8(values)) => list(&values, i8::to_string),
+            Some(Values::U8(values)) => list(&values, u8::to_string),
+            _ => return lines,
+        };
+        lines += &format!("\n  {kind}  {values}");
+        if softmax {
+            lines += "\n           (computed from the integers, outside the proof)";
         }
         lines
     }
@@ -132,5 +162,56 @@ fn list<T>(values: &[T], show: fn(&T) -> String) -> String {
     match values.len().saturating_sub(SHOWN) {
         0 => shown,
         more => format!("{shown} ... and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn port(tail: Vec<Tail>) -> Port {
+        Port {
+            name: "y".to_owned(),
+            shape: vec![1, 2],
+            elem: Elem::I8,
+            tail,
+            quantize: None,
+            bytes_per_instance: 1,
+        }
+    }
+
+    const FROM: Quantization = Quantization { scale: 0.5, zero_point: 1 };
+
+    #[test]
+    fn what_softmax_makes_of_the_integers_is_said_to_be_outside_the_proof() {
+        let to = Quantization { scale: 1.0 / 256.0, zero_point: -128 };
+        let quantized = Tail::QuantizedSoftmax { from: FROM, len: 2, to, elem: Elem::I8 };
+        let softmax = vec![Tail::Dequantize(FROM), Tail::Softmax { len: 2 }];
+        let integers = [vec![1, 1]];
+        for (tail, values, json, operators) in [
+            (vec![quantized], "0 0", "[[0,0]]", &["DequantizeLinear", "Softmax", "QuantizeLinear"][..]),
+            (softmax, "0.5 0.5", "[[0.5,0.5]]", &["DequantizeLinear", "Softmax"]),
+        ] {
+            let ports = [port(tail)];
+            let shown = answers(&ports, &integers).unwrap();
+            let expected = format!(
+                "y [1, 2]\n  integers 1 1\n  softmax  {values}\n           (computed from the integers, outside the proof)"
+            );
+            assert_eq!(text(&shown), expected);
+            let object = &super::json(&shown)[0];
+            assert_eq!(
+                (object["floats"].to_string().as_str(), &object["outside_proof"]),
+                (json, &json!(operators))
+            );
+        }
+    }
+
+    #[test]
+    fn tensors_without_operators_behind_them_are_integers_alone() {
+        let ports = [port(Vec::new())];
+        let integers = [vec![3, -4]];
+        let shown = answers(&ports, &integers).unwrap();
+        assert_eq!(text(&shown), "y [1, 2]\n  integers 3 -4");
+        assert!(super::json(&shown)[0].get("outside_proof").is_none());
     }
 }

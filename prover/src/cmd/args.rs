@@ -32,6 +32,9 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the model on an input, in integers, without a proof
+    ///
+    /// The integers are what a proof states. What DequantizeLinear and Softmax at the end of the model make of them is shown beside
+    /// them; it is computed from the integers, outside the proof.
     Run(RunArgs),
     /// Turn a model into a circuit: its id, its size, and what proving will cost
     ///
@@ -41,6 +44,9 @@ pub(crate) enum Command {
     /// Prove one inference; compiles and makes keys on first use
     Prove(ProveArgs),
     /// Verify a proof, offline
+    ///
+    /// The proof states the integers of inputs and outputs. What DequantizeLinear and Softmax at the end of the model make of the
+    /// outputs is computed here, from the proven integers.
     Verify(VerifyArgs),
     /// Write a circuit's verifying key to a file
     Vk(VkArgs),
@@ -173,6 +179,9 @@ pub(crate) struct VkArgs {
 pub(crate) struct InspectArgs {
     /// An .onnx, .proof or .vk file; its content decides
     pub(crate) file: PathBuf,
+    /// Verifying key of a proof's circuit, to read what it claims where the store does not have the circuit
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vk: Option<PathBuf>,
 }
 
 /// `lemma srs`

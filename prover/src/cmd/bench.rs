@@ -154,8 +154,9 @@ fn table(measured: &[Value], threads: usize) -> String {
     let table = text::table(&std::iter::once(header).chain(rows).collect::<Vec<_>>());
     let unit = measured.first().map_or_else(String::new, |model| seconds(&model["msm_unit_s"]));
     let build = if cfg!(debug_assertions) { "\nA DEBUG BUILD: run it with --release" } else { "" };
+    let threads = if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
     format!(
-        "{table}\n{threads} threads; medians; the unit is one multi-scalar multiplication of 2^16 on one thread, {unit} \
+        "{table}\n{threads}; medians; the unit is one multi-scalar multiplication of 2^16 on one thread, {unit} \
          here{build}"
     )
 }

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use lemma_circuits::ir::{Model, Quantization, Tail};
+use lemma_circuits::ir::{self, Model, Quantization, Tail, TensorId};
 use lemma_circuits::statement::{CircuitId, Interface, Port, Statement};
 use lemma_prover::artifact::{ProofBundle, VerifyingKeyFile};
 use lemma_prover::envelope::{self, Kind};
 use lemma_prover::inputs::{elem_name, given_type, shown, type_and_shape};
 use serde_json::{Value, json};
 
+use super::answer;
 use super::args::InspectArgs;
 use super::failure::Failure;
 use super::files;
@@ -23,8 +24,12 @@ pub(crate) fn run(args: &InspectArgs, session: &Session) -> Result<Outcome, Fail
     let path = &args.file;
     let largest = file_limit(Kind::Proof).max(file_limit(Kind::VerifyingKey)).max(MAX_ONNX_BYTES);
     let bytes = files::read(path, largest)?;
-    match envelope::kind_of(&bytes) {
-        Ok(Kind::Proof) => proof(path, &bytes, session),
+    let kind = envelope::kind_of(&bytes);
+    if let (Some(vk), false) = (&args.vk, matches!(kind, Ok(Kind::Proof))) {
+        return Err(Failure::file(vk, format!("--vk is for proofs, and {} is none", path.display())));
+    }
+    match kind {
+        Ok(Kind::Proof) => proof(path, &bytes, args.vk.as_deref(), session),
         Ok(Kind::VerifyingKey) => verifying_key(path, &bytes),
         Ok(other) => Err(Failure::file(path, format!("is a {other}, which is Lemma's own"))),
         Err(envelope::EnvelopeError::Magic | envelope::EnvelopeError::NoHeader { .. }) => onnx(path, bytes),
@@ -32,9 +37,13 @@ pub(crate) fn run(args: &InspectArgs, session: &Session) -> Result<Outcome, Fail
     }
 }
 
-fn proof(path: &Path, bytes: &[u8], session: &Session) -> Result<Outcome, Failure> {
+fn proof(path: &Path, bytes: &[u8], vk: Option<&Path>, session: &Session) -> Result<Outcome, Failure> {
     let bundle = ProofBundle::decode(bytes).map_err(|error| Failure::file(path, error))?;
-    let statement = known_interface(bundle.circuit, session)
+    let interface = match vk {
+        Some(vk) => Some(interface_of(vk, bundle.circuit)?),
+        None => known_interface(bundle.circuit, session),
+    };
+    let statement = interface
         .map(|interface| {
             let statement = Statement::decode(&bundle.statement, &interface)
                 .map_err(|error| Failure::file(path, error))?;
@@ -56,7 +65,8 @@ fn proof(path: &Path, bytes: &[u8], session: &Session) -> Result<Outcome, Failur
     let (claims, claims_json) = match statement {
         Some((text, json)) => (format!("it claims\n{text}"), Value::from(json)),
         None => {
-            ("its circuit is not in the store, so its statement cannot be read here".to_owned(), Value::Null)
+            let claims = "its circuit is not in the store: name its verifying key with --vk FILE to read what it claims";
+            (claims.to_owned(), Value::Null)
         }
     };
     let json = json!({
@@ -72,6 +82,17 @@ fn proof(path: &Path, bytes: &[u8], session: &Session) -> Result<Outcome, Failur
         "verified": false,
     });
     Ok(Outcome::done(format!("{}\n{claims}", text::fields(&fields)), json))
+}
+
+/// The public tensors of a circuit by its key file.
+fn interface_of(path: &Path, circuit: CircuitId) -> Result<Interface, Failure> {
+    let bytes = files::read(path, file_limit(Kind::VerifyingKey))?;
+    let key = VerifyingKeyFile::decode(&bytes).map_err(|error| Failure::file(path, error))?;
+    if key.circuit_id() != circuit {
+        let reason = format!("is the key of circuit {}, the proof is of circuit {circuit}", key.circuit_id());
+        return Err(Failure::file(path, reason));
+    }
+    Ok(key.interface().clone())
 }
 
 /// The public tensors of a circuit in the store.
@@ -135,7 +156,7 @@ fn onnx(path: &Path, bytes: Vec<u8>) -> Result<Outcome, Failure> {
                 text::count(model.activations() as u64)
             ),
         ),
-        ("nodes", format!("{} after quantizers, activations and shapes are merged", model.nodes.len())),
+        ("nodes", format!("{} after quantizers, activations and shapes are merged", nodes(&model).len())),
     ];
     let header = ["  node", "operator", "inputs", "output"].map(str::to_owned).to_vec();
     let rows: Vec<_> = std::iter::once(header).chain(nodes(&model).into_iter().map(Node::row)).collect();
@@ -152,35 +173,80 @@ fn onnx(path: &Path, bytes: Vec<u8>) -> Result<Outcome, Failure> {
     Ok(Outcome::done(format!("{}\n{}", text::fields(&fields), text::columns(&rows)), json))
 }
 
-/// An operator of the integer network.
+/// A node of the file as operators of the integer network.
 struct Node {
     name: String,
-    op: &'static str,
+    /// `argmax`, or the operators that it became, each once.
+    op: String,
+    /// How many.
+    steps: usize,
     inputs: Vec<String>,
     output: String,
 }
 
 fn nodes(model: &Model) -> Vec<Node> {
-    let tensor = |id| {
+    let indices = model.outputs.iter().filter(|output| output.tail == [Tail::Index]);
+    let indices: Vec<TensorId> = indices.map(|output| output.tensor).collect();
+    let of_one_node = |left: &ir::Node, right: &ir::Node| left.name == right.name;
+    model.nodes.chunk_by(of_one_node).filter_map(|steps| node(model, steps, &indices)).collect()
+}
+
+/// The operators that one node became, which are beside each other.
+fn node(model: &Model, steps: &[ir::Node], indices: &[TensorId]) -> Option<Node> {
+    let last = steps.last()?;
+    let tensor = |id: TensorId| {
         let tensor = model.tensor(id);
         type_and_shape(elem_name(tensor.elem), &[tensor.len])
     };
-    let node = |node: &lemma_circuits::ir::Node| Node {
-        name: node.name.clone(),
-        op: node.op.name(),
-        inputs: node.inputs.iter().map(|input| tensor(*input)).collect(),
-        output: tensor(node.output),
-    };
-    model.nodes.iter().map(node).collect()
+    let mut ops: Vec<&str> = Vec::new();
+    let mut inputs: Vec<TensorId> = Vec::new();
+    for step in steps {
+        let (op, made_here) =
+            (step.op.name(), |input: &TensorId| steps.iter().any(|step| step.output == *input));
+        if !ops.contains(&op) {
+            ops.push(op);
+        }
+        for input in step.inputs.iter().filter(|input| !made_here(input)) {
+            if !inputs.contains(input) || steps.len() == 1 {
+                inputs.push(*input);
+            }
+        }
+    }
+    let op = if indices.contains(&last.output) { "argmax".to_owned() } else { ops.join(", ") };
+    Some(Node {
+        name: last.name.clone(),
+        op,
+        steps: steps.len(),
+        inputs: inputs.into_iter().map(tensor).collect(),
+        output: tensor(last.output),
+    })
 }
+
+/// Most inputs of a node that a person is shown.
+const SHOWN_INPUTS: usize = 4;
 
 impl Node {
     fn row(self) -> Vec<String> {
-        vec![format!("  {}", shown(&self.name)), self.op.to_owned(), self.inputs.join(", "), self.output]
+        let op = match self.steps {
+            1 => self.op,
+            steps => format!("{} ({steps} steps)", self.op),
+        };
+        let more = self.inputs.len().saturating_sub(SHOWN_INPUTS);
+        let mut inputs = self.inputs.into_iter().take(SHOWN_INPUTS).collect::<Vec<_>>().join(", ");
+        if more > 0 {
+            inputs += &format!(" and {more} more");
+        }
+        vec![format!("  {}", shown(&self.name)), op, inputs, self.output]
     }
 
     fn json(&self) -> Value {
-        json!({ "name": self.name, "operator": self.op, "inputs": self.inputs, "output": self.output })
+        json!({
+            "name": self.name,
+            "operator": self.op,
+            "steps": self.steps,
+            "inputs": self.inputs,
+            "output": self.output,
+        })
     }
 }
 
@@ -188,7 +254,12 @@ fn ports(ports: &[Port]) -> String {
     let describe = |port: &Port| {
         let tensor = type_and_shape(given_type(port), &port.shape);
         let quantized = quantization(port).map_or_else(String::new, |Quantization { scale, zero_point }| {
-            format!(" (scale {scale}, zero point {zero_point})")
+            let outside = answer::outside_proof(port);
+            let before = match outside.contains(&"Softmax") {
+                true => " in front of Softmax, which is outside the proof",
+                false => "",
+            };
+            format!(" (scale {scale}, zero point {zero_point}{before})")
         });
         format!("{}: {tensor}{quantized}", shown(&port.name))
     };
@@ -215,6 +286,7 @@ fn ports_json(ports: &[Port]) -> Vec<Value> {
             "integers": elem_name(port.elem),
             "scale": quantization(port).map(|quantization| quantization.scale),
             "zero_point": quantization(port).map(|quantization| quantization.zero_point),
+            "outside_proof": answer::outside_proof(port),
         })
     };
     ports.iter().map(describe).collect()

@@ -104,7 +104,12 @@ impl Session {
                 id.chars().count()
             )));
         };
-        self.circuit_of_id(id)
+        match self.circuit_of_id(id) {
+            Err(Failure::Unusable(reason)) => {
+                Err(Failure::Unusable(format!("{reason}; or name a verifying key you trust with --vk FILE")))
+            }
+            found => found,
+        }
     }
 
     /// The circuit whose id begins with `prefix`, at least 8 digits.

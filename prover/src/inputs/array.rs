@@ -14,7 +14,9 @@ pub(super) enum JsonNumber {
 /// Elements as the file holds them.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Elements {
-    /// Any integer dtype of numpy.
+    /// numpy's int8 or uint8.
+    Bytes(Elem, Vec<i32>),
+    /// A wider integer dtype of numpy.
     Integers(Vec<i128>),
     /// numpy's float32.
     Float32(Vec<f32>),
@@ -43,6 +45,14 @@ impl Array {
             got: got.to_owned(),
         };
         let values: Vec<(Option<i128>, String)> = match self.elements {
+            Elements::Bytes(given, values) if given == elem => return Ok(values),
+            Elements::Bytes(given, _) => {
+                return Err(InputError::OtherSign {
+                    name: name.to_owned(),
+                    expected: super::elem_name(elem),
+                    got: super::elem_name(given),
+                });
+            }
             Elements::Integers(values) => values.iter().map(|v| (Some(*v), v.to_string())).collect(),
             Elements::Json(values) => values.iter().map(|v| (v.integer(), v.to_string())).collect(),
             Elements::Float32(_) => return Err(wrong_type("float32")),
@@ -77,7 +87,7 @@ impl Array {
             Err(InputError::Value { name: name.to_owned(), index, value: text, expected })
         };
         match self.elements {
-            Elements::Integers(_) => Err(InputError::ElementType {
+            Elements::Bytes(..) | Elements::Integers(_) => Err(InputError::ElementType {
                 name: name.to_owned(),
                 expected: "float32",
                 got: "integer".to_owned(),

@@ -71,6 +71,19 @@ pub enum InputError {
         /// Type in the file.
         got: String,
     },
+    /// 8-bit integers of the other type: the same number stands for another value there.
+    #[error(
+        "array '{name}' has dtype {got}, the model wants {expected}, whose integers stand for other values; shift them as \
+         the model's zero point asks, mostly by 128, or give the array as int64 if its numbers are already the model's"
+    )]
+    OtherSign {
+        /// The array.
+        name: String,
+        /// Type the model wants.
+        expected: &'static str,
+        /// Type in the file.
+        got: &'static str,
+    },
     /// The array is larger than anything this reader accepts.
     #[error("array '{name}' has {got} bytes, the limit is {limit}; keep only the rows to prove")]
     ArrayTooLarge {

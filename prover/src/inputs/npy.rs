@@ -1,5 +1,7 @@
 //! The `.npy` format: a header with dtype, order and shape, then the elements.
 
+use lemma_circuits::ir::Elem;
+
 use super::array::{Array, Elements, RowOf};
 use super::shown::shown;
 use super::{InputError, MAX_ARRAY_BYTES, MAX_RANK};
@@ -92,6 +94,11 @@ impl Header {
             .map(|index| if self.fortran_order { fortran_index(&self.shape, index) } else { index });
         let words = stored.filter_map(|index| self.dtype.word(data, index));
         let elements = match (self.dtype.kind, self.dtype.size) {
+            // The word of a byte has no bits above.
+            (Kind::Unsigned, 1) => Elements::Bytes(Elem::U8, words.map(|word| word as i32).collect()),
+            (Kind::Signed, 1) => {
+                Elements::Bytes(Elem::I8, words.map(|word| i32::from((word as u8).cast_signed())).collect())
+            }
             (Kind::Unsigned, _) => Elements::Integers(words.map(i128::from).collect()),
             (Kind::Signed, size) => {
                 let unused_bits = 64 - 8 * size as u32;
@@ -275,8 +282,8 @@ mod tests {
                 header(&format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (1,)}}")).unwrap();
             header.decode(data, RowOf { start: 0, len: 1 }).elements
         };
-        assert_eq!(decode("|i1", &[0xff]), Elements::Integers(vec![-1]));
-        assert_eq!(decode("|u1", &[0xff]), Elements::Integers(vec![255]));
+        assert_eq!(decode("|i1", &[0xff]), Elements::Bytes(Elem::I8, vec![-1]));
+        assert_eq!(decode("|u1", &[0xff]), Elements::Bytes(Elem::U8, vec![255]));
         assert_eq!(decode("<i2", &[0x00, 0x80]), Elements::Integers(vec![-32768]));
         assert_eq!(decode(">i2", &[0x80, 0x01]), Elements::Integers(vec![-32767]));
         assert_eq!(decode("<i8", &[0xfe, 255, 255, 255, 255, 255, 255, 255]), Elements::Integers(vec![-2]));
@@ -290,6 +297,6 @@ mod tests {
         let header = header("{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3)}").unwrap();
         // [[0, 1, 2], [3, 4, 5]] stored by columns
         let second_row = header.decode(&[0, 3, 1, 4, 2, 5], RowOf { start: 3, len: 3 });
-        assert_eq!(second_row.elements, Elements::Integers(vec![3, 4, 5]));
+        assert_eq!(second_row.elements, Elements::Bytes(Elem::U8, vec![3, 4, 5]));
     }
 }

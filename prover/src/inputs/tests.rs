@@ -70,7 +70,7 @@ fn reads_the_array_naming_of_expected_output_archives() {
 fn selects_a_row_and_never_guesses_one() {
     let rows: Vec<u8> = (0..12).collect();
     for shape in ["(2, 2, 3)", "(2, 1, 2, 3)"] {
-        let bytes = npz(&[("i", array("|u1", shape, &rows))]);
+        let bytes = npz(&[("i", array("|i1", shape, &rows))]);
         let read = |row| read(&bytes, &interface(false), row);
         assert_eq!(read(Some(1)).unwrap(), [vec![6, 7, 8, 9, 10, 11]]);
         assert!(matches!(read(None), Err(InputError::RowNeeded { rows: 2, .. })));
@@ -78,9 +78,9 @@ fn selects_a_row_and_never_guesses_one() {
     }
     let json = br#"{"i": [[[0,1,2],[3,4,5]], [[6,7,8],[9,10,11]]]}"#;
     assert_eq!(read(json, &interface(false), Some(1)).unwrap(), [vec![6, 7, 8, 9, 10, 11]]);
-    let empty = npz(&[("i", array("|u1", "(0, 2, 3)", &[]))]);
+    let empty = npz(&[("i", array("|i1", "(0, 2, 3)", &[]))]);
     assert!(matches!(read(&empty, &interface(false), None), Err(InputError::RowOutOfRange { rows: 0, .. })));
-    let one = npz(&[("i", array("|u1", "(2, 3)", &rows[..6]))]);
+    let one = npz(&[("i", array("|i1", "(2, 3)", &rows[..6]))]);
     assert!(matches!(
         read(&one, &interface(false), Some(3)),
         Err(InputError::RowOutOfRange { rows: 1, row: 3, .. })
@@ -256,4 +256,15 @@ fn names_that_are_paths_are_not_written() {
         assert!(matches!(&error, WriteError::Name { name: refused } if refused == name), "{error}");
         assert!(!error.to_string().chars().any(char::is_control), "{error}");
     }
+}
+
+#[test]
+fn bytes_of_the_other_sign_are_refused_though_they_fit() {
+    let named = |descr: &str, data: &[u8]| npz(&[("i", array(descr, "(1, 2, 3)", data))]);
+    let error = read(&named("|u1", &[1, 2, 3, 4, 5, 6]), &interface(false), None).unwrap_err();
+    assert!(matches!(&error, InputError::OtherSign { expected: "int8", got: "uint8", .. }), "{error}");
+    assert!(error.to_string().contains("mostly by 128"), "{error}");
+    let wide: Vec<u8> = [1_i16, 2, 3, -4, 5, 6].iter().flat_map(|value| value.to_le_bytes()).collect();
+    assert_eq!(read(&named("<i2", &wide), &interface(false), None).unwrap(), [[1, 2, 3, -4, 5, 6]]);
+    assert!(read(&named("<u2", &wide), &interface(false), None).is_err());
 }

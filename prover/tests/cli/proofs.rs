@@ -254,6 +254,43 @@ fn inspect_shows_proofs_keys_and_models() {
     let empty = tempfile::tempdir().unwrap();
     let (code, json) = lemma_json(arguments!["--store", empty.path(), "inspect", ipa().bundle]);
     assert_eq!((code, &json["statement"]), (0, &Value::Null), "{json}");
+    let person = lemma(arguments!["--store", empty.path(), "inspect", ipa().bundle]).stdout;
+    assert!(person.contains("name its verifying key with --vk FILE"), "{person}");
+    let named = arguments!["--store", empty.path(), "inspect", ipa().bundle, "--vk", ipa().vk];
+    assert_eq!(lemma_json(named).1["statement"]["outputs"], ipa().json["outputs"]);
+    let other = refusal(arguments!["inspect", ipa().bundle, "--vk", insecure_kzg().vk], 2);
+    assert!(other.contains("is the key of circuit") && other.contains(&ipa().circuit), "{other}");
+    let model = refusal(arguments!["inspect", digits(), "--vk", ipa().vk], 2);
+    assert!(model.contains("--vk is for proofs"), "{model}");
+}
+
+#[test]
+fn verifying_for_a_circuit_that_the_store_does_not_have_names_both_ways() {
+    let empty = tempfile::tempdir().unwrap();
+    let (_, json) =
+        lemma_json(arguments!["--store", empty.path(), "verify", ipa().bundle, "--circuit", ipa().circuit]);
+    let message = json["error"]["message"].as_str().unwrap();
+    assert!(message.contains("lemma compile MODEL") && message.contains("--vk FILE"), "{message}");
+}
+
+#[test]
+fn inspect_shows_a_node_of_the_file_once() {
+    let model = fixture("operators/arg_max_classes.qop.onnx");
+    let (_, json) = lemma_json(arguments!["inspect", model]);
+    let nodes = json["nodes"].as_array().unwrap();
+    assert_eq!((nodes.len(), &nodes[0]["operator"]), (1, &"argmax".into()), "{json}");
+    assert!(nodes[0]["steps"].as_u64().unwrap() > 5, "{json}");
+    assert!(lemma(arguments!["inspect", model]).stdout.contains("argmax ("));
+}
+
+#[test]
+fn softmax_at_the_end_is_said_to_be_outside_the_proof() {
+    let model = fixture("digits/s8s8_softmax.qop.onnx");
+    let (_, json) = lemma_json(arguments!["inspect", model]);
+    let outside = json["outputs"][0]["outside_proof"].as_array().unwrap();
+    assert!(outside.contains(&"Softmax".into()), "{json}");
+    let person = lemma(arguments!["inspect", model]).stdout;
+    assert!(person.contains("in front of Softmax, which is outside the proof"), "{person}");
 }
 
 #[test]

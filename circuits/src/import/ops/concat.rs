@@ -30,7 +30,7 @@ pub(super) fn concat(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Im
             other => Err(call.wrong_form(index, "input", other, "an 8-bit tensor like the others")),
         });
         let parts: Vec<Activation> = parts.collect::<Result<_, _>>()?;
-        return layout::concatenated(call, &parts, axis, builder).map(Value::Quantized);
+        return layout::concatenated(&call.node.label.name, &parts, axis, builder).map(Value::Quantized);
     }
     let views = inputs.iter().enumerate().map(|(index, input)| view(call, index, input, builder));
     let views: Vec<View> = views.collect::<Result<_, _>>()?;
@@ -41,7 +41,7 @@ pub(super) fn concat(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Im
         })
     {
         let parts: Vec<Activation> = views.iter().map(|view| view.activation().clone()).collect();
-        let activation = layout::concatenated(call, &parts, axis, builder)?;
+        let activation = layout::concatenated(&call.node.label.name, &parts, axis, builder)?;
         return Ok(Value::Dequantized(Dequantized { activation, ..first.clone() }));
     }
     let mut shape = views[0].activation().shape.clone();
@@ -106,7 +106,6 @@ fn view(
 
 /// Every part quantized by its own table, then joined.
 pub(super) fn requantize(
-    call: &Call<'_>,
     (name, parts, axis): (&str, &[Function], usize),
     elem: Elem,
     to: Quantization,
@@ -117,7 +116,7 @@ pub(super) fn requantize(
         .iter()
         .map(|part| function::quantize(name, &function::clamped(part, clamp), elem, to, builder))
         .collect::<Result<Vec<_>, _>>()?;
-    layout::concatenated(call, &parts, axis, builder)
+    layout::concatenated(name, &parts, axis, builder)
 }
 
 pub(super) fn q_linear_concat(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
@@ -155,5 +154,5 @@ pub(super) fn q_linear_concat(call: &Call<'_>, builder: &mut Builder) -> Result<
     }
     let shape = parts.first().map(|part| part.shape.clone()).unwrap_or_default();
     let axis = axis_of(axis, &shape)?;
-    layout::concatenated(call, &parts, axis, builder).map(Value::Quantized)
+    layout::concatenated(&call.node.label.name, &parts, axis, builder).map(Value::Quantized)
 }

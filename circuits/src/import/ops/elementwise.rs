@@ -39,7 +39,7 @@ fn q_linear(call: &Call<'_>, kind: Kind, builder: &mut Builder) -> Result<Value,
     let rhs = q_operand(call, 3, "right operand", builder)?;
     let (elem, by) = parameters(call, 6, lhs.activation.elem, "output")?;
     let result = combined(call, kind, [lhs, rhs], builder)?;
-    requantize(call, &result, elem, by, FloatClamp::NONE, builder).map(Value::Quantized)
+    requantize(&result, elem, by, FloatClamp::NONE, builder).map(Value::Quantized)
 }
 
 /// An operand with its scale and zero point behind it; a constant becomes a tensor.
@@ -204,7 +204,6 @@ fn is_innermost_scalar(left: &[usize], right: &[usize]) -> bool {
 
 /// Quantizes a waiting result.
 pub(super) fn requantize(
-    call: &Call<'_>,
     result: &Waiting,
     elem: Elem,
     to: Quantization,
@@ -219,7 +218,7 @@ pub(super) fn requantize(
         WaitingForm::Add(operands) => (sum(operands, to, range)?, operands),
         WaitingForm::Multiply(operands) => (product(operands, to, range)?, operands),
         WaitingForm::Concat { parts, axis } => {
-            return concat::requantize(call, (&result.name, parts, *axis), elem, to, clamp, builder);
+            return concat::requantize((&result.name, parts, *axis), elem, to, clamp, builder);
         }
         WaitingForm::Average { .. } => {
             return super::pooling::average_layer(result, elem, to, clamp, builder);

@@ -118,7 +118,7 @@ pub(super) fn picked(
 
 /// The activations one after the other along an axis.
 pub(super) fn concatenated(
-    call: &Call<'_>,
+    name: &str,
     parts: &[Activation],
     axis: usize,
     builder: &mut Builder,
@@ -160,5 +160,5 @@ pub(super) fn concatenated(
         })
     });
     let inputs: Vec<&Activation> = parts.iter().collect();
-    builder.rearrange(&call.node.label.name, &inputs, (first.elem, shape), sources)
+    builder.rearrange(name, &inputs, (first.elem, shape), sources)
 }

@@ -29,7 +29,7 @@ pub(super) fn q_linear_mat_mul(call: &Call<'_>, builder: &mut Builder) -> Result
     let rhs = elementwise::q_operand(call, 3, "right factor", builder)?;
     let (elem, by) = fully_connected::output_quantization(call, 6)?;
     let result = product(call, [lhs, rhs], builder)?;
-    elementwise::requantize(call, &result, elem, by, FloatClamp::NONE, builder).map(Value::Quantized)
+    elementwise::requantize(&result, elem, by, FloatClamp::NONE, builder).map(Value::Quantized)
 }
 
 pub(super) fn mat_mul(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {

@@ -58,7 +58,7 @@ pub(super) fn quantize_linear(call: &Call<'_>, builder: &mut Builder) -> Result<
                 .map(Value::Quantized)
         }
         Value::Waiting { result, clamp } => {
-            elementwise::requantize(call, result, elem, by, *clamp, builder).map(Value::Quantized)
+            elementwise::requantize(result, elem, by, *clamp, builder).map(Value::Quantized)
         }
         Value::Tail { activation, tail } => activation::quantized_softmax(call, activation, tail, elem, by),
         Value::Dequantized(dequantized) => quantize_again(call, dequantized, elem, by, builder),
