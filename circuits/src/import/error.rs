@@ -211,6 +211,38 @@ pub enum ImportErrorKind {
         /// The input.
         input: String,
     },
+    /// A sum that onnxruntime rounds in an order that its graph optimizations decide.
+    #[error(
+        "onnxruntime adds the operands in an order that depends on how it lays their axes out, and of the integers {inputs:?} one \
+         order makes {} and the other {}: put the operand that has the shape of the result first, or change a scale slightly",
+        outputs[0], outputs[1]
+    )]
+    OpenOrder {
+        /// Integers of the left and right operand.
+        inputs: [i32; 2],
+        /// Their sum in either order.
+        outputs: [i32; 2],
+    },
+    /// Two pairs of quantizers in a row.
+    #[error(
+        "it quantizes again, with another scale or zero point, what '{first}' has quantized and nothing has changed since, and \
+         onnxruntime makes one pair with a third scale of the two; remove one of the two pairs"
+    )]
+    QuantizedInARow {
+        /// The first quantizer.
+        first: String,
+    },
+    /// A quantizer behind Clip whose steps are smaller than what onnxruntime takes bounds to be equal by.
+    #[error(
+        "behind a Clip a scale is above {smallest}, got {scale}: onnxruntime may leave the Clip out otherwise; remove it, or \
+         multiply the values by a larger factor"
+    )]
+    ScaleBehindClip {
+        /// The scale.
+        scale: f32,
+        /// The smallest that is not accepted.
+        smallest: f32,
+    },
     /// Nothing to prove.
     #[error(
         "the model has no quantized operator; quantize it with onnxruntime.quantization.quantize_static \
