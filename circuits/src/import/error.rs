@@ -497,8 +497,8 @@ pub enum ImportErrorKind {
     },
     /// A float result that onnxruntime would compute in float32.
     #[error(
-        "the float result '{name}' has {uses} uses, so onnxruntime does not fuse it with one quantizer; put a \
-         QuantizeLinear/DequantizeLinear pair behind it and read that"
+        "the float result '{name}' has {uses} uses, so onnxruntime does not fuse it with one quantizer; put one \
+         QuantizeLinear/DequantizeLinear pair behind it and read that, as quantize_static does with DedicatedQDQPair=False"
     )]
     FloatFanOut {
         /// The value.

@@ -472,13 +472,7 @@ impl<'a> Call<'a> {
         match found {
             Value::Tail { .. } => ImportErrorKind::SoftmaxInside { role, name },
             _ => {
-                let remedy = match role {
-                    "weights" => {
-                        "export them as an initializer, or use MatMul, which multiplies two activations"
-                    }
-                    "bias" => "export it as an initializer, or use Add behind the layer's quantizer",
-                    _ => found.remedy(),
-                };
+                let remedy = remedies::of_input(role, found, &self.node.op);
                 ImportErrorKind::InputForm { role, name, found: found.describe(), expected, remedy }
             }
         }

@@ -255,6 +255,7 @@ impl Value {
     /// What the value is, for messages.
     pub(super) fn describe(&self) -> &'static str {
         match self {
+            Self::Constant(constant) if matches!(&*constant.data, Data::Float(_)) => "a float32 constant",
             Self::Constant(_) => "a constant",
             Self::DequantizedConstant(_) => "a dequantized constant",
             Self::FloatInput { .. } => "a float32 graph input that is not quantized",
@@ -275,38 +276,6 @@ impl Value {
         }
     }
 
-    /// What makes the value one that most operators read, for messages.
-    pub(super) fn remedy(&self) -> &'static str {
-        match self {
-            Self::Constant(_) | Self::DequantizedConstant(_) => {
-                "compute what follows from constants alone before quantizing, as \
-                 onnxruntime.quantization.shape_inference.quant_pre_process does"
-            }
-            Self::FloatInput { .. } => {
-                "do this to the data outside the model, whose input then starts at its QuantizeLinear, or quantize it too, \
-                 by naming its operator in op_types_to_quantize of onnxruntime.quantization.quantize_static"
-            }
-            Self::Quantized(_) => "put a DequantizeLinear between the two",
-            Self::Dequantized(Dequantized { clamp, .. }) if *clamp == FloatClamp::NONE => {
-                "put a QuantizeLinear between the two"
-            }
-            Self::Accumulator(_) => {
-                "put Cast to float32, Mul by the scales and QuantizeLinear between the two, or use quantize_static, \
-                 which writes MatMul and Conv between quantizers"
-            }
-            Self::Dequantized(_)
-            | Self::Linear { .. }
-            | Self::Arithmetic(_)
-            | Self::Function(_)
-            | Self::Waiting { .. } => {
-                "put a QuantizeLinear/DequantizeLinear pair between the two, as \
-                 onnxruntime.quantization.quantize_static does when op_types_to_quantize names both operators"
-            }
-            Self::Index(_) => "make ArgMax the last operator, or compute what follows from the proven output",
-            Self::Tail { .. } => "make Softmax the last operator",
-        }
-    }
-
     /// What makes the value a graph output that can be proven, for messages.
     pub(super) fn remedy_as_output(&self) -> &'static str {
         match self {
@@ -315,8 +284,9 @@ impl Value {
             }
             Self::Accumulator(_) | Self::Arithmetic(_) => "put a QuantizeLinear behind it",
             _ => {
-                "put QuantizeLinear and DequantizeLinear behind it, as onnxruntime.quantization.quantize_static does when \
-                 op_types_to_quantize names its operator, or leave the operator out and apply it to the proven output"
+                "put QuantizeLinear and DequantizeLinear behind it, as onnxruntime.quantization.quantize_static does in QDQ \
+                 format when op_types_to_quantize, which replaces the default list, names its operator; or leave the operator \
+                 out and apply it to the proven output"
             }
         }
     }

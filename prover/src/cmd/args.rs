@@ -93,8 +93,13 @@ pub(crate) struct InputArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) input: PathBuf,
     /// Row to take from arrays that hold several, counted from 0
-    #[arg(long, value_name = "I")]
+    #[arg(long, value_name = "I", allow_negative_numbers = true, value_parser = row)]
     pub(crate) row: Option<usize>,
+}
+
+/// The index of a row.
+fn row(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "rows are counted from 0, and not from the end".to_owned())
 }
 
 /// `lemma run`

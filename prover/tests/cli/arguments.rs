@@ -63,6 +63,14 @@ fn unusable_arguments_exit_with_2() {
 }
 
 #[test]
+fn a_row_is_counted_from_the_front() {
+    for row in ["-1", "first", "1.5"] {
+        let message = refusal(["run", "model.onnx", "--input", "x.json", "--row", row], 2);
+        assert!(message.contains("rows are counted from 0, and not from the end"), "{message}");
+    }
+}
+
+#[test]
 fn contradicting_arguments_are_refused() {
     for arguments in [
         arguments!["compile", digits(), "--insecure-local-srs"].to_vec(),

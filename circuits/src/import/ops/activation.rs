@@ -150,7 +150,14 @@ fn normalized(shape: &[usize], axis: Option<i64>, opset: i64) -> Result<usize, I
     axis_index(axis, shape.len())
         .filter(|&index| flattens || index == last)
         .map(|index| shape.iter().skip(index).product())
-        .ok_or_else(|| unsupported("axis", axis, &format!("the last axis of shape {shape:?}")))
+        .ok_or_else(|| unsupported("axis", axis, &softmax_axis(shape)))
+}
+
+/// Which axis Softmax runs over, and how to get there.
+fn softmax_axis(shape: &[usize]) -> String {
+    format!(
+        "the last axis of shape {shape:?}: put a Transpose in front that brings this axis to the end, and use axis -1"
+    )
 }
 
 /// Softmax between quantizers as onnxruntime fuses it: QLinearSoftmax, the last operator, outside the proof.

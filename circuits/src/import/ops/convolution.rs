@@ -116,7 +116,8 @@ pub(super) fn center(
             role: "weight tensor",
             got: constant.shape.clone(),
             expected:
-                "[channels, channels per group, height, width] or [channels, channels per group, length]"
+                "[channels, channels per group, height, width] or [channels, channels per group, length]: volumes are not \
+                 supported, use 2-D Conv with the depth among the channels"
                     .to_owned(),
         });
     };

@@ -91,7 +91,15 @@ pub(super) fn cast(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impo
     if from == to {
         return Ok(value.clone());
     }
-    let expected = format!("{} ({from}), the type it has", data_type::name(from));
+    let remedy = match value {
+        Value::Quantized(_) if to == data_type::FLOAT => {
+            "DequantizeLinear with scale 1 and zero point 0 computes the same and is supported; or begin the model behind \
+             this and the scaling that follows, with onnx.utils.extract_model, before quantizing it"
+        }
+        Value::Accumulator(_) => "Cast it to float32 in front of its scaling",
+        _ => "leave it out and apply it to the proven output",
+    };
+    let expected = format!("{} ({from}), the type it has: {remedy}", data_type::name(from));
     Err(unsupported("to", format!("{} ({to})", data_type::name(to)), &expected))
 }
 

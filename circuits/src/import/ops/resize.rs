@@ -39,6 +39,9 @@ struct Axis {
     scale: f32,
 }
 
+const NEAREST: &str =
+    "nearest, since the others interpolate: it is another function, so train the model with it";
+
 pub(super) fn resize(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     let old = call.node.opset < 11;
     call.expect_inputs(if old { 2 } else { 1 }, if old { 2 } else { 4 })?;
@@ -89,7 +92,7 @@ fn transformation(attributes: &AttributeReader<'_>, old: bool) -> Result<Transfo
 fn rounding(attributes: &AttributeReader<'_>, old: bool) -> Result<Rounding, ImportErrorKind> {
     match attributes.text("mode")?.unwrap_or("nearest") {
         "nearest" => {}
-        other => return Err(unsupported("mode", other, "nearest")),
+        other => return Err(unsupported("mode", other, NEAREST)),
     }
     Ok(match attributes.text("nearest_mode")? {
         None if old => Rounding::Simple,

@@ -231,8 +231,20 @@ pub(super) fn image(shape: &[usize]) -> Result<(usize, &[usize]), ImportErrorKin
         _ => Err(ImportErrorKind::Shape {
             role: "input",
             got: shape.to_vec(),
-            expected: "[1, channels, height, width] or [1, channels, length]: export the model with a batch of 1 or an open one, and make a proof for each image".to_owned(),
+            expected: format!(
+                "[1, channels, height, width] or [1, channels, length]: {}",
+                image_remedy(shape)
+            ),
         }),
+    }
+}
+
+fn image_remedy(shape: &[usize]) -> &'static str {
+    match shape {
+        [1, _, _, _, _, ..] => {
+            "volumes are not supported, use 2-D operators with the depth among the channels"
+        }
+        _ => "export the model with a batch of 1 or an open one, and make a proof for each image",
     }
 }
 

@@ -145,7 +145,7 @@ fn unsupported_operators_are_refused_with_what_to_do() {
              onnxruntime.quantization.quantize_static",
         ),
         ("com.microsoft:MatMulIntegerToFloat", "quantize_static"),
-        ("ConvTranspose", "operator ConvTranspose is not supported: use Conv"),
+        ("ConvTranspose", "operator ConvTranspose is not supported: with strides equal to the kernel"),
         ("com.microsoft:MatMulNBits", "quantize_static"),
         ("Bernoulli", "operator Bernoulli is not supported; see `lemma ops`"),
         ("com.microsoft:Gemm", "lemma ops"),
