@@ -399,12 +399,17 @@ pub enum ImportErrorKind {
     },
     /// A float32 sum whose rounding errors reach over a threshold of its quantizer.
     #[error(
-        "onnxruntime adds float32 values here, and where the integers add up to {sum} the rounding errors decide whether \
-         the result is {output} or the integer below: give the tensor that is averaged a scale that is a power of two, for \
-         which the sum is exact (extra_options TensorQuantOverrides of quantize_static), or write the average as a \
-         depthwise Conv with equal weights, or one over the whole image as GlobalAveragePool"
+        "onnxruntime adds float32 values in '{operator}', and where the integers add up to {sum} the rounding errors decide \
+         whether the result is {output} or the integer below: give the tensor that is averaged, of scale {scale}, one that is a \
+         power of two, such as {} (TensorQuantOverrides of quantize_static, docs/operators.md shows how), for which the sum is \
+         exact; or write the average as a depthwise Conv with equal weights, or one over the whole image as GlobalAveragePool",
+        power_of_two(*scale)
     )]
     UncertainSum {
+        /// The node that adds.
+        operator: String,
+        /// Scale of the integers.
+        scale: f32,
         /// Sum of the integers, zero points subtracted.
         sum: i64,
         /// The larger of both results.
@@ -643,4 +648,9 @@ pub enum ImportErrorKind {
     /// An accumulator leaves int32.
     #[error(transparent)]
     Bounds(#[from] BoundsError),
+}
+
+/// The smallest power of two that is no smaller than a scale: none of its values saturates more.
+fn power_of_two(scale: f32) -> f32 {
+    scale.log2().ceil().exp2()
 }
