@@ -207,7 +207,7 @@ impl Order {
     /// Where axes may be `moved`, any could be the innermost.
     fn of(left: &[usize], right: &[usize], moved: bool) -> Self {
         let pairs = || left.iter().rev().zip(right.iter().rev());
-        let deciding = pairs().find(|(left, right)| **left > 1 || **right > 1).or(pairs().last());
+        let deciding = pairs().find(|(left, right)| **left > 1 || **right > 1).or(pairs().next_back());
         let exchanged = match deciding {
             Some((left, _)) => *left == 1,
             None => left.last().is_none_or(|last| *last == 1),
