@@ -127,7 +127,7 @@ pub(super) fn split(call: &Call<'_>, builder: &mut Builder) -> Result<Vec<Value>
         unsupported(
             "split",
             format!("{outputs} parts"),
-            &format!("sizes with the sum {size}, one per output"),
+            &format!("positive sizes with the sum {size}, one per output; without sizes, equal parts"),
         )
     };
     let sizes: Vec<usize> = match listed {
