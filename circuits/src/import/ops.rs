@@ -490,6 +490,12 @@ impl<'a> Call<'a> {
         })
     }
 
+    /// How many nodes and graph outputs read the first output.
+    fn output_uses(&self) -> usize {
+        let output = self.node.outputs.first().copied().flatten();
+        output.and_then(|output| self.graph.uses.get(output)).copied().unwrap_or(0)
+    }
+
     /// The name of an input.
     fn name(&self, index: usize) -> String {
         let value = self.node.inputs.get(index).copied().flatten();

@@ -222,9 +222,11 @@ fn pooled(
     let read = placement.crop(name, x, builder)?;
     let window = placement.window;
     let is_float = !matches!(call.input(0, "input")?, Value::Quantized(_));
-    if placement.falls_short && window.dilation == [1, 1] && is_float && call.node.opset < 12 {
-        let expected = "windows that reach the whole image, or opset 12, from which on onnxruntime answers: convert the model \
-                        with onnx.version_converter.convert_version";
+    // onnxruntime pools floats then, where its kernel takes no negative padding.
+    let is_unfused = call.node.opset < 12 || call.output_uses() > 1;
+    if placement.falls_short && window.dilation == [1, 1] && is_float && is_unfused {
+        let expected = "windows that reach the whole image, or one reader of the result and opset 12, with which onnxruntime \
+                        pools integers: convert the model with onnx.version_converter.convert_version";
         return Err(unsupported("strides", format!("{:?}", window.stride), expected));
     }
     expect_reading(&window)?;
