@@ -170,6 +170,9 @@ impl Store {
         let directory = self.root.join("locks");
         self.make_directory(&directory)?;
         let path = directory.join(name);
+        if path.is_dir() {
+            self.put_directory_aside(&path)?;
+        }
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true);
         let file = options.open(&path).map_err(self.unwritable("open", &path))?;
@@ -205,6 +208,7 @@ impl Store {
     /// Moves a directory that somebody made in a file's place to the temporary files. Collecting garbage removes it if it
     /// is empty and leaves it to its owner if it is not.
     fn put_directory_aside(&self, path: &Path) -> Result<(), StoreError> {
+        self.make_directory(&self.temporary())?;
         tempfile::Builder::new()
             .prefix("directory-")
             .tempdir_in(self.temporary())

@@ -17,7 +17,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub(crate) use conversions::damaged_circuit;
+pub(crate) use conversions::{damaged_circuit, lost_model, lost_proof};
 pub use table::ProblemType;
 
 use crate::{observe, wire::TensorSpec};

@@ -38,7 +38,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Answers requests until it is told to stop, then lets open requests end. At most `connections` are open at once, and
-/// [`RESERVED`] beyond them for whoever watches over the service; more wait in the kernel's queue.
+/// a few beyond them for whoever watches over the service; more wait in the kernel's queue.
 pub async fn serve(listener: TcpListener, app: Router, connections: usize, stop: Shutdown) {
     let places = Arc::new(Semaphore::new(connections.saturating_add(RESERVED)));
     let regular = Arc::new(Semaphore::new(connections));

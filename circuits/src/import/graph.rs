@@ -123,6 +123,8 @@ pub(super) struct Graph {
     pub(super) constants: Vec<(ValueIndex, Constant)>,
     /// Nodes that an output depends on, every one after those it reads.
     pub(super) nodes: Vec<Node>,
+    /// By value the position of the node that defines it.
+    producers: Vec<Option<usize>>,
     /// By value the code of the element type that the file says it has; 0 where it says nothing.
     pub(super) declared_types: Vec<i32>,
 }
@@ -167,7 +169,37 @@ impl Graph {
             })
             .collect::<Result<_, ImportErrorKind>>()?;
         let nodes = build_nodes(node, wiring, &order, &opsets, &uses)?;
-        Ok(Self { names: names.list, uses, inputs, outputs, constants, nodes, declared_types })
+        let producers = producers(&nodes, names.list.len());
+        Ok(Self { names: names.list, uses, inputs, outputs, constants, nodes, producers, declared_types })
+    }
+
+    /// The node that defines what another reads as its first input.
+    pub(super) fn before(&self, node: &Node) -> Option<&Node> {
+        let value = node.inputs.first().copied().flatten()?;
+        self.nodes.get(self.producers.get(value).copied().flatten()?)
+    }
+
+    /// Whether an operator that has a kernel on integers reads a tensor of this type through a DequantizeLinear.
+    pub(super) fn computes_on_dequantized(&self, data_type: i32) -> bool {
+        let types: BTreeMap<ValueIndex, i32> =
+            self.constants.iter().map(|(value, constant)| (*value, constant.data.data_type())).collect();
+        let reads = |node: &&Node| {
+            let zero_point = node.inputs.get(2).copied().flatten();
+            node.op == "DequantizeLinear"
+                && zero_point.and_then(|value| types.get(&value)) == Some(&data_type)
+        };
+        let computing =
+            ["Conv", "Gemm", "MatMul", "Add", "Mul", "AveragePool", "GlobalAveragePool", "Concat"];
+        let nodes = self.nodes.iter().filter(|node| computing.contains(&node.op.as_str()));
+        nodes.filter_map(|node| self.before(node)).any(|node| reads(&node))
+    }
+
+    /// Whether onnxruntime may compute parts of the graph with its axes in another order: it puts channels last around some
+    /// operators, and moves transpositions.
+    pub(super) fn may_move_axes(&self) -> bool {
+        let moves =
+            |node: &Node| ["Conv", "Pool", "Transpose", "Resize"].iter().any(|part| node.op.contains(part));
+        self.nodes.iter().any(moves)
     }
 
     /// The name of a value.
@@ -410,6 +442,18 @@ fn resolve_wiring(
             Ok(Wiring { inputs, outputs })
         })
         .collect()
+}
+
+fn producers(nodes: &[Node], values: usize) -> Vec<Option<usize>> {
+    let mut producers = vec![None; values];
+    for (position, node) in nodes.iter().enumerate() {
+        for &output in node.outputs.iter().flatten() {
+            if let Some(slot) = producers.get_mut(output) {
+                *slot = Some(position);
+            }
+        }
+    }
+    producers
 }
 
 fn count_uses(wiring: &[Wiring], order: &[usize], outputs: &[ValueIndex], values: usize) -> Vec<usize> {

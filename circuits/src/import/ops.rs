@@ -27,6 +27,7 @@ mod window;
 mod with_constant;
 
 pub(super) use average::AverageWindow;
+pub(super) use elementwise::Order;
 pub(super) use mat_mul::Sizes;
 
 use super::builder::Builder;

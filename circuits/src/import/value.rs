@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::affine::{self, AxisQuantization, FloatClamp};
 use super::arithmetic::Arithmetic;
 use super::constant::{Constant, Data};
-use super::ops::{AverageWindow, Sizes};
+use super::ops::{AverageWindow, Order, Sizes};
 use super::proto::data_type;
 use super::spread::Spread;
 use crate::ir::{Elem, Quantization, Tail, TensorId, Window};
@@ -131,7 +131,7 @@ pub(super) struct Waiting {
 #[derive(Clone, Debug)]
 pub(super) enum WaitingForm {
     /// Elementwise sum of two operands of the result's shape.
-    Add([Operand; 2]),
+    Add { operands: [Operand; 2], order: Order },
     /// Elementwise product of two operands of the result's shape.
     Multiply([Operand; 2]),
     /// Matrix product of two factors.

@@ -327,7 +327,8 @@ fn directories_in_the_place_of_files_are_damage_and_give_way() {
     let (_directory, store) = store();
     let object = Digest::of(b"bytes");
     let (file, record) = (store.object_path(KIND, object), store.records_of(Note::KIND).join("note"));
-    for path in [&file, &record] {
+    fs::remove_dir_all(store.temporary()).unwrap();
+    for path in [&file, &record, &store.root().join("locks/gc")] {
         fs::create_dir(path).unwrap();
         fs::write(path.join("somebodys"), b"bytes").unwrap();
     }
@@ -339,5 +340,5 @@ fn directories_in_the_place_of_files_are_damage_and_give_way() {
     assert_eq!(store.record("note").unwrap(), Some(note));
     store.gc().unwrap();
     let aside = files(&store.temporary());
-    assert!(aside.len() == 2 && aside.iter().all(|path| path.ends_with("somebodys")), "{aside:?}");
+    assert!(aside.len() == 3 && aside.iter().all(|path| path.ends_with("somebodys")), "{aside:?}");
 }

@@ -8,7 +8,7 @@ use crate::{
     records::RecordsError,
     service::{BundleError, StorageError, SubmitError},
 };
-use lemma_prover::{keys::KeysError, store::StoreError};
+use lemma_prover::{digest::Digest, keys::KeysError, store::StoreError};
 use std::time::Duration;
 use tracing::error;
 
@@ -30,13 +30,7 @@ impl From<BlobError> for Problem {
 impl From<ModelFileError> for Problem {
     fn from(error: ModelFileError) -> Self {
         match error {
-            ModelFileError::Lost { model } => {
-                let detail = format!(
-                    "the service's file of model {model} is missing or damaged; upload the same file again with \
-                     POST /v1/models"
-                );
-                Self::new(ProblemType::ModelLost, detail)
-            }
+            ModelFileError::Lost { model } => lost_model(model),
             error => of_storage(&error, error.is_transient()),
         }
     }
@@ -51,11 +45,7 @@ impl From<StorageError> for Problem {
 impl From<BundleError> for Problem {
     fn from(error: BundleError) -> Self {
         match &error {
-            BundleError::Blob { job, source } if source.is_damage() => {
-                error!(%error, "a proof is lost");
-                let detail = "the service's file of the proof is missing or damaged; ask for a new one";
-                Self::new(ProblemType::ProofLost, detail).job(job)
-            }
+            BundleError::Blob { job, source } if source.is_damage() => lost_proof(&error).job(job),
             _ => of_storage(&error, error.is_transient()),
         }
     }
@@ -72,6 +62,23 @@ impl From<KeysError> for Problem {
             error => Self::internal(&error),
         }
     }
+}
+
+/// The answer for a model whose record or file is not what it was.
+pub(crate) fn lost_model(model: Digest) -> Problem {
+    let detail = format!(
+        "the service's file or record of model {model} is missing or damaged; upload the same file again with \
+         POST /v1/models"
+    );
+    Problem::new(ProblemType::ModelLost, detail)
+}
+
+/// The answer for a proof whose record or file is not what it was.
+pub(crate) fn lost_proof(error: &dyn std::error::Error) -> Problem {
+    error!(%error, "a proof is lost");
+    let detail = "the service's file or record of the proof is missing or damaged; ask for a new one, without the \
+                  Idempotency-Key of this one";
+    Problem::new(ProblemType::ProofLost, detail)
 }
 
 /// The answer for a circuit whose record or stored files are not what they were.

@@ -26,13 +26,13 @@ pub enum ProblemType {
     MethodNotAllowed,
     /// The body did not arrive in time.
     BodyTimeout,
-    /// The service has lost the model's file.
+    /// The service has lost the model.
     ModelLost,
     /// The proof has not been made yet.
     ProofNotFinished,
     /// The proof will never be made.
     ProofNotMade,
-    /// The service has lost the proof's file.
+    /// The service has lost the proof.
     ProofLost,
     /// The body is larger than the route takes.
     BodyTooLarge,
@@ -123,7 +123,7 @@ impl ProblemType {
                 ("proof-not-finished", StatusCode::CONFLICT, "The proof has not been made yet")
             }
             Self::ProofNotMade => ("proof-not-made", StatusCode::GONE, "The proof will never be made"),
-            Self::ProofLost => ("proof-lost", StatusCode::GONE, "The proof's file is lost"),
+            Self::ProofLost => ("proof-lost", StatusCode::GONE, "The service has lost the proof"),
             Self::BodyTooLarge => {
                 ("body-too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than the limit")
             }

@@ -6,7 +6,7 @@ use super::submission;
 use crate::{
     extract::PathId,
     jobs::{Job, JobId, WorkKind},
-    problem::{Problem, ProblemType},
+    problem::{Problem, ProblemType, damaged_circuit},
     state::App,
     wire::Build,
 };
@@ -43,7 +43,7 @@ pub(super) async fn cancel(
 
 async fn find(app: &App, id: Option<JobId>) -> Result<Job, Problem> {
     let job = match id {
-        Some(id) => submission::job(app, id).await?,
+        Some(id) => submission::undamaged_job(app, id, |error| damaged_circuit(error)).await?,
         None => None,
     };
     job.filter(|job| job.work.kind() == WorkKind::Circuit).ok_or_else(unknown)

@@ -9,14 +9,15 @@ use axum::{
 use lemma_circuits::import::import;
 use lemma_prover::digest::Digest;
 use serde::Deserialize;
+use tracing::error;
 use utoipa::IntoParams;
 
 use super::{links, page};
 use crate::{
     extract::{BytesBody, PathId, Query},
     openapi::File,
-    problem::{Problem, ProblemType},
-    records::ModelRecord,
+    problem::{Problem, ProblemType, lost_model},
+    records::{ModelRecord, RecordsError},
     state::App,
     wire::{Model, ModelDetails, ModelList},
 };
@@ -161,7 +162,13 @@ pub(super) async fn find(app: &App, name: &str) -> Result<ModelRecord, Problem> 
         _ => None,
     };
     let record = match id {
-        Some(id) => records.model(id).await?,
+        Some(id) => match records.model(id).await {
+            Err(error @ RecordsError::Damaged { .. }) => {
+                error!(%error, "a model is lost");
+                return Err(lost_model(id));
+            }
+            found => found?,
+        },
         None => None,
     };
     let shown: String = name.chars().take(2 * MAX_TAG + 1).collect();

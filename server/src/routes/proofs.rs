@@ -9,7 +9,7 @@ use crate::{
     extract::{IdempotencyKey, JsonBody, PathId, Preferences, Query},
     jobs::{Job, JobId, WorkKind},
     openapi::{JobHeaders, JobRefusals, WaitHeader},
-    problem::{Problem, ProblemType},
+    problem::{Problem, ProblemType, lost_proof},
     records::{Idempotency, JobFilter},
     repeats::Accepted,
     state::App,
@@ -159,7 +159,7 @@ pub(super) async fn cancel(
 /// [`ProblemType::UnknownProof`] when there is none.
 pub(super) async fn find(app: &App, id: Option<JobId>) -> Result<Job, Problem> {
     let job = match id {
-        Some(id) => submission::job(app, id).await?,
+        Some(id) => submission::undamaged_job(app, id, |error| lost_proof(error).job(id)).await?,
         None => None,
     };
     job.filter(|job| job.work.kind() == WorkKind::Proof).ok_or_else(unknown)

@@ -10,7 +10,7 @@ use crate::{
     extract::Preferences,
     jobs::{Job, JobId},
     problem::{Problem, ProblemType},
-    records::Idempotency,
+    records::{Idempotency, RecordsError},
     repeats::Accepted,
     service::{NewJob, Submitted},
     state::App,
@@ -129,6 +129,21 @@ pub(super) async fn ended(app: &App, job: Job, preferences: Preferences) -> Resu
 /// When the database refuses.
 pub(super) async fn job(app: &App, id: JobId) -> Result<Option<Job>, Problem> {
     Ok(app.service().job(id).await?)
+}
+
+/// One job; `damaged` is the answer when its record is.
+///
+/// # Errors
+/// When the database refuses, or the record is damaged.
+pub(super) async fn undamaged_job(
+    app: &App,
+    id: JobId,
+    damaged: impl FnOnce(&RecordsError) -> Problem,
+) -> Result<Option<Job>, Problem> {
+    match app.service().job(id).await {
+        Err(error @ RecordsError::Damaged { .. }) => Err(damaged(&error)),
+        found => Ok(found?),
+    }
 }
 
 /// A job that is of the other kind than its route.

@@ -33,7 +33,7 @@ async fn what_is_not_damaged_goes_on() {
         assert_eq!(listed.as_array().unwrap().len(), 1, "{change}: {listed}");
         assert_eq!(listed[0]["id"], second["id"]);
         server.get("/metrics").await.is(200);
-        server.get(&format!("/v1/proofs/{id}")).await.problem("internal", 500);
+        server.get(&format!("/v1/proofs/{id}")).await.problem("proof-lost", 410);
         spoil(
             &data,
             &format!("UPDATE jobs SET created = 1, priority = 1, state = 'succeeded' WHERE id = '{id}'"),
@@ -47,6 +47,12 @@ async fn what_is_not_damaged_goes_on() {
     spoil(&data, &format!("UPDATE circuits SET model = 'lost' WHERE circuit = '{other}'")).await;
     assert_eq!(server.get("/v1/circuits").await.is(200).json["circuits"][0]["id"], circuit);
     spoil(&data, &format!("UPDATE jobs SET bundle = 'lost' WHERE id = '{id}'")).await;
+    spoil(&data, &format!("UPDATE models SET details = '{{' WHERE model = {softmax}").replace('"', "'"))
+        .await;
+    let refused = server.post_json("/v1/circuits", &json!({ "model": softmax })).await;
+    assert!(refused.problem("model-lost", 409).contains("POST /v1/models"));
+    server.post_bytes("/v1/models", SOFTMAX).await.is(200);
+    server.get(&format!("/v1/models/{}", softmax.as_str().unwrap())).await.is(200);
     drop(server);
     let server = Server::start(settings(&data), data);
     assert_eq!(server.get(first["bundle"]["href"].as_str().unwrap()).await.is(200).bytes, bundle);

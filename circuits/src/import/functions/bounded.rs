@@ -25,7 +25,11 @@ pub(in super::super) fn elu(x: f32, alpha: f32) -> Spread {
     within(UNITS, alpha * f64::from(x).exp_m1(), alpha.abs())
 }
 
+/// With a product of alpha and gamma beyond float32, an infinity in between may make any number of it, or none.
 pub(in super::super) fn selu(x: f32, alpha: f32, gamma: f32) -> Spread {
+    if !(alpha * gamma).is_finite() {
+        return Spread::UNKNOWN;
+    }
     let (x, alpha, gamma) = (f64::from(x), f64::from(alpha), f64::from(gamma));
     if x >= 0.0 {
         within(UNITS, gamma * x, 0.0)
@@ -145,7 +149,8 @@ mod tests {
 
     #[test]
     fn outside_its_domain_a_function_is_no_number() {
-        assert!(log(-1.0).is_nan() && super::asin(1.5).is_nan() && pow(-2.0, 0.5).is_nan());
+        assert!([log(-1.0), super::asin(1.5), pow(-2.0, 0.5)].iter().all(|value| value.lo.is_nan()));
         assert_eq!(log(0.0).hi, f32::NEG_INFINITY);
+        assert!(selu(0.0, 3e38, 3.0).may_be_nan);
     }
 }

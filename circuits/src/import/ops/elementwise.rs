@@ -13,6 +13,7 @@ use super::arithmetic::{self, Operator};
 use super::with_constant::{Constants, with_constant};
 use super::{concat, layout, mat_mul};
 use crate::ir::{Add, Elem, Multiply, Op, Quantization};
+use crate::requantize::quantized_sum;
 
 /// Beyond it onnxruntime's conversion of a float result to int32 would wrap.
 pub(super) const MAX_RESULT: f32 = (1 << 30) as f32;
@@ -182,26 +183,48 @@ fn combined(
         let activation = layout::broadcast(call, &operand.activation, &shape, builder)?;
         Ok::<_, ImportErrorKind>(Operand { activation, by: operand.by })
     };
-    let exchanged = is_innermost_scalar(left, right);
+    let order = Order::of(left, right, call.graph.may_move_axes());
     let operands = [broadcast(lhs)?, broadcast(rhs)?];
     let form = match kind {
-        Kind::Add if exchanged => {
-            let [lhs, rhs] = operands;
-            WaitingForm::Add([rhs, lhs])
-        }
-        Kind::Add => WaitingForm::Add(operands),
+        Kind::Add => WaitingForm::Add { operands, order },
         Kind::Multiply => WaitingForm::Multiply(operands),
     };
     Ok(Waiting { name: call.node.label.name.clone(), form, shape })
 }
 
-/// Whether along the innermost axis that either has, the left operand has one element and the right one more:
-/// onnxruntime's kernel then adds them in the other order, which its roundings show.
-fn is_innermost_scalar(left: &[usize], right: &[usize]) -> bool {
-    let ones = std::iter::repeat(&1);
-    let pairs = left.iter().rev().chain(ones.clone()).zip(right.iter().rev().chain(ones));
-    let mut pairs = pairs.take(left.len().max(right.len()));
-    pairs.find(|(left, right)| **left > 1 || **right > 1).is_some_and(|(left, _)| *left == 1)
+/// The order in which onnxruntime's kernel adds the operands, which its roundings show.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in super::super) enum Order {
+    Given,
+    Exchanged,
+    /// Either, as the layout goes that graph optimizations choose.
+    Open,
+}
+
+impl Order {
+    /// The kernel looks for the innermost axis, of those that both have, where an operand has more than one element, and at
+    /// the outermost of them where there is none: a left operand with one element there comes second. Of one without axes
+    /// the other decides.
+    ///
+    /// Where axes may be `moved`, any could be the innermost.
+    fn of(left: &[usize], right: &[usize], moved: bool) -> Self {
+        let pairs = || left.iter().rev().zip(right.iter().rev());
+        let deciding = pairs().find(|(left, right)| **left > 1 || **right > 1).or(pairs().last());
+        let exchanged = match deciding {
+            Some((left, _)) => *left == 1,
+            None => left.last().is_none_or(|last| *last == 1),
+        };
+        let is_long = left.iter().any(|left| *left > 1);
+        let longer = right.iter().rev().skip(left.len());
+        let is_broadcast = longer
+            .chain(pairs().filter(|(left, _)| **left == 1).map(|(_, right)| right))
+            .any(|size| *size > 1);
+        match exchanged {
+            _ if moved && is_long && (exchanged || is_broadcast) => Self::Open,
+            true => Self::Exchanged,
+            false => Self::Given,
+        }
+    }
 }
 
 /// Quantizes a waiting result.
@@ -217,7 +240,17 @@ pub(super) fn requantize(
         WaitingForm::MatMul { factors, sizes } => {
             (mat_mul::requantized(factors, *sizes, to, range)?, factors)
         }
-        WaitingForm::Add(operands) => (sum(operands, to, range)?, operands),
+        WaitingForm::Add { operands, order } => {
+            let [lhs, rhs] = operands;
+            return match order {
+                Order::Given => added(result, [lhs, rhs], (elem, to, range), builder),
+                Order::Exchanged => added(result, [rhs, lhs], (elem, to, range), builder),
+                Order::Open => {
+                    expect_one_sum([lhs, rhs], (to, range), builder)?;
+                    added(result, [lhs, rhs], (elem, to, range), builder)
+                }
+            };
+        }
         WaitingForm::Multiply(operands) => (product(operands, to, range)?, operands),
         WaitingForm::Concat { parts, axis } => {
             return concat::requantize((&result.name, parts, *axis), elem, to, clamp, builder);
@@ -231,8 +264,21 @@ pub(super) fn requantize(
     builder.clamping(&result.name, op, &[lhs, rhs], (elem, &result.shape), range)
 }
 
+/// The operands added in this order.
+fn added(
+    result: &Waiting,
+    [lhs, rhs]: [&Operand; 2],
+    (elem, to, range): (Elem, Quantization, (i32, i32)),
+    builder: &mut Builder,
+) -> Result<Activation, ImportErrorKind> {
+    expect_elem("output", elem, lhs.activation.elem)?;
+    let op = Op::Add(sum([lhs, rhs], to, range)?);
+    let inputs = [&lhs.activation, &rhs.activation];
+    builder.clamping(&result.name, op, &inputs, (elem, &result.shape), range)
+}
+
 /// `fma(a, ra, fma(b, rb, c))` with `ra = fl(sa / sy)`, `rb = fl(sb / sy)`, `c = fl(zy - fma(ra, za, fl(rb * zb)))`.
-fn sum([lhs, rhs]: &[Operand; 2], to: Quantization, (lo, hi): (i32, i32)) -> Result<Op, ImportErrorKind> {
+fn sum([lhs, rhs]: [&Operand; 2], to: Quantization, (lo, hi): (i32, i32)) -> Result<Add, ImportErrorKind> {
     let lhs_scale = lhs.by.scale / to.scale;
     let rhs_scale = rhs.by.scale / to.scale;
     let zero = lhs_scale.mul_add(lhs.by.zero_point as f32, rhs_scale * rhs.by.zero_point as f32);
@@ -241,7 +287,29 @@ fn sum([lhs, rhs]: &[Operand; 2], to: Quantization, (lo, hi): (i32, i32)) -> Res
     if !(lhs_scale.is_normal() && rhs_scale.is_normal() && largest < MAX_RESULT) {
         return Err(ImportErrorKind::OperandScale { lhs: lhs.by.scale, rhs: rhs.by.scale, output: to.scale });
     }
-    Ok(Op::Add(Add { lhs_scale, rhs_scale, offset, lo, hi }))
+    Ok(Add { lhs_scale, rhs_scale, offset, lo, hi })
+}
+
+/// Refuses operands whose sum depends on their order.
+fn expect_one_sum(
+    [lhs, rhs]: [&Operand; 2],
+    (to, range): (Quantization, (i32, i32)),
+    builder: &Builder,
+) -> Result<(), ImportErrorKind> {
+    let (given, exchanged) = (sum([lhs, rhs], to, range)?, sum([rhs, lhs], to, range)?);
+    let integers = |operand: &Operand| {
+        let (lo, hi) = builder.range(&operand.activation);
+        lo..=hi
+    };
+    for a in integers(lhs) {
+        for b in integers(rhs) {
+            let outputs = [quantized_sum(&given, a, b), quantized_sum(&exchanged, b, a)];
+            if outputs[0] != outputs[1] {
+                return Err(ImportErrorKind::OpenOrder { inputs: [a, b], outputs });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// `fl(fl(sa * sb) / sy)` times the exact product.
@@ -264,10 +332,10 @@ fn product([lhs, rhs]: &[Operand; 2], to: Quantization, (lo, hi): (i32, i32)) ->
 
 #[cfg(test)]
 mod tests {
-    use super::is_innermost_scalar;
+    use super::Order::{self, Exchanged, Given, Open};
 
     #[test]
-    fn the_innermost_axis_that_is_not_1_decides_the_order() {
+    fn the_innermost_common_axis_that_is_not_1_decides_the_order() {
         for (left, right) in [
             (&[1][..], &[256][..]),
             (&[4, 1], &[1, 64]),
@@ -275,11 +343,35 @@ mod tests {
             (&[2, 1, 1], &[2, 32, 1]),
             (&[], &[5]),
         ] {
-            assert!(is_innermost_scalar(left, right), "{left:?} {right:?}");
-            assert!(!is_innermost_scalar(right, left), "{right:?} {left:?}");
+            assert_eq!(Order::of(left, right, false), Exchanged, "{left:?} {right:?}");
+            assert_eq!(Order::of(right, left, false), Given, "{right:?} {left:?}");
         }
-        for (left, right) in [(&[1, 2, 1, 1][..], &[1, 1, 1, 1][..]), (&[3, 4], &[3, 4]), (&[1, 1], &[1])] {
-            assert!(!is_innermost_scalar(left, right), "{left:?} {right:?}");
+        for (left, right) in [(&[1, 2, 1, 1][..], &[1, 1, 1, 1][..]), (&[3, 4], &[3, 4])] {
+            assert_eq!(Order::of(left, right, false), Given, "{left:?} {right:?}");
+        }
+        for (left, right) in [
+            (&[500, 1][..], &[1][..]),
+            (&[500, 1, 1], &[1, 1]),
+            (&[1, 3, 3, 1], &[]),
+            (&[1, 1], &[1]),
+            (&[], &[]),
+        ] {
+            assert_eq!(Order::of(left, right, false), Exchanged, "{left:?} {right:?}");
+        }
+    }
+
+    #[test]
+    fn where_axes_move_any_of_them_decides() {
+        for (left, right) in [(&[1, 4, 1, 1][..], &[1, 4, 3, 3][..]), (&[5], &[2, 3, 5]), (&[5, 1], &[1])] {
+            assert_eq!(Order::of(left, right, true), Open, "{left:?} {right:?}");
+        }
+        for (left, right, order) in [
+            (&[1, 4, 3, 3][..], &[1, 4, 1, 1][..], Given),
+            (&[1, 4, 3, 3], &[1, 4, 3, 3], Given),
+            (&[1, 1, 1, 1], &[1, 4, 3, 3], Exchanged),
+            (&[], &[4], Exchanged),
+        ] {
+            assert_eq!(Order::of(left, right, true), order, "{left:?} {right:?}");
         }
     }
 }

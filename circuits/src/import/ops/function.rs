@@ -56,12 +56,12 @@ pub(super) fn quantize(
     let (lo, hi) = builder.range(&function.activation);
     let reached = (function.activation.elem.min()..).zip(&*function.values);
     for (input, value) in reached.filter(|(q, _)| lo <= *q && *q <= hi) {
-        if value.is_nan() {
-            return Err(ImportErrorKind::NotANumber { role: "result of the function", value: value.lo });
-        }
         let [low, high] = [value.lo, value.hi].map(|value| affine::quantize(value, by, elem));
         if low != high {
             return Err(ImportErrorKind::UncertainFunction { input, low, high });
+        }
+        if value.may_be_nan {
+            return Err(ImportErrorKind::NotANumber { role: "result of the function", value: f32::NAN });
         }
     }
     let entries = function.values.iter().map(|value| affine::quantize(value.lo, by, elem)).collect();

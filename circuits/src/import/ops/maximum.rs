@@ -43,8 +43,8 @@ fn rising(name: &str, view: &Function, builder: &mut Builder) -> Result<Function
         .filter(|(q, _)| lo <= *q && *q <= hi)
         .map(|(_, indexed)| indexed)
         .collect();
-    if let Some((_, value)) = reached.iter().find(|(_, value)| value.is_nan()) {
-        return Err(ImportErrorKind::NotANumber { role: "result of the function", value: value.lo });
+    if reached.iter().any(|(_, value)| value.may_be_nan) {
+        return Err(ImportErrorKind::NotANumber { role: "result of the function", value: f32::NAN });
     }
     let rises = |(left, right): (&(usize, Spread), &(usize, Spread))| {
         left.1.lo <= right.1.lo && left.1.hi <= right.1.hi
@@ -61,7 +61,7 @@ fn rising(name: &str, view: &Function, builder: &mut Builder) -> Result<Function
             Some(last) if last.lo == value.lo && value.hi <= last.hi => {}
             last => {
                 let hi = last.map_or(value.hi, |last| last.hi.max(value.hi));
-                ranked.push(Spread { lo: value.lo, hi });
+                ranked.push(Spread::between(value.lo, hi));
             }
         }
         if let Some(rank) = ranks.get_mut(index) {
@@ -171,7 +171,7 @@ mod tests {
             ends in prop::collection::vec((-4_i8..4, 0_i8..3), 256),
             window in prop::collection::vec(0_usize..256, 1..5),
         ) {
-            let spread = |&(lo, width): &(i8, i8)| Spread { lo: lo.into(), hi: (lo + width).into() };
+            let spread = |&(lo, width): &(i8, i8)| Spread::between(lo.into(), (lo + width).into());
             let values: Vec<Spread> = ends.iter().map(spread).collect();
             let mut builder = Builder::new(Budget::for_file(1 << 20));
             let activation = builder.quantized_input("x", Elem::I8, &[1]).unwrap();

@@ -8,7 +8,7 @@ use super::super::attributes::unsupported;
 use super::super::builder::Builder;
 use super::super::constant::{Constant, Data};
 use super::super::error::ImportErrorKind;
-use super::super::graph::Domain;
+use super::super::graph::{Domain, Node};
 use super::super::proto::data_type;
 use super::super::value::{Dequantized, DequantizedConstant, Value};
 use super::{Call, activation, arithmetic, elementwise, fully_connected, function};
@@ -38,6 +38,7 @@ pub(super) fn quantize_linear(call: &Call<'_>, builder: &mut Builder) -> Result<
         return fold_quantize(call, constant, scale, &zero_point, axis, builder).map(Value::Constant);
     }
     let (elem, by) = affine::activation(scale, &zero_point, "output")?;
+    expect_clip_to_stay(call, by)?;
     match x {
         Value::FloatInput { input, shape, moved } => {
             let from = moved.as_ref().map_or(shape, |moved| &moved.from);
@@ -64,6 +65,55 @@ pub(super) fn quantize_linear(call: &Call<'_>, builder: &mut Builder) -> Result<
         Value::Dequantized(dequantized) => quantize_again(call, dequantized, elem, by, builder),
         other => Err(call.wrong_form(0, "input", other, "a float32 tensor behind a quantized operator")),
     }
+}
+
+/// onnxruntime leaves a Clip in front of a quantizer out where its bounds are at most 2^-23 inside what the quantizer can
+/// represent, which at these scales is half a step.
+fn expect_clip_to_stay(call: &Call<'_>, by: Quantization) -> Result<(), ImportErrorKind> {
+    let smallest = 2.0 * f32::EPSILON;
+    if by.scale > smallest || call.graph.before(call.node).is_none_or(|node| node.op != "Clip") {
+        return Ok(());
+    }
+    Err(ImportErrorKind::ScaleBehindClip { scale: by.scale, smallest })
+}
+
+/// The node in front, those that only pass a value on left out.
+fn defining<'a>(call: &Call<'a>, node: &Node) -> Option<&'a Node> {
+    let mut found = call.graph.before(node)?;
+    while matches!(found.op.as_str(), "Identity" | "Dropout" | "Cast") {
+        found = call.graph.before(found)?;
+    }
+    Some(found)
+}
+
+/// onnxruntime makes one pair of QuantizeLinear, DequantizeLinear, QuantizeLinear, DequantizeLinear in a row, with parameters
+/// that cover what both cover, and so other integers where they differ.
+fn expect_single_pair(call: &Call<'_>) -> Result<(), ImportErrorKind> {
+    let mut pairs = vec![call.node];
+    for op in ["QuantizeLinear", "DequantizeLinear", "QuantizeLinear"] {
+        match pairs.last().and_then(|node| defining(call, node)).filter(|node| node.op == op) {
+            Some(node) => pairs.push(node),
+            None => return Ok(()),
+        }
+    }
+    let differ = |pair: &[&Node]| parameters_of(call, pair[0]) != parameters_of(call, pair[1]);
+    match pairs.as_slice() {
+        [.., first] if pairs.windows(2).any(differ) => {
+            Err(ImportErrorKind::QuantizedInARow { first: first.label.name.clone() })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The scale, the zero point and its type of a quantizer on the way to a node.
+fn parameters_of(call: &Call<'_>, node: &Node) -> (Option<f32>, i32, i32) {
+    let constant = |index: usize| match call.values.get(node.inputs.get(index).copied().flatten()?)? {
+        Some(Value::Constant(constant)) => Some(constant),
+        _ => None,
+    };
+    let zero_point = constant(2).map(|zero_point| (zero_point.data.integer(0), zero_point.data.data_type()));
+    let (integer, data_type) = zero_point.unwrap_or((None, data_type::UINT8));
+    (constant(1).and_then(Constant::float_scalar), integer.unwrap_or(0), data_type)
 }
 
 /// Quantizing with the parameters that the integers had is the identity, and a clamp if there was one between; with
@@ -162,6 +212,7 @@ pub(super) fn dequantize_linear(call: &Call<'_>, builder: &mut Builder) -> Resul
             Ok(Value::DequantizedConstant(Rc::new(DequantizedConstant { constant, by })))
         }
         Value::Quantized(activation) => {
+            expect_single_pair(call)?;
             let zero = Constant::zero(activation.elem);
             let zero_point = zero_point.unwrap_or(&zero);
             expect_type("zero point", zero_point, zero.data.data_type())?;

@@ -93,3 +93,79 @@ fn a_function_that_is_not_a_number_is_refused() {
     let of_absolute = between(|model| model.node("Abs", &["f"], &["a"]).node("Sqrt", &["a"], &["g"]));
     assert_eq!(of_absolute.import().unwrap().nodes.len(), 1);
 }
+
+/// int8 `a` [1, 2, 1, 1] and `b` [1, 2, 3, 3] -> QLinearAdd at scales whose two orders round some sums differently.
+fn per_channel_first(more: impl FnOnce(ModelBuilder) -> ModelBuilder) -> ModelBuilder {
+    let model = ModelBuilder::new(17)
+        .scale("a_scale", 0.021_875)
+        .scale("b_scale", 0.048_314_683)
+        .scale("y_scale", 0.031_250_004)
+        .init(int8s("zero", &[], &[0]))
+        .init(int8s("b_zero", &[], &[127]))
+        .init(int8s("y_zero", &[], &[34]))
+        .input("a", data_type::INT8, &[1, 2, 1, 1])
+        .input("b", data_type::INT8, &[1, 2, 3, 3])
+        .output("y");
+    let inputs = ["a", "a_scale", "zero", "b", "b_scale", "b_zero", "y_scale", "y_zero"];
+    more(model.node("com.microsoft:QLinearAdd", &inputs, &["sum"]))
+}
+
+/// Where onnxruntime may put the channels last, either operand may come first: a sum that shows it is refused.
+#[test]
+fn a_sum_whose_order_is_open_is_refused_where_it_matters() {
+    let alone = per_channel_first(|model| model.node("Identity", &["sum"], &["y"]));
+    assert!(alone.import().is_ok());
+    let pooled = |model: ModelBuilder| model.node("MaxPool", &["sum"], &["y"]).ints("kernel_shape", &[2, 2]);
+    let error = assert_refused!(per_channel_first(pooled), ImportErrorKind::OpenOrder { .. });
+    assert!(error.to_string().contains("put the operand that has the shape of the result first"), "{error}");
+    let swapped = per_channel_first(pooled).with_node("QLinearAdd", |node| {
+        let names = ["b", "b_scale", "b_zero", "a", "a_scale", "zero", "y_scale", "y_zero"];
+        node.input = names.map(str::to_owned).to_vec();
+    });
+    assert!(swapped.import().is_ok());
+    // Sums of multiples of one power of two are exact in any order.
+    let exact = ["a_scale", "b_scale"]
+        .iter()
+        .fold(per_channel_first(pooled), |model, scale| model.replace(floats(scale, &[], &[0.5])));
+    assert!(exact.import().is_ok());
+}
+
+/// int8 `x` -> Dequantize, Tanh, Quantize (0.01), Dequantize -> operators of the caller from `f` to `g` -> Quantize (0.02),
+/// Dequantize, Tanh, Quantize -> `y`.
+fn quantized_twice(second: &str, between: impl FnOnce(ModelBuilder) -> ModelBuilder) -> ModelBuilder {
+    let before = ModelBuilder::new(17)
+        .scale("first", 0.01)
+        .scale("other", 0.02)
+        .init(int8s("zero", &[], &[0]))
+        .input("x", data_type::INT8, &[1, 4])
+        .output("y")
+        .node("DequantizeLinear", &["x", "first", "zero"], &["a"])
+        .node("Tanh", &["a"], &["b"])
+        .node("QuantizeLinear", &["b", "first", "zero"], &["c"])
+        .node("DequantizeLinear", &["c", "first", "zero"], &["f"]);
+    between(before)
+        .node("QuantizeLinear", &["g", second, "zero"], &["d"])
+        .node("DequantizeLinear", &["d", second, "zero"], &["e"])
+        .node("Tanh", &["e"], &["h"])
+        .node("QuantizeLinear", &["h", "first", "zero"], &["y"])
+}
+
+#[test]
+fn two_quantizer_pairs_in_a_row_have_one_scale() {
+    let nothing = |model: ModelBuilder| model.node("Identity", &["f"], &["g"]);
+    assert!(quantized_twice("first", nothing).import().is_ok());
+    let error = assert_refused!(quantized_twice("other", nothing), ImportErrorKind::QuantizedInARow { .. });
+    assert!(error.to_string().contains("remove one of the two pairs"), "{error}");
+    assert!(quantized_twice("other", |model| model.node("Relu", &["f"], &["g"])).import().is_ok());
+}
+
+#[test]
+fn a_clip_that_onnxruntime_could_leave_out_is_refused() {
+    let clip = |scale: f32| {
+        between(|model| model.scale("top", 100.0 * scale).node("Clip", &["f", "", "top"], &["g"]))
+            .init(floats("other", &[], &[scale]))
+            .with_node("QuantizeLinear", |node| node.input[1] = "other".to_owned())
+    };
+    assert!(clip(1e-6).import().is_ok());
+    assert_refused!(clip(1.1e-7), ImportErrorKind::ScaleBehindClip { .. });
+}
