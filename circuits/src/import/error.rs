@@ -82,6 +82,15 @@ pub enum ImportErrorKind {
         /// The cap.
         limit: usize,
     },
+    /// Functions of one value make more tables than the cap allows.
+    #[error(
+        "functions of one value, and constants that vary along an axis, make more than {limit} tables of 256 entries; use \
+         fewer different constants, or one for all elements"
+    )]
+    Tables {
+        /// The cap.
+        limit: usize,
+    },
     /// The file has no graph.
     #[error("the file holds no graph; check that it is an ONNX model")]
     NoGraph,
@@ -249,6 +258,12 @@ pub enum ImportErrorKind {
          (activation_type and weight_type QInt8, quant_format QOperator or QDQ)"
     )]
     NothingQuantized,
+    /// Outputs that are inputs as they are.
+    #[error(
+        "nothing is computed: every output is an input, at most quantized; remove the nodes that change nothing, such as Identity or a \
+         Resize to the same size, and prove the network behind them"
+    )]
+    NothingComputed,
     /// An output that is not the dequantized result of a quantized operator.
     #[error(
         "the graph output '{output}' is {found}; an output has to be an 8-bit tensor, or one followed by \
@@ -271,6 +286,19 @@ pub enum ImportErrorKind {
         op: String,
         /// What to do about this operator in particular, or nothing.
         remedy: &'static str,
+    },
+    /// An operator that is newer than the opset of the file.
+    #[error(
+        "operator {op} needs opset {since} or later, the file imports opset {opset}, with which onnxruntime refuses it; convert \
+         the model with onnx.version_converter.convert_version, or re-export it"
+    )]
+    OperatorOpset {
+        /// The operator.
+        op: &'static str,
+        /// The opset of the file.
+        opset: i64,
+        /// First opset in which onnxruntime takes the operator.
+        since: i64,
     },
     /// An attribute that the operator does not have in the supported form.
     #[error("attribute '{attribute}' is not supported; re-export the model without it")]
@@ -326,6 +354,22 @@ pub enum ImportErrorKind {
         /// What the operator uses it for.
         role: &'static str,
     },
+    /// An input of Resize that may be left out only from opset 13 on.
+    #[error("input {index} ({role}) is missing, which opset 11 and 12 require; name an empty float32 tensor")]
+    MissingResizeInput {
+        /// Position.
+        index: usize,
+        /// What the operator uses it for.
+        role: &'static str,
+    },
+    /// A zero point that onnxruntime insists on.
+    #[error(
+        "input {index}, a zero point, is missing, which onnxruntime refuses here; name a constant 0 of the tensor's type"
+    )]
+    MissingZeroPoint {
+        /// Position.
+        index: usize,
+    },
     /// A read or missing output that the operator does not define.
     #[error("output {index} is used or missing; only output 0 is supported")]
     OutputCount {
@@ -378,6 +422,19 @@ pub enum ImportErrorKind {
         name: String,
         /// What it is.
         found: &'static str,
+    },
+    /// Integer constants whose sum leaves int32.
+    #[error(
+        "channel {channel}: the constant '{name}' and those added before it sum up to {sum}, which int32 does not hold; add \
+         float32 constants behind Cast instead"
+    )]
+    AddendOverflow {
+        /// The last constant.
+        name: String,
+        /// Output channel.
+        channel: usize,
+        /// Sum of the constants.
+        sum: i64,
     },
     /// A number that an integer sum is not scaled or shifted by.
     #[error(
@@ -573,8 +630,10 @@ pub enum ImportErrorKind {
         /// The value.
         value: f32,
     },
-    /// Clip bounds in the wrong order.
-    #[error("the smallest value {min} is above the largest {max}; exchange them")]
+    /// Clip bounds in the wrong order, in opset 10.
+    #[error(
+        "the smallest value {min} is above the largest {max}, which onnxruntime refuses in opset 10; exchange them"
+    )]
     ClipBounds {
         /// Lower bound.
         min: f32,
@@ -607,6 +666,15 @@ pub enum ImportErrorKind {
         rhs: f32,
         /// Scale of the output.
         output: f32,
+    },
+    /// An average over the whole image whose scales are far apart.
+    #[error(
+        "the sum over the image times {factor:e}, input scale / (output scale * positions), is the result; onnxruntime takes \
+         factors from 2^-32 to below 256: quantize the model again with other calibration data"
+    )]
+    AverageFactor {
+        /// `fl(sx / fl(sy * n))`.
+        factor: f32,
     },
     /// A bias that was quantized with another scale than its layer's.
     #[error(
