@@ -45,6 +45,16 @@ pub fn import(bytes: &[u8], file: &str) -> Result<Model, ImportError> {
     read(bytes).map_err(|fault| ImportError { file: file.to_owned(), node: fault.node, kind: fault.kind })
 }
 
+/// Whether an imported file is in QDQ form with int8 activations. Its integers are those of onnxruntime with the session option
+/// `session.qdqisint8allowed` = 1; its default session on x86 may leave some operators in float32, whose last bits differ.
+///
+/// False for bytes that [`import`] refuses.
+pub fn needs_int8_option(bytes: &[u8]) -> bool {
+    let proto = wire::check(bytes).ok().and_then(|()| proto::ModelProto::decode(bytes).ok());
+    let graph = proto.and_then(|proto| graph::Graph::from_proto(proto).ok());
+    graph.is_some_and(|graph| graph.computes_on_dequantized(proto::data_type::INT8))
+}
+
 fn read(bytes: &[u8]) -> Result<Model, graph::Fault> {
     wire::check(bytes)?;
     let proto = proto::ModelProto::decode(bytes)

@@ -18,6 +18,7 @@ use lemma_prover::digest::Digest;
 use moka::future::Cache;
 
 use crate::{
+    dispatch::Refused,
     pool::Pool,
     problem::{Problem, ProblemType},
     service::JobService,
@@ -72,12 +73,16 @@ impl Predictions {
     ///
     /// # Errors
     /// [`ProblemType::CircuitTooLarge`] or [`ProblemType::InvalidModel`] when there is no plan, [`ProblemType::ModelLost`]
-    /// when there is no file; [`ProblemType::Busy`] when too many models are being planned.
+    /// when there is no file; [`ProblemType::Busy`] when too many models are being planned, and
+    /// [`ProblemType::Unavailable`] once the service stops.
     pub(crate) async fn of(&self, model: Digest, scheme: Scheme) -> Planned {
         let key = (model, scheme);
         match self.recent.get(&key).await {
             Some(planned) => (*planned).clone(),
-            None => self.flight(key).await,
+            None => tokio::select! {
+                planned = self.flight(key) => planned,
+                () = self.service.stopping() => Err(Refused::ShuttingDown.into()),
+            },
         }
     }
 
@@ -124,6 +129,12 @@ fn unplannable(error: &PlanningError) -> Problem {
             let detail = "the system starts no process to plan the circuit in; nothing was accepted";
             Problem::new(ProblemType::Unavailable, detail).retry_after(COME_BACK)
         }
-        error => Problem::internal(error),
+        PlanningError::Died { .. } => {
+            tracing::error!(%error, "no plan");
+            let detail =
+                "the process that planned the circuit ended; nothing was accepted, another try may succeed";
+            Problem::new(ProblemType::Unavailable, detail).retry_after(COME_BACK)
+        }
+        PlanningError::Abandoned => Problem::internal(error),
     }
 }

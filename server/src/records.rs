@@ -15,6 +15,8 @@ mod transition;
 mod write;
 
 use std::{
+    fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -74,6 +76,12 @@ pub enum RecordsError {
         /// Which column.
         column: String,
     },
+    /// The file that is open is no longer the one of this name: what is written to it is lost with the process.
+    #[error("{} was moved, deleted or replaced while the service runs; put it back or restart the service", path.display())]
+    Gone {
+        /// The database's file.
+        path: PathBuf,
+    },
     /// A tag for a model that is not there.
     #[error("model {model} is not known; upload it first")]
     UnknownModel {
@@ -105,6 +113,7 @@ impl RecordsError {
                 // The lowest byte of an extended code is the primary one.
                 code.is_some_and(|code| SYSTEM_REFUSES.contains(&(code & 0xff)))
             }
+            Self::Gone { .. } => true,
             Self::Database(error) => matches!(
                 error,
                 sqlx::Error::Io(_)
@@ -117,12 +126,41 @@ impl RecordsError {
     }
 }
 
+/// The database's file, as it was when it was opened.
+#[derive(Debug)]
+struct DatabaseFile {
+    path: PathBuf,
+    /// Device and inode.
+    identity: (u64, u64),
+}
+
+impl DatabaseFile {
+    fn identity(path: &Path) -> Option<(u64, u64)> {
+        fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+    }
+
+    fn open(path: &Path) -> Result<Self, RecordsError> {
+        match Self::identity(path) {
+            Some(identity) => Ok(Self { path: path.to_path_buf(), identity }),
+            None => Err(RecordsError::Gone { path: path.to_path_buf() }),
+        }
+    }
+
+    fn expect_in_place(&self) -> Result<(), RecordsError> {
+        if Self::identity(&self.path) == Some(self.identity) {
+            return Ok(());
+        }
+        Err(RecordsError::Gone { path: self.path.clone() })
+    }
+}
+
 /// The records of one service. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Records {
     durable: SqlitePool,
     relaxed: SqlitePool,
     readers: SqlitePool,
+    file: Arc<DatabaseFile>,
     /// Who writes next: SQLite itself would let writers of one process find out by polling.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
@@ -154,7 +192,8 @@ impl Records {
         let relaxed = writer(SqliteSynchronous::Normal).await?;
         let readers =
             SqlitePoolOptions::new().max_connections(READERS).connect_with(options.read_only(true)).await?;
-        Ok(Self { durable, relaxed, readers, turn: Arc::default() })
+        let file = Arc::new(DatabaseFile::open(path)?);
+        Ok(Self { durable, relaxed, readers, file, turn: Arc::default() })
     }
 
     /// Moves what was written since the last time from the write-ahead log to the database and empties the log, so that

@@ -230,6 +230,14 @@ impl JobService {
                 .map_err(io_error("start threads for", &config.data_dir))?,
         );
         for dispatchable in &recovered {
+            if dispatchable.predicted_memory > limits.memory {
+                warn!(
+                    job = %dispatchable.job.id,
+                    predicted = dispatchable.predicted_memory,
+                    budget = limits.memory,
+                    "a job needs more memory than jobs have in this run; it runs alone"
+                );
+            }
             dispatcher.dispatch(submit::ticket(dispatchable), None).await;
         }
         let (stopping, _) = watch::channel(false);
@@ -336,6 +344,13 @@ impl JobService {
         blocking(move || blobs.get(BlobKind::Bundle, bundle))
             .await
             .map_err(|source| BundleError::Blob { job: id, source })
+    }
+
+    /// Waits until the service takes no more jobs.
+    pub async fn stopping(&self) {
+        let mut stopping = self.inner.stopping.subscribe();
+        // The sender lives in the service, so the channel cannot close.
+        let _ = stopping.wait_for(|stopping| *stopping).await;
     }
 
     /// Everything that happens to jobs from here on.

@@ -16,7 +16,7 @@ use crate::{
 
 use super::{
     homes::{Cell, Homes, Plane},
-    products::Product,
+    products::MatrixProduct,
 };
 
 /// Part of a linear map.
@@ -37,7 +37,7 @@ pub(crate) struct Map {
     pub(crate) output: TensorId,
     pub(crate) taps: Vec<Tap>,
     /// The matrix product that is added to the linear part.
-    pub(crate) product: Option<Product>,
+    pub(crate) product: Option<MatrixProduct>,
     /// Per output channel, what is added to its accumulators; empty for nothing.
     bias: Vec<i64>,
 }
@@ -50,7 +50,7 @@ impl Map {
             let (taps, bias) = match &node.op {
                 Op::Rearrange(_) => return None,
                 Op::MatMul(layer) => {
-                    let of = product.insert(Product::of(model, layer, &node.inputs));
+                    let of = product.insert(MatrixProduct::of(model, layer, &node.inputs));
                     (of.taps(homes.home(node.output).planes.len()), vec![of.bias()])
                 }
                 Op::FullyConnected(layer) => (fully_connected(layer, node, homes), bias(&layer.bias)),

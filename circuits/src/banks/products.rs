@@ -34,14 +34,14 @@ pub(crate) enum Side {
 
 /// A matrix product with the tensors it reads.
 #[derive(Clone, Debug)]
-pub(crate) struct Product {
+pub(crate) struct MatrixProduct {
     pub(crate) layer: MatMul,
     pub(crate) factors: [TensorId; 2],
     /// Zero points of the factors minus the minima of their types.
     pub(crate) centers: [i64; 2],
 }
 
-impl Product {
+impl MatrixProduct {
     /// The product of a node.
     pub(crate) fn of(model: &Model, layer: &MatMul, inputs: &[TensorId]) -> Self {
         let factors = [inputs[0], inputs[1]];
@@ -250,7 +250,7 @@ impl Sources<'_> {
 struct Beside<'a> {
     sources: &'a Sources<'a>,
     map: usize,
-    product: &'a Product,
+    product: &'a MatrixProduct,
     slices: &'a Evaluations,
     block: usize,
     planes: &'a [usize],

@@ -12,7 +12,7 @@ use crate::ir::TensorId;
 use super::{
     homes::{Cell, Homes, Plane},
     maps::Map,
-    products::{Product, Side},
+    products::{MatrixProduct, Side},
 };
 
 /// A reader of elements: taps of maps, or one element of a model output.
@@ -122,7 +122,7 @@ pub(crate) fn slices(homes: &Homes, maps: &[Map], outputs: &[(Cell, Reader)]) ->
 }
 
 /// The factors of matrix products, by tensor; nothing else reads them.
-fn factors(maps: &[Map]) -> HashMap<usize, (usize, &Product, Side)> {
+fn factors(maps: &[Map]) -> HashMap<usize, (usize, &MatrixProduct, Side)> {
     let mut out = HashMap::new();
     for (index, map) in maps.iter().enumerate() {
         let Some(product) = &map.product else { continue };

@@ -36,12 +36,11 @@ pub(super) struct FloatClamp {
 impl FloatClamp {
     pub(super) const NONE: Self = Self { lo: f32::NEG_INFINITY, hi: f32::INFINITY };
 
-    /// `lo <= hi`, neither NaN.
+    /// `min(max(x, lo), hi)`: of bounds in the wrong order, `hi`.
     pub(super) fn new(lo: f32, hi: f32) -> Result<Self, ImportErrorKind> {
         match [lo, hi].into_iter().find(|bound| bound.is_nan()) {
             Some(value) => Err(ImportErrorKind::NotANumber { role: "clip bound", value }),
-            None if lo > hi => Err(ImportErrorKind::ClipBounds { min: lo, max: hi }),
-            None => Ok(Self { lo, hi }),
+            None => Ok(Self { lo: lo.min(hi), hi }),
         }
     }
 

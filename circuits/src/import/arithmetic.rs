@@ -125,7 +125,8 @@ impl Arithmetic {
         }
         let differing = least.thresholds.iter().zip(&most.thresholds).find(|(late, early)| late != early);
         let sum = differing.map_or(range.hi, |(_, early)| *early);
-        Err(ImportErrorKind::UncertainSum { sum, output: most.output(sum) })
+        let (operator, output) = (self.layer.name.clone(), most.output(sum));
+        Err(ImportErrorKind::UncertainSum { operator, scale: scale as f32, sum, output })
     }
 }
 

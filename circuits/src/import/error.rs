@@ -82,6 +82,15 @@ pub enum ImportErrorKind {
         /// The cap.
         limit: usize,
     },
+    /// Functions of one value make more tables than the cap allows.
+    #[error(
+        "functions of one value, and constants that vary along an axis, make more than {limit} tables of 256 entries; use \
+         fewer different constants, or one for all elements"
+    )]
+    Tables {
+        /// The cap.
+        limit: usize,
+    },
     /// The file has no graph.
     #[error("the file holds no graph; check that it is an ONNX model")]
     NoGraph,
@@ -249,6 +258,12 @@ pub enum ImportErrorKind {
          (activation_type and weight_type QInt8, quant_format QOperator or QDQ)"
     )]
     NothingQuantized,
+    /// Outputs that are inputs as they are.
+    #[error(
+        "nothing is computed: every output is an input, at most quantized; remove the nodes that change nothing, such as Identity or a \
+         Resize to the same size, and prove the network behind them"
+    )]
+    NothingComputed,
     /// An output that is not the dequantized result of a quantized operator.
     #[error(
         "the graph output '{output}' is {found}; an output has to be an 8-bit tensor, or one followed by \
@@ -271,6 +286,19 @@ pub enum ImportErrorKind {
         op: String,
         /// What to do about this operator in particular, or nothing.
         remedy: &'static str,
+    },
+    /// An operator that is newer than the opset of the file.
+    #[error(
+        "operator {op} needs opset {since} or later, the file imports opset {opset}, with which onnxruntime refuses it; convert \
+         the model with onnx.version_converter.convert_version, or re-export it"
+    )]
+    OperatorOpset {
+        /// The operator.
+        op: &'static str,
+        /// The opset of the file.
+        opset: i64,
+        /// First opset in which onnxruntime takes the operator.
+        since: i64,
     },
     /// An attribute that the operator does not have in the supported form.
     #[error("attribute '{attribute}' is not supported; re-export the model without it")]
@@ -326,6 +354,22 @@ pub enum ImportErrorKind {
         /// What the operator uses it for.
         role: &'static str,
     },
+    /// An input of Resize that may be left out only from opset 13 on.
+    #[error("input {index} ({role}) is missing, which opset 11 and 12 require; name an empty float32 tensor")]
+    MissingResizeInput {
+        /// Position.
+        index: usize,
+        /// What the operator uses it for.
+        role: &'static str,
+    },
+    /// A zero point that onnxruntime insists on.
+    #[error(
+        "input {index}, a zero point, is missing, which onnxruntime refuses here; name a constant 0 of the tensor's type"
+    )]
+    MissingZeroPoint {
+        /// Position.
+        index: usize,
+    },
     /// A read or missing output that the operator does not define.
     #[error("output {index} is used or missing; only output 0 is supported")]
     OutputCount {
@@ -379,6 +423,19 @@ pub enum ImportErrorKind {
         /// What it is.
         found: &'static str,
     },
+    /// Integer constants whose sum leaves int32.
+    #[error(
+        "channel {channel}: the constant '{name}' and those added before it sum up to {sum}, which int32 does not hold; add \
+         float32 constants behind Cast instead"
+    )]
+    AddendOverflow {
+        /// The last constant.
+        name: String,
+        /// Output channel.
+        channel: usize,
+        /// Sum of the constants.
+        sum: i64,
+    },
     /// A number that an integer sum is not scaled or shifted by.
     #[error(
         "it scales or shifts an integer sum by {value:e}; factors have to be positive normal float32 numbers, addends \
@@ -399,12 +456,17 @@ pub enum ImportErrorKind {
     },
     /// A float32 sum whose rounding errors reach over a threshold of its quantizer.
     #[error(
-        "onnxruntime adds float32 values here, and where the integers add up to {sum} the rounding errors decide whether \
-         the result is {output} or the integer below: give the tensor that is averaged a scale that is a power of two, for \
-         which the sum is exact (extra_options TensorQuantOverrides of quantize_static), or write the average as a \
-         depthwise Conv with equal weights, or one over the whole image as GlobalAveragePool"
+        "onnxruntime adds float32 values in '{operator}', and where the integers add up to {sum} the rounding errors decide \
+         whether the result is {output} or the integer below: give the tensor that is averaged, of scale {scale}, one that is a \
+         power of two, such as {} (TensorQuantOverrides of quantize_static, docs/operators.md shows how), for which the sum is \
+         exact; or write the average as a depthwise Conv with equal weights, or one over the whole image as GlobalAveragePool",
+        power_of_two(*scale)
     )]
     UncertainSum {
+        /// The node that adds.
+        operator: String,
+        /// Scale of the integers.
+        scale: f32,
         /// Sum of the integers, zero points subtracted.
         sum: i64,
         /// The larger of both results.
@@ -568,8 +630,10 @@ pub enum ImportErrorKind {
         /// The value.
         value: f32,
     },
-    /// Clip bounds in the wrong order.
-    #[error("the smallest value {min} is above the largest {max}; exchange them")]
+    /// Clip bounds in the wrong order, in opset 10.
+    #[error(
+        "the smallest value {min} is above the largest {max}, which onnxruntime refuses in opset 10; exchange them"
+    )]
     ClipBounds {
         /// Lower bound.
         min: f32,
@@ -602,6 +666,15 @@ pub enum ImportErrorKind {
         rhs: f32,
         /// Scale of the output.
         output: f32,
+    },
+    /// An average over the whole image whose scales are far apart.
+    #[error(
+        "the sum over the image times {factor:e}, input scale / (output scale * positions), is the result; onnxruntime takes \
+         factors from 2^-32 to below 256: quantize the model again with other calibration data"
+    )]
+    AverageFactor {
+        /// `fl(sx / fl(sy * n))`.
+        factor: f32,
     },
     /// A bias that was quantized with another scale than its layer's.
     #[error(
@@ -643,4 +716,9 @@ pub enum ImportErrorKind {
     /// An accumulator leaves int32.
     #[error(transparent)]
     Bounds(#[from] BoundsError),
+}
+
+/// The smallest power of two that is no smaller than a scale: none of its values saturates more.
+fn power_of_two(scale: f32) -> f32 {
+    scale.log2().ceil().exp2()
 }

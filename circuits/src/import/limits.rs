@@ -31,6 +31,9 @@ pub(super) const ELEMENTS: usize = 1 << 26;
 /// Most elements of all rearranged tensors together: 24 bytes each.
 pub(super) const SOURCES: usize = 1 << 21;
 
+/// Most tables of 256 entries: 2 KiB each while their functions are known up to an error.
+pub(super) const TABLES: usize = 1 << 12;
+
 /// The number of elements of a shape within the caps on rank and size, every dimension being positive.
 pub(super) fn elements(what: &str, shape: &[usize]) -> Result<usize, ImportErrorKind> {
     if shape.len() > RANK {
@@ -66,13 +69,14 @@ pub(super) struct Budget {
     remaining: usize,
     limit: usize,
     sources: usize,
+    tables: usize,
 }
 
 impl Budget {
     /// Sixteen times the file, and a mebibyte for small ones.
     pub(super) fn for_file(file_bytes: usize) -> Self {
         let limit = file_bytes.saturating_mul(16).saturating_add(1 << 20);
-        Self { remaining: limit, limit, sources: SOURCES }
+        Self { remaining: limit, limit, sources: SOURCES, tables: TABLES }
     }
 
     /// Takes another copy of an operator.
@@ -87,7 +91,7 @@ impl Budget {
                 self.spend(layer.weights.len(), size_of::<i16>())?;
                 self.spend(layer.channels_out, channel)
             }
-            Op::Table(table) => self.spend(table.entries.len(), size_of::<i32>()),
+            Op::Table(_) => self.spend_tables(1),
             Op::Rearrange(rearrange) => self.spend_sources(rearrange.sources.len()),
             Op::MatMul(_) | Op::Add(_) | Op::Multiply(_) | Op::MaxPool(_) | Op::Maximum | Op::Product => {
                 Ok(())
@@ -99,6 +103,13 @@ impl Budget {
     pub(super) fn spend_sources(&mut self, count: usize) -> Result<(), ImportErrorKind> {
         let left = self.sources.checked_sub(count);
         self.sources = left.ok_or(ImportErrorKind::Rearranged { limit: SOURCES })?;
+        Ok(())
+    }
+
+    /// Takes tables, whose number the size of the file does not bound.
+    pub(super) fn spend_tables(&mut self, count: usize) -> Result<(), ImportErrorKind> {
+        let left = self.tables.checked_sub(count);
+        self.tables = left.ok_or(ImportErrorKind::Tables { limit: TABLES })?;
         Ok(())
     }
 

@@ -58,7 +58,7 @@ pub(super) fn lower(mut graph: Graph, budget: Budget) -> Result<Model, Fault> {
     }
     let outputs = outputs(&graph, &values)?;
     if builder.is_empty() {
-        return Err(ImportErrorKind::NothingQuantized.into());
+        return Err(ImportErrorKind::NothingComputed.into());
     }
     let model = builder.finish(outputs)?;
     for node in &model.nodes {

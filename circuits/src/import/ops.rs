@@ -57,10 +57,16 @@ pub struct SupportedOp {
     pub form: &'static str,
     /// Restrictions, and what becomes of it.
     pub notes: &'static str,
+    /// First opset of the domain in which onnxruntime takes it.
+    pub since: i64,
     lower: Lower,
 }
 
 impl SupportedOp {
+    const fn since(self, since: i64) -> Self {
+        Self { since, ..self }
+    }
+
     /// Whether outputs beyond the first have a meaning.
     pub(super) fn has_several_outputs(&self) -> bool {
         matches!(self.lower, Lower::Several(_))
@@ -77,7 +83,7 @@ const fn op(
     notes: &'static str,
     lower: fn(&Call<'_>, &mut Builder) -> Result<Value, ImportErrorKind>,
 ) -> SupportedOp {
-    SupportedOp { op, domain, form, notes, lower: Lower::One(lower) }
+    SupportedOp { op, domain, form, notes, since: 1, lower: Lower::One(lower) }
 }
 
 const QUANTIZE_NOTES: &str = "float32 to int8 or uint8, scale per tensor; on a graph input done outside the proof; on float \
@@ -263,12 +269,14 @@ static TABLE: &[SupportedOp] = &[
         domain: ONNX,
         form: "both",
         notes: "constant sizes",
+        since: 1,
         lower: Lower::Several(pick::split),
     },
     op("Pad", ONNX, "both", "constant pads; constant, edge, reflect (once) and wrap", pad::pad),
     op("Expand", ONNX, "both", "constant shape", pick::expand),
     op("Tile", ONNX, "both", "constant repeats", pick::tile),
-    op("DepthToSpace", ONNX, "both", "", blocks::depth_to_space),
+    // Of the one before onnxruntime has no 8-bit kernel.
+    op("DepthToSpace", ONNX, "both", "", blocks::depth_to_space).since(11),
     op("SpaceToDepth", ONNX, "both", "", blocks::space_to_depth),
     op("Resize", ONNX, "both", "nearest, constant scales or sizes", resize::resize),
     op(
@@ -285,16 +293,16 @@ static TABLE: &[SupportedOp] = &[
     op("Tanh", ONNX, "QDQ", TABLE_NOTES, function::tanh),
     op("Exp", ONNX, "QDQ", TABLE_NOTES, function::exp),
     op("Erf", ONNX, "QDQ", TABLE_NOTES, function::erf),
-    op("Gelu", ONNX, "QDQ", "a table of 256 entries; approximate=tanh as Elu", function::gelu),
+    op("Gelu", ONNX, "QDQ", "a table of 256 entries; approximate=tanh as Elu", function::gelu).since(20),
     op("HardSigmoid", ONNX, "QDQ", TABLE_NOTES, function::hard_sigmoid),
-    op("HardSwish", ONNX, "QDQ", TABLE_NOTES, function::hard_swish),
+    op("HardSwish", ONNX, "QDQ", TABLE_NOTES, function::hard_swish).since(14),
     op("LeakyRelu", ONNX, "QDQ", TABLE_NOTES, function::leaky_relu),
     op("Abs", ONNX, "QDQ", TABLE_NOTES, function::abs),
     op("Neg", ONNX, "QDQ", TABLE_NOTES, function::neg),
     op("Sqrt", ONNX, "QDQ", TABLE_NOTES, function::sqrt),
     op("Floor", ONNX, "QDQ", TABLE_NOTES, function::floor),
     op("Ceil", ONNX, "QDQ", TABLE_NOTES, function::ceil),
-    op("Round", ONNX, "QDQ", TABLE_NOTES, function::round),
+    op("Round", ONNX, "QDQ", TABLE_NOTES, function::round).since(11),
     op("Reciprocal", ONNX, "QDQ", TABLE_NOTES, function::reciprocal),
     op("Sign", ONNX, "QDQ", TABLE_NOTES, function::sign),
     op("ThresholdedRelu", ONNX, "QDQ", TABLE_NOTES, function::thresholded_relu),
@@ -308,10 +316,10 @@ static TABLE: &[SupportedOp] = &[
     ),
     op("Elu", ONNX, "QDQ", BOUNDED_NOTES, function::elu),
     op("Selu", ONNX, "QDQ", BOUNDED_NOTES, function::selu),
-    op("Celu", ONNX, "QDQ", BOUNDED_NOTES, function::celu),
+    op("Celu", ONNX, "QDQ", BOUNDED_NOTES, function::celu).since(12),
     op("Softplus", ONNX, "QDQ", BOUNDED_NOTES, function::softplus),
     op("Softsign", ONNX, "QDQ", BOUNDED_NOTES, function::softsign),
-    op("Mish", ONNX, "QDQ", BOUNDED_NOTES, function::mish),
+    op("Mish", ONNX, "QDQ", BOUNDED_NOTES, function::mish).since(18),
     op("Log", ONNX, "QDQ", BOUNDED_NOTES, function::log),
     op("Sin", ONNX, "QDQ", BOUNDED_NOTES, function::sin),
     op("Cos", ONNX, "QDQ", BOUNDED_NOTES, function::cos),
@@ -362,7 +370,11 @@ pub fn supported() -> &'static [SupportedOp] {
 /// The table's entry for a node.
 pub(super) fn find(node: &Node) -> Result<&'static SupportedOp, ImportErrorKind> {
     let entry = TABLE.iter().find(|entry| entry.op == node.op && entry.domain == node.domain.name());
-    entry.ok_or_else(|| unsupported(node))
+    let entry = entry.ok_or_else(|| unsupported(node))?;
+    if node.opset < entry.since {
+        return Err(ImportErrorKind::OperatorOpset { op: entry.op, opset: node.opset, since: entry.since });
+    }
+    Ok(entry)
 }
 
 /// Reads one node: the values of its outputs.
@@ -453,6 +465,36 @@ impl<'a> Call<'a> {
             Value::Quantized(activation) => Ok(activation),
             other => Err(self.wrong_form(index, role, other, "an 8-bit activation")),
         }
+    }
+
+    /// Checks that the zero points at these positions are given.
+    fn expect_zero_points(&self, indices: &[usize]) -> Result<(), ImportErrorKind> {
+        let is_missing = |index: &usize| self.node.inputs.get(*index).copied().flatten().is_none();
+        match indices.iter().copied().find(is_missing) {
+            Some(index) => Err(ImportErrorKind::MissingZeroPoint { index }),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses integers as input 0 before the opset in which the operator takes them.
+    fn expect_integers_known_since(&self, opset: i64, role: &'static str) -> Result<(), ImportErrorKind> {
+        if self.node.opset >= opset || !matches!(self.input(0, role)?, Value::Quantized(_)) {
+            return Ok(());
+        }
+        Err(ImportErrorKind::ElementType {
+            role,
+            got: format!("an integer tensor in opset {}", self.node.opset),
+            expected: format!(
+                "float32, or integers from opset {opset} on: convert the model with \
+                 onnx.version_converter.convert_version"
+            ),
+        })
+    }
+
+    /// How many nodes and graph outputs read the first output.
+    fn output_uses(&self) -> usize {
+        let output = self.node.outputs.first().copied().flatten();
+        output.and_then(|output| self.graph.uses.get(output)).copied().unwrap_or(0)
     }
 
     /// The name of an input.

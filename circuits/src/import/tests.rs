@@ -16,6 +16,7 @@ mod maximum;
 mod models;
 mod q_operator;
 mod qdq;
+mod refused_elsewhere;
 mod remedies;
 mod shapes;
 

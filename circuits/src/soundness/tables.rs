@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use halo2_proofs::halo2curves::bn256::Fr;
 use sha2::{Digest, Sha256};
 
 use super::case::Case;
 use crate::{
     circuit::Layout,
     plan::{
-        BYTE, Entry, Form, NodeForms, PAD, PlanError, SECOND_TAG_FACTOR, check_classes, clamp_tag, integer,
-        range_tag, second_tag, step_tag,
+        BYTE, Entry, Form, LookupColumns, NodeForms, PAD, PlanError, SECOND_TAG_FACTOR, check_classes,
+        clamp_tag, integer, range_tag, second_tag, step_tag,
     },
     testing::tables::{definition, entries},
     witness::tag,
@@ -30,13 +31,25 @@ fn no_entry_occurs_twice() {
 #[test]
 fn the_fixed_columns_hold_the_table() {
     for case in Case::all() {
-        for (columns, entries) in case.plan.columns.lookup.tables.iter().zip(&case.plan.tables) {
-            assert_eq!(entries.len(), case.plan.rows);
-            for (row, entry) in entries.iter().enumerate() {
-                let cells = columns.iter().map(|column| case.plan.fixed[*column][row]);
-                assert!(cells.eq(entry.iter().take(columns.len()).map(|value| integer((*value).into()))));
-                assert!(entry.iter().skip(columns.len()).all(|value| *value == 0), "a value has no column");
-            }
+        let plan = &case.plan;
+        assert_fixed_columns_hold(&plan.columns.lookup, &plan.tables, &plan.fixed, plan.rows);
+    }
+}
+
+/// Checks that the fixed columns of the lookup hold the entries of its tables, `rows` of each, and all of their values.
+pub(super) fn assert_fixed_columns_hold(
+    lookup: &LookupColumns,
+    tables: &[Vec<Entry>],
+    fixed: &[Vec<Fr>],
+    rows: usize,
+) {
+    assert_eq!(lookup.tables.len(), tables.len());
+    for (columns, entries) in lookup.tables.iter().zip(tables) {
+        assert_eq!(entries.len(), rows);
+        for (row, entry) in entries.iter().enumerate() {
+            let cells = columns.iter().map(|column| fixed[*column][row]);
+            assert!(cells.eq(entry.iter().take(columns.len()).map(|value| integer((*value).into()))));
+            assert!(entry.iter().skip(columns.len()).all(|value| *value == 0), "a value has no column");
         }
     }
 }

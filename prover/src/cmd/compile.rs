@@ -12,11 +12,11 @@ use serde_json::{Map, Value};
 
 use super::args::CompileArgs;
 use super::failure::Failure;
-use super::msm;
 use super::output::{self, Outcome};
 use super::progress::Screen;
 use super::session::{Compiled, Session, scheme_name};
 use super::text;
+use super::{model, msm};
 
 /// Runs the command.
 pub(crate) fn run(args: &CompileArgs, session: &Session) -> Result<Outcome, Failure> {
@@ -50,8 +50,10 @@ pub(crate) fn run(args: &CompileArgs, session: &Session) -> Result<Outcome, Fail
         ("vk_bytes", key.file_len().into()),
         ("proof_bytes", proof_file_bytes(&key).into()),
         ("insecure_srs", key.insecure_srs().into()),
+        ("note", model::note(&compiled.onnx).into()),
     ]));
-    Ok(Outcome::done(text::fields(&fields) + insecure_note(&key), json.into()))
+    let notes = model::note_line(&compiled.onnx) + insecure_note(&key);
+    Ok(Outcome::done(text::fields(&fields) + &notes, json.into()))
 }
 
 /// What is known of a circuit whose id needs a ceremony that is not there.

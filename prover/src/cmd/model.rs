@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lemma_circuits::import::import;
+use lemma_circuits::import::{import, needs_int8_option};
 use lemma_circuits::ir::Model;
 use lemma_prover::measure::Stopwatch;
 
@@ -44,6 +44,19 @@ impl OnnxModel {
         let model = import(&bytes, &name).map_err(Failure::unusable)?;
         Ok(Self { name, bytes, model, elapsed: watch.read().wall })
     }
+}
+
+/// What a comparison of the file's answers with onnxruntime's has to heed, if anything.
+pub(crate) fn note(onnx: &[u8]) -> Option<&'static str> {
+    needs_int8_option(onnx).then_some(
+        "int8 in QDQ form: onnxruntime answers these integers with the session option session.qdqisint8allowed = 1; without it, \
+         it may compute some operators in float32 (uint8 activations and QOperator format have one answer)",
+    )
+}
+
+/// The note as a line of its own.
+pub(crate) fn note_line(onnx: &[u8]) -> String {
+    note(onnx).map_or_else(String::new, |note| format!("\nnote: {note}"))
 }
 
 /// What a MODEL argument names.

@@ -11,25 +11,27 @@ use serde_json::json;
 use super::answer::{self, Answer};
 use super::args::{InputArgs, RunArgs};
 use super::failure::Failure;
-use super::files;
 use super::output::Outcome;
 use super::session::Session;
+use super::{files, model};
 
 /// Runs the command.
 pub(crate) fn run(args: &RunArgs, session: &Session) -> Result<Outcome, Failure> {
-    let model = session.model(&args.model)?.model;
-    let interface = Interface::of(&model);
+    let onnx = session.model(&args.model)?;
+    let model = &onnx.model;
+    let interface = Interface::of(model);
     let inputs = read_inputs(&args.input, &interface)?;
     if let Some(path) = &args.output {
         files::check_place(path, &[Path::new(&args.model), &args.input.input])?;
     }
-    let outputs = infer(&model, &inputs)?;
+    let outputs = infer(model, &inputs)?;
     let answers = answer::answers(&interface.outputs, &outputs)?;
     if let Some(path) = &args.output {
         write(path, &answers)?;
     }
-    let json = json!({ "model": model.id().to_string(), "outputs": answer::json(&answers) });
-    Ok(Outcome::done(answer::text(&answers), json))
+    let note = model::note(&onnx.bytes);
+    let json = json!({ "model": model.id().to_string(), "outputs": answer::json(&answers), "note": note });
+    Ok(Outcome::done(answer::text(&answers) + &model::note_line(&onnx.bytes), json))
 }
 
 /// The integers of every input, from the file the arguments name.

@@ -104,3 +104,27 @@ fn several_rows_need_a_choice() {
     let message = refusal(arguments!["run", digits(), "--input", input, "--row", "500"], 2);
     assert!(message.contains("row 500"), "{message}");
 }
+
+/// onnxruntime's default session leaves operators of such files in float32.
+#[test]
+fn int8_in_qdq_form_is_noted() {
+    let note = |file: &str| {
+        let (archive, _) = file.split_once('.').unwrap();
+        let input = fixture(&format!("convolutional/{archive}.io.npz"));
+        let (code, json) = lemma_json(&[
+            "run".as_ref(),
+            fixture(&format!("convolutional/{file}")).as_os_str(),
+            "--input".as_ref(),
+            input.as_os_str(),
+            "--row".as_ref(),
+            "0".as_ref(),
+        ]);
+        assert_eq!(code, 0, "{json}");
+        json["note"].as_str().map(str::to_owned)
+    };
+    let noted = note("cnn_s8s8.qdq.onnx").unwrap();
+    assert!(noted.contains("session.qdqisint8allowed = 1"), "{noted}");
+    for file in ["cnn_s8s8.qop.onnx", "cnn_u8u8.qdq.onnx", "cnn_u8u8.qop.onnx"] {
+        assert_eq!(note(file), None, "{file}");
+    }
+}

@@ -166,10 +166,15 @@ impl Queue {
         let kept = self.lanes[lane].resident.min(self.limits.resident);
         let others = self.used_by_others(lane);
         let budget = self.limits.memory;
-        if others.saturating_add(memory).saturating_add(kept) <= budget {
+        // A job that was accepted under a larger budget gets all of this one, which is an estimate too.
+        let fits = |beside: u64| match memory <= budget {
+            true => memory.saturating_add(beside) <= budget,
+            false => beside == 0,
+        };
+        if fits(others.saturating_add(kept)) {
             return self.start(lane, rank, memory.saturating_add(kept));
         }
-        if others.saturating_add(memory) <= budget {
+        if fits(others) {
             return Order::Retire;
         }
         for state in self.lanes.iter_mut().filter(|state| !state.busy && state.resident > 0) {

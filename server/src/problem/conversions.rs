@@ -110,6 +110,7 @@ impl From<SubmitError> for Problem {
                 Self::new(ProblemType::IdempotencyConflict, error.to_string()).job(job)
             }
             SubmitError::UnknownCircuit { circuit } => crate::networks::unknown(&circuit),
+            SubmitError::DamagedCircuit { .. } => damaged_circuit(&error),
             SubmitError::UnknownModel { .. } => Self::new(ProblemType::UnknownModel, error.to_string()),
             SubmitError::NoInput | SubmitError::Records(_) => of_storage(&error, error.is_transient()),
         }

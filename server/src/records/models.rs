@@ -29,7 +29,7 @@ fn record(row: &SqliteRow) -> Result<ModelRecord, RecordsError> {
         model: columns.parsed("model")?,
         bytes: unsigned(columns.get("bytes")?),
         created: columns.time("created")?,
-        details: columns.json("details")?,
+        details: columns.json::<serde_json::Map<_, _>>("details")?.into(),
     })
 }
 

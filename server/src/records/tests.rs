@@ -219,7 +219,7 @@ async fn tags_move_and_models_stay() {
         model: Digest([byte; 32]),
         bytes: 10,
         created: NOW,
-        details: serde_json::json!(details),
+        details: serde_json::json!({ "which": details }),
     };
     for byte in [1, 2] {
         assert!(records.insert_model(model(byte, "first")).await.expect("records").1);
@@ -273,7 +273,7 @@ async fn two_files_that_become_one_circuit_both_lead_to_it() {
     let facts = facts(circuit);
     for byte in [1, 2] {
         let model = Digest([byte; 32]);
-        let record = ModelRecord { model, bytes: 1, created: NOW, details: serde_json::Value::Null };
+        let record = ModelRecord { model, bytes: 1, created: NOW, details: serde_json::json!({}) };
         records.insert_model(record).await.expect("records");
         let work = Work::Circuit(CircuitWork { model, setup: Setup::Ipa });
         let id = submit(&records, row_of(byte.into(), |new| (new.work, new.inputs) = (work, None))).await;
@@ -398,7 +398,7 @@ async fn bundles_are_named_all_or_not_at_all() {
 async fn damaged_models_and_circuits_are_left_out_and_written_again() {
     let (_directory, records) = records().await;
     let (circuit, model) = (CircuitId([7; 32]), Digest([1; 32]));
-    let uploaded = |model| ModelRecord { model, bytes: 1, created: NOW, details: serde_json::Value::Null };
+    let uploaded = |model| ModelRecord { model, bytes: 1, created: NOW, details: serde_json::json!({}) };
     for digest in [model, Digest([2; 32])] {
         records.insert_model(uploaded(digest)).await.expect("records");
     }
@@ -432,6 +432,7 @@ async fn damaged_models_and_circuits_are_left_out_and_written_again() {
         "UPDATE models SET bytes = 'many' WHERE rowid = 1",
         "UPDATE models SET created = x'00' WHERE rowid = 1",
         "UPDATE models SET details = '{' WHERE rowid = 1",
+        "UPDATE models SET details = '-1' WHERE rowid = 1",
     ] {
         spoil(&records, sql).await;
         assert_eq!(records.models(None, 1).await.expect(sql), [uploaded(Digest([2; 32]))]);
@@ -519,4 +520,21 @@ async fn a_damaged_job_is_left_out_of_lists() {
         }
     }
     assert_eq!(listed, [4, 2, 1].map(|number| JobId::from_parts(1, number)));
+}
+
+#[tokio::test]
+async fn nothing_is_accepted_into_a_file_that_is_gone() {
+    let (directory, records) = records().await;
+    let (path, aside) = (directory.path().join("records.sqlite"), directory.path().join("aside"));
+    let is_gone = |result: Result<(), RecordsError>| {
+        let error = result.expect_err("the file is gone");
+        assert!(error.is_transient() && error.to_string().contains("put it back or restart"), "{error}");
+    };
+    std::fs::rename(&path, &aside).expect("moves");
+    is_gone(records.check_writable(NOW).await);
+    is_gone(records.submit(row(1), NOW).await.map(drop));
+    std::fs::copy(&aside, &path).expect("copies");
+    is_gone(records.check_writable(NOW).await);
+    std::fs::rename(&aside, &path).expect("moves back");
+    submit(&records, row(1)).await;
 }

@@ -30,6 +30,10 @@ pub(super) struct Write {
 
 impl Records {
     pub(super) async fn begin(&self, durability: Durability) -> Result<Write, RecordsError> {
+        if durability == Durability::Durable {
+            // Nothing is acknowledged that the next start would not find.
+            self.file.expect_in_place()?;
+        }
         let turn = self.turn.clone().lock_owned().await;
         let pool = match durability {
             Durability::Durable => &self.durable,

@@ -7,7 +7,7 @@ use super::{Inner, JobService, joined};
 use crate::{
     crash_points,
     dispatch::{Refused, Ticket},
-    jobs::{Job, JobId, Work},
+    jobs::{Job, JobId, ProofWork, Work},
     records::{Dispatchable, Idempotency, JobRow, NewJob, RecordsError, Stored},
 };
 
@@ -51,6 +51,15 @@ pub enum SubmitError {
     UnknownCircuit {
         /// The id asked for.
         circuit: CircuitId,
+    },
+    /// The record of the circuit is not what it was.
+    #[error("the record of circuit {circuit} is damaged: {source}")]
+    DamagedCircuit {
+        /// The id asked for.
+        circuit: CircuitId,
+        /// What is wrong.
+        #[source]
+        source: RecordsError,
     },
     /// There is no such model.
     #[error("model {model} is not known; upload it first")]
@@ -159,9 +168,13 @@ impl Inner {
     async fn predicted_memory(&self, new: &NewJob) -> Result<u64, SubmitError> {
         match &new.work {
             Work::Proof(_) if new.inputs.is_none() => Err(SubmitError::NoInput),
-            Work::Proof(work) => match self.records.circuit(work.circuit).await? {
-                Some(entry) => Ok(entry.facts.predicted_memory_bytes),
-                None => Err(SubmitError::UnknownCircuit { circuit: work.circuit }),
+            Work::Proof(ProofWork { circuit, .. }) => match self.records.circuit(*circuit).await {
+                Ok(Some(entry)) => Ok(entry.facts.predicted_memory_bytes),
+                Ok(None) => Err(SubmitError::UnknownCircuit { circuit: *circuit }),
+                Err(source @ RecordsError::Damaged { .. }) => {
+                    Err(SubmitError::DamagedCircuit { circuit: *circuit, source })
+                }
+                Err(error) => Err(error.into()),
             },
             Work::Circuit(work) => match self.records.model(work.model).await? {
                 Some(_) => Ok(new.predicted_memory.unwrap_or_default()),

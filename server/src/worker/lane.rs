@@ -102,8 +102,6 @@ enum Attempted {
     /// It could not begin because the service lacks something: file descriptors, processes, a readable disk.
     Shortage(String),
     Stopped(Stop),
-    /// The records say that the job has ended meanwhile.
-    Over,
 }
 
 impl From<Failure> for Attempted {
@@ -159,7 +157,8 @@ impl AttemptLane {
         let deadline = Instant::now() + job.life.prove_timeout;
         let (request, payload) = match self.request(job, ticket) {
             Ok(Some(request)) => request,
-            Ok(None) => return Attempted::Over,
+            // If the job has ended meanwhile, its records refuse the failure.
+            Ok(None) => return failure(FailureClass::Storage, "the job's input is gone", false).into(),
             Err(attempted) => return attempted,
         };
         // A process that died while it was idle is nobody's failed attempt.
@@ -192,7 +191,7 @@ impl AttemptLane {
         }
     }
 
-    /// What the worker process is asked for; `None` when the job's input is gone because it has ended.
+    /// What the worker process is asked for; `None` when the job's input is gone, as that of one that has ended.
     fn request(&self, job: &Job, ticket: &Ticket) -> Result<Option<(Request, Vec<u8>)>, Attempted> {
         let memory_limit =
             ticket.memory.saturating_mul(MEMORY_SLACK).saturating_add(MEMORY_BASE + self.parts.keep_bytes);
@@ -320,7 +319,7 @@ impl AttemptLane {
         let shortage = matches!(attempted, Attempted::Shortage(_));
         self.shortages = if shortage { self.shortages.saturating_add(1) } else { 0 };
         let (event, results) = match attempted {
-            Attempted::Over | Attempted::Stopped(Stop::Cancelled) => {
+            Attempted::Stopped(Stop::Cancelled) => {
                 info!("the job has ended meanwhile; the attempt is given up");
                 return After::Done;
             }

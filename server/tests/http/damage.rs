@@ -1,11 +1,14 @@
 //! Rows of the database that hold what the service did not write.
 
-use std::path::Path;
+use std::{fs, path::Path, time::Duration};
 
-use serde_json::json;
+use lemma_server::config::Settings;
+use reqwest::Method;
+use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, sqlite::SqliteConnectOptions};
+use tokio::time::sleep;
 
-use crate::support::{SOFTMAX, Server, digit, directory, settings};
+use crate::support::{SOFTMAX, Server, answer, digit, directory, held_child, settings};
 
 /// Changes the database behind the service's back.
 async fn spoil(data: &Path, sql: &str) {
@@ -62,4 +65,29 @@ async fn what_is_not_damaged_goes_on() {
     server.post_json("/v1/proofs", &order(&circuit)).await.is(202);
     assert_eq!(server.build(&json!({ "model": softmax })).await, other);
     server.post_json("/v1/proofs", &order(&other)).await.is(202);
+}
+
+#[tokio::test]
+async fn a_job_without_its_input_fails_and_says_so() {
+    let data = directory("no-input");
+    let order = Server::start(settings(&data), data.clone()).order().await;
+    let gate = data.join("gate");
+    fs::write(&gate, []).unwrap();
+    let one = Settings { parallel: Some(1), ..settings(&data) };
+    let server = Server::start_with(one, data.clone(), held_child(&gate));
+    let held = server.post_json("/v1/proofs", &order).await.is(202).json;
+    let lost = server.post_json("/v1/proofs", &order).await.is(202).json;
+    while server.get(held["href"].as_str().unwrap()).await.is(200).json["status"] != "running" {
+        sleep(Duration::from_millis(10)).await;
+    }
+    spoil(&data, &format!("DELETE FROM job_inputs WHERE job = '{}'", lost["id"].as_str().unwrap())).await;
+    fs::remove_file(&gate).unwrap();
+    let ended = |job: &Value| {
+        let request = server.request(Method::GET, job["href"].as_str().unwrap()).header("prefer", "wait=60");
+        async move { answer(request).await.is(200).json }
+    };
+    assert_eq!(ended(&held).await["status"], "succeeded");
+    let lost = ended(&lost).await;
+    assert_eq!(lost["status"], "failed", "{lost}");
+    assert!(lost["failure"]["reason"].as_str().unwrap().contains("input is gone"), "{lost}");
 }

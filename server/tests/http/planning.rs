@@ -55,7 +55,8 @@ async fn a_process_that_dies_costs_its_request_alone() {
     server.post_bytes("/v1/models?tag=digits:test", DIGITS).await.is(201);
     fs::write(server.data.join("file"), []).unwrap();
     for _ in 0..2 {
-        build(&server, "digits:test").await.problem("internal", 500);
+        let died = build(&server, "digits:test").await;
+        assert!(died.problem("unavailable", 503).contains("another try may succeed"));
     }
     fs::remove_file(server.data.join("file")).unwrap();
     cancel(&server, &build(&server, "digits:test").await.is(202)).await;
@@ -113,6 +114,28 @@ async fn a_plan_that_nobody_waits_for_any_more_is_given_up() {
     let gone = Instant::now();
     while lives(&pid) {
         assert!(gone.elapsed() < Duration::from_secs(2), "the process goes on");
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn plans_end_with_an_answer_when_the_service_stops() {
+    let server = server("stopped-plan", r#"echo $$ >"$path"; exec sleep 60"#, |settings| settings);
+    server.post_bytes("/v1/models?tag=digits:test", DIGITS).await.is(201);
+    let pid = server.data.join("file");
+    let stop = async {
+        while !fs::read_to_string(&pid).is_ok_and(|text| text.ends_with('\n')) {
+            sleep(Duration::from_millis(5)).await;
+        }
+        server.begin_shutdown();
+        Instant::now()
+    };
+    let (answer, told) = tokio::join!(build(&server, "digits:test"), stop);
+    answer.problem("unavailable", 503);
+    assert!(answer.header("retry-after").parse::<u64>().unwrap() > 0);
+    assert!(told.elapsed() < Duration::from_secs(4), "{:?}", told.elapsed());
+    while lives(&pid) {
+        assert!(told.elapsed() < Duration::from_secs(4), "the process goes on");
         sleep(Duration::from_millis(5)).await;
     }
 }

@@ -380,6 +380,26 @@ async fn jobs_on_local_parameters_end_when_these_are_not_allowed_any_more() {
     service.shutdown(Duration::ZERO).await;
 }
 
+/// A restart may find less memory than there was when the jobs were accepted.
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_beyond_the_budget_of_the_next_start_are_finished() {
+    let place = Place::new();
+    let service = place.open().await;
+    let circuit = circuit(&service).await;
+    let (running, _) = stuck(&place, &service, proof(circuit, 0)).await;
+    let queued = submit(&service, proof(circuit, 1)).await.id;
+    service.shutdown(Duration::ZERO).await;
+    drop(service);
+    let config = ServiceConfig { memory_budget: Some(1 << 20), ..place.config() };
+    let service = JobService::open(config).await.expect("the service opens");
+    for (row, id) in [running, queued].into_iter().enumerate() {
+        check_proof(&service, &ended(&service, id).await, row).await;
+    }
+    let refused = service.submit(proof(circuit, 2)).await;
+    assert!(matches!(refused, Err(SubmitError::Refused(Refused::TooMuchMemory { .. }))), "{refused:?}");
+    service.shutdown(Duration::from_secs(10)).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn listings_are_filtered_and_paged() {
     let place = Place::new();

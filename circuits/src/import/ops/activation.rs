@@ -75,8 +75,14 @@ pub(super) fn clip(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impo
         (None, None) => (float_bound(call, 1)?, float_bound(call, 2)?),
         bounds => bounds,
     };
-    let clamp = FloatClamp::new(min.unwrap_or(f32::NEG_INFINITY), max.unwrap_or(f32::INFINITY))?;
-    float_clamp(call, x, clamp)
+    if call.node.opset < 11 {
+        let (min, max) = (min.unwrap_or(f32::MIN), max.unwrap_or(f32::MAX));
+        if min > max {
+            return Err(ImportErrorKind::ClipBounds { min, max });
+        }
+    }
+    let (min, max) = (min.unwrap_or(f32::NEG_INFINITY), max.unwrap_or(f32::INFINITY));
+    float_clamp(call, x, FloatClamp::new(min, max)?)
 }
 
 fn float_bound(call: &Call<'_>, index: usize) -> Result<Option<f32>, ImportErrorKind> {
@@ -97,6 +103,7 @@ fn integer_clip(
     activation: &Activation,
     builder: &mut Builder,
 ) -> Result<Value, ImportErrorKind> {
+    call.expect_integers_known_since(12, "input")?;
     let bound = |index: usize, default: i32| -> Result<i32, ImportErrorKind> {
         let Some(bound) = call.optional_constant(index, "clip bound")? else { return Ok(default) };
         match (bound.data.elem(), bound.data.integer(0)) {
@@ -108,18 +115,9 @@ fn integer_clip(
             }),
         }
     };
-    if call.node.opset < 12 {
-        return Err(ImportErrorKind::ElementType {
-            role: "input",
-            got: format!("an integer tensor in opset {}", call.node.opset),
-            expected: "float32, or integers from opset 12".to_owned(),
-        });
-    }
     let (min, max) = (bound(1, activation.elem.min())?, bound(2, activation.elem.max())?);
-    if min > max {
-        return Err(ImportErrorKind::ClipBounds { min: min as f32, max: max as f32 });
-    }
-    builder.clamped(&call.node.label.name, activation, (min, max)).map(Value::Quantized)
+    // Of bounds in the wrong order onnxruntime gives the upper one.
+    builder.clamped(&call.node.label.name, activation, (min.min(max), max)).map(Value::Quantized)
 }
 
 /// Softmax of the last values, outside the proof.
@@ -190,6 +188,7 @@ pub(super) fn quantized_softmax(
 /// QLinearSoftmax of the last values, outside the proof.
 pub(super) fn q_linear_softmax(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(4, 5)?;
+    call.expect_zero_points(&[4])?;
     let attributes = call.node.attributes.reader();
     let axis = attributes.int("axis")?;
     let opset = attributes.int("opset")?.ok_or(ImportErrorKind::MissingAttribute { attribute: "opset" })?;

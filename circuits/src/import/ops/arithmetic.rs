@@ -7,7 +7,7 @@ use super::super::arithmetic::{Arithmetic, Origin, Step, ZeroPoint};
 use super::super::attributes::unsupported;
 use super::super::builder::Builder;
 use super::super::constant::{Constant, Data};
-use super::super::error::{ImportErrorKind, TensorError};
+use super::super::error::ImportErrorKind;
 use super::super::value::{Activation, Linear, Value};
 use super::{Call, fully_connected};
 use crate::ir::{Elem, Quantization};
@@ -91,18 +91,17 @@ fn added(
     builder.budget.spend(outputs, size_of::<i32>())?;
     let sign = if operator == Operator::Subtract { -1 } else { 1 };
     let before = layer.bias.as_deref();
-    let bias = (0..outputs).map(|output| {
-        let value = i64::from(*super::super::affine::one_or_indexed(&values, output)?);
-        let before = before.and_then(|bias| bias.get(output)).copied().unwrap_or(0);
-        i32::try_from(i64::from(before) + sign * value).ok()
-    });
-    let bias = bias.collect::<Option<Vec<i32>>>().ok_or_else(|| {
-        ImportErrorKind::Tensor(TensorError::ElementRange {
-            tensor: call.name(index),
-            value: i64::from(i32::MAX) + 1,
-            element: "int32 together with the constants added before",
+    let bias = (0..outputs).map(|channel| {
+        let value = super::super::affine::one_or_indexed(&values, channel).copied().unwrap_or(0);
+        let before = before.and_then(|bias| bias.get(channel)).copied().unwrap_or(0);
+        let sum = i64::from(before) + sign * i64::from(value);
+        i32::try_from(sum).map_err(|_| ImportErrorKind::AddendOverflow {
+            name: call.name(index),
+            channel,
+            sum,
         })
-    })?;
+    });
+    let bias: Vec<i32> = bias.collect::<Result<_, _>>()?;
     Ok(Value::Accumulator(Rc::new(Linear { bias: Some(bias), ..layer.clone() })))
 }
 

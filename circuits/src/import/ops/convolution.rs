@@ -87,7 +87,7 @@ pub(super) struct Attributes<'a> {
 impl<'a> Attributes<'a> {
     pub(super) fn read(call: &Call<'a>) -> Result<Self, ImportErrorKind> {
         let attributes = call.node.attributes.reader();
-        let window = WindowAttributes::read(&attributes)?;
+        let window = WindowAttributes::of_convolution(&attributes)?;
         let groups = attributes.int("group")?.unwrap_or(1);
         attributes.finish()?;
         Ok(Self { window, groups })

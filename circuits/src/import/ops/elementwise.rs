@@ -35,6 +35,8 @@ pub(super) fn q_linear_mul(call: &Call<'_>, builder: &mut Builder) -> Result<Val
 
 fn q_linear(call: &Call<'_>, kind: Kind, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(7, 8)?;
+    // The last one may be left out, but not left empty.
+    call.expect_zero_points(if call.node.inputs.len() == 8 { &[2, 5, 7] } else { &[2, 5] })?;
     call.node.attributes.reader().finish()?;
     let lhs = q_operand(call, 0, "left operand", builder)?;
     let rhs = q_operand(call, 3, "right operand", builder)?;
@@ -207,7 +209,7 @@ impl Order {
     /// Where axes may be `moved`, any could be the innermost.
     fn of(left: &[usize], right: &[usize], moved: bool) -> Self {
         let pairs = || left.iter().rev().zip(right.iter().rev());
-        let deciding = pairs().find(|(left, right)| **left > 1 || **right > 1).or(pairs().last());
+        let deciding = pairs().find(|(left, right)| **left > 1 || **right > 1).or(pairs().next_back());
         let exchanged = match deciding {
             Some((left, _)) => *left == 1,
             None => left.last().is_none_or(|last| *last == 1),

@@ -221,7 +221,7 @@ pub(super) fn pow(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportError
     let exponent = match constant {
         Value::Constant(constant) => match constant.int64_list() {
             // Small integers are float32 numbers.
-            Some(&[exponent]) if exponent.abs() <= 64 => Some(exponent as f32),
+            Some(&[exponent]) if exponent.abs() <= 64 && call.node.opset >= 12 => Some(exponent as f32),
             _ => constant.float_scalar(),
         },
         Value::DequantizedConstant(_) => constant.number(),
@@ -233,7 +233,7 @@ pub(super) fn pow(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportError
     let exponent = exponent.ok_or_else(|| ImportErrorKind::Shape {
         role: "exponent",
         got: constant.shape().to_vec(),
-        expected: "one float32 number, or one int64 from -64 to 64".to_owned(),
+        expected: "one float32 number, or from opset 12 on one int64 from -64 to 64".to_owned(),
     })?;
     let exponent = finite("exponent", exponent)?;
     apply_bounded(call, Course::Any, |x| bounded::pow(x, exponent))
@@ -243,14 +243,23 @@ fn finite(name: &'static str, value: f32) -> Result<f32, ImportErrorKind> {
     if value.is_finite() { Ok(value) } else { Err(unsupported(name, value, "a finite number")) }
 }
 
-pub(super) fn q_linear_sigmoid(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+/// Zero points may be left empty, but without a fifth input onnxruntime reads behind the list and aborts.
+fn expect_q_linear_inputs(call: &Call<'_>) -> Result<(), ImportErrorKind> {
     call.expect_inputs(4, 5)?;
+    if call.node.inputs.len() == 4 {
+        return Err(ImportErrorKind::MissingZeroPoint { index: 4 });
+    }
+    Ok(())
+}
+
+pub(super) fn q_linear_sigmoid(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    expect_q_linear_inputs(call)?;
     call.node.attributes.reader().finish()?;
     q_linear(call, functions::sigmoid, builder)
 }
 
 pub(super) fn q_linear_leaky_relu(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
-    call.expect_inputs(4, 5)?;
+    expect_q_linear_inputs(call)?;
     let attributes = call.node.attributes.reader();
     let alpha = finite("alpha", attributes.float("alpha")?.unwrap_or(0.01))?;
     attributes.finish()?;

@@ -78,13 +78,7 @@ fn rising(name: &str, view: &Function, builder: &mut Builder) -> Result<Function
 
 pub(super) fn reduce_max(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     let x = call.input(0, "input")?;
-    if matches!(x, Value::Quantized(_)) && call.node.opset < 12 {
-        return Err(ImportErrorKind::ElementType {
-            role: "input",
-            got: format!("an integer tensor in opset {}", call.node.opset),
-            expected: "float32, or integers from opset 12".to_owned(),
-        });
-    }
+    call.expect_integers_known_since(12, "input")?;
     match reduce::axes(call, 18, x.shape())? {
         Some(axes) => {
             of_largest(call, builder, |x, builder| largest(&call.node.label.name, x, &axes, builder))

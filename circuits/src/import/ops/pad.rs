@@ -7,7 +7,8 @@ use super::super::error::ImportErrorKind;
 use super::super::limits;
 use super::super::value::{Activation, Value};
 use super::layout::{Coordinates, picked};
-use super::pick::{axis_of, integers};
+use super::pick::axis_of;
+use super::shape::int64_list;
 use super::{Call, shape};
 
 /// How Pad continues beyond the edge.
@@ -33,12 +34,13 @@ pub(super) fn pad(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impor
     let (listed, value) =
         if by_attribute { (attributes.ints("pads")?, attributes.float("value")?) } else { (None, None) };
     attributes.finish()?;
+    call.expect_integers_known_since(11, "input")?;
     let shape = call.input(0, "input")?.shape();
     let pads = match listed {
-        Some(pads) => pads.to_vec(),
-        None => integers(call, 1, "pads")?,
+        Some(pads) => pads,
+        None => int64_list(call, 1, "pads")?,
     };
-    let axes = coordinates(shape, &padded_axes(call, shape)?, &pads, mode)?;
+    let axes = coordinates(shape, &padded_axes(call, shape)?, pads, mode)?;
     let name = &call.node.label.name;
     match call.input(0, "input")? {
         Value::Quantized(x) => {
@@ -61,7 +63,7 @@ fn padded_axes(call: &Call<'_>, shape: &[usize]) -> Result<Vec<usize>, ImportErr
     if call.optional(3)?.is_none() {
         return Ok((0..shape.len()).collect());
     }
-    integers(call, 3, "axes")?.into_iter().map(|axis| axis_of(axis, shape)).collect()
+    int64_list(call, 3, "axes")?.iter().map(|&axis| axis_of(axis, shape)).collect()
 }
 
 /// Per axis the source positions of the padded tensor.
@@ -72,7 +74,13 @@ fn coordinates(
     mode: Continuation,
 ) -> Result<Vec<Coordinates>, ImportErrorKind> {
     let refuse = || {
-        unsupported("pads", format!("{pads:?}"), &format!("two per axis that leave elements of {shape:?}"))
+        unsupported(
+            "pads",
+            format!("{pads:?}"),
+            &format!(
+                "two per axis that leave elements of {shape:?}, in mode reflect each below what is left"
+            ),
+        )
     };
     if pads.len() != 2 * named.len() {
         return Err(refuse());
@@ -141,12 +149,19 @@ fn integer_of(view: &Value, fill: f32, builder: &Builder) -> Result<i32, ImportE
     })
 }
 
-/// The source positions of a padded axis; `None` when the continuation does not reach that far.
+/// The source positions of a padded axis; `None` when what negative pads leave does not reach that far.
 fn continued(padded: usize, size: usize, before: i64, mode: Continuation) -> Option<Coordinates> {
     let size = i64::try_from(size).ok()?;
     let after = i64::try_from(padded).ok()?.checked_sub(size)?.checked_sub(before)?;
     // What negative pads leave is what is repeated.
     let (start, end) = (before.min(0).checked_neg()?, size.checked_add(after.min(0))?);
+    let left = end.checked_sub(start)?;
+    match mode {
+        Continuation::Constant => {}
+        Continuation::Reflect if before.max(after) >= left => return None,
+        _ if left < 1 => return None,
+        _ => {}
+    }
     (0..i64::try_from(padded).ok()?)
         .map(|position| {
             let at = position.checked_sub(before)?;
@@ -155,7 +170,7 @@ fn continued(padded: usize, size: usize, before: i64, mode: Continuation) -> Opt
                 _ if inside => at,
                 Continuation::Constant => return Some(None),
                 Continuation::Edge => at.clamp(0, size - 1),
-                Continuation::Wrap => start + (at - start).checked_rem_euclid(end - start)?,
+                Continuation::Wrap => start + (at - start).checked_rem_euclid(left)?,
                 Continuation::Reflect if at < 0 => -at,
                 Continuation::Reflect => 2 * (size - 1) - at,
             };

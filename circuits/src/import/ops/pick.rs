@@ -109,21 +109,25 @@ pub(super) fn split(call: &Call<'_>, builder: &mut Builder) -> Result<Vec<Value>
     let axis = attributes.int("axis")?.unwrap_or(0);
     let listed = if by_attribute { attributes.ints("split")?.map(<[i64]>::to_vec) } else { None };
     let outputs = call.node.outputs.len();
-    let count =
-        attributes.int("num_outputs")?.and_then(|count| usize::try_from(count).ok()).unwrap_or(outputs);
+    let counts = call.node.opset >= 18;
+    let count = if counts { attributes.int("num_outputs")? } else { None };
     attributes.finish()?;
     let shape = call.input(0, "input")?.shape();
     let axis = axis_of(axis, shape)?;
     let size = shape.get(axis).copied().unwrap_or(1);
     let listed = match listed {
-        None if !by_attribute && call.optional(1)?.is_some() => Some(integers(call, 1, "split")?),
+        None if !by_attribute && call.optional(1)?.is_some() => Some(int64_list(call, 1, "split")?.to_vec()),
         listed => listed,
     };
+    if counts && listed.is_some() == count.is_some() {
+        let got = if count.is_some() { "given beside split" } else { "missing like split" };
+        return Err(unsupported("num_outputs", got, "one of the two from opset 18 on, as in onnxruntime"));
+    }
     let refuse = || {
         unsupported(
             "split",
             format!("{outputs} parts"),
-            &format!("sizes with the sum {size}, one per output"),
+            &format!("positive sizes with the sum {size}, one per output; without sizes, equal parts"),
         )
     };
     let sizes: Vec<usize> = match listed {
@@ -131,8 +135,12 @@ pub(super) fn split(call: &Call<'_>, builder: &mut Builder) -> Result<Vec<Value>
             listed.iter().map(|&part| usize::try_from(part).ok()).collect::<Option<_>>().ok_or_else(refuse)?
         }
         None => {
-            // All parts equal, the last one smaller from opset 18 on.
-            let part = size.div_ceil(count.max(1));
+            // All parts equal; the last one may be smaller if their number is an attribute.
+            let count = count.map_or(outputs, |count| usize::try_from(count).unwrap_or(0)).max(1);
+            if !counts && !size.is_multiple_of(count) {
+                return Err(refuse());
+            }
+            let part = size.div_ceil(count);
             (0..count.min(size)).map(|index| part.min(size.saturating_sub(index * part))).collect()
         }
     };

@@ -1,5 +1,6 @@
 //! Average over the whole image, and the largest value of windows.
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use super::super::affine::FloatClamp;
@@ -14,11 +15,15 @@ use super::window::{WindowAttributes, image, result_shape};
 use super::{AverageWindow, Call, average, maximum};
 use crate::ir::{Elem, MaxPool, Op, Quantization, Window};
 
+/// The factors between sums over an image and results that onnxruntime computes with; others it calls out of range.
+const FACTORS: Range<f32> = 1.0 / 4_294_967_296.0..256.0;
+
 pub(super) fn q_linear_global_average_pool(
     call: &Call<'_>,
     builder: &mut Builder,
 ) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(4, 5)?;
+    call.expect_zero_points(&[2, 4])?;
     let attributes = call.node.attributes.reader();
     let channels_last = attributes.flag("channels_last")?;
     attributes.finish()?;
@@ -30,8 +35,10 @@ pub(super) fn q_linear_average_pool(
     builder: &mut Builder,
 ) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(4, 5)?;
+    // The last one may be left out, but not left empty.
+    call.expect_zero_points(if call.node.inputs.len() == 5 { &[2, 4] } else { &[2] })?;
     let attributes = call.node.attributes.reader();
-    let window = WindowAttributes::read_pooling(&attributes)?;
+    let window = WindowAttributes::of_average(&attributes)?;
     let counts_padding = attributes.flag("count_include_pad")?;
     let channels_last = attributes.flag("channels_last")?;
     attributes.finish()?;
@@ -69,7 +76,7 @@ fn q_average(
 pub(super) fn average_pool(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     let attributes = call.node.attributes.reader();
-    let window = WindowAttributes::read_pooling(&attributes)?;
+    let window = WindowAttributes::of_average(&attributes)?;
     let counts_padding = attributes.flag("count_include_pad")?;
     attributes.finish()?;
     average(call, Some((&window, counts_padding)), builder)
@@ -106,9 +113,6 @@ fn waiting(
         let placement = attributes.place(spatial, &attributes.kernel(spatial.len())?)?;
         let activation = placement.crop(&name, &operand.activation, builder)?;
         let window = placement.window;
-        if let Some(dilation) = window.dilation.into_iter().find(|dilation| *dilation != 1) {
-            return Err(unsupported("dilations", dilation, "1, as in onnxruntime's quantized kernel"));
-        }
         expect_reading(&window)?;
         let whole = window.kernel == window.input && window.output == [1, 1] && window.pad == [0, 0];
         if !whole {
@@ -187,6 +191,10 @@ pub(super) fn average_layer(
     };
     // The divisor is rounded once, before the division.
     let divided = Quantization { scale: to.scale * positions as f32, ..to };
+    let factor = by.scale / divided.scale;
+    if !FACTORS.contains(&factor) {
+        return Err(ImportErrorKind::AverageFactor { factor });
+    }
     fully_connected::requantize_to(&layer, elem, divided, clamp.quantized(to, elem), builder)
 }
 
@@ -194,10 +202,11 @@ pub(super) fn average_layer(
 pub(super) fn max_pool(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     let attributes = call.node.attributes.reader();
-    let window = WindowAttributes::read_pooling(&attributes)?;
+    let window = WindowAttributes::of_max_pool(&attributes)?;
     // The order of the indices, which are a second output.
     attributes.flag("storage_order")?;
     attributes.finish()?;
+    call.expect_integers_known_since(12, "input")?;
     maximum::of_largest(call, builder, |activation, builder| pooled(call, activation, &window, builder))
 }
 
@@ -212,6 +221,14 @@ fn pooled(
     let name = &call.node.label.name;
     let read = placement.crop(name, x, builder)?;
     let window = placement.window;
+    let is_float = !matches!(call.input(0, "input")?, Value::Quantized(_));
+    // onnxruntime pools floats then, where its kernel takes no negative padding.
+    let is_unfused = call.node.opset < 12 || call.output_uses() > 1;
+    if placement.falls_short && window.dilation == [1, 1] && is_float && is_unfused {
+        let expected = "windows that reach the whole image, or one reader of the result and opset 12, with which onnxruntime \
+                        pools integers: convert the model with onnx.version_converter.convert_version";
+        return Err(unsupported("strides", format!("{:?}", window.stride), expected));
+    }
     expect_reading(&window)?;
     let shape = result_shape(channels, &window, spatial.len())?;
     let range = builder.range(x);

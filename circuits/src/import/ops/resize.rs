@@ -126,6 +126,13 @@ fn resized_axes(
             )?
         }
     };
+    if call.node.opset == 11 || call.node.opset == 12 {
+        for (index, role) in [(1, "roi"), (2, "scales")] {
+            if call.node.inputs.get(index).copied().flatten().is_none() {
+                return Err(ImportErrorKind::MissingResizeInput { index, role });
+            }
+        }
+    }
     let scales =
         call.optional_constant(if old { 1 } else { 2 }, "scales")?.filter(|scales| scales.data.len() > 0);
     let refuse = |what: &str| ImportErrorKind::Shape {
@@ -134,6 +141,11 @@ fn resized_axes(
         expected: format!("{} {what}, each leaving an element", order.len()),
     };
     if let Some(scales) = scales {
+        if call.optional_constant(3, "sizes")?.is_some_and(|sizes| sizes.data.len() > 0) {
+            let expected =
+                "an empty one beside scales: leave one of the two empty, as onnxruntime takes only one";
+            return Err(unsupported("sizes", "given", expected));
+        }
         let Data::Float(scales) = &*scales.data else { return Err(refuse("float32 scales")) };
         if scales.len() != order.len() {
             return Err(refuse("float32 scales"));

@@ -23,7 +23,8 @@ pub(super) struct WindowAttributes<'a> {
 #[derive(Clone, Copy, PartialEq)]
 enum Slider {
     Convolution,
-    Pooling,
+    MaxPool,
+    AveragePool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -43,9 +44,21 @@ enum Head {
     Skip(usize),
 }
 
+impl Head {
+    /// Whether a window that starts so far behind the first one starts in front of the end of the image.
+    fn is_inside(self, start: usize, input: usize) -> bool {
+        match self {
+            Self::Pad(before) => start < before + input,
+            Self::Skip(skip) => start + skip < input,
+        }
+    }
+}
+
 /// A window and the first positions of the image, `[rows, columns]`, that it leaves out. Its input is what remains.
 pub(super) struct Placement {
     skip: [usize; 2],
+    /// Whether windows that auto_pad places reach less than the image: negative padding.
+    pub(super) falls_short: bool,
     pub(super) window: Window,
 }
 
@@ -69,7 +82,21 @@ impl Placement {
 
 impl<'a> WindowAttributes<'a> {
     /// The attributes of a convolution.
-    pub(super) fn read(attributes: &AttributeReader<'a>) -> Result<Self, ImportErrorKind> {
+    pub(super) fn of_convolution(attributes: &AttributeReader<'a>) -> Result<Self, ImportErrorKind> {
+        Self::read(attributes, Slider::Convolution)
+    }
+
+    /// The attributes of MaxPool.
+    pub(super) fn of_max_pool(attributes: &AttributeReader<'a>) -> Result<Self, ImportErrorKind> {
+        Self::read(attributes, Slider::MaxPool)
+    }
+
+    /// The attributes of an average.
+    pub(super) fn of_average(attributes: &AttributeReader<'a>) -> Result<Self, ImportErrorKind> {
+        Self::read(attributes, Slider::AveragePool)
+    }
+
+    fn read(attributes: &AttributeReader<'a>, slider: Slider) -> Result<Self, ImportErrorKind> {
         let auto_pad = match attributes.text("auto_pad")?.unwrap_or("NOTSET") {
             "NOTSET" | "" => AutoPad::NotSet,
             "VALID" => AutoPad::Valid,
@@ -77,21 +104,23 @@ impl<'a> WindowAttributes<'a> {
             "SAME_LOWER" => AutoPad::SameLower,
             other => return Err(unsupported("auto_pad", other, "NOTSET, VALID, SAME_UPPER or SAME_LOWER")),
         };
+        let pads = attributes.ints("pads")?;
+        if let (Some(pads), Slider::Convolution) = (pads, slider)
+            && auto_pad != AutoPad::NotSet
+        {
+            let expected = "none beside auto_pad, which onnxruntime refuses: remove one of the two";
+            return Err(unsupported("pads", format!("{pads:?}"), expected));
+        }
         Ok(Self {
             kernel: attributes.ints("kernel_shape")?,
             strides: attributes.ints("strides")?,
-            dilations: attributes.ints("dilations")?,
-            pads: attributes.ints("pads")?,
+            // onnxruntime's averages do not know the attribute, not even with its default.
+            dilations: if slider == Slider::AveragePool { None } else { attributes.ints("dilations")? },
+            pads,
             auto_pad,
-            ceil_mode: false,
-            slider: Slider::Convolution,
+            ceil_mode: slider != Slider::Convolution && attributes.flag("ceil_mode")?,
+            slider,
         })
-    }
-
-    /// The attributes of pooling, which has ceil_mode.
-    pub(super) fn read_pooling(attributes: &AttributeReader<'a>) -> Result<Self, ImportErrorKind> {
-        let ceil_mode = attributes.flag("ceil_mode")?;
-        Ok(Self { ceil_mode, slider: Slider::Pooling, ..Self::read(attributes)? })
     }
 
     /// Checks kernel_shape, if it is given, against the kernel of the weights.
@@ -123,6 +152,12 @@ impl<'a> WindowAttributes<'a> {
         let strides = sizes("strides", self.strides, rank)?;
         let dilations = sizes("dilations", self.dilations, rank)?;
         let pads = self.pads(rank)?;
+        if self.slider != Slider::Convolution
+            && pads.iter().zip(kernel.iter().cycle()).any(|(pad, size)| pad >= size)
+        {
+            let expected = format!("each below the kernel {kernel:?}, as in onnxruntime");
+            return Err(unsupported("pads", format!("{pads:?}"), &expected));
+        }
         let mut window = Window {
             input: [1; 2],
             output: [1; 2],
@@ -131,37 +166,41 @@ impl<'a> WindowAttributes<'a> {
             dilation: [1; 2],
             pad: [0; 2],
         };
-        let mut skip = [0; 2];
+        let (mut skip, mut falls_short) = ([0; 2], false);
         for axis in 0..rank.min(2) {
             let at = |list: &[usize]| list.get(axis).copied().unwrap_or(1);
             let (input, kernel) = (at(image), at(kernel));
             let (stride, dilation) = (at(&strides), at(&dilations));
             // Below 2^26 times below 2^26.
             let extent = (kernel - 1) * dilation + 1;
-            let (head, output) = if self.auto_pad.is_same() {
-                if dilation > 1 {
-                    let expected =
-                        "1 with auto_pad SAME_UPPER or SAME_LOWER, as in onnxruntime: write the pads out";
+            let (head, length) = if self.auto_pad.is_same() {
+                if dilation > 1 && self.slider == Slider::Convolution {
+                    let expected = "1 with auto_pad SAME_UPPER or SAME_LOWER, as in onnxruntime's convolutions: write the pads out";
                     return Err(unsupported("dilations", dilation, expected));
                 }
-                self.auto_pad.same(input, stride, extent, self.slider)
+                self.auto_pad.same(input, stride, kernel, self.slider)
             } else {
                 let pads = pads.get(axis).copied().zip(pads.get(rank + axis).copied());
                 let (before, after) = pads.filter(|_| self.auto_pad == AutoPad::NotSet).unwrap_or_default();
-                let room = (before + input + after).checked_sub(extent).ok_or_else(|| ImportErrorKind::Shape {
-                    role: "image",
-                    got: image.to_vec(),
-                    expected: format!("{extent} positions or more along spatial axis {axis}, padding included, for the kernel"),
-                })?;
-                let output = room / stride + 1;
-                // One more window, unless it would start behind the image.
-                let more = self.ceil_mode && !room.is_multiple_of(stride) && output * stride < input + before;
-                (Head::Pad(before), output + usize::from(more))
+                (Head::Pad(before), before + input + after)
             };
+            let room = length.checked_sub(extent).ok_or_else(|| ImportErrorKind::Shape {
+                role: "image",
+                got: image.to_vec(),
+                expected: format!(
+                    "{extent} positions or more along spatial axis {axis}, padding included, for the kernel"
+                ),
+            })?;
+            let mut output = room / stride + 1;
+            // One more window, unless it would start behind the image.
+            if self.ceil_mode && !room.is_multiple_of(stride) && head.is_inside(output * stride, input) {
+                output += 1;
+            }
             (window.pad[axis], skip[axis]) = match head {
                 Head::Pad(pad) => (pad, 0),
                 Head::Skip(skip) => (0, skip),
             };
+            falls_short |= length < input;
             window.input[axis] = input - skip[axis];
             window.output[axis] = output;
             window.kernel[axis] = kernel;
@@ -169,7 +208,7 @@ impl<'a> WindowAttributes<'a> {
             window.dilation[axis] = dilation;
         }
         limits::elements("the result", &window.output)?;
-        Ok(Placement { skip, window })
+        Ok(Placement { skip, falls_short, window })
     }
 
     /// Before and after each spatial dimension.
@@ -191,14 +230,14 @@ impl AutoPad {
         matches!(self, Self::SameUpper | Self::SameLower)
     }
 
-    /// Where the first of `ceil(input / stride)` windows starts, and how many there are. Half of what the windows reach beyond
-    /// the image is padding at its start, rounded up (lower) or down (upper). Of what they do not reach, onnxruntime leaves
-    /// out half at the start, rounded down: of all of it (pooling, upper), of one position less (pooling, lower; convolutions,
-    /// upper) or of two less (convolutions, lower): so it answers for every image and stride up to 60.
-    fn same(self, input: usize, stride: usize, extent: usize, slider: Slider) -> (Head, usize) {
-        let output = input.div_ceil(stride);
+    /// Where the first window starts, and how many positions `ceil(input / stride)` windows of the kernel reach, its dilation
+    /// left aside as onnxruntime does. Half of what they reach beyond the image is padding at its start, rounded up (lower) or
+    /// down (upper). Of what they do not reach, onnxruntime leaves out half at the start, rounded down: of all of it (pooling,
+    /// upper), of one position less (pooling, lower; convolutions, upper) or of two less (convolutions, lower): so it answers
+    /// for every image and stride up to 60.
+    fn same(self, input: usize, stride: usize, kernel: usize, slider: Slider) -> (Head, usize) {
         // Below 2^26 windows of a stride below 2^26.
-        let reach = (output - 1) * stride + extent;
+        let reach = (input.div_ceil(stride) - 1) * stride + kernel;
         let lower = usize::from(self == Self::SameLower);
         let head = match reach.checked_sub(input) {
             Some(missing) => Head::Pad((missing + lower) / 2),
@@ -207,7 +246,7 @@ impl AutoPad {
                 Head::Skip((input - reach).saturating_sub(kept) / 2)
             }
         };
-        (head, output)
+        (head, reach)
     }
 }
 

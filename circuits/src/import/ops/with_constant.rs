@@ -125,7 +125,7 @@ fn varying(
             values: through(number),
         }));
     };
-    builder.budget.spend(runs.len() * view.values.len(), size_of::<Spread>())?;
+    builder.budget.spend_tables(runs.len())?;
     let name = &call.node.label.name;
     let shape = view.activation.shape.clone();
     let mut start = 0;

@@ -141,7 +141,6 @@ fn an_average_of_float_sums_that_could_round_either_way_is_refused_with_the_reas
     let error = assert_refused!(uneven, ImportErrorKind::UncertainSum { .. });
     assert!(error.to_string().contains("power of two"), "{error}");
     assert_refused!(average(&[2, 2]).ints("pads", &[2, 0, 0, 0]), ImportErrorKind::AttributeValue { .. });
-    assert_refused!(average(&[2, 2]).ints("dilations", &[2, 1]), ImportErrorKind::AttributeValue { .. });
 }
 
 /// int8 `x` [1, 2, 12, 12] -> AveragePool with 10 different positions of the window over either border -> `y`.

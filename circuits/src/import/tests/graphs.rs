@@ -218,7 +218,7 @@ fn models_without_quantized_operators_are_refused() {
         .init(int8s("z", &[], &[0]))
         .node("QuantizeLinear", &["x", "s", "z"], &["y"])
         .output("y");
-    assert_refused!(only_quantized, ImportErrorKind::NothingQuantized);
+    assert_refused!(only_quantized, ImportErrorKind::NothingComputed);
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::case::Case;
 use crate::{
-    plan::{Entry, PAD, integer},
+    plan::{Entry, PAD},
+    soundness::tables::assert_fixed_columns_hold,
     testing::tables::{definition, entries, tags},
 };
 
@@ -47,13 +48,7 @@ fn no_entry_occurs_twice_and_only_zeros_are_under_tag_0() {
 #[test]
 fn the_fixed_columns_hold_the_tables() {
     for case in Case::all() {
-        for (columns, entries) in case.plan.columns.lookup.tables.iter().zip(&case.plan.tables) {
-            assert_eq!(entries.len(), case.plan.rows);
-            for (row, entry) in entries.iter().enumerate() {
-                let cells = columns.iter().map(|column| case.plan.fixed[*column][row]);
-                assert!(cells.eq(entry.iter().take(columns.len()).map(|value| integer((*value).into()))));
-                assert!(entry.iter().skip(columns.len()).all(|value| *value == 0), "a value has no column");
-            }
-        }
+        let plan = &case.plan;
+        assert_fixed_columns_hold(&plan.columns.lookup, &plan.tables, &plan.fixed, plan.rows);
     }
 }

@@ -105,6 +105,28 @@ fn more_than_the_budget_is_refused() {
     assert_eq!(queue.reserve(101), Err(Refused::TooMuchMemory { predicted: 101, budget: 100 }));
 }
 
+/// A restart may find less memory than there was when the job was accepted.
+#[test]
+fn a_job_beyond_the_budget_runs_alone() {
+    for memory in [101, u64::MAX] {
+        let (mut queue, now) = (Queue::new(limits()), Instant::now());
+        queue.push(normal(1, 1), now);
+        queue.push(normal(2, memory), now);
+        queue.push(normal(3, 1), now);
+        let first = run(&mut queue, 0, now);
+        assert!(matches!(queue.next(1, now), Order::Wait(None)), "it waits for the one that runs");
+        queue.resident(0, 5);
+        queue.finished(first, Duration::ZERO);
+        assert!(matches!(queue.next(0, now), Order::Retire), "it waits for resident keys");
+        queue.resident(0, 0);
+        let large = run(&mut queue, 0, now);
+        assert_eq!(large, JobId::from_parts(1, 2));
+        assert!(matches!(queue.next(1, now), Order::Wait(None)), "nothing runs beside it");
+        queue.finished(large, Duration::ZERO);
+        assert_eq!(run(&mut queue, 1, now), JobId::from_parts(1, 3));
+    }
+}
+
 #[test]
 fn a_pause_is_kept() {
     let (mut queue, now) = (Queue::new(limits()), Instant::now());
