@@ -36,6 +36,7 @@ use crate::{
     statement::Interface,
 };
 
+pub(crate) use budget::check_size;
 pub(crate) use columns::{BankColumns, Columns, LaneColumns, LaneWeights};
 pub(crate) use equations::{Factor, Operand};
 pub(crate) use hints::run;
@@ -179,7 +180,7 @@ impl BankPlan {
         admitted: impl Fn(&Shape) -> bool,
     ) -> Result<Self, PlanError> {
         model.check_consistency()?;
-        budget::check(model)?;
+        check_size(model)?;
         let model = &expand::expand(model);
         let base = Base::of(model)?;
         let too_large = || PlanError::TooLarge { activations: model.activations(), macs: model.macs() };

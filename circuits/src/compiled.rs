@@ -39,13 +39,26 @@ pub struct Assignment {
 /// [`PlanError`] when the model cannot be proven exactly or is too large.
 pub fn compile(model: Model, scheme: Scheme) -> Result<CompiledCircuit, PlanError> {
     let interface = Interface::of(&model);
-    if model.nodes.iter().all(|node| matches!(node.op, Op::FullyConnected(_))) {
+    if is_fully_connected(&model) {
         let plan = Arc::new(Plan::of(&model, scheme)?);
         return Ok(CompiledCircuit::new(model, plan.into(), interface, scheme));
     }
     let plan = Arc::new(BankPlan::of(&model, scheme)?);
     let interface = plan.interface(interface);
     Ok(CompiledCircuit::new(model, plan.into(), interface, scheme))
+}
+
+/// Checks what can be told of a model's size without planning it; [`compile`] may still refuse it.
+///
+/// # Errors
+/// [`PlanError::OverBudget`] names what there is too much of.
+pub fn check_size(model: &Model) -> Result<(), PlanError> {
+    if is_fully_connected(model) { Ok(()) } else { banks::check_size(model) }
+}
+
+/// Whether the model has the layout of networks that are fully connected on one row.
+fn is_fully_connected(model: &Model) -> bool {
+    model.nodes.iter().all(|node| matches!(node.op, Op::FullyConnected(_)))
 }
 
 /// The circuit of a model in a shape a test chose.

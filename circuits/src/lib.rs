@@ -23,6 +23,6 @@ pub mod testing;
 pub mod witness;
 
 pub use chip::{MAX_GATE_DEGREE, Role};
-pub use compiled::{Assignment, CompiledCircuit, compile};
+pub use compiled::{Assignment, CompiledCircuit, check_size, compile};
 #[cfg(any(test, feature = "testing"))]
 pub use compiled::{compile_among, compile_with_shape};

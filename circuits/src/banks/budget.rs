@@ -24,7 +24,7 @@ const WEIGHTS: usize = 1 << 22;
 ///
 /// # Errors
 /// [`PlanError::OverBudget`] names what there is too much of.
-pub(super) fn check(model: &Model) -> Result<(), PlanError> {
+pub(crate) fn check_size(model: &Model) -> Result<(), PlanError> {
     let copies = sum(model.nodes.iter().map(|node| copies(&node.op)));
     let activations = sum(model.tensors.iter().map(|tensor| tensor.len)).saturating_add(copies);
     let outputs = sum(model.outputs.iter().map(|output| model.tensor(output.tensor).len));
@@ -101,7 +101,7 @@ fn weights(op: &Op) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::check;
+    use super::check_size;
     use crate::{
         plan::PlanError,
         testing::networks::{Builder, Scale, Slide},
@@ -112,7 +112,7 @@ mod tests {
         let scale = Scale { multipliers: vec![0.021], zero_point: 0, clamp: (-128, 127) };
         network.convolution(channels, 1, slide, &scale);
         network.pool(&scale);
-        check(&network.finish())
+        check_size(&network.finish())
     }
 
     #[test]

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::answer::{self, Answer};
 use super::args::{InputArgs, RunArgs};
 use super::failure::Failure;
+use super::model::OnnxModel;
 use super::output::Outcome;
 use super::session::Session;
 use super::{files, model};
@@ -29,9 +30,18 @@ pub(crate) fn run(args: &RunArgs, session: &Session) -> Result<Outcome, Failure>
     if let Some(path) = &args.output {
         write(path, &answers)?;
     }
-    let note = model::note(&onnx.bytes);
+    let notes = notes(&onnx);
+    let note = (!notes.is_empty()).then(|| notes.join("; "));
+    let lines: String = notes.iter().map(|note| format!("\nnote: {note}")).collect();
     let json = json!({ "model": model.id().to_string(), "outputs": answer::json(&answers), "note": note });
-    Ok(Outcome::done(answer::text(&answers) + &model::note_line(&onnx.bytes), json))
+    Ok(Outcome::done(answer::text(&answers) + &lines, json))
+}
+
+/// What a person should know of the model beside its answer.
+fn notes(onnx: &OnnxModel) -> Vec<String> {
+    let too_large = lemma_circuits::check_size(&onnx.model).err();
+    let too_large = too_large.map(|error| format!("`lemma compile` refuses this model: {error}"));
+    model::note(&onnx.bytes).map(str::to_owned).into_iter().chain(too_large).collect()
 }
 
 /// The integers of every input, from the file the arguments name.

@@ -65,7 +65,7 @@ fn unusable_arguments_exit_with_2() {
 #[test]
 fn a_row_is_counted_from_the_front() {
     for row in ["-1", "first", "1.5"] {
-        let message = refusal(["run", "model.onnx", "--input", "x.json", "--row", row], 2);
+        let message = refusal(&["run", "model.onnx", "--input", "x.json", "--row", row], 2);
         assert!(message.contains("rows are counted from 0, and not from the end"), "{message}");
     }
 }
