@@ -285,8 +285,8 @@ impl Value {
             Self::Accumulator(_) | Self::Arithmetic(_) => "put a QuantizeLinear behind it",
             _ => {
                 "put QuantizeLinear and DequantizeLinear behind it, as onnxruntime.quantization.quantize_static does in QDQ \
-                 format when op_types_to_quantize, which replaces the default list, names its operator; or leave the operator \
-                 out and apply it to the proven output"
+                 format when op_types_to_quantize, which replaces the default list, names its operator and nodes_to_exclude \
+                 does not name it; or leave the operator out and apply it to the proven output"
             }
         }
     }

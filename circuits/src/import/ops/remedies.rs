@@ -43,6 +43,13 @@ fn of_value(found: &Value, op: &str) -> &'static str {
              op_types_to_quantize, which replaces the default list, names both operators; in QOperator format only with \
              ActivationSymmetric=False"
         }
+        Value::Linear { .. } | Value::Arithmetic(_) | Value::Function(_) | Value::Waiting { .. }
+            if matches!(op, "Sub" | "Div") =>
+        {
+            "write Sub and Div of constants as Add of the negative and Mul by the reciprocal, which \
+             onnxruntime.quantization.quantize_static quantizes; or use QDQ format and add the operators on both sides to the \
+             default list in op_types_to_quantize, which replaces that list"
+        }
         Value::Linear { .. } | Value::Arithmetic(_) | Value::Function(_) | Value::Waiting { .. } => {
             "put a QuantizeLinear/DequantizeLinear pair between the two, as onnxruntime.quantization.quantize_static does in \
              QDQ format if op_types_to_quantize, which replaces the default list, names both operators and nodes_to_exclude \

@@ -139,6 +139,11 @@ fn floats_between_two_operators_and_at_the_end() {
     let text = message(&between);
     assert!(text.contains("put a QuantizeLinear/DequantizeLinear pair between the two"), "{text}");
     assert!(text.contains("in QDQ format if op_types_to_quantize"), "{text}");
+    // Mean and deviation along the channels behind a product that is not quantized.
+    let product = image().init(floats("factors", &[2, 1, 1], &[0.5, 2.0])).node("Mul", &["d", "d"], &["p"]);
+    let divided = product.node("Div", &["p", "factors"], &["v"]);
+    let divided = divided.node("QuantizeLinear", &["v", "scale", "zero"], &["y"]).output("y");
+    assert!(message(&divided).contains("write Sub and Div of constants as Add"), "{}", message(&divided));
     let relu = image().node("Relu", &["d"], &["r"]).node("GlobalAveragePool", &["r"], &["y"]).output("y");
     assert!(
         message(&relu).contains("in QOperator format only with ActivationSymmetric=False"),
