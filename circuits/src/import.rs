@@ -30,7 +30,7 @@ mod tests;
 
 use prost::Message;
 
-pub use error::{ImportError, ImportErrorKind, NodeLabel, TensorError};
+pub use error::{ImportError, ImportErrorKind, NodeLabel, TensorError, UncertainAnswer};
 pub use ops::{SupportedOp, supported};
 
 use crate::ir::Model;

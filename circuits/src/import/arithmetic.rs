@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use super::affine::{self, FloatClamp, one_or_indexed};
-use super::error::ImportErrorKind;
+use super::error::{ImportErrorKind, UncertainAnswer};
 use super::value::Linear;
 use crate::ir::{AccumulatorRange, Elem, Quantization};
 use crate::requantize::Steps;
@@ -93,7 +93,7 @@ impl Arithmetic {
     /// The outputs over a range of accumulators of a channel.
     ///
     /// # Errors
-    /// [`ImportErrorKind::UncertainSum`] when an output depends on the order of the sum.
+    /// [`UncertainAnswer::Sum`] when an output depends on the order of the sum.
     pub(super) fn quantized(
         &self,
         channel: usize,
@@ -126,7 +126,7 @@ impl Arithmetic {
         let differing = least.thresholds.iter().zip(&most.thresholds).find(|(late, early)| late != early);
         let sum = differing.map_or(range.hi, |(_, early)| *early);
         let (operator, output) = (self.layer.name.clone(), most.output(sum));
-        Err(ImportErrorKind::UncertainSum { operator, scale: scale as f32, sum, output })
+        Err(UncertainAnswer::Sum { operator, scale: scale as f32, sum, output }.into())
     }
 }
 

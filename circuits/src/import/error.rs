@@ -2,9 +2,11 @@
 
 mod report;
 mod tensor;
+mod uncertain;
 
 pub use report::{ImportError, NodeLabel};
 pub use tensor::TensorError;
+pub use uncertain::UncertainAnswer;
 
 use crate::ir::BoundsError;
 
@@ -220,38 +222,6 @@ pub enum ImportErrorKind {
         /// The input.
         input: String,
     },
-    /// A sum that onnxruntime rounds in an order that its graph optimizations decide.
-    #[error(
-        "onnxruntime adds the operands in an order that depends on how it lays their axes out, and of the integers {inputs:?} one \
-         order makes {} and the other {}: put the operand that has the shape of the result first, or change a scale slightly",
-        outputs[0], outputs[1]
-    )]
-    OpenOrder {
-        /// Integers of the left and right operand.
-        inputs: [i32; 2],
-        /// Their sum in either order.
-        outputs: [i32; 2],
-    },
-    /// Two pairs of quantizers in a row.
-    #[error(
-        "it quantizes again, with another scale or zero point, what '{first}' has quantized and nothing has changed since, and \
-         onnxruntime makes one pair with a third scale of the two; remove one of the two pairs"
-    )]
-    QuantizedInARow {
-        /// The first quantizer.
-        first: String,
-    },
-    /// A quantizer behind Clip whose steps are smaller than what onnxruntime takes bounds to be equal by.
-    #[error(
-        "behind a Clip a scale is above {smallest}, got {scale}: onnxruntime may leave the Clip out otherwise; remove it, or \
-         multiply the values by a larger factor"
-    )]
-    ScaleBehindClip {
-        /// The scale.
-        scale: f32,
-        /// The smallest that is not accepted.
-        smallest: f32,
-    },
     /// Nothing to prove.
     #[error(
         "the model has no quantized operator; quantize it with onnxruntime.quantization.quantize_static \
@@ -454,38 +424,6 @@ pub enum ImportErrorKind {
         /// The limit.
         limit: usize,
     },
-    /// A float32 sum whose rounding errors reach over a threshold of its quantizer.
-    #[error(
-        "onnxruntime adds float32 values in '{operator}', and where the integers add up to {sum} the rounding errors decide \
-         whether the result is {output} or the integer below: give the tensor that is averaged, of scale {scale}, one that is a \
-         power of two, such as {} (TensorQuantOverrides of quantize_static, docs/operators.md shows how), for which the sum is \
-         exact; or write the average as a depthwise Conv with equal weights, or one over the whole image as GlobalAveragePool",
-        power_of_two(*scale)
-    )]
-    UncertainSum {
-        /// The node that adds.
-        operator: String,
-        /// Scale of the integers.
-        scale: f32,
-        /// Sum of the integers, zero points subtracted.
-        sum: i64,
-        /// The larger of both results.
-        output: i32,
-    },
-    /// A function whose float32 error reaches over a threshold of its quantizer.
-    #[error(
-        "the last bits of this float32 function depend on how onnxruntime was compiled, and for the input integer {input} \
-         they decide whether the result is {low} or {high}: change the output scale slightly, or use Relu, LeakyRelu, \
-         HardSwish, Sigmoid, Tanh or Gelu, which are exact"
-    )]
-    UncertainFunction {
-        /// The input.
-        input: i32,
-        /// The smallest result.
-        low: i32,
-        /// The largest result.
-        high: i32,
-    },
     /// Sub, Div, Max or Min of two tensors.
     #[error(
         "it combines '{left}' and '{right}', of which neither is a constant; a dequantized activation and a constant are \
@@ -608,6 +546,9 @@ pub enum ImportErrorKind {
         to: Vec<i64>,
     },
 
+    /// onnxruntime's answer depends on more than the file.
+    #[error(transparent)]
+    Uncertain(#[from] UncertainAnswer),
     // Tensors and quantization parameters.
     /// A constant of the file that cannot be read.
     #[error(transparent)]
@@ -716,9 +657,4 @@ pub enum ImportErrorKind {
     /// An accumulator leaves int32.
     #[error(transparent)]
     Bounds(#[from] BoundsError),
-}
-
-/// The smallest power of two that is no smaller than a scale: none of its values saturates more.
-fn power_of_two(scale: f32) -> f32 {
-    scale.log2().ceil().exp2()
 }

@@ -63,7 +63,7 @@ impl Stretch {
 /// number of taps that the windows have, joined.
 ///
 /// # Errors
-/// [`ImportErrorKind::UncertainSum`] where the order of the additions could matter.
+/// [`UncertainAnswer::Sum`](super::super::error::UncertainAnswer::Sum) where the order of the additions could matter.
 pub(super) fn averaged(
     (name, shape): (&str, &[usize]),
     Operand { activation: x, by }: &Operand,

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::super::affine::{self, FloatClamp};
 use super::super::builder::Builder;
 use super::super::constant::Constant;
-use super::super::error::ImportErrorKind;
+use super::super::error::{ImportErrorKind, UncertainAnswer};
 use super::super::spread::Course;
 use super::super::value::{Activation, Dequantized, Operand, Value, Waiting, WaitingForm};
 use super::Call;
@@ -305,7 +305,7 @@ fn expect_one_sum(
         for b in integers(rhs) {
             let outputs = [quantized_sum(&given, a, b), quantized_sum(&exchanged, b, a)];
             if outputs[0] != outputs[1] {
-                return Err(ImportErrorKind::OpenOrder { inputs: [a, b], outputs });
+                return Err(UncertainAnswer::Order { inputs: [a, b], outputs }.into());
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::super::affine::{self, FloatClamp};
 use super::super::attributes::unsupported;
 use super::super::builder::Builder;
-use super::super::error::ImportErrorKind;
+use super::super::error::{ImportErrorKind, UncertainAnswer};
 use super::super::functions::{self, bounded};
 use super::super::spread::{Course, Spread};
 use super::super::value::{Activation, Dequantized, Function, Value};
@@ -58,7 +58,7 @@ pub(super) fn quantize(
     for (input, value) in reached.filter(|(q, _)| lo <= *q && *q <= hi) {
         let [low, high] = [value.lo, value.hi].map(|value| affine::quantize(value, by, elem));
         if low != high {
-            return Err(ImportErrorKind::UncertainFunction { input, low, high });
+            return Err(UncertainAnswer::Function { input, low, high }.into());
         }
         if value.may_be_nan {
             return Err(ImportErrorKind::NotANumber { role: "result of the function", value: f32::NAN });

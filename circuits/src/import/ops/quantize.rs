@@ -7,7 +7,7 @@ use super::super::arithmetic::ZeroPoint;
 use super::super::attributes::unsupported;
 use super::super::builder::Builder;
 use super::super::constant::{Constant, Data};
-use super::super::error::ImportErrorKind;
+use super::super::error::{ImportErrorKind, UncertainAnswer};
 use super::super::graph::{Domain, Node};
 use super::super::proto::data_type;
 use super::super::value::{Dequantized, DequantizedConstant, Value};
@@ -74,7 +74,7 @@ fn expect_clip_to_stay(call: &Call<'_>, by: Quantization) -> Result<(), ImportEr
     if by.scale > smallest || call.graph.before(call.node).is_none_or(|node| node.op != "Clip") {
         return Ok(());
     }
-    Err(ImportErrorKind::ScaleBehindClip { scale: by.scale, smallest })
+    Err(UncertainAnswer::Clip { scale: by.scale, smallest }.into())
 }
 
 /// The node in front, those that only pass a value on left out.
@@ -99,7 +99,7 @@ fn expect_single_pair(call: &Call<'_>) -> Result<(), ImportErrorKind> {
     let differ = |pair: &[&Node]| parameters_of(call, pair[0]) != parameters_of(call, pair[1]);
     match pairs.as_slice() {
         [.., first] if pairs.windows(2).any(differ) => {
-            Err(ImportErrorKind::QuantizedInARow { first: first.label.name.clone() })
+            Err(UncertainAnswer::Pairs { first: first.label.name.clone() }.into())
         }
         _ => Ok(()),
     }

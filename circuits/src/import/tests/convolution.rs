@@ -1,6 +1,7 @@
 //! Convolutions and pooling: what is refused, and what both forms have in common.
 
 use super::super::ImportErrorKind;
+use super::super::error::UncertainAnswer;
 use super::super::proto::data_type;
 use super::assert_refused;
 use super::models::{ModelBuilder, floats, int8s, int32s, value_info};
@@ -138,7 +139,7 @@ fn an_average_of_float_sums_that_could_round_either_way_is_refused_with_the_reas
     assert_eq!(thresholds[0][126..130], [-5, -2, 3, 6].map(i64::from));
     // With another one a tie may go either way.
     let uneven = average(&[2, 2]).replace(floats("scale", &[], &[0.1]));
-    let error = assert_refused!(uneven, ImportErrorKind::UncertainSum { .. });
+    let error = assert_refused!(uneven, ImportErrorKind::Uncertain(UncertainAnswer::Sum { .. }));
     assert!(error.to_string().contains("power of two"), "{error}");
     assert_refused!(average(&[2, 2]).ints("pads", &[2, 0, 0, 0]), ImportErrorKind::AttributeValue { .. });
 }

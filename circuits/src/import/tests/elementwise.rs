@@ -1,6 +1,7 @@
 //! Sums, products and functions: what is refused, and what needs no node.
 
 use super::super::ImportErrorKind;
+use super::super::error::UncertainAnswer;
 use super::super::proto::data_type;
 use super::assert_refused;
 use super::models::{ModelBuilder, floats, int8s};
@@ -57,7 +58,10 @@ fn a_function_whose_last_bits_decide_is_refused_with_the_input() {
     };
     // Input 1 is -0.5: its result is half a step of this scale.
     let tie = 2.0 * 0.393_469_34;
-    let error = assert_refused!(elu(tie), ImportErrorKind::UncertainFunction { input: 1, low: 1, high: 2 });
+    let error = assert_refused!(
+        elu(tie),
+        ImportErrorKind::Uncertain(UncertainAnswer::Function { input: 1, low: 1, high: 2 })
+    );
     assert!(error.to_string().contains("input integer 1 they decide"), "{error}");
     assert!(elu(tie * 1.001).import().is_ok());
 }
@@ -116,7 +120,8 @@ fn a_sum_whose_order_is_open_is_refused_where_it_matters() {
     let alone = per_channel_first(|model| model.node("Identity", &["sum"], &["y"]));
     assert!(alone.import().is_ok());
     let pooled = |model: ModelBuilder| model.node("MaxPool", &["sum"], &["y"]).ints("kernel_shape", &[2, 2]);
-    let error = assert_refused!(per_channel_first(pooled), ImportErrorKind::OpenOrder { .. });
+    let error =
+        assert_refused!(per_channel_first(pooled), ImportErrorKind::Uncertain(UncertainAnswer::Order { .. }));
     assert!(error.to_string().contains("put the operand that has the shape of the result first"), "{error}");
     let swapped = per_channel_first(pooled).with_node("QLinearAdd", |node| {
         let names = ["b", "b_scale", "b_zero", "a", "a_scale", "zero", "y_scale", "y_zero"];
@@ -154,7 +159,10 @@ fn quantized_twice(second: &str, between: impl FnOnce(ModelBuilder) -> ModelBuil
 fn two_quantizer_pairs_in_a_row_have_one_scale() {
     let nothing = |model: ModelBuilder| model.node("Identity", &["f"], &["g"]);
     assert!(quantized_twice("first", nothing).import().is_ok());
-    let error = assert_refused!(quantized_twice("other", nothing), ImportErrorKind::QuantizedInARow { .. });
+    let error = assert_refused!(
+        quantized_twice("other", nothing),
+        ImportErrorKind::Uncertain(UncertainAnswer::Pairs { .. })
+    );
     assert!(error.to_string().contains("remove one of the two pairs"), "{error}");
     assert!(quantized_twice("other", |model| model.node("Relu", &["f"], &["g"])).import().is_ok());
 }
@@ -167,5 +175,5 @@ fn a_clip_that_onnxruntime_could_leave_out_is_refused() {
             .with_node("QuantizeLinear", |node| node.input[1] = "other".to_owned())
     };
     assert!(clip(1e-6).import().is_ok());
-    assert_refused!(clip(1.1e-7), ImportErrorKind::ScaleBehindClip { .. });
+    assert_refused!(clip(1.1e-7), ImportErrorKind::Uncertain(UncertainAnswer::Clip { .. }));
 }

@@ -1,6 +1,7 @@
 //! ConvInteger and MatMulInteger with the float32 operators behind them, and sums over axes: thresholds, and refusals.
 
 use super::super::ImportErrorKind;
+use super::super::error::UncertainAnswer;
 use super::super::proto::data_type;
 use super::assert_refused;
 use super::models::{ModelBuilder, floats, int8s, int32s, int64s, uint8s};
@@ -152,7 +153,7 @@ fn a_mean_is_exact_or_refused() {
     assert_eq!(model.outputs[0].shape, [1, 3, 1]);
     let Op::Convolution(layer) = &model.nodes[0].op else { panic!("{model:?}") };
     assert_eq!((layer.groups, layer.window.taps(), layer.input_zero_point), (3, 4, 1));
-    let error = assert_refused!(mean(0.1, &[-1]), ImportErrorKind::UncertainSum { .. });
+    let error = assert_refused!(mean(0.1, &[-1]), ImportErrorKind::Uncertain(UncertainAnswer::Sum { .. }));
     assert!(error.to_string().contains("of scale 0.1, one that is a power of two, such as 0.125"), "{error}");
     assert_refused!(mean(0.25, &[3]), ImportErrorKind::AttributeValue { .. });
     let model = mean(0.25, &[1]).import().unwrap();
