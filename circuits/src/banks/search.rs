@@ -103,11 +103,26 @@ struct Search<'a> {
     model: &'a Model,
 }
 
-/// A shape and the variant it is for.
-struct Candidate {
-    cost: Cost,
+/// A shape of one way and one weight column, and the variant it is for.
+struct Narrow {
     shape: Shape,
     variant: usize,
+}
+
+impl Narrow {
+    fn widened(&self, ways: u32, weight_columns: u32) -> Shape {
+        let banks = self.shape.banks.clone().map(|banks| BankShape { ways, ..banks });
+        Shape { weight_columns, banks, ..self.shape.clone() }
+    }
+}
+
+/// How a shape is widened, and at which cost. There are hundreds of thousands: they hold no shapes.
+struct Candidate {
+    has_long_proof: bool,
+    cost: Cost,
+    narrow: u32,
+    ways: u32,
+    weight_columns: u32,
 }
 
 /// The cheapest choice among the `admitted` shapes, `None` if the network fits no shape.
@@ -121,11 +136,33 @@ pub(super) fn cheapest(
     admitted: impl Fn(&Shape) -> bool,
 ) -> Result<Option<Choice>, PlanError> {
     let mut search = Search::of(model, base)?;
-    let mut candidates = search.candidates(scheme);
-    candidates.retain(|candidate| admitted(&candidate.shape));
-    candidates.sort_by_cached_key(|candidate| (proof_bytes(&candidate.shape) > PROOF_BYTES, candidate.cost));
-    let choice = candidates.iter().find_map(|candidate| search.complete(candidate));
+    let narrow = search.narrow();
+    let mut candidates = candidates(&narrow, scheme, admitted);
+    candidates.sort_by_key(|candidate| (candidate.has_long_proof, candidate.cost));
+    let choice = candidates.iter().find_map(|candidate| {
+        let Narrow { variant, .. } = narrow[candidate.narrow as usize];
+        let shape = narrow[candidate.narrow as usize].widened(candidate.ways, candidate.weight_columns);
+        search.complete(&shape, variant)
+    });
     Ok(choice)
+}
+
+/// The `admitted` shapes, in the order of the narrow ones.
+fn candidates(narrow: &[Narrow], scheme: Scheme, admitted: impl Fn(&Shape) -> bool) -> Vec<Candidate> {
+    let mut out = Vec::new();
+    for (index, each) in (0..).zip(narrow) {
+        for (ways, weight_columns) in
+            WAYS.iter().flat_map(|ways| WEIGHT_COLUMNS.map(|columns| (*ways, columns)))
+        {
+            let shape = each.widened(ways, weight_columns);
+            if shape.validate().is_ok() && admitted(&shape) {
+                let has_long_proof = proof_bytes(&shape) > PROOF_BYTES;
+                let cost = Cost::of(&shape, scheme);
+                out.push(Candidate { has_long_proof, cost, narrow: index, ways, weight_columns });
+            }
+        }
+    }
+    out
 }
 
 impl<'a> Search<'a> {
@@ -162,36 +199,26 @@ impl<'a> Search<'a> {
         Ok(Self { forms, networks, variants, equations: HashMap::new(), model })
     }
 
-    fn candidates(&self, scheme: Scheme) -> Vec<Candidate> {
-        let mut out = Vec::new();
-        for (index, variant) in self.variants.iter().enumerate() {
-            for shape in
-                variant.sizes().flat_map(|k| variant.shapes(self.model, &self.forms[variant.forms], k))
-            {
-                for (ways, weight_columns) in
-                    WAYS.iter().flat_map(|ways| WEIGHT_COLUMNS.map(|columns| (*ways, columns)))
-                {
-                    let banks = shape.banks.clone().map(|banks| BankShape { ways, ..banks });
-                    let shape = Shape { weight_columns, banks, ..shape.clone() };
-                    if shape.validate().is_ok() {
-                        out.push(Candidate { cost: Cost::of(&shape, scheme), shape, variant: index });
-                    }
-                }
-            }
-        }
-        out
+    fn narrow(&self) -> Vec<Narrow> {
+        let variants = self.variants.iter().enumerate();
+        let shapes = variants.flat_map(|(index, variant)| {
+            let shapes =
+                variant.sizes().flat_map(|k| variant.shapes(self.model, &self.forms[variant.forms], k));
+            shapes.map(move |shape| Narrow { shape, variant: index })
+        });
+        shapes.collect()
     }
 
-    /// Places the network in the shape of a candidate, if it fits.
-    fn complete(&mut self, candidate: &Candidate) -> Option<Choice> {
-        let (shape, variant) = (&candidate.shape, &self.variants[candidate.variant]);
+    /// Places the network of a variant in a shape, if it fits.
+    fn complete(&mut self, shape: &Shape, index: usize) -> Option<Choice> {
+        let variant = &self.variants[index];
         let capacity = usable_rows(shape.k);
         let banks = shape.banks.as_ref()?;
         let counts = shape.bank_counts().map(|count| count as usize);
         let placement = variant.blocks.placed(counts, capacity)?;
         let (_, network) = self.networks.iter().find(|(lanes, _)| *lanes == variant.lanes)?;
         let slots = banks.slots() as usize;
-        let key = (candidate.variant, slots, banks.ways);
+        let key = (index, slots, banks.ways);
         let ways = banks.ways as usize;
         let equations = self
             .equations
