@@ -571,9 +571,10 @@ pub enum ImportErrorKind {
         /// The value.
         value: f32,
     },
-    /// Clip bounds in the wrong order, in opset 10.
+    /// Clip bounds in the wrong order, in opset 10 or with an infinite one.
     #[error(
-        "the smallest value {min} is above the largest {max}, which onnxruntime refuses in opset 10; exchange them"
+        "the smallest value {min} is above the largest {max}, which onnxruntime refuses in opset 10, and answers in more than one \
+         way where a bound is infinite; exchange them"
     )]
     ClipBounds {
         /// Lower bound.

@@ -175,7 +175,11 @@ impl Graph {
 
     /// The node that defines what another reads as its first input.
     pub(super) fn before(&self, node: &Node) -> Option<&Node> {
-        let value = node.inputs.first().copied().flatten()?;
+        self.producer(node.inputs.first().copied().flatten()?)
+    }
+
+    /// The node that defines a value.
+    pub(super) fn producer(&self, value: ValueIndex) -> Option<&Node> {
         self.nodes.get(self.producers.get(value).copied().flatten()?)
     }
 

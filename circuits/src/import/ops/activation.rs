@@ -82,6 +82,10 @@ pub(super) fn clip(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impo
         }
     }
     let (min, max) = (min.unwrap_or(f32::NEG_INFINITY), max.unwrap_or(f32::INFINITY));
+    if min > max && (min.is_infinite() || max.is_infinite()) {
+        // Its fused kernels answer neither bound then.
+        return Err(ImportErrorKind::ClipBounds { min, max });
+    }
     float_clamp(call, x, FloatClamp::new(min, max)?)
 }
 

@@ -8,7 +8,7 @@ use super::super::attributes::unsupported;
 use super::super::builder::Builder;
 use super::super::constant::{Constant, Data};
 use super::super::error::{ImportErrorKind, UncertainAnswer};
-use super::super::graph::{Domain, Node};
+use super::super::graph::{Domain, Node, ValueIndex};
 use super::super::proto::data_type;
 use super::super::value::{Dequantized, DequantizedConstant, Value};
 use super::{Call, activation, arithmetic, elementwise, fully_connected, function};
@@ -77,13 +77,39 @@ fn expect_clip_to_stay(call: &Call<'_>, by: Quantization) -> Result<(), ImportEr
     Err(UncertainAnswer::Clip { scale: by.scale, smallest }.into())
 }
 
-/// The node in front, those that only pass a value on left out.
+/// The node in front, those left out that onnxruntime may leave out, and those that move elements.
 fn defining<'a>(call: &Call<'a>, node: &Node) -> Option<&'a Node> {
     let mut found = call.graph.before(node)?;
-    while matches!(found.op.as_str(), "Identity" | "Dropout" | "Cast") {
-        found = call.graph.before(found)?;
+    while let Some(value) = passed_on(call, found) {
+        found = call.graph.producer(value)?;
     }
     Some(found)
+}
+
+/// The input whose elements a node passes on as they are.
+fn passed_on(call: &Call<'_>, node: &Node) -> Option<ValueIndex> {
+    let input = |index: usize| node.inputs.get(index).copied().flatten();
+    let is_all = |index: usize, number: f32| match call.values.get(input(index)?)? {
+        Some(Value::Constant(constant)) => match &*constant.data {
+            Data::Float(values) => Some(values.iter().all(|value| *value == number)),
+            _ => None,
+        },
+        _ => None,
+    };
+    let neutral = match node.op.as_str() {
+        "Identity" | "Dropout" | "Cast" | "Expand" | "Transpose" | "Reshape" | "Flatten" | "Squeeze"
+        | "Unsqueeze" => {
+            return input(0);
+        }
+        "Mul" | "Div" => 1.0,
+        "Add" | "Sub" => 0.0,
+        _ => return None,
+    };
+    match (is_all(0, neutral), is_all(1, neutral)) {
+        (_, Some(true)) => input(0),
+        (Some(true), _) if matches!(node.op.as_str(), "Mul" | "Add") => input(1),
+        _ => None,
+    }
 }
 
 /// onnxruntime makes one pair of QuantizeLinear, DequantizeLinear, QuantizeLinear, DequantizeLinear in a row, with parameters

@@ -4,7 +4,7 @@ use super::super::ImportErrorKind;
 use super::super::error::UncertainAnswer;
 use super::super::proto::data_type;
 use super::assert_refused;
-use super::models::{ModelBuilder, floats, int8s};
+use super::models::{ModelBuilder, floats, int8s, int64s};
 use crate::ir::{Op, Source};
 
 /// int8 `a` [1, 3, 2] and `b` [3, 1] -> the operator, every scale 0.5 and zero point 2 -> `y`.
@@ -164,6 +164,22 @@ fn two_quantizer_pairs_in_a_row_have_one_scale() {
         ImportErrorKind::Uncertain(UncertainAnswer::Pairs { .. })
     );
     assert!(error.to_string().contains("remove one of the two pairs"), "{error}");
+    let one = |model: ModelBuilder| model.scale("one", 1.0).node("Mul", &["one", "f"], &["g"]);
+    let zero =
+        |model: ModelBuilder| model.init(floats("none", &[], &[0.0])).node("Sub", &["f", "none"], &["g"]);
+    let expanded = |model: ModelBuilder| {
+        model.init(int64s("shape", &[2], &[1, 4])).node("Expand", &["f", "shape"], &["g"])
+    };
+    let turned =
+        |model: ModelBuilder| model.node("Transpose", &["f"], &["t"]).node("Transpose", &["t"], &["g"]);
+    for between in [one, zero, expanded, turned] {
+        assert_refused!(
+            quantized_twice("other", between),
+            ImportErrorKind::Uncertain(UncertainAnswer::Pairs { .. })
+        );
+    }
+    let two = |model: ModelBuilder| model.scale("two", 2.0).node("Mul", &["f", "two"], &["g"]);
+    assert!(quantized_twice("other", two).import().is_ok());
     assert!(quantized_twice("other", |model| model.node("Relu", &["f"], &["g"])).import().is_ok());
 }
 

@@ -369,6 +369,22 @@ fn clip_bounds_in_attributes_are_in_order() {
     }
 }
 
+/// onnxruntime's fused kernels answer neither bound.
+#[test]
+fn an_infinite_clip_bound_is_on_its_side() {
+    let clip = |min: f32, max: f32| {
+        between(17, &[1, 4], |model| {
+            model.scale("min", min).scale("max", max).node("Clip", &["f", "min", "max"], &["g"])
+        })
+    };
+    for (min, max) in [(f32::INFINITY, 2.0), (-3.0, f32::NEG_INFINITY), (f32::INFINITY, f32::NEG_INFINITY)] {
+        assert_refused!(clip(min, max), ImportErrorKind::ClipBounds { .. });
+    }
+    for (min, max) in [(f32::NEG_INFINITY, 2.0), (-3.0, f32::INFINITY), (3.0, 2.0)] {
+        assert!(clip(min, max).import().is_ok());
+    }
+}
+
 #[test]
 fn nothing_computed_is_not_nothing_quantized() {
     let reshaped = on_integers(17, &[1, 4], |model| {
