@@ -1,0 +1,121 @@
+//! Multiplications against the library's.
+
+use ff::Field;
+use halo2_proofs::{
+    arithmetic::best_multiexp,
+    halo2curves::{
+        bn256::{Fr, G1, G1Affine},
+        group::{Curve, Group},
+    },
+};
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
+
+use super::{Spread, Table, Windows, normalized, prefix_sums};
+use crate::{
+    arithmetic::Backend,
+    backends::on_all_backends,
+    watch::{Stop, Unwatched, Watch},
+};
+
+fn bases(n: usize) -> Vec<G1Affine> {
+    let mut rng = ChaCha20Rng::seed_from_u64(5);
+    normalized(&(0..n).map(|_| G1::random(&mut rng)).collect::<Vec<_>>())
+}
+
+fn scalars(n: usize) -> Vec<(&'static str, Vec<Fr>)> {
+    let mut rng = ChaCha20Rng::seed_from_u64(6);
+    let random: Vec<Fr> = (0..n).map(|_| Fr::random(&mut rng)).collect();
+    let mut one_row = vec![Fr::ZERO; n];
+    one_row[n - 1] = -Fr::ONE;
+    let small = |modulus: u64, offset: u64| -> Vec<Fr> {
+        let blinded = n - 6.min(n);
+        let value = |i: usize| Fr::from(i as u64 * 7919 % modulus) - Fr::from(offset);
+        (0..n).map(|i| if i < blinded { value(i) } else { random[i] }).collect()
+    };
+    let half = (-Fr::ONE) * Fr::from(2).invert().unwrap();
+    vec![
+        ("zero", vec![Fr::ZERO; n]),
+        ("equal", vec![random[0]; n]),
+        ("one row", one_row),
+        ("p - 1", vec![-Fr::ONE; n]),
+        ("(p - 1) / 2", vec![half; n]),
+        ("(p + 1) / 2", vec![half + Fr::ONE; n]),
+        ("8 bits", small(256, 128)),
+        ("15 bits", small(32768, 0)),
+        ("powers of two", (0..n).map(|i| Fr::from(2).pow_vartime([i as u64 % 254])).collect()),
+        ("random", random),
+    ]
+}
+
+fn agree<B: Backend>(backend: B, n: usize, windows: Windows) {
+    let bases = bases(n);
+    let table = Table::new(backend, &bases, windows);
+    for (name, scalars) in scalars(n) {
+        let want = best_multiexp(&scalars, &bases).to_affine();
+        for spread in [Spread::One, Spread::All] {
+            let got = table.multiply(&scalars, spread, &Unwatched).unwrap().to_affine();
+            assert_eq!(got, want, "{name}, {n} bases, {windows:?}, {spread:?}");
+        }
+        let fewer = &scalars[..n / 2];
+        let want = best_multiexp(fewer, &bases[..n / 2]).to_affine();
+        assert_eq!(table.multiply(fewer, Spread::One, &Unwatched).unwrap().to_affine(), want, "{name}");
+    }
+}
+
+#[test]
+fn multiplications_are_the_librarys() {
+    on_all_backends!(|backend| {
+        agree(backend, 1 << 9, Windows::for_bases(1 << 9));
+        agree(backend, 75, Windows { bits: 5, stride: 1 });
+        agree(backend, 75, Windows { bits: 7, stride: 3 });
+        agree(backend, 130, Windows::without_table(130));
+    });
+    agree(crate::scalar::Scalar, 1 << 12, Windows { bits: 16, stride: 1 });
+    agree(crate::scalar::Scalar, 2, Windows::without_table(2));
+    agree(crate::scalar::Scalar, 300, Windows { bits: 3, stride: 100 });
+}
+
+/// Bases that meet themselves and their negatives: P + P and P - P.
+#[test]
+fn equal_and_opposite_points_are_added() {
+    let mut bases = bases(64);
+    for i in 0..32 {
+        bases[2 * i + 1] = if i % 2 == 0 { bases[2 * i] } else { -bases[2 * i] };
+    }
+    on_all_backends!(|backend| {
+        let table = Table::new(backend, &bases, Windows { bits: 6, stride: 1 });
+        for scalars in [vec![Fr::from(77); 64], vec![-Fr::ONE; 64]] {
+            let want = best_multiexp(&scalars, &bases).to_affine();
+            let got = table.multiply(&scalars, Spread::One, &Unwatched).unwrap().to_affine();
+            assert_eq!(got, want);
+            let got = table.multiply(&scalars, Spread::All, &Unwatched).unwrap().to_affine();
+            assert_eq!(got, want);
+        }
+    });
+}
+
+#[test]
+fn prefix_sums_sum_by_parts() {
+    let bases = bases(100);
+    let sums = prefix_sums(&bases).unwrap();
+    let values: Vec<Fr> = (0..100).map(|i| Fr::from(i / 7)).collect();
+    let differences: Vec<Fr> =
+        (0..100).map(|i| values[i] - values.get(i + 1).copied().unwrap_or(Fr::ZERO)).collect();
+    assert_eq!(best_multiexp(&differences, &sums).to_affine(), best_multiexp(&values, &bases).to_affine());
+    let base = bases[0];
+    assert!(prefix_sums(&[base, -base]).is_none());
+}
+
+#[test]
+fn a_multiplication_stops_when_told_to() {
+    struct Stopped;
+    impl Watch for Stopped {
+        fn cancelled(&self) -> bool {
+            true
+        }
+    }
+    let table = Table::new(crate::scalar::Scalar, &bases(8), Windows::for_bases(8));
+    assert_eq!(table.multiply(&[Fr::from(5); 8], Spread::One, &Stopped), Err(Stop));
+    assert_eq!(table.multiply(&[Fr::from(5); 8], Spread::All, &Stopped), Err(Stop));
+}

@@ -1,0 +1,160 @@
+//! Evaluations at the verifier's point and at its rotations.
+
+use std::collections::HashMap;
+
+use ff::Field;
+use halo2_proofs::halo2curves::bn256::Fr;
+use rayon::prelude::*;
+
+use super::{
+    Committed, Context, Messages, ProveError,
+    quotient::{Piece, Witness},
+    to_rows,
+};
+use crate::{
+    arithmetic::{Backend, Pack},
+    columns::{inner_product, weighted_sum},
+    open::{Opened, Opening},
+    watch::Stage,
+};
+
+/// A polynomial that is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Name {
+    Instance(usize),
+    Advice(usize),
+    Product(usize),
+    Fixed(usize),
+    Sigma(usize),
+    Quotient,
+    Mask,
+}
+
+/// A polynomial and how many rows below x it is read, in the order in which the verifier lists them.
+type Query = (Name, i32);
+
+fn queries<B: Backend>(context: &Context<'_, B>) -> Vec<Query> {
+    let system = &context.key.system;
+    let end = -(system.blinding_factors() as i32 + 1);
+    let products = context.key.sets.len();
+    let mut queries = Vec::new();
+    if context.bases.scheme.queries_instance() {
+        queries.extend(system.instance_queries().iter().map(|(c, at)| (Name::Instance(c.index()), at.0)));
+    }
+    queries.extend(system.advice_queries().iter().map(|(c, at)| (Name::Advice(c.index()), at.0)));
+    queries.extend((0..products).flat_map(|i| [(Name::Product(i), 0), (Name::Product(i), 1)]));
+    queries.extend((0..products).rev().skip(1).map(|i| (Name::Product(i), end)));
+    queries.extend(system.fixed_queries().iter().map(|(c, at)| (Name::Fixed(c.index()), at.0)));
+    queries.extend((0..context.key.sigma.len()).map(|i| (Name::Sigma(i), 0)));
+    queries.extend([(Name::Quotient, 0), (Name::Mask, 0)]);
+    queries
+}
+
+/// The order in which evaluations are written; the quotient's is not, it follows from the others.
+fn written<B: Backend>(context: &Context<'_, B>) -> Vec<Query> {
+    let system = &context.key.system;
+    let end = -(system.blinding_factors() as i32 + 1);
+    let products = context.key.sets.len();
+    let mut written = Vec::new();
+    if context.bases.scheme.queries_instance() {
+        written.extend(system.instance_queries().iter().map(|(c, at)| (Name::Instance(c.index()), at.0)));
+    }
+    written.extend(system.advice_queries().iter().map(|(c, at)| (Name::Advice(c.index()), at.0)));
+    written.extend(system.fixed_queries().iter().map(|(c, at)| (Name::Fixed(c.index()), at.0)));
+    written.push((Name::Mask, 0));
+    written.extend((0..context.key.sigma.len()).map(|i| (Name::Sigma(i), 0)));
+    for i in 0..products {
+        written.extend([(Name::Product(i), 0), (Name::Product(i), 1)]);
+        if i + 1 < products {
+            written.push((Name::Product(i), end));
+        }
+    }
+    written
+}
+
+/// The folded quotient `sum_j x^(n j) h_j`, blinding included.
+struct Folded<B: Backend> {
+    coefficients: Vec<Pack<B>>,
+    /// Coefficient of `X^n`; the constant term has it taken off `x^n` times.
+    top: Fr,
+    blind: Fr,
+}
+
+fn fold<B: Backend>(context: &Context<'_, B>, pieces: &[Piece<B>], x_n: Fr) -> Folded<B> {
+    let powers: Vec<Fr> =
+        std::iter::successors(Some(Fr::ONE), |p| Some(*p * x_n)).take(pieces.len()).collect();
+    let columns: Vec<&[Pack<B>]> = pieces.iter().map(|piece| &piece.coefficients[..]).collect();
+    let sum = |part: fn(&Piece<B>) -> Fr| pieces.iter().zip(&powers).map(|(piece, p)| part(piece) * p).sum();
+    Folded {
+        coefficients: weighted_sum(context.key.fft.backend(), &powers, &columns),
+        top: sum(|piece| piece.carried),
+        blind: sum(|piece| piece.blind),
+    }
+}
+
+/// Writes all evaluations, and answers what has to be opened.
+pub(super) fn evaluate<'a, B: Backend>(
+    context: &Context<'a, B>,
+    witness: &'a Witness<B>,
+    pieces: &[Piece<B>],
+    mask: &'a Committed<Vec<Pack<B>>>,
+    x: Fr,
+    messages: &mut Messages,
+) -> Result<Opened<'a, B>, ProveError> {
+    let fft = &context.key.fft;
+    let x_n = to_rows(context.key, x);
+    let folded = fold(context, pieces, x_n);
+    let queries: Vec<Query> = queries(context)
+        .into_iter()
+        .map(|(name, rotation)| (name, rotation.rem_euclid(fft.n() as i32)))
+        .collect();
+    let mut rotations: Vec<i32> = queries.iter().map(|query| query.1).collect();
+    rotations.sort_unstable();
+    rotations.dedup();
+    let tables: HashMap<i32, Vec<Pack<B>>> =
+        rotations.par_iter().map(|rotation| (*rotation, fft.powers(fft.rotate(x, *rotation)))).collect();
+    let coefficients = |name: Name| -> &[Pack<B>] {
+        match name {
+            Name::Instance(i) => &witness.instance[i].column,
+            Name::Advice(i) => &witness.advice[i].column,
+            Name::Product(i) => &witness.products[i].column,
+            Name::Fixed(i) => &context.key.fixed[i],
+            Name::Sigma(i) => &context.key.sigma[i],
+            Name::Quotient => &folded.coefficients,
+            Name::Mask => &mask.column,
+        }
+    };
+    let values: HashMap<Query, Fr> = queries
+        .par_iter()
+        .map(|query| {
+            context.watch().check()?;
+            let value = inner_product(fft.backend(), coefficients(query.0), &tables[&query.1]);
+            context.meter.advance(Stage::Open, 1);
+            Ok((*query, value))
+        })
+        .collect::<Result<_, ProveError>>()?;
+    for (name, rotation) in written(context) {
+        messages.scalar(values[&(name, rotation.rem_euclid(fft.n() as i32))]);
+    }
+    let mut opened =
+        Opened::new(rotations.iter().map(|rotation| (*rotation, fft.rotate(x, *rotation))).collect());
+    let mut places: HashMap<Name, usize> = HashMap::new();
+    for (name, rotation) in queries {
+        let place = *places.entry(name).or_insert_with(|| {
+            opened.push(match name {
+                Name::Quotient => Opening::owned(folded.coefficients.clone(), folded.top, x_n, folded.blind),
+                Name::Mask => Opening::borrowed(&mask.column, mask.blind),
+                Name::Advice(i) => Opening::borrowed(&witness.advice[i].column, witness.advice[i].blind),
+                Name::Product(i) => Opening::borrowed(&witness.products[i].column, witness.products[i].blind),
+                Name::Instance(i) => {
+                    Opening::borrowed(&witness.instance[i].column, witness.instance[i].blind)
+                }
+                // Blinded with 1 by the library.
+                Name::Fixed(i) => Opening::borrowed(&context.key.fixed[i], Fr::ONE),
+                Name::Sigma(i) => Opening::borrowed(&context.key.sigma[i], Fr::ONE),
+            })
+        });
+        opened.query(place, rotation, values[&(name, rotation)]);
+    }
+    Ok(opened)
+}
