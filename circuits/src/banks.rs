@@ -37,13 +37,13 @@ use crate::{
 };
 
 pub(crate) use budget::check_size;
-pub(crate) use columns::{BankColumns, Columns, LaneColumns, LaneWeights};
+pub(crate) use columns::{BankColumns, Columns, LaneColumns, LaneWeights, Way};
 pub(crate) use equations::{Factor, Operand};
 pub(crate) use hints::run;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use place::Start;
 pub(crate) use place::{BankKind, Placement};
-pub(crate) use region::Region;
+pub(crate) use region::{Region, Row};
 
 use homes::{Cell, Constants, Homes, Runs, input_runs};
 use maps::Map;

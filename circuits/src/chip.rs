@@ -8,6 +8,7 @@
 pub(crate) mod bank;
 pub(crate) mod contraction;
 pub(crate) mod equation;
+pub(crate) mod hints;
 pub(crate) mod lane;
 pub(crate) mod linear;
 pub(crate) mod lookup;
@@ -212,13 +213,9 @@ impl Terms {
     }
 
     /// The value of the combination in integers, for cells that hold hints.
+    #[inline]
     pub(crate) fn value(&self, columns: &[Vec<i64>], row: usize) -> i128 {
         self.0.iter().map(|&(column, coefficient)| i128::from(columns[column][row]) * coefficient).sum()
-    }
-
-    /// The value of the combination in the field.
-    pub(crate) fn evaluate(&self, columns: &[Vec<Fr>], row: usize) -> Fr {
-        self.0.iter().map(|&(column, coefficient)| columns[column][row] * integer(coefficient)).sum()
     }
 }
 
@@ -230,6 +227,16 @@ pub(crate) fn sum(expressions: impl Iterator<Item = Expression<Fr>>) -> Expressi
 /// Product of expressions, 1 for none.
 pub(crate) fn product(expressions: impl Iterator<Item = Expression<Fr>>) -> Expression<Fr> {
     expressions.reduce(|product, each| product * each).unwrap_or(Expression::Constant(Fr::ONE))
+}
+
+/// `carried rho^J + sum_j rho^j w_j` over the J columns of `weights` in a row, by Horner's rule.
+///
+/// Weights are sparse: nothing is multiplied before the first that is not 0.
+pub(crate) fn at_rho(weights: &[usize], fixed: &[Vec<Fr>], row: usize, carried: Fr, rho: Fr) -> Fr {
+    weights.iter().rev().fold(carried, |sum, &weight| {
+        let weight = fixed[weight][row];
+        if sum == Fr::ZERO { weight } else { sum * rho + weight }
+    })
 }
 
 /// One lookup per row: `(factor tag, a, b, c)` must be a table entry.

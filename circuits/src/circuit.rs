@@ -8,19 +8,23 @@ use std::{collections::BTreeMap, sync::Arc};
 use halo2_proofs::{
     circuit::{Cell, Layouter, Region, SimpleFloorPlanner, Value},
     halo2curves::{bn256::Fr, ff::Field},
-    plonk::{Any, Circuit, Column, ConstraintSystem, Error, FirstPhase, SecondPhase},
+    plonk::{Advice, Any, Circuit, Column, ConstraintSystem, Error, FirstPhase, SecondPhase},
 };
+use rayon::prelude::*;
 
 pub(crate) mod banks;
+mod lanes;
+
+pub(crate) use lanes::{configure_lanes, lanes};
 
 use crate::{
     banks::BankPlan,
     chip::{
-        Handles, MAX_GATE_DEGREE, Role, Slot, contraction, lane::LaneChip, linear::linear_lane,
-        lookup::LookupChip, statement, threshold::threshold_lane,
+        Handles, Role, Slot,
+        hints::Hints,
+        lookup::{LookupWitness, Positions},
     },
-    plan::{Columns, Cost, Operand, Plan, Shape, Spot, Use, integer},
-    statement::HEADER_INSTANCES,
+    plan::{Columns, Cost, Plan, Shape},
     witness::{LookupTables, Witness},
 };
 
@@ -34,7 +38,7 @@ pub struct CircuitConfig {
 /// The chips of a shape.
 #[derive(Clone, Debug)]
 enum Chips {
-    Lanes(LaneChips),
+    Lanes(lanes::LaneChips),
     Banks(banks::BankChips),
 }
 
@@ -139,26 +143,27 @@ impl Layout {
         }
     }
 
-    /// Per row of an advice column, whether a gate reads the cell: copies are assigned where one does.
-    fn rows_read<'a>(&'a self, column: usize) -> Box<dyn Fn(usize) -> bool + 'a> {
+    /// Per row of an advice column, whether a gate reads the cell: copies are assigned where one does. `None` where
+    /// gates read every row.
+    fn rows_read<'a>(&'a self, column: usize) -> Option<Box<dyn Fn(usize) -> bool + 'a>> {
         match self {
-            Self::Lanes(plan) => {
-                Box::new(move |row| column != plan.columns.operand || plan.reads_operand(row))
+            Self::Lanes(plan) if column == plan.columns.operand => {
+                Some(Box::new(move |row| plan.reads_operand(row)))
             }
-            Self::Banks(plan) => match plan.columns.reading(column) {
-                None => Box::new(|_| true),
-                Some(fixed) => Box::new(move |row| plan.fixed[fixed][row] != Fr::ZERO),
-            },
+            Self::Lanes(_) => None,
+            Self::Banks(plan) => {
+                let fixed = &plan.fixed[plan.columns.reading(column)?];
+                Some(Box::new(move |row| fixed[row] != Fr::ZERO))
+            }
         }
     }
 }
 
-/// The chips of a shape whose lanes stand alone.
+/// A witness with its multiplicities, and where they count each lookup.
 #[derive(Clone, Debug)]
-struct LaneChips {
-    columns: Columns,
-    lanes: Vec<LaneChip>,
-    lookup: LookupChip,
+struct Counted {
+    witness: Witness,
+    positions: Positions,
 }
 
 /// The circuit of a plan, with the witness of one inference or without for key generation.
@@ -166,7 +171,7 @@ struct LaneChips {
 pub struct LemmaCircuit {
     shape: Shape,
     layout: Option<Layout>,
-    witness: Option<Arc<Witness>>,
+    witness: Option<Arc<Counted>>,
     overrides: BTreeMap<(usize, usize), Fr>,
     /// What phase 1 is derived by, if not by the layout.
     derivation: Option<Layout>,
@@ -188,8 +193,8 @@ impl LemmaCircuit {
     /// The circuit with the hints of one inference. Multiplicities are counted here.
     pub fn with_witness(layout: impl Into<Layout>, mut witness: Witness) -> Self {
         let layout = layout.into();
-        witness.count_lookups(&layout.lookup_tables(), &layout.slots());
-        Self { witness: Some(Arc::new(witness)), ..Self::new(layout) }
+        let positions = witness.count_lookups(&layout.lookup_tables(), &layout.slots());
+        Self { witness: Some(Arc::new(Counted { witness, positions })), ..Self::new(layout) }
     }
 
     /// Replaces single advice cells, by column and row, in the pass that assigns them: what later phases
@@ -206,7 +211,12 @@ impl LemmaCircuit {
     #[cfg(any(test, feature = "testing"))]
     #[must_use]
     pub fn derived_by(mut self, layout: impl Into<Layout>) -> Self {
-        self.derivation = Some(layout.into());
+        let layout = layout.into();
+        if let Some(counted) = self.witness.take().map(Arc::unwrap_or_clone) {
+            let positions = counted.witness.locate_lookups(&layout.lookup_tables(), &layout.slots());
+            self.witness = Some(Arc::new(Counted { positions, ..counted }));
+        }
+        self.derivation = Some(layout);
         self
     }
 
@@ -215,62 +225,8 @@ impl LemmaCircuit {
         if shape.banks.is_some() {
             return banks::roles(shape);
         }
-        let columns = Columns::of(shape);
-        let mut roles = vec![Role::Helper; columns.phases.len()];
-        let mut set = |columns: &[usize], role| columns.iter().for_each(|column| roles[*column] = role);
-        for lane in &columns.linear {
-            set(&[lane.cells.activation], Role::Activation);
-            set(&lane.cells.excess, Role::Excess);
-            set(&lane.cells.limbs, Role::Remainder);
-            set(&[lane.evaluation], Role::Evaluation);
-        }
-        for lane in &columns.threshold {
-            set(&[lane.cells.activation], Role::Activation);
-            set(&[lane.cells.threshold], Role::Threshold);
-            set(&lane.cells.distance, Role::Distance);
-            set(&lane.cells.complement, Role::Complement);
-            set(&[lane.evaluation], Role::Evaluation);
-        }
-        set(&columns.lookup.multiplicities, Role::Multiplicity);
-        set(&columns.lookup.helpers, Role::Helper);
-        set(&columns.lookup.table_helpers, Role::TableHelper);
-        set(&[columns.lookup.sum], Role::LookupSum);
-        set(&[columns.weight_evaluation], Role::WeightEvaluation);
-        set(&[columns.operand], Role::Operand);
-        set(&[columns.product], Role::ProductSum);
-        roles
+        lanes::roles(shape)
     }
-}
-
-/// The chips of the lanes, linear lanes first.
-pub(crate) fn lanes(columns: &Columns, shape: &Shape) -> Vec<LaneChip> {
-    let linear = columns.linear.iter().map(|lane| linear_lane(lane, shape));
-    let threshold = columns.threshold.iter().map(|lane| threshold_lane(lane, shape));
-    linear.chain(threshold).collect()
-}
-
-/// The columns and gates of a shape with these lanes.
-pub(crate) fn configure_lanes(
-    meta: &mut ConstraintSystem<Fr>,
-    shape: &Shape,
-    lanes: Vec<LaneChip>,
-) -> CircuitConfig {
-    // Whatever MAX_DEGREE says, the quotient domain is that of degree 5.
-    meta.set_minimum_degree(MAX_GATE_DEGREE);
-    let columns = Columns::of(shape);
-    let handles = handles(meta, columns.fixed, &columns.phases, false);
-    let slots = lanes.iter().flat_map(|lane| lane.slots.clone()).collect();
-    let lookup = LookupChip::configure(meta, &handles, &columns.lookup, slots);
-    lanes.iter().for_each(|lane| lane.configure(meta, &handles, &columns));
-    contraction::configure(meta, &handles, &columns);
-    statement::configure(meta, &handles, &columns, shape);
-    let lane_count = lanes.len();
-    for lane in 0..lane_count {
-        meta.enable_equality(handles.advice[columns.activation(lane)]);
-        meta.enable_equality(handles.advice[columns.evaluation(lane)]);
-    }
-    meta.enable_equality(handles.advice[columns.operand]);
-    CircuitConfig { handles, chips: Chips::Lanes(LaneChips { columns, lanes, lookup }) }
 }
 
 impl Circuit<Fr> for LemmaCircuit {
@@ -316,69 +272,39 @@ impl Circuit<Fr> for LemmaCircuit {
             |mut region| {
                 assign_fixed(&mut region, handles, layout.fixed());
                 constrain_copies(&mut region, handles, layout);
-                if let Some(witness) = &self.witness {
-                    let mut advice = self.hints(layout.phases(), witness);
-                    let derivation = self.derivation.as_ref().unwrap_or(layout);
-                    let phase = match (&config.chips, derivation) {
-                        (Chips::Lanes(chips), Layout::Lanes(plan)) => {
-                            chips.derive(plan, &mut advice, challenges, &self.overrides)
-                        }
-                        (Chips::Banks(chips), Layout::Banks(plan)) => {
-                            let [alpha, theta, rho] = challenges;
-                            chips.derive(plan, &mut advice, [alpha, theta, rho, space], &self.overrides)
-                        }
-                        _ => return Err(Error::Synthesis),
-                    };
-                    assign_advice(&mut region, handles, layout, &advice, phase);
-                }
+                let Some(counted) = &self.witness else { return Ok(()) };
+                let hints = Hints::new(&counted.witness.columns, &self.overrides);
+                let [Some(alpha), Some(theta), Some(rho)] = challenges else {
+                    assign_hints(&mut region, handles, &hints, layout.phases());
+                    return Ok(());
+                };
+                let lookups = LookupWitness { hints: &hints, positions: &counted.positions, alpha, theta };
+                let mut advice = match (&config.chips, self.derivation.as_ref().unwrap_or(layout), space) {
+                    (Chips::Lanes(chips), Layout::Lanes(plan), None) => chips.derive(plan, &lookups, rho),
+                    (Chips::Banks(chips), Layout::Banks(plan), Some(space)) => {
+                        chips.derive(plan, &lookups, rho, space)
+                    }
+                    _ => return Err(Error::Synthesis),
+                };
+                override_derived(&mut advice, &self.overrides, layout.phases());
+                assign_derived(&mut region, handles, layout, &advice);
                 Ok(())
             },
         )
     }
 }
 
-impl LemmaCircuit {
-    /// The phase-0 columns as field elements, the other columns empty.
-    fn hints(&self, phases: &[u8], witness: &Witness) -> Vec<Vec<Fr>> {
-        let hints =
-            witness.columns.iter().map(|column| column.iter().map(|cell| integer((*cell).into())).collect());
-        let mut advice: Vec<Vec<Fr>> = hints.collect();
-        advice.resize(phases.len(), Vec::new());
-        override_cells(&mut advice, &self.overrides, 0, phases);
-        advice
+/// Puts derived columns where they belong.
+fn place(advice: &mut [Vec<Fr>], columns: Vec<(usize, Vec<Fr>)>) {
+    for (column, values) in columns {
+        advice[column] = values;
     }
 }
 
-impl LaneChips {
-    /// Derives the columns of phase 1 when the challenges are known, and returns the current phase.
-    fn derive(
-        &self,
-        plan: &Plan,
-        advice: &mut [Vec<Fr>],
-        challenges: [Option<Fr>; 3],
-        overrides: &BTreeMap<(usize, usize), Fr>,
-    ) -> u8 {
-        let [Some(alpha), Some(theta), Some(rho)] = challenges else { return 0 };
-        self.lookup.fill(&self.columns.lookup, &plan.fixed, advice, alpha, theta, plan.rows);
-        for lane in &self.lanes {
-            lane.fill(&plan.fixed, advice, rho, plan.rows);
-        }
-        advice[self.columns.operand] = vec![Fr::ZERO; plan.rows];
-        statement::fill(&plan.placement, &self.columns, advice);
-        contraction::fill(&plan.contraction, &self.columns, &plan.fixed, advice, rho, plan.rows);
-        override_cells(advice, overrides, 1, &plan.columns.phases);
-        1
-    }
-}
-
-fn override_cells(
-    advice: &mut [Vec<Fr>],
-    overrides: &BTreeMap<(usize, usize), Fr>,
-    phase: u8,
-    phases: &[u8],
-) {
+/// Cells of phase 1 that a soundness test replaces.
+fn override_derived(advice: &mut [Vec<Fr>], overrides: &BTreeMap<(usize, usize), Fr>, phases: &[u8]) {
     for (&(column, row), value) in overrides {
-        if phases.get(column) == Some(&phase)
+        if phases.get(column) == Some(&1)
             && let Some(cell) = advice[column].get_mut(row)
         {
             *cell = *value;
@@ -414,21 +340,39 @@ fn assign_fixed(region: &mut Region<'_, Fr>, handles: &Handles, fixed: &[Vec<Fr>
     }
 }
 
+/// Columns that are converted at a time: enough for all threads, few in memory.
+const HINT_COLUMNS: usize = 8;
+
+/// Assigns the columns of phase 0.
+fn assign_hints(region: &mut Region<'_, Fr>, handles: &Handles, hints: &Hints<'_>, phases: &[u8]) {
+    let columns: Vec<usize> = (0..phases.len()).filter(|column| phases[*column] == 0).collect();
+    for columns in columns.chunks(HINT_COLUMNS) {
+        let values: Vec<Vec<Fr>> = columns.par_iter().map(|column| hints.column(*column)).collect();
+        for (column, values) in columns.iter().zip(&values) {
+            assign_column(region, handles.advice[*column], values, None);
+        }
+    }
+}
+
+/// Assigns the columns of phase 1.
+fn assign_derived(region: &mut Region<'_, Fr>, handles: &Handles, layout: &Layout, advice: &[Vec<Fr>]) {
+    for (index, phase) in layout.phases().iter().enumerate() {
+        if *phase == 1 {
+            assign_column(region, handles.advice[index], &advice[index], layout.rows_read(index));
+        }
+    }
+}
+
 /// The only place that assigns advice.
-fn assign_advice(
+fn assign_column(
     region: &mut Region<'_, Fr>,
-    handles: &Handles,
-    layout: &Layout,
-    advice: &[Vec<Fr>],
-    phase: u8,
+    column: Column<Advice>,
+    values: &[Fr],
+    is_read: Option<Box<dyn Fn(usize) -> bool + '_>>,
 ) {
-    let of_phase = layout.phases().iter().enumerate().filter(|(_, each)| **each == phase);
-    for (index, _) in of_phase {
-        let is_read = layout.rows_read(index);
-        for (row, value) in advice[index].iter().enumerate() {
-            if is_read(row) {
-                region.assign_advice(handles.advice[index], row, Value::known(*value));
-            }
+    for (row, value) in values.iter().enumerate() {
+        if is_read.as_ref().is_none_or(|is_read| is_read(row)) {
+            region.assign_advice(column, row, Value::known(*value));
         }
     }
 }
@@ -441,39 +385,4 @@ fn constrain_copies(region: &mut Region<'_, Fr>, handles: &Handles, layout: &Lay
     layout.for_each_copy(|(from, from_row), (to, to_row)| {
         region.constrain_equal(cell(from, from_row), cell(to, to_row));
     });
-}
-
-impl Plan {
-    /// Whether a gate reads the operand in this row.
-    fn reads_operand(&self, row: usize) -> bool {
-        match row.checked_sub(self.contraction.first_row) {
-            None => row >= HEADER_INSTANCES,
-            Some(index) => self.contraction.operands.get(index).is_some_and(Option::is_some),
-        }
-    }
-
-    /// Every copy constraint, as pairs of (advice column, row), original first.
-    pub(crate) fn for_each_copy(&self, mut copy: impl FnMut((usize, usize), (usize, usize))) {
-        let columns = &self.columns;
-        let activation = |spot: Spot| (columns.activation(spot.lane), spot.row);
-        let evaluation = |spot: Spot| (columns.evaluation(spot.lane), spot.row);
-        for (lane, rows) in self.placement.lanes.iter().enumerate() {
-            for (row, used) in rows.rows.iter().enumerate() {
-                if let Use::Byte { tensor, element, copied: true } = used.content {
-                    let home = self.placement.homes[tensor.0][element];
-                    copy(activation(home), activation(Spot { lane, row }));
-                }
-            }
-        }
-        for (row, spot) in (HEADER_INSTANCES..).zip(&self.placement.instances) {
-            copy(evaluation(*spot), (columns.operand, row));
-        }
-        for (row, operand) in (self.contraction.first_row..).zip(&self.contraction.operands) {
-            match operand {
-                Some(Operand::Activation(spot)) => copy(activation(*spot), (columns.operand, row)),
-                Some(Operand::Evaluation(spot)) => copy(evaluation(*spot), (columns.operand, row)),
-                None => {}
-            }
-        }
-    }
 }

@@ -2,8 +2,8 @@
 //!
 //! Data flows one way: ONNX bytes -> [`ir::Model`] -> [`CompiledCircuit`], which plans the model in one of two layouts ->
 //! [`circuit::LemmaCircuit`] with a [`witness::Witness`]. Fully connected networks on one row are planned by
-//! [`plan::Plan`], all others by `BankPlan`, in banks of lanes that share rows. This crate is pure: it reads no files, starts no threads, asks no clock and draws no
-//! randomness.
+//! [`plan::Plan`], all others by `BankPlan`, in banks of lanes that share rows. This crate is pure: it reads no files, asks no clock and draws no
+//! randomness, and what it computes in parallel runs in the thread pool of its caller.
 
 mod banks;
 mod chip;

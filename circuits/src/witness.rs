@@ -3,17 +3,21 @@
 //! The forward pass here goes through the circuit's own forms (quotient and clamp, or thresholds), not through
 //! float32; `reference` computes the same outputs the other way, and tests compare the two.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::PrimeField};
+use rayon::prelude::*;
 
 use crate::{
-    chip::Slot,
+    chip::{Slot, lookup::Positions},
     ir::{Model, TensorId},
     plan::{Entry, Interval, Plan, Spot, Use},
 };
 
 mod cells;
+mod places;
+
+use places::Places;
 
 pub(crate) use cells::{Requantized, requantized, write_linear, write_threshold};
 
@@ -120,24 +124,23 @@ impl Witness {
     /// Counts the lookups of `slots` into the multiplicity columns, replacing what they held.
     ///
     /// A lookup that is in no table set, a lie, is counted nowhere.
-    pub(crate) fn count_lookups(&mut self, tables: &LookupTables<'_>, slots: &[Slot]) {
-        let entries = tables.tables.iter().enumerate().flat_map(|(set, entries)| {
-            entries.iter().enumerate().map(move |(row, entry)| (*entry, (set, row)))
-        });
-        let positions: HashMap<Entry, (usize, usize)> = entries.collect();
-        let mut counts = vec![vec![0; tables.rows]; tables.tables.len()];
-        for slot in slots {
-            for row in 0..tables.rows {
-                if let Some(&(set, row)) =
-                    lookup(tables.fixed, &self.columns, slot, row).and_then(|entry| positions.get(&entry))
-                {
-                    counts[set][row] += 1;
-                }
-            }
+    pub(crate) fn count_lookups(&mut self, tables: &LookupTables<'_>, slots: &[Slot]) -> Positions {
+        let positions = self.locate_lookups(tables, slots);
+        for (column, counts) in tables.multiplicities.iter().zip(positions.counts()) {
+            self.columns[*column] = counts.to_vec();
         }
-        for (column, counts) in tables.multiplicities.iter().zip(counts) {
-            self.columns[*column] = counts;
-        }
+        positions
+    }
+
+    /// Where the tables hold the lookups of `slots`.
+    pub(crate) fn locate_lookups(&self, tables: &LookupTables<'_>, slots: &[Slot]) -> Positions {
+        let places = Places::of(tables.tables);
+        let integers = |column: usize| (0..tables.rows).map(|row| tag(tables.fixed, column, row)).collect();
+        let columns: BTreeSet<usize> = slots.iter().map(|slot| slot.tag).collect();
+        let tags: BTreeMap<usize, Vec<i64>> =
+            columns.into_iter().map(|column| (column, integers(column))).collect();
+        let locate = |slot: &Slot| places.locate(&self.columns, slot, &tags[&slot.tag]);
+        Positions::new(slots.par_iter().map(locate).collect(), tables.tables.len(), tables.rows)
     }
 }
 
@@ -150,9 +153,16 @@ pub(crate) struct LookupTables<'a> {
 }
 
 /// The tuple a slot looks up in a row; `None` if a lie leaves 64 bits.
+#[cfg(test)]
 pub(crate) fn lookup(fixed: &[Vec<Fr>], columns: &[Vec<i64>], slot: &Slot, row: usize) -> Option<Entry> {
+    let [first, second, third] = values(columns, slot, row)?;
+    Some([tag(fixed, slot.tag, row) * slot.factor, first, second, third])
+}
+
+/// The values a slot looks up in a row; `None` if a lie leaves 64 bits.
+fn values(columns: &[Vec<i64>], slot: &Slot, row: usize) -> Option<[i64; 3]> {
     let value = |index: usize| i64::try_from(slot.values[index].value(columns, row)).ok();
-    Some([tag(fixed, slot.tag, row) * slot.factor, value(0)?, value(1)?, value(2)?])
+    Some([value(0)?, value(1)?, value(2)?])
 }
 
 pub(crate) fn check_inputs(model: &Model, inputs: &[Vec<i32>]) -> Result<(), WitnessError> {

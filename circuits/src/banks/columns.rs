@@ -120,6 +120,7 @@ pub(crate) struct Columns {
 #[derive(Clone, Debug)]
 pub(crate) struct LaneWeights {
     slots: usize,
+    base_bits: u32,
     powers: Vec<Fr>,
 }
 
@@ -130,12 +131,17 @@ impl LaneWeights {
         let banks = shape.banks.as_ref().expect("the shape has banks");
         let slots = banks.slots() as usize;
         let power = |slot: usize| Fr::from(2).pow_vartime([u64::from(banks.base_bits) * slot as u64]);
-        Self { slots, powers: (0..slots).map(power).collect() }
+        Self { slots, base_bits: banks.base_bits, powers: (0..slots).map(power).collect() }
     }
 
     /// Lanes of a group.
     pub(crate) fn slots(&self) -> usize {
         self.slots
+    }
+
+    /// Logarithm of B.
+    pub(crate) fn base_bits(&self) -> u32 {
+        self.base_bits
     }
 
     /// `B^slot`.

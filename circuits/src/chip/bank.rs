@@ -22,15 +22,19 @@ use halo2_proofs::{
     halo2curves::{bn256::Fr, ff::Field},
     plonk::ConstraintSystem,
 };
+use rayon::prelude::*;
 
 use super::{
-    Handles, Slot, Terms, gate, linear::linear_cells, maximum::maximum_cells, product,
+    Handles, Slot, Terms, gate, hints::Hints, linear::linear_cells, maximum::maximum_cells, product,
     product::product_cells, sum, threshold::threshold_cells,
 };
 use crate::{
     banks::{BankColumns, LaneColumns, LaneWeights},
     plan::Shape,
 };
+
+/// Rows that are worth a task of their own.
+const CHUNK: usize = 1 << 9;
 
 /// A bank with the cells of its lanes' forms.
 #[derive(Clone, Debug)]
@@ -39,6 +43,8 @@ pub(crate) struct BankChip {
     weights: LaneWeights,
     /// Per lane, what it claims.
     values: Vec<Terms>,
+    /// Per lane, its activation.
+    bytes: Vec<Terms>,
     /// The lookups of all lanes.
     pub(crate) slots: Vec<Slot>,
 }
@@ -58,7 +64,8 @@ impl BankChip {
         });
         let (slots, values): (Vec<_>, Vec<_>) = cells.unzip();
         let weights = LaneWeights::of(shape);
-        Self { columns: columns.clone(), weights, values, slots: slots.concat() }
+        let bytes = columns.lanes.iter().map(|lane| Terms::cell(lane.cells.activation())).collect();
+        Self { columns: columns.clone(), weights, values, bytes, slots: slots.concat() }
     }
 
     /// Adds the gates.
@@ -101,52 +108,67 @@ impl BankChip {
         });
     }
 
-    /// Fills the evaluations. `fixed` and the powers of the rows are known.
-    pub(crate) fn fill(&self, fixed: &[Vec<Fr>], advice: &mut [Vec<Fr>], rho: Fr, used: usize, rows: usize) {
-        let columns = &self.columns;
-        for lane in &columns.lanes {
-            let mut running = Fr::ZERO;
-            let (power, activation) = (columns.slice_power, lane.cells.activation());
-            let evaluations = (0..used).map(|row| {
-                if fixed[columns.keep_slice][row] == Fr::ZERO {
-                    running = Fr::ZERO;
-                }
-                running += advice[power][row] * advice[activation][row];
-                running
-            });
-            let mut evaluations: Vec<Fr> = evaluations.collect();
-            evaluations.resize(rows, Fr::ZERO);
-            advice[lane.evaluation] = evaluations;
-        }
+    /// The lanes' evaluation columns. `powers` are those of the rows' slices, 0 from row `used` on.
+    pub(crate) fn slice_evaluations(
+        &self,
+        lane: usize,
+        fixed: &[Vec<Fr>],
+        hints: &Hints<'_>,
+        powers: &[Fr],
+        used: usize,
+    ) -> Vec<Fr> {
+        let activation = self.columns.lanes[lane].cells.activation();
+        let keep = &fixed[self.columns.keep_slice];
+        let mut evaluations = vec![Fr::ZERO; powers.len()];
         let mut running = Fr::ZERO;
-        let evaluations = (0..used).map(|row| {
-            if fixed[columns.keep_claims][row] == Fr::ZERO {
+        for row in 0..used {
+            if keep[row] == Fr::ZERO {
                 running = Fr::ZERO;
             }
-            running += advice[columns.claim_power][row] * self.value(fixed, advice, rho, row);
-            running
-        });
-        let mut evaluations: Vec<Fr> = evaluations.collect();
-        evaluations.resize(rows, Fr::ZERO);
-        advice[columns.claims] = evaluations;
+            let cell = hints.cell(activation, row);
+            if cell != Fr::ZERO {
+                running += powers[row] * cell;
+            }
+            evaluations[row] = running;
+        }
+        evaluations
     }
 
-    fn value(&self, fixed: &[Vec<Fr>], advice: &[Vec<Fr>], rho: Fr, row: usize) -> Fr {
+    /// The column of the claims. `powers` are those of the rows' claims, 0 from row `used` on.
+    pub(crate) fn claim_evaluations(
+        &self,
+        fixed: &[Vec<Fr>],
+        hints: &Hints<'_>,
+        powers: &[Fr],
+        rho: Fr,
+        used: usize,
+    ) -> Vec<Fr> {
+        let keep = &fixed[self.columns.keep_claims];
+        let claim =
+            |row: usize| if row < used { powers[row] * self.value(fixed, hints, rho, row) } else { Fr::ZERO };
+        let claims = (0..powers.len()).into_par_iter().with_min_len(CHUNK).map(claim);
+        let mut evaluations: Vec<Fr> = claims.collect();
+        for row in 1..used {
+            if keep[row] != Fr::ZERO {
+                let carried = evaluations[row - 1];
+                evaluations[row] += carried;
+            }
+        }
+        evaluations
+    }
+
+    fn value(&self, fixed: &[Vec<Fr>], hints: &Hints<'_>, rho: Fr, row: usize) -> Fr {
         let columns = &self.columns;
         let mut value = Fr::ZERO;
         if fixed[columns.claim][row] != Fr::ZERO {
-            let mut groups: Vec<Fr> = columns.constants.iter().map(|column| -fixed[*column][row]).collect();
-            for (lane, terms) in self.values.iter().enumerate() {
-                let (group, weight) = self.weights.lane(lane);
-                groups[group] += terms.evaluate(advice, row) * weight;
+            let groups = self.values.chunks(self.weights.slots()).zip(&columns.constants);
+            for (claims, constant) in groups.rev() {
+                value =
+                    value * rho + hints.pack(claims, self.weights.base_bits(), row) - fixed[*constant][row];
             }
-            value = groups.into_iter().rev().reduce(|folded, group| folded * rho + group).unwrap_or(Fr::ZERO);
         }
         if let Some(byte) = columns.byte.filter(|byte| fixed[*byte][row] != Fr::ZERO) {
-            let lanes = columns.lanes.iter().enumerate();
-            let bytes: Fr =
-                lanes.map(|(lane, cell)| advice[cell.cells.activation()][row] * byte_weight(lane)).sum();
-            value += fixed[byte][row] * bytes;
+            value += fixed[byte][row] * hints.pack(&self.bytes, 8, row);
         }
         value
     }

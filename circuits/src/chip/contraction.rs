@@ -22,9 +22,13 @@ use halo2_proofs::{
     halo2curves::{bn256::Fr, ff::Field},
     plonk::ConstraintSystem,
 };
+use rayon::prelude::*;
 
-use super::{Handles, gate};
+use super::{Handles, at_rho, gate, hints::Hints};
 use crate::plan::{Columns, Contraction, Operand};
+
+/// Rows that are worth a task of their own.
+const CHUNK: usize = 1 << 6;
 
 /// Adds the gates.
 pub(crate) fn configure(meta: &mut ConstraintSystem<Fr>, handles: &Handles, columns: &Columns) {
@@ -46,37 +50,46 @@ pub(crate) fn configure(meta: &mut ConstraintSystem<Fr>, handles: &Handles, colu
     gate(meta, handles, "layer equation", columns.zero, |cells| cells.advice(columns.product));
 }
 
-/// Fills the weight evaluations, operands and product sums.
-pub(crate) fn fill(
+/// Fills the operands of the region. Its sources are the lanes' activations, in `hints`, and evaluations, in `advice`.
+pub(crate) fn fill_operands(
     region: &Contraction,
     columns: &Columns,
-    fixed: &[Vec<Fr>],
+    hints: &Hints<'_>,
     advice: &mut [Vec<Fr>],
-    rho: Fr,
-    rows: usize,
 ) {
-    let mut running = Fr::ZERO;
-    let evaluations = (0..rows).map(|row| {
-        let carried = if fixed[columns.keep][row] == Fr::ZERO { Fr::ZERO } else { running };
-        running = columns.weights.iter().rev().fold(carried, |sum, &weight| sum * rho + fixed[weight][row]);
-        running
-    });
-    advice[columns.weight_evaluation] = evaluations.collect();
     for (row, operand) in (region.first_row..).zip(&region.operands) {
-        if let Some(operand) = operand {
-            let (column, source) = match operand {
-                Operand::Activation(spot) => (columns.activation(spot.lane), spot.row),
-                Operand::Evaluation(spot) => (columns.evaluation(spot.lane), spot.row),
-            };
-            advice[columns.operand][row] = advice[column][source];
+        advice[columns.operand][row] = match operand {
+            Some(Operand::Activation(spot)) => hints.cell(columns.activation(spot.lane), spot.row),
+            Some(Operand::Evaluation(spot)) => advice[columns.evaluation(spot.lane)][spot.row],
+            None => continue,
+        };
+    }
+}
+
+/// The weight evaluations.
+///
+/// What a row adds to its slice depends on no other row, so only what a slice carries on is computed in sequence.
+pub(crate) fn weight_evaluations(columns: &Columns, fixed: &[Vec<Fr>], rho: Fr, rows: usize) -> Vec<Fr> {
+    let of_row = |row| at_rho(&columns.weights, fixed, row, Fr::ZERO, rho);
+    let mut evaluations: Vec<Fr> = (0..rows).into_par_iter().with_min_len(CHUNK).map(of_row).collect();
+    let step = rho.pow_vartime([columns.weights.len() as u64]);
+    for row in 1..rows {
+        if fixed[columns.keep][row] != Fr::ZERO {
+            let carried = evaluations[row - 1] * step;
+            evaluations[row] += carried;
         }
     }
-    let mut product = Fr::ZERO;
-    let products = (0..rows).map(|row| {
-        let term =
-            fixed[columns.end][row] * advice[columns.weight_evaluation][row] * advice[columns.operand][row];
-        product += term;
-        product
+    evaluations
+}
+
+/// The product sums, one more than rows.
+pub(crate) fn product_sums(ends: &[Fr], evaluations: &[Fr], operands: &[Fr], rows: usize) -> Vec<Fr> {
+    let mut sum = Fr::ZERO;
+    let sums = (0..rows).map(|row| {
+        if ends[row] != Fr::ZERO {
+            sum += ends[row] * evaluations[row] * operands[row];
+        }
+        sum
     });
-    advice[columns.product] = [Fr::ZERO].into_iter().chain(products).collect();
+    [Fr::ZERO].into_iter().chain(sums).collect()
 }

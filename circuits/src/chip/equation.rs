@@ -29,10 +29,11 @@ use halo2_proofs::{
     halo2curves::{bn256::Fr, ff::Field},
     plonk::ConstraintSystem,
 };
+use rayon::prelude::*;
 
-use super::{Handles, gate, sum};
+use super::{Handles, at_rho, gate, sum};
 use crate::{
-    banks::{Columns, Factor, Operand, Region},
+    banks::{Columns, Factor, Operand, Region, Row, Way},
     plan::Shape,
 };
 
@@ -75,47 +76,84 @@ pub(crate) fn configure(
     });
 }
 
-/// Fills the region's columns. Slice evaluations, claims and powers are known; `instances` are the public inputs
-/// after the header.
-pub(crate) fn fill(
-    region: &Region,
-    columns: &Columns,
-    fixed: &[Vec<Fr>],
-    advice: &mut [Vec<Fr>],
-    instances: &[Fr],
-    rho: Fr,
-    rows: usize,
-) {
-    let first_row = Region::FIRST_ROW;
-    advice[columns.factor] = vec![Fr::ZERO; rows];
-    for (row, content) in (first_row..).zip(&region.rows) {
-        match content.factor {
-            Some(Factor::Power(exponent)) => {
-                advice[columns.factor][row] = advice[columns.powers][exponent as usize];
+/// What the columns of the region are derived from: slice evaluations, claims and powers are in `advice`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sources<'a> {
+    pub(crate) region: &'a Region,
+    pub(crate) columns: &'a Columns,
+    pub(crate) fixed: &'a [Vec<Fr>],
+    pub(crate) advice: &'a [Vec<Fr>],
+    /// The public inputs after the header.
+    pub(crate) instances: &'a [Fr],
+}
+
+impl Sources<'_> {
+    /// The columns of the region by index, the product sums one longer than `rows`.
+    pub(crate) fn derive(&self, rho: Fr, rows: usize) -> Vec<(usize, Vec<Fr>)> {
+        let columns = self.columns;
+        let lanes: Vec<usize> = columns.lanes().map(|lane| lane.evaluation).collect();
+        let factors = self.factors(&lanes, rows);
+        let ways = columns.ways.par_iter().enumerate().map(|(index, way)| {
+            let operands = self.operands(&lanes, index, rows);
+            let (weights, windows) = self.evaluations(way, &operands, rho);
+            [(way.operand, operands), (way.weight_evaluation, weights), (way.window, windows)]
+        });
+        let ways: Vec<[(usize, Vec<Fr>); 3]> = ways.collect();
+        let mut sum = Fr::ZERO;
+        let sums = (0..rows).map(|row| {
+            if self.fixed[columns.end][row] != Fr::ZERO {
+                let products = ways.iter().map(|[_, (_, weights), (_, windows)]| weights[row] * windows[row]);
+                sum += products.sum::<Fr>() * factors[row];
             }
-            Some(Factor::Slice { lane, row: end }) => {
-                advice[columns.factor][row] = advice[columns.lane(lane).evaluation][end];
-            }
-            None => {}
-        }
+            sum
+        });
+        let sums = [Fr::ZERO].into_iter().chain(sums).collect();
+        let shared = [(columns.product, sums), (columns.factor, factors)];
+        ways.into_iter().flatten().chain(shared).collect()
     }
-    let mut products = vec![Fr::ZERO; rows];
-    for (index, way) in columns.ways.iter().enumerate() {
-        let mut operands = vec![Fr::ZERO; rows];
-        for (row, content) in (first_row..).zip(&region.rows) {
-            let Some(operand) = content.operands.get(index) else { continue };
-            operands[row] = match operand {
-                Operand::Slice { lane, row } => advice[columns.lane(*lane).evaluation][*row],
-                Operand::Claims { bank, row } => advice[columns.banks[*bank].claims][*row],
-                Operand::Instance => instances[row - first_row],
-                Operand::First => advice[columns.ways[0].operand][row],
+
+    /// The rows of the region.
+    fn rows(&self) -> impl Iterator<Item = (usize, &Row)> {
+        (Region::FIRST_ROW..).zip(&self.region.rows)
+    }
+
+    fn factors(&self, lanes: &[usize], rows: usize) -> Vec<Fr> {
+        let mut factors = vec![Fr::ZERO; rows];
+        for (row, content) in self.rows() {
+            factors[row] = match content.factor {
+                Some(Factor::Power(exponent)) => self.advice[self.columns.powers][exponent as usize],
+                Some(Factor::Slice { lane, row: end }) => self.advice[lanes[lane]][end],
+                None => continue,
             };
         }
+        factors
+    }
+
+    fn operands(&self, lanes: &[usize], way: usize, rows: usize) -> Vec<Fr> {
+        let mut operands = vec![Fr::ZERO; rows];
+        for (row, content) in self.rows() {
+            let operand = match content.operands.get(way) {
+                Some(Operand::First) => &content.operands[0],
+                Some(operand) => operand,
+                None => continue,
+            };
+            operands[row] = match operand {
+                Operand::Slice { lane, row } => self.advice[lanes[*lane]][*row],
+                Operand::Claims { bank, row } => self.advice[self.columns.banks[*bank].claims][*row],
+                Operand::Instance => self.instances[row - Region::FIRST_ROW],
+                Operand::First => unreachable!("the first way has operands of its own"),
+            };
+        }
+        operands
+    }
+
+    /// The weight evaluations and windows of a way.
+    fn evaluations(&self, way: &Way, operands: &[Fr], rho: Fr) -> (Vec<Fr>, Vec<Fr>) {
+        let (mut weights, mut windows) = (vec![Fr::ZERO; operands.len()], vec![Fr::ZERO; operands.len()]);
         let (mut weight, mut window) = (Fr::ZERO, Fr::ZERO);
-        let (mut weights, mut windows) = (vec![Fr::ZERO; rows], vec![Fr::ZERO; rows]);
-        for (row, content) in (first_row..).zip(&region.rows) {
+        for (row, content) in self.rows() {
             let carried = if content.keep_weight { weight } else { Fr::ZERO };
-            weight = way.weights.iter().rev().fold(carried, |sum, &column| sum * rho + fixed[column][row]);
+            weight = at_rho(&way.weights, self.fixed, row, carried, rho);
             window = if content.keep_window { window } else { Fr::ZERO };
             match content.sign {
                 0 => {}
@@ -123,18 +161,7 @@ pub(crate) fn fill(
                 _ => window -= operands[row],
             }
             (weights[row], windows[row]) = (weight, window);
-            products[row] += weight * window;
         }
-        advice[way.operand] = operands;
-        advice[way.weight_evaluation] = weights;
-        advice[way.window] = windows;
+        (weights, windows)
     }
-    let mut running = Fr::ZERO;
-    let sums = (0..rows).map(|row| {
-        if fixed[columns.end][row] != Fr::ZERO {
-            running += products[row] * advice[columns.factor][row];
-        }
-        running
-    });
-    advice[columns.product] = [Fr::ZERO].into_iter().chain(sums).collect();
 }

@@ -17,7 +17,7 @@ use halo2_proofs::{
     plonk::ConstraintSystem,
 };
 
-use super::{Handles, Slot, Terms, gate};
+use super::{Handles, Slot, Terms, gate, hints::Hints};
 use crate::plan::Columns;
 
 /// A lane with its form's cells.
@@ -47,19 +47,32 @@ impl LaneChip {
         });
     }
 
-    /// Fills the evaluation column.
-    pub(crate) fn fill(&self, fixed: &[Vec<Fr>], advice: &mut [Vec<Fr>], rho: Fr, rows: usize) {
+    /// The evaluation column.
+    pub(crate) fn evaluations(&self, fixed: &[Vec<Fr>], hints: &Hints<'_>, rho: Fr, rows: usize) -> Vec<Fr> {
         let mut running = Fr::ZERO;
         let evaluations = (0..rows).map(|row| {
-            let step = fixed[self.step][row] + fixed[self.step_rho][row] * rho;
-            let gated = self
-                .gated
-                .as_ref()
-                .map(|(selector, terms)| fixed[*selector][row] * terms.evaluate(advice, row));
-            let value = self.value.evaluate(advice, row) + gated.unwrap_or(Fr::ZERO);
-            running = running * step + value - fixed[self.constant][row];
+            running = self.carried(fixed, running, rho, row) + self.value(fixed, hints, row);
             running
         });
-        advice[self.evaluation] = evaluations.collect();
+        evaluations.collect()
+    }
+
+    /// The running evaluation times the step into a row; most steps have one part.
+    fn carried(&self, fixed: &[Vec<Fr>], running: Fr, rho: Fr, row: usize) -> Fr {
+        let [step, step_rho] = [self.step, self.step_rho].map(|column| fixed[column][row]);
+        if step_rho == Fr::ZERO {
+            return if step == Fr::ZERO { Fr::ZERO } else { running * step };
+        }
+        running * (step + step_rho * rho)
+    }
+
+    fn value(&self, fixed: &[Vec<Fr>], hints: &Hints<'_>, row: usize) -> Fr {
+        let value = hints.evaluate(&self.value, row) - fixed[self.constant][row];
+        match &self.gated {
+            Some((selector, terms)) if fixed[*selector][row] != Fr::ZERO => {
+                value + fixed[*selector][row] * hints.evaluate(terms, row)
+            }
+            _ => value,
+        }
     }
 }

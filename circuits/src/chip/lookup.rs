@@ -24,15 +24,16 @@
 //! before alpha and theta.
 
 use halo2_proofs::{
-    halo2curves::{
-        bn256::Fr,
-        ff::{BatchInvert, Field},
-    },
+    halo2curves::{bn256::Fr, ff::Field},
     plonk::{ConstraintSystem, Expression},
 };
 
 use super::{Cells, Handles, Slot, gate, product, sum};
 use crate::plan::LookupColumns;
+
+mod derive;
+
+pub(crate) use derive::{LookupWitness, Positions};
 
 /// Slots or table sets per helper column: the most a gate of degree 5 holds.
 const GROUP: usize = 3;
@@ -82,69 +83,6 @@ impl LookupChip {
         });
         gate(meta, handles, "lookup sum boundary", columns.boundary, |cells| cells.advice(columns.sum));
         Self { slots }
-    }
-
-    /// Fills the helper and sum columns. `advice` holds `rows` phase-0 values per column, and room for
-    /// `rows + 1` of the sum.
-    ///
-    /// A pole at `alpha` has negligible probability; its helper is then 0, the proof does not verify, and the
-    /// prover says so.
-    pub(crate) fn fill(
-        &self,
-        columns: &LookupColumns,
-        fixed: &[Vec<Fr>],
-        advice: &mut [Vec<Fr>],
-        alpha: Fr,
-        theta: Fr,
-        rows: usize,
-    ) {
-        let inverses = |mut poles: Vec<Fr>| {
-            poles.iter_mut().batch_invert();
-            poles
-        };
-        let compress = |tag: Fr, values: [Fr; 3]| {
-            alpha + tag + theta * (values[0] + theta * (values[1] + theta * values[2]))
-        };
-        let mut total = vec![Fr::ZERO; rows];
-        for (group, &helper) in self.slots.chunks(GROUP).zip(&columns.helpers) {
-            let mut sums = vec![Fr::ZERO; rows];
-            for slot in group {
-                let factor = Fr::from(slot.factor.unsigned_abs());
-                let pole = |row: usize| {
-                    let values = [0, 1, 2].map(|index| slot.values[index].evaluate(advice, row));
-                    compress(fixed[slot.tag][row] * factor, values)
-                };
-                let inverses = inverses((0..rows).map(pole).collect());
-                sums.iter_mut().zip(inverses).for_each(|(sum, inverse)| *sum += inverse);
-            }
-            total.iter_mut().zip(&sums).for_each(|(total, sum)| *total += sum);
-            advice[helper] = sums;
-        }
-        let mut counted = vec![vec![Fr::ZERO; rows]; columns.tables.len().div_ceil(GROUP)];
-        for (set, (table, &multiplicities)) in columns.tables.iter().zip(&columns.multiplicities).enumerate()
-        {
-            let value =
-                |row: usize, index: usize| table.get(index).map_or(Fr::ZERO, |&column| fixed[column][row]);
-            let pole = |row| compress(value(row, 0), [value(row, 1), value(row, 2), value(row, 3)]);
-            let inverses = inverses((0..rows).map(pole).collect());
-            for (row, inverse) in inverses.into_iter().enumerate() {
-                counted[set / GROUP][row] += advice[multiplicities][row] * inverse;
-            }
-        }
-        for counted in &counted {
-            total.iter_mut().zip(counted).for_each(|(total, counted)| *total -= counted);
-        }
-        for (counted, &helper) in counted.into_iter().zip(&columns.table_helpers) {
-            advice[helper] = counted;
-        }
-        let mut running = Fr::ZERO;
-        advice[columns.sum] = [Fr::ZERO]
-            .into_iter()
-            .chain(total.into_iter().map(|step| {
-                running += step;
-                running
-            }))
-            .collect();
     }
 }
 

@@ -13,6 +13,7 @@ use halo2_proofs::{
     halo2curves::{bn256::Fr, ff::Field},
     plonk::{ConstraintSystem, Expression},
 };
+use rayon::prelude::*;
 
 use super::{Handles, gate};
 use crate::banks::Columns;
@@ -26,8 +27,18 @@ pub(crate) fn configure(meta: &mut ConstraintSystem<Fr>, handles: &Handles, colu
     });
 }
 
-/// Fills the column.
-pub(crate) fn fill(columns: &Columns, advice: &mut [Vec<Fr>], space: Fr, rows: usize) {
-    let powers = std::iter::successors(Some(Fr::ONE), |power| Some(power * space));
-    advice[columns.powers] = powers.take(rows).collect();
+/// Rows whose powers follow from one exponentiation.
+const CHUNK: usize = 1 << 11;
+
+/// The column: `s^row`.
+pub(crate) fn powers(space: Fr, rows: usize) -> Vec<Fr> {
+    let mut powers = vec![Fr::ZERO; rows];
+    powers.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, powers)| {
+        let mut power = space.pow_vartime([(chunk * CHUNK) as u64]);
+        for cell in powers {
+            *cell = power;
+            power *= space;
+        }
+    });
+    powers
 }

@@ -1,19 +1,26 @@
 //! The chips of a circuit with banks and how they derive phase 1.
 
-use std::collections::BTreeMap;
-
 use halo2_proofs::{
     halo2curves::{bn256::Fr, ff::Field},
     plonk::ConstraintSystem,
 };
+use rayon::prelude::*;
 
 use crate::{
     banks::{BankColumns, BankPlan, Columns, Factor, LaneColumns, Operand, Region},
-    chip::{Handles, MAX_GATE_DEGREE, Role, Slot, bank::BankChip, equation, lookup::LookupChip, power},
+    chip::{
+        Handles, MAX_GATE_DEGREE, Role, Slot,
+        bank::BankChip,
+        equation,
+        hints::Hints,
+        lookup::{LookupChip, LookupWitness},
+        power,
+    },
     plan::Shape,
+    statement::LANES_PER_INSTANCE,
 };
 
-use super::{handles, override_cells};
+use super::{handles, place};
 
 /// The chips of a shape with banks.
 #[derive(Clone, Debug)]
@@ -99,33 +106,72 @@ pub(super) fn roles(shape: &Shape) -> Vec<Role> {
 }
 
 impl BankChips {
-    /// Derives the columns of phase 1 when the challenges are known, and returns the current phase.
+    /// The columns of phase 1; those of phase 0 stay empty.
     pub(super) fn derive(
         &self,
         plan: &BankPlan,
-        advice: &mut [Vec<Fr>],
-        challenges: [Option<Fr>; 4],
-        overrides: &BTreeMap<(usize, usize), Fr>,
-    ) -> u8 {
-        let [Some(alpha), Some(theta), Some(rho), Some(space)] = challenges else { return 0 };
-        self.lookup.fill(&self.columns.lookup, &plan.fixed, advice, alpha, theta, plan.rows);
-        power::fill(&self.columns, advice, space, plan.rows);
-        for bank in &self.columns.banks {
+        lookups: &LookupWitness<'_>,
+        rho: Fr,
+        space: Fr,
+    ) -> Vec<Vec<Fr>> {
+        let (columns, fixed, hints) = (&self.columns, &plan.fixed, lookups.hints);
+        let mut advice = vec![Vec::new(); columns.phases.len()];
+        place(&mut advice, self.lookup.derive(&columns.lookup, fixed, lookups, plan.rows));
+        advice[columns.powers] = power::powers(space, plan.rows);
+        self.copy_powers(plan, &mut advice);
+        let evaluations = self.evaluations(plan, hints, &advice, rho);
+        place(&mut advice, evaluations);
+        let instances = plan.packed_statement(hints);
+        let sources = equation::Sources {
+            region: &plan.region,
+            columns,
+            fixed,
+            advice: &advice,
+            instances: &instances,
+        };
+        let region = sources.derive(rho, plan.rows);
+        place(&mut advice, region);
+        advice
+    }
+
+    /// The powers of the rows of all banks.
+    fn copy_powers(&self, plan: &BankPlan, advice: &mut [Vec<Fr>]) {
+        let columns = &self.columns;
+        for bank in &columns.banks {
             advice[bank.slice_power] = vec![Fr::ZERO; plan.rows];
             advice[bank.claim_power] = vec![Fr::ZERO; plan.rows];
         }
         plan.for_each_power(|bank, row, slice, claim| {
-            let bank = &self.columns.banks[bank];
-            advice[bank.slice_power][row] = advice[self.columns.powers][slice as usize];
-            advice[bank.claim_power][row] = advice[self.columns.powers][claim as usize];
+            let bank = &columns.banks[bank];
+            advice[bank.slice_power][row] = advice[columns.powers][slice as usize];
+            advice[bank.claim_power][row] = advice[columns.powers][claim as usize];
         });
-        for (bank, used) in self.banks.iter().zip(&plan.placement.bank_rows) {
-            bank.fill(&plan.fixed, advice, rho, *used, plan.rows);
-        }
-        let instances = plan.packed_statement(advice);
-        equation::fill(&plan.region, &self.columns, &plan.fixed, advice, &instances, rho, plan.rows);
-        override_cells(advice, overrides, 1, &plan.columns.phases);
-        1
+    }
+
+    /// The running columns of all banks by index, computed in parallel.
+    fn evaluations(
+        &self,
+        plan: &BankPlan,
+        hints: &Hints<'_>,
+        advice: &[Vec<Fr>],
+        rho: Fr,
+    ) -> Vec<(usize, Vec<Fr>)> {
+        let banks = self.columns.banks.iter().zip(&self.banks).zip(&plan.placement.bank_rows);
+        let tasks = banks.flat_map(|((columns, chip), used)| {
+            let lanes = (0..columns.lanes.len()).map(Some);
+            [None].into_iter().chain(lanes).map(move |lane| (columns, chip, *used, lane))
+        });
+        let evaluation = |(columns, chip, used, lane): (&BankColumns, &BankChip, usize, Option<usize>)| {
+            let (slice_powers, claim_powers) = (&advice[columns.slice_power], &advice[columns.claim_power]);
+            match lane {
+                None => (columns.claims, chip.claim_evaluations(&plan.fixed, hints, claim_powers, rho, used)),
+                Some(lane) => (
+                    columns.lanes[lane].evaluation,
+                    chip.slice_evaluations(lane, &plan.fixed, hints, slice_powers, used),
+                ),
+            }
+        };
+        tasks.collect::<Vec<_>>().into_par_iter().map(evaluation).collect()
     }
 }
 
@@ -141,22 +187,24 @@ impl Columns {
 
 impl BankPlan {
     /// `2^s` times every public input after the header, from the cells it is made of.
-    fn packed_statement(&self, advice: &[Vec<Fr>]) -> Vec<Fr> {
+    fn packed_statement(&self, hints: &Hints<'_>) -> Vec<Fr> {
         let mut instances = vec![Fr::ZERO; self.network.instances];
-        let byte_weight =
-            |byte: usize| Fr::from(256).pow_vartime([byte as u64]) * Fr::from(1 << self.shape.shift);
+        let scale = Fr::from(1 << self.shape.shift);
+        let weights = std::iter::successors(Some(scale), |weight| Some(weight * Fr::from(256)));
+        // Behind the last bytes of an input there may be idle lanes.
+        let weights: Vec<Fr> = weights.take(2 * LANES_PER_INSTANCE).collect();
         for block in self.placement.blocks.iter().filter(|block| block.node.is_none()) {
             let home = self.network.homes.home(block.tensor);
             let first = &home.planes[block.planes[0]].elements;
             for (row, position) in block.rows().zip(&block.order) {
                 let (instance, byte) = self.network.instance_of(block.tensor, first[*position]);
                 for (lane, cell) in self.columns.banks[block.bank].lanes.iter().enumerate() {
-                    instances[instance] += byte_weight(byte + lane) * advice[cell.cells.activation()][row];
+                    instances[instance] += weights[byte + lane] * hints.cell(cell.cells.activation(), row);
                 }
             }
         }
         self.for_each_output(|instance, byte, column, row| {
-            instances[instance] += byte_weight(byte) * advice[column][row];
+            instances[instance] += weights[byte] * hints.cell(column, row);
         });
         instances
     }
