@@ -33,6 +33,8 @@ mod fft;
 mod key;
 mod lanes;
 mod limbs;
+#[cfg(any(test, feature = "measure"))]
+pub mod measure;
 mod msm;
 mod open;
 mod program;

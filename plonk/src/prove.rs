@@ -196,16 +196,20 @@ pub(crate) fn prove<B: Backend, C: Circuit<Fr>>(
     let _theta = messages.challenge();
     let (beta, gamma) = (messages.challenge(), messages.challenge());
     let challenges = |y| Challenges { circuit: assigned.challenges.clone(), beta, gamma, y };
+    context.meter.begin(Stage::Permutation);
     let columns = permutation::Columns { advice: &assigned.advice, instance: &instance };
     let products = permutation::products(&context, &columns, beta, gamma, rng, &mut messages)?;
     let mask = quotient::mask(&context, rng, &mut messages)?;
     let challenges = challenges(messages.challenge());
 
+    context.meter.begin(Stage::Interpolate);
     let products = context.interpolate(products)?;
     let advice = context.interpolate(assigned.advice)?;
     let instance = context.interpolate(instance)?;
     let witness = quotient::Witness { advice, instance, products };
+    context.meter.begin(Stage::Quotient);
     let pieces = quotient::pieces(&context, &witness, &challenges, rng, &mut messages)?;
+    context.meter.begin(Stage::Open);
     let x = messages.challenge();
     let opened = evaluate::evaluate(&context, &witness, &pieces, &mask, x, &mut messages)?;
     match &bases.scheme {

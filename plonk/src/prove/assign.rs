@@ -46,11 +46,13 @@ pub(super) fn assign<B: Backend, C: Circuit<Fr>>(
     let mut advice: Vec<Option<Committed<Vec<Fr>>>> = phases.iter().map(|_| None).collect();
     for phase in 0..=last {
         context.watch().check()?;
+        context.meter.begin(Stage::Assign);
         let mut cells = Cells::new(&phases, phase, key.fft.n(), usable, instances, &challenges);
         C::FloorPlanner::synthesize(&mut cells, circuit, config.clone(), key.system.constants().clone())
             .map_err(ProveError::Synthesis)?;
         let columns = cells.finish()?;
         context.meter.advance(Stage::Assign, 1);
+        context.meter.begin(Stage::Commit);
         let columns = blind(columns, usable, rng);
         let to_commit: Vec<(&[Fr], Fr)> =
             columns.iter().map(|(_, committed)| (&committed.column[..], committed.blind)).collect();
