@@ -1,6 +1,6 @@
 //! The inner loops of a proof one by one, for benchmarks and for tests of their cost.
 
-use std::{fmt, rc::Rc};
+use std::{fmt, rc::Rc, sync::Arc};
 
 use ff::Field;
 use halo2_proofs::halo2curves::{
@@ -85,7 +85,7 @@ fn loops_of<B: Backend>(backend: B, k: u32) -> Vec<Loop> {
     let extend = inverse.clone();
     let coefficients = inverse.interpolate(&values);
     let mut extended = Vec::new();
-    let table = Rc::new(Table::new(backend, &bases, Windows::for_bases(n)));
+    let table = Rc::new(Table::new(backend, &bases, Windows::for_bases(n), &Arc::default()));
     let multiply = |name, operations, scalars: Vec<Fr>| {
         let table = table.clone();
         Loop::new(name, operations, move || {
