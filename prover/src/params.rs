@@ -8,6 +8,7 @@ mod cache;
 mod group_fft;
 mod ipa;
 pub(crate) mod kzg;
+mod points;
 mod srs_file;
 
 use std::{

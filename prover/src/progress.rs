@@ -17,6 +17,10 @@ pub enum Phase {
     ProvingKey,
     /// Reading keys from the store.
     LoadKeys,
+    /// Tables of the commitment parameters for the prover.
+    Tables,
+    /// The prover's own form of the proving key.
+    PrepareKey,
     /// Computing all cells for one input.
     Witness,
     /// Making a proof.
@@ -33,6 +37,8 @@ impl Phase {
             Self::VerifyingKey => "verifying key",
             Self::ProvingKey => "proving key",
             Self::LoadKeys => "load keys",
+            Self::Tables => "tables",
+            Self::PrepareKey => "prepare key",
             Self::Witness => "witness",
             Self::Prove => "prove",
             Self::Verify => "verify",

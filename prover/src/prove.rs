@@ -6,13 +6,15 @@ use lemma_circuits::{
     statement::{Context, Statement, StatementError},
     witness::WitnessError,
 };
+use lemma_plonk::watch::Unwatched;
+use rand::rngs::OsRng;
 
 use crate::{
     artifact::{ArtifactError, ProofBundle},
     env::{self, EnvError},
     keys::ProvingKeys,
     progress::{Phase, Progress, step},
-    proof_system,
+    proof_system::ProvingError,
     verify::{Expect, VerifyError, verify},
 };
 
@@ -32,6 +34,9 @@ pub enum ProveError {
     /// The statement cannot be encoded.
     #[error(transparent)]
     Statement(#[from] StatementError),
+    /// The prover gave up.
+    #[error("cannot prove: {0}")]
+    Prover(#[source] lemma_plonk::ProveError),
     /// The proof library gave up.
     #[error("cannot prove: {0}")]
     Library(#[source] plonk::Error),
@@ -41,6 +46,15 @@ pub enum ProveError {
     /// The finished proof does not verify, so it was thrown away: a fault of this machine or of Lemma.
     #[error("the finished proof failed its own check and was thrown away: {0}")]
     SelfCheck(#[source] VerifyError),
+}
+
+impl From<ProvingError> for ProveError {
+    fn from(error: ProvingError) -> Self {
+        match error {
+            ProvingError::Own(error) => Self::Prover(error),
+            ProvingError::Stock(error) => Self::Library(error),
+        }
+    }
 }
 
 /// A proof that has passed its own check.
@@ -83,9 +97,8 @@ pub fn prove(
     };
     let public_inputs = statement.public_inputs(verifier.interface())?;
     let proof = step(progress, Phase::Prove, || {
-        proof_system::prove(keys.commitment(), keys.library_key(), assignment.circuit, &public_inputs)
-    })
-    .map_err(ProveError::Library)?;
+        keys.prover().prove(assignment.circuit, &public_inputs, &mut OsRng, &Unwatched)
+    })?;
     let bundle = ProofBundle {
         circuit: keys.circuit_id(),
         scheme: verifier.scheme(),

@@ -231,6 +231,15 @@ pub(crate) enum BenchScheme {
     Both,
 }
 
+/// Provers to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BenchProver {
+    /// The one that `lemma prove` uses
+    Own,
+    /// The proof library's, for comparison
+    Stock,
+}
+
 /// `lemma bench`
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
@@ -243,6 +252,9 @@ pub(crate) struct BenchArgs {
     /// Commitment scheme
     #[arg(long, value_enum, default_value_t = BenchScheme::Ipa)]
     pub(crate) scheme: BenchScheme,
+    /// Prover
+    #[arg(long, value_enum, default_value_t = BenchProver::Own)]
+    pub(crate) prover: BenchProver,
     #[command(flatten)]
     pub(crate) setup: SetupArgs,
     /// Measure the one model in this process and print its figures: how a measurement is started for each model

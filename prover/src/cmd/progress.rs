@@ -113,6 +113,8 @@ fn message(phase: Phase) -> &'static str {
         Phase::VerifyingKey => "making the verifying key",
         Phase::ProvingKey => "making the proving key",
         Phase::LoadKeys => "reading keys",
+        Phase::Tables => "making tables of the parameters",
+        Phase::PrepareKey => "preparing the key",
         Phase::Witness => "computing the witness",
         Phase::Prove => "proving",
         Phase::Verify => "verifying",

@@ -87,6 +87,8 @@ fn measured_json(
         ("keygen_s", (wall(Phase::VerifyingKey) + wall(Phase::ProvingKey)).into()),
         ("keygen_cpu_s", (cpu(Phase::VerifyingKey) + cpu(Phase::ProvingKey)).into()),
         ("load_keys_s", wall(Phase::LoadKeys).into()),
+        ("tables_s", wall(Phase::Tables).into()),
+        ("prepare_key_s", wall(Phase::PrepareKey).into()),
         ("witness_s", wall(Phase::Witness).into()),
         ("prove_s", wall(Phase::Prove).into()),
         ("prove_cpu_s", cpu(Phase::Prove).into()),

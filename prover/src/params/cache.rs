@@ -9,11 +9,12 @@ use halo2_proofs::{
     halo2curves::bn256::{Bn256, G1Affine},
     poly::{ipa::commitment::ParamsIPA, kzg::commitment::ParamsKZG},
 };
+use lemma_plonk::Tables;
 
 use super::{
     KzgSetup, MAX_K, MIN_K, ParamsError, SrsChoice, SrsId, SrsRecord, group_fft, ipa,
     kzg::{self, Bases, G1_LEN, InsecureString, read_points, write_points},
-    list_srs,
+    list_srs, points,
 };
 use crate::{
     digest::Digest,
@@ -38,12 +39,16 @@ impl Record for CachedParameters {
 /// KZG parameters by string and size.
 type BySrs = BTreeMap<(SrsId, u32), Arc<ParamsKZG<Bn256>>>;
 
+/// Tables by string, if they are of one, and size.
+type TablesBySetup = BTreeMap<(Option<SrsId>, u32), Tables>;
+
 /// Parameters by scheme and size, from memory, the store, or their derivation.
 #[derive(Debug)]
 pub struct Parameters {
     store: Option<Store>,
     ipa: Mutex<BTreeMap<u32, Arc<ParamsIPA<G1Affine>>>>,
     kzg: Mutex<BySrs>,
+    tables: Mutex<TablesBySetup>,
 }
 
 /// A panic while holding the lock leaves the map as it was.
@@ -96,7 +101,7 @@ impl Parameters {
 
     /// Parameters kept in memory only: every process derives transparent ones again, and there are no strings.
     pub fn in_memory() -> Self {
-        Self { store: None, ipa: Mutex::default(), kzg: Mutex::default() }
+        Self { store: None, ipa: Mutex::default(), kzg: Mutex::default(), tables: Mutex::default() }
     }
 
     fn store(&self) -> Result<&Store, ParamsError> {
@@ -125,6 +130,35 @@ impl Parameters {
             (pinned, _) => derive_ipa(k, pinned)?,
         };
         ipa::read(k, &bytes)
+    }
+
+    /// Tables of the parameters of size `2^k`, of a string or the transparent ones, for the prover. They take seconds
+    /// and tens of megabytes, so all circuits of a setup and size share one copy.
+    ///
+    /// # Errors
+    /// Those of the parameters.
+    pub(crate) fn tables(
+        &self,
+        srs: Option<SrsId>,
+        k: u32,
+        progress: &dyn Progress,
+    ) -> Result<Tables, ParamsError> {
+        let mut memory = locked(&self.tables);
+        if let Some(tables) = memory.get(&(srs, k)) {
+            return Ok(tables.clone());
+        }
+        let tables = match srs {
+            None => {
+                let params = self.ipa(k, progress)?;
+                step(progress, Phase::Tables, || points::ipa_tables(&params))
+            }
+            Some(id) => {
+                let params = self.kzg(id, k, progress)?;
+                step(progress, Phase::Tables, || points::kzg_tables(&params))
+            }
+        };
+        memory.insert((srs, k), tables.clone());
+        Ok(tables)
     }
 
     /// The string to use for a circuit of `2^k` rows.
@@ -215,7 +249,7 @@ impl Parameters {
             Some(bases) => bases,
             None => {
                 let bytes = store.get(ObjectKind::Srs, record.powers, (G1_LEN as u64) << record.k)?;
-                let powers = points(k, bytes.get(..G1_LEN << k).unwrap_or(&bytes), 1 << k)?;
+                let powers = parse(k, bytes.get(..G1_LEN << k).unwrap_or(&bytes), 1 << k)?;
                 drop(bytes);
                 let lagrange = group_fft::lagrange_basis(powers.iter().map(Into::into).collect(), k);
                 keep(store, &name, &[write_points(&powers), write_points(&lagrange)].concat())?;
@@ -235,7 +269,7 @@ fn cached_bases(store: &Store, name: &str, k: u32) -> Result<Option<Bases>, Para
     let Some(cached) = cached else { return Ok(None) };
     match store.get(ObjectKind::Parameters, cached.object, (2 * G1_LEN as u64) << k) {
         Ok(bytes) => {
-            let mut powers = points(k, &bytes, 2 << k)?;
+            let mut powers = parse(k, &bytes, 2 << k)?;
             let lagrange = powers.split_off(1 << k);
             Ok(Some(Bases { powers, lagrange }))
         }
@@ -244,7 +278,7 @@ fn cached_bases(store: &Store, name: &str, k: u32) -> Result<Option<Bases>, Para
     }
 }
 
-fn points(k: u32, bytes: &[u8], expected: usize) -> Result<Vec<G1Affine>, ParamsError> {
+fn parse(k: u32, bytes: &[u8], expected: usize) -> Result<Vec<G1Affine>, ParamsError> {
     let malformed = |reason| ParamsError::Malformed { k, reason };
     if bytes.len() != expected * G1_LEN {
         return Err(malformed(format!("{} bytes, expected {}", bytes.len(), expected * G1_LEN)));
