@@ -193,6 +193,9 @@ pub(crate) struct InspectArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum SrsCommand {
     /// Check a ceremony file (snarkjs .ptau, or halo2's raw format) by pairings and keep it
+    ///
+    /// A proof over 2^k rows hides its witness only with one power more than 2^k. A .ptau file has it for every size; a raw file of
+    /// 2^k powers has it for sizes below 2^k.
     Import {
         /// Ceremony file
         file: PathBuf,

@@ -10,9 +10,9 @@ use super::{CircuitRecord, Keyring, KeysError, ProverChoice, SetupChoice, lock_n
 use crate::{
     artifact::Setup,
     env,
-    params::ParamsError,
+    params::{ParamsError, ProverTables},
     progress::{Phase, Progress, step},
-    proof_system::{self, CircuitProver, Domain},
+    proof_system::{self, CircuitProver, Commitment, Domain},
     store::{ObjectKind, StoreError},
     verify::VerifierKey,
 };
@@ -21,6 +21,7 @@ use crate::{
 pub struct ProvingKeys {
     verifier: VerifierKey,
     prover: CircuitProver,
+    hides: bool,
     key_len: u64,
 }
 
@@ -44,6 +45,12 @@ impl ProvingKeys {
     /// Length of the stored proving key, in bytes.
     pub fn pk_bytes(&self) -> u64 {
         self.key_len
+    }
+
+    /// Whether proofs hide their witness. With KZG they do if the string has a power beyond the `2^k` of the circuit's
+    /// rows: from a ceremony's `.ptau` file, or a raw file of a larger size. The library's prover blinds no quotient.
+    pub fn hides(&self) -> bool {
+        self.hides
     }
 
     pub(crate) fn prover(&self) -> &CircuitProver {
@@ -76,27 +83,28 @@ impl Keyring {
         };
         // What follows concerns this process alone.
         drop(alone);
-        let prover = self.prepare(key, &setup, circuit.k(), progress)?;
-        Ok(ProvingKeys { verifier, prover, key_len })
+        let (prover, hides) = self.prepare(key, &setup, circuit.k(), progress)?;
+        Ok(ProvingKeys { verifier, prover, hides, key_len })
     }
 
-    /// Hands the key to the prover. Our own copies what it needs.
+    /// Hands the key to the prover, and says whether its proofs hide. Our own prover copies what it needs.
     fn prepare(
         &self,
         key: ProvingKey<G1Affine>,
         setup: &Setup,
         k: u32,
         progress: &dyn Progress,
-    ) -> Result<CircuitProver, ParamsError> {
+    ) -> Result<(CircuitProver, bool), ParamsError> {
         match self.prover {
             ProverChoice::Own => {
-                let tables = self.parameters.tables(setup.srs(), k, progress)?;
+                let ProverTables { tables, hides } = self.parameters.tables(setup.srs(), k, progress)?;
                 let prover = step(progress, Phase::PrepareKey, || Prover::new(&tables, &key));
-                Ok(CircuitProver::Own(Box::new(prover)))
+                Ok((CircuitProver::Own(Box::new(prover)), hides))
             }
             ProverChoice::Stock => {
                 let params = self.commitment(setup, k, progress)?;
-                Ok(CircuitProver::Stock { key: Box::new(key), params })
+                let hides = matches!(params, Commitment::Ipa(_));
+                Ok((CircuitProver::Stock { key: Box::new(key), params }, hides))
             }
         }
     }

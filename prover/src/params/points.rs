@@ -2,14 +2,10 @@
 
 use halo2_proofs::{
     SerdeFormat,
-    halo2curves::{
-        bn256::{Bn256, G1Affine},
-        group::GroupEncoding,
-    },
+    halo2curves::{bn256::G1Affine, group::GroupEncoding},
     poly::{
         commitment::{Params as _, ParamsProver as _},
         ipa::commitment::ParamsIPA,
-        kzg::commitment::ParamsKZG,
     },
 };
 use lemma_plonk::{Points, Tables, backends::Choice};
@@ -17,25 +13,44 @@ use rayon::prelude::*;
 
 use super::{
     ipa::POINT_LEN,
-    kzg::{G1_LEN, read_points},
+    kzg::{G1_LEN, KzgParameters, read_points},
 };
 
 /// Bytes of the size in front of written points.
 const SIZE_LEN: usize = 4;
 
-/// Tables of KZG parameters.
-pub(super) fn kzg_tables(params: &ParamsKZG<Bn256>) -> Tables {
-    let powers = params.get_g();
-    let mut bytes = Vec::new();
-    params.write_custom(&mut bytes, SerdeFormat::RawBytes).expect("writing to memory does not fail");
-    let lagrange = &bytes[SIZE_LEN + G1_LEN * powers.len()..][..G1_LEN << params.k()];
-    let lagrange = read_points(lagrange).expect("the library writes points");
-    drop(bytes);
-    Tables::new(Choice::Fastest, &Points::Kzg { powers, lagrange: &lagrange })
+/// Tables of a setup, shared by all who clone them.
+#[derive(Clone, Debug)]
+pub(crate) struct ProverTables {
+    pub(crate) tables: Tables,
+    /// Whether proofs made with them hide their witness.
+    pub(crate) hides: bool,
 }
 
-/// Tables of transparent parameters.
-pub(super) fn ipa_tables(params: &ParamsIPA<G1Affine>) -> Tables {
+impl ProverTables {
+    /// Proofs hide if there is a power beyond those that columns need.
+    pub(super) fn of_kzg(params: &KzgParameters) -> Self {
+        Self { tables: kzg_tables(params), hides: params.next_power.is_some() }
+    }
+
+    /// Every commitment is blinded.
+    pub(super) fn of_ipa(params: &ParamsIPA<G1Affine>) -> Self {
+        Self { tables: ipa_tables(params), hides: true }
+    }
+}
+
+fn kzg_tables(params: &KzgParameters) -> Tables {
+    let KzgParameters { library: params, next_power } = params;
+    let powers: Vec<G1Affine> = params.get_g().iter().copied().chain(*next_power).collect();
+    let mut bytes = Vec::new();
+    params.write_custom(&mut bytes, SerdeFormat::RawBytes).expect("writing to memory does not fail");
+    let lagrange = &bytes[SIZE_LEN + (G1_LEN << params.k())..][..G1_LEN << params.k()];
+    let lagrange = read_points(lagrange).expect("the library writes points");
+    drop(bytes);
+    Tables::new(Choice::Fastest, &Points::Kzg { powers: &powers, lagrange: &lagrange })
+}
+
+fn ipa_tables(params: &ParamsIPA<G1Affine>) -> Tables {
     let generators = params.get_g();
     let mut bytes = Vec::new();
     params.write(&mut bytes).expect("writing to memory does not fail");

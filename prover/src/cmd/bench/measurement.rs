@@ -150,6 +150,7 @@ fn key_json(keys: &ProvingKeys, screen: &Screen) -> Map<String, Value> {
         ("vk_bytes", keys.verifier().file_len().into()),
         ("pk_bytes", keys.pk_bytes().into()),
         ("insecure_srs", keys.verifier().insecure_srs().into()),
+        ("hides", keys.hides().into()),
     ])
 }
 
