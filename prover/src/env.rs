@@ -5,6 +5,9 @@
 
 use std::env::{self, VarError};
 
+/// Name of the variable that turns vector instructions off when it is `off`.
+pub use lemma_plonk::backends::LANES_VARIABLE;
+
 /// Name of the variable the proof library reads.
 pub const MAX_DEGREE: &str = "MAX_DEGREE";
 

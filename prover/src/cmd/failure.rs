@@ -86,9 +86,10 @@ impl From<ProveError> for Failure {
     /// A fault of the inputs or the environment is the user's to mend, the rest is not.
     fn from(error: ProveError) -> Self {
         match error {
-            ProveError::Environment(_) | ProveError::Witness(_) | ProveError::Bundle(_) => {
-                Self::unusable(error)
-            }
+            ProveError::Environment(_)
+            | ProveError::Randomness(_)
+            | ProveError::Witness(_)
+            | ProveError::Bundle(_) => Self::unusable(error),
             _ => Self::internal(error),
         }
     }
