@@ -12,11 +12,23 @@ pub enum Choice {
     Scalar,
 }
 
+/// The least `k` for which lanes pay: with fewer rows a rotation may leave a lane's rows.
+const SMALLEST_LANES: u32 = 9;
+
+/// Whether `2^k` rows are computed with in lanes.
+pub(crate) fn lanes_for(choice: Choice, k: u32) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    let available = crate::lanes::Ifma::detect().is_some();
+    #[cfg(not(target_arch = "x86_64"))]
+    let available = false;
+    choice == Choice::Fastest && k >= SMALLEST_LANES && available && !lanes_are_off()
+}
+
 /// The environment variable that turns lanes off when it is set to `off`.
 pub const LANES_VARIABLE: &str = "LEMMA_LANES";
 
 /// Whether the environment has turned lanes off, looked up once.
-pub(crate) fn lanes_are_off() -> bool {
+fn lanes_are_off() -> bool {
     static OFF: OnceLock<bool> = OnceLock::new();
     *OFF.get_or_init(|| std::env::var_os(LANES_VARIABLE).is_some_and(|value| value == "off"))
 }

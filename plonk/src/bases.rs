@@ -1,6 +1,8 @@
 //! Commitments: tables of the bases of a commitment scheme, and which of them is cheapest for a column.
 
-use std::fmt;
+mod file;
+
+use std::{fmt, sync::Arc};
 
 use ff::Field;
 use halo2_proofs::halo2curves::bn256::{Fr, G1, G1Affine};
@@ -8,7 +10,8 @@ use halo2_proofs::halo2curves::bn256::{Fr, G1, G1Affine};
 use crate::{
     arithmetic::Backend,
     fft::reversed,
-    msm::{Spread, Table, Windows, prefix_sums},
+    memory::Settings,
+    msm::{Spread, Table, Workspaces, affine, prefix_sums},
     watch::{Stop, Watch},
 };
 
@@ -76,6 +79,11 @@ pub(crate) enum Scheme {
 }
 
 impl Scheme {
+    /// Whether a proof hides everything but what is public.
+    pub(crate) fn hides(&self) -> bool {
+        !matches!(self, Self::Kzg { blinds_quotient: false })
+    }
+
     /// Whether instance columns are committed to and opened.
     pub(crate) fn queries_instance(&self) -> bool {
         matches!(self, Self::Ipa { .. })
@@ -92,40 +100,53 @@ pub(crate) struct Bases<B: Backend> {
     prefix: Option<Table<B>>,
     /// Of coefficients in reversed order; then of blinds with IPA, of `X^n` with KZG.
     coefficients: Table<B>,
+    pub(crate) workspaces: Arc<Workspaces<B>>,
+}
+
+/// The scheme of a setup, and the bases of its tables: of values, of differences, of coefficients.
+fn base_lists(points: &Points<'_>, with_prefix: bool) -> (Scheme, [Option<Vec<G1Affine>>; 3]) {
+    let n = points.n();
+    let k = n.ilog2();
+    let (scheme, lagrange, natural, blind, extra) = match *points {
+        Points::Kzg { powers, lagrange } => {
+            let extra = powers.get(n).copied();
+            (Scheme::Kzg { blinds_quotient: extra.is_some() }, lagrange, powers, None, extra)
+        }
+        Points::Ipa { generators, lagrange, w, u } => {
+            let scheme = Scheme::Ipa { generators: generators.to_vec(), w, u };
+            (scheme, lagrange, generators, Some(w), Some(w))
+        }
+    };
+    let with =
+        |bases: &[G1Affine], extra: Option<G1Affine>| bases.iter().copied().chain(extra).collect::<Vec<_>>();
+    let reversed: Vec<G1Affine> = (0..n).map(|i| natural[reversed(i, k)]).collect();
+    let prefix = with_prefix.then(|| prefix_sums(lagrange)).flatten();
+    (
+        scheme,
+        [Some(with(lagrange, blind)), prefix.map(|sums| with(&sums, blind)), Some(with(&reversed, extra))],
+    )
 }
 
 impl<B: Backend> Bases<B> {
     /// Makes the tables.
-    pub(crate) fn new(backend: B, points: &Points<'_>, windows: Windows, with_prefix: bool) -> Self {
+    pub(crate) fn new(backend: B, points: &Points<'_>, settings: Settings) -> Self {
         let n = points.n();
-        let k = n.ilog2();
-        let (scheme, lagrange, natural, extra) = match *points {
-            Points::Kzg { powers, lagrange } => {
-                let extra = powers.get(n).copied();
-                (Scheme::Kzg { blinds_quotient: extra.is_some() }, lagrange, powers, extra)
-            }
-            Points::Ipa { generators, lagrange, w, u } => {
-                let scheme = Scheme::Ipa { generators: generators.to_vec(), w, u };
-                (scheme, lagrange, generators, Some(w))
-            }
-        };
-        let blind = match &scheme {
-            Scheme::Kzg { .. } => None,
-            Scheme::Ipa { w, .. } => Some(*w),
-        };
-        let table = |bases: Vec<G1Affine>| Table::new(backend, &bases, windows);
-        let with = |bases: &[G1Affine], extra: Option<G1Affine>| bases.iter().copied().chain(extra).collect();
-        let reversed: Vec<G1Affine> = (0..n).map(|i| natural[reversed(i, k)]).collect();
-        Self {
-            n,
-            lagrange: table(with(lagrange, blind)),
-            prefix: with_prefix
-                .then(|| prefix_sums(lagrange))
-                .flatten()
-                .map(|sums| table(with(&sums, blind))),
-            coefficients: table(with(&reversed, extra)),
-            scheme,
-        }
+        let (scheme, lists) = base_lists(points, settings.prefix_table);
+        let workspaces = Arc::new(Workspaces::default());
+        let table = |bases: &[G1Affine]| Table::new(backend, bases, settings.windows(n), &workspaces);
+        let [lagrange, prefix, coefficients] = lists.map(|list| list.map(|bases| table(&bases)));
+        let (lagrange, coefficients) = lagrange.zip(coefficients).expect("both are always listed");
+        Self { scheme, n, lagrange, prefix, coefficients, workspaces }
+    }
+
+    /// Rows, and values of a column.
+    pub(crate) fn n(&self) -> usize {
+        self.n
+    }
+
+    /// The base of the values on a row.
+    pub(crate) fn row(&self, row: usize) -> G1Affine {
+        affine::<B>(&self.lagrange.points()[row])
     }
 
     /// Commits to the values of a column; the blind counts with IPA only.

@@ -21,6 +21,8 @@
 //! | `msm` | multi-scalar multiplication over fixed bases |
 //! | `bases`, `key` | what proofs of a setup, and of a circuit, have in common |
 //! | `program` | all constraints as instructions over blocks of rows |
+//! | `committed`, `link` | columns that were committed to before the proof |
+//! | `memory` | what a prover takes, and what it goes without |
 //! | `prove` | the messages before the opening argument |
 //! | `open` | SHPLONK and the inner product argument |
 //! | `progress`, `watch` | how far a proof is, and how it is stopped |
@@ -29,10 +31,16 @@ mod arithmetic;
 pub mod backends;
 mod bases;
 mod columns;
+mod committed;
 mod fft;
+pub mod hiding;
 mod key;
 mod lanes;
 mod limbs;
+pub mod link;
+#[cfg(any(test, feature = "measure"))]
+pub mod measure;
+mod memory;
 mod msm;
 mod open;
 mod program;
@@ -45,5 +53,7 @@ mod tests;
 pub mod watch;
 
 pub use bases::Points;
+pub use committed::{RegisterError, Registration, Rerandomization};
+pub use memory::{Memory, Settings, Shape};
 pub use prove::ProveError;
-pub use prover::{Prover, Tables};
+pub use prover::{Prover, Tables, Unsupported};

@@ -9,6 +9,7 @@
 //! With a `stride` above 1 only every stride-th window is kept: less memory, a bucket sum for each of the
 //! others. A stride of all windows is the multiplication without a table.
 
+mod comb;
 mod digits;
 mod kernels;
 #[cfg(test)]
@@ -16,7 +17,7 @@ mod tests;
 mod tree;
 mod weighted;
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use halo2_proofs::{
     arithmetic::best_multiexp,
@@ -31,6 +32,7 @@ use crate::{
     arithmetic::{Backend, Point, Points},
     watch::{Stop, Watch},
 };
+pub(crate) use comb::Comb;
 pub(crate) use digits::magnitude;
 use digits::{Digits, Sorted};
 pub(crate) use kernels::{AddAll, double_all};
@@ -101,7 +103,27 @@ pub(crate) struct Table<B: Backend> {
     bases: usize,
     /// Multiple j of base i at `bases j + i`.
     points: Vec<Point<B>>,
-    workspaces: Mutex<Vec<Workspace<B>>>,
+    workspaces: Arc<Workspaces<B>>,
+}
+
+/// Buffers that multiplications leave for the next ones.
+pub(crate) struct Workspaces<B: Backend>(Mutex<Vec<Workspace<B>>>);
+
+impl<B: Backend> Default for Workspaces<B> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<B: Backend> Workspaces<B> {
+    fn spare(&self) -> std::sync::MutexGuard<'_, Vec<Workspace<B>>> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Frees all that are not in use.
+    pub(crate) fn clear(&self) {
+        self.spare().clear();
+    }
 }
 
 /// Buffers of one multiplication.
@@ -136,7 +158,12 @@ pub(crate) enum Spread {
 
 impl<B: Backend> Table<B> {
     /// Makes the multiples of bases, none of which is the identity.
-    pub(crate) fn new(backend: B, bases: &[G1Affine], windows: Windows) -> Self {
+    pub(crate) fn new(
+        backend: B,
+        bases: &[G1Affine],
+        windows: Windows,
+        workspaces: &Arc<Workspaces<B>>,
+    ) -> Self {
         let mut points: Vec<Point<B>> = Vec::with_capacity(bases.len() * windows.kept());
         points.extend(bases.iter().map(prepared::<B>));
         for j in 1..windows.kept() {
@@ -148,14 +175,30 @@ impl<B: Backend> Table<B> {
             });
             points.append(&mut multiple);
         }
-        Self::of_points(backend, windows, bases.len(), points)
+        Self::of_points(backend, windows, bases.len(), points, workspaces)
     }
 
-    /// A table from its points, as [`points`](Self::points) gives them.
-    pub(crate) fn of_points(backend: B, windows: Windows, bases: usize, points: Vec<Point<B>>) -> Self {
+    /// A table from all multiples of its bases, those of the first window first.
+    pub(crate) fn of_points(
+        backend: B,
+        windows: Windows,
+        bases: usize,
+        points: Vec<Point<B>>,
+        workspaces: &Arc<Workspaces<B>>,
+    ) -> Self {
         assert_eq!(points.len(), bases * windows.kept(), "points of a table");
         assert!(points.len() <= (u32::MAX >> 1) as usize, "entries have 31 bits");
-        Self { backend, windows, bases, points, workspaces: Mutex::default() }
+        Self { backend, windows, bases, points, workspaces: workspaces.clone() }
+    }
+
+    /// All multiples, those of the first window first.
+    pub(crate) fn points(&self) -> &[Point<B>] {
+        &self.points
+    }
+
+    /// Window and stride.
+    pub(crate) fn windows(&self) -> Windows {
+        self.windows
     }
 
     /// How many bases there are.
@@ -171,22 +214,13 @@ impl<B: Backend> Table<B> {
     /// When the watch says so.
     pub(crate) fn multiply(&self, scalars: &[Fr], spread: Spread, watch: &dyn Watch) -> Result<G1, Stop> {
         assert!(scalars.len() <= self.bases, "{} scalars of {} bases", scalars.len(), self.bases);
-        let mut workspace = self.take();
+        let mut workspace = self.workspaces.spare().pop().unwrap_or_default();
         let sum = self.multiply_with(scalars, spread, watch, &mut workspace);
-        self.put(workspace);
+        self.workspaces.spare().push(workspace);
         match sum? {
             Some(sum) => Ok(sum),
             None => Ok(self.multiply_slowly(scalars)),
         }
-    }
-
-    fn take(&self) -> Workspace<B> {
-        let mut spare = self.workspaces.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        spare.pop().unwrap_or_default()
-    }
-
-    fn put(&self, workspace: Workspace<B>) {
-        self.workspaces.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(workspace);
     }
 
     /// The library's multiplication, for bases among which equal points meet.

@@ -16,6 +16,7 @@ mod tests;
 use halo2_proofs::{halo2curves::bn256::Fr, plonk::ConstraintSystem};
 
 use constraints::Constraints;
+pub(crate) use constraints::columns_per_product;
 use graph::Graph;
 pub(crate) use graph::{Cell, Column};
 use schedule::Schedule;

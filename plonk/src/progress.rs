@@ -64,6 +64,11 @@ impl<'a> Meter<'a> {
         self.watch
     }
 
+    /// A stage begins.
+    pub(crate) fn begin(&self, stage: Stage) {
+        self.watch.began(stage);
+    }
+
     /// Parts of a stage are done.
     pub(crate) fn advance(&self, stage: Stage, parts: usize) {
         let of = &self.stages[stage as usize];

@@ -22,6 +22,7 @@ use rayon::prelude::*;
 use crate::{
     arithmetic::{Backend, Pack},
     bases::{Bases, Scheme},
+    committed::{Registration, Rerandomization},
     key::Key,
     msm::{Spread, normalized},
     open,
@@ -177,35 +178,40 @@ pub(crate) fn random(rng: &mut dyn RngCore, count: usize) -> Vec<Fr> {
     (0..count).map(|_| Fr::random(&mut *rng)).collect()
 }
 
-/// Makes a proof.
+/// Makes a proof; and says by what its commitments to registered columns differ from the registered ones.
 pub(crate) fn prove<B: Backend, C: Circuit<Fr>>(
-    key: &Key<B>,
-    bases: &Bases<B>,
+    context: Context<'_, B>,
     circuit: &C,
     instances: &[&[Fr]],
+    registration: &Registration,
     rng: &mut dyn RngCore,
-    watch: &dyn Watch,
-) -> Result<Vec<u8>, ProveError> {
+) -> Result<(Vec<u8>, Rerandomization), ProveError> {
+    let (key, bases) = (context.key, context.bases);
     check_instances(key, instances)?;
-    let context = Context { key, bases, meter: Meter::new(key, watch) };
     let mut messages = Messages::new();
     messages.known_scalar(key.transcript_repr);
     let instance = absorb_instances(&context, instances, &mut messages)?;
 
-    let assigned = assign::assign(&context, circuit, instances, rng, &mut messages)?;
+    let assigned = assign::assign(&context, circuit, instances, registration, rng, &mut messages)?;
     let _theta = messages.challenge();
     let (beta, gamma) = (messages.challenge(), messages.challenge());
     let challenges = |y| Challenges { circuit: assigned.challenges.clone(), beta, gamma, y };
+    context.meter.begin(Stage::Permutation);
     let columns = permutation::Columns { advice: &assigned.advice, instance: &instance };
     let products = permutation::products(&context, &columns, beta, gamma, rng, &mut messages)?;
     let mask = quotient::mask(&context, rng, &mut messages)?;
     let challenges = challenges(messages.challenge());
 
+    context.meter.begin(Stage::Interpolate);
     let products = context.interpolate(products)?;
     let advice = context.interpolate(assigned.advice)?;
     let instance = context.interpolate(instance)?;
     let witness = quotient::Witness { advice, instance, products };
+    context.meter.begin(Stage::Quotient);
+    // What follows takes the most memory, and multiplies little.
+    bases.workspaces.clear();
     let pieces = quotient::pieces(&context, &witness, &challenges, rng, &mut messages)?;
+    context.meter.begin(Stage::Open);
     let x = messages.challenge();
     let opened = evaluate::evaluate(&context, &witness, &pieces, &mask, x, &mut messages)?;
     match &bases.scheme {
@@ -216,7 +222,7 @@ pub(crate) fn prove<B: Backend, C: Circuit<Fr>>(
         }
     }
     context.meter.finish();
-    Ok(messages.finish())
+    Ok((messages.finish(), assigned.rerandomization))
 }
 
 fn check_instances<B: Backend>(key: &Key<B>, instances: &[&[Fr]]) -> Result<(), ProveError> {

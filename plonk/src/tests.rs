@@ -1,6 +1,8 @@
 //! Whole proofs against the stock verifier, and against the stock prover.
 
+mod accepted;
+mod committed;
+mod kept;
+mod randomness;
 mod setups;
 pub(crate) mod toy;
-
-mod accepted;

@@ -63,8 +63,11 @@ pub struct Stop;
 
 /// Watches a proof from other threads: told how far it is, asked whether to go on.
 ///
-/// Both methods are called often and from any thread of the pool, so they must return at once.
+/// The methods are called often and from any thread of the pool, so they must return at once.
 pub trait Watch: Sync {
+    /// A stage begins, and the one before is over; called by the thread that proves.
+    fn began(&self, _: Stage) {}
+
     /// The proof has advanced.
     fn advanced(&self, _: Advance) {}
 

@@ -78,6 +78,9 @@ pub enum KeysError {
     /// The proof library refused the circuit.
     #[error("cannot make keys: {0}")]
     Library(#[source] plonk::Error),
+    /// The circuit is none that lemma-plonk can prove.
+    #[error("cannot prove with these keys: {0}")]
+    Unsupported(#[from] lemma_plonk::Unsupported),
     /// The id is of no circuit in the store.
     #[error("circuit {circuit} is not in the store; compile its model, or pass the key with --vk FILE")]
     UnknownCircuit {

@@ -25,7 +25,7 @@ pub(crate) use ipa::LARGEST_PINNED;
 pub use kzg::SrsId;
 /// The smallest and the largest size, as powers of two of rows: at most 256 MiB of points in each basis.
 pub use lemma_circuits::plan::{MAX_K, MIN_K};
-pub(crate) use points::ProverTables;
+pub(crate) use points::SETTINGS;
 pub use srs_file::SrsFileError;
 pub use strings::{SrsRecord, import_srs, list_srs};
 

@@ -1,5 +1,7 @@
 //! Multiplications against the library's.
 
+use std::sync::Arc;
+
 use ff::Field;
 use halo2_proofs::{
     arithmetic::best_multiexp,
@@ -50,7 +52,7 @@ fn scalars(n: usize) -> Vec<(&'static str, Vec<Fr>)> {
 
 fn agree<B: Backend>(backend: B, n: usize, windows: Windows) {
     let bases = bases(n);
-    let table = Table::new(backend, &bases, windows);
+    let table = Table::new(backend, &bases, windows, &Arc::default());
     for (name, scalars) in scalars(n) {
         let want = best_multiexp(&scalars, &bases).to_affine();
         for spread in [Spread::One, Spread::All] {
@@ -84,7 +86,7 @@ fn equal_and_opposite_points_are_added() {
         bases[2 * i + 1] = if i % 2 == 0 { bases[2 * i] } else { -bases[2 * i] };
     }
     on_all_backends!(|backend| {
-        let table = Table::new(backend, &bases, Windows { bits: 6, stride: 1 });
+        let table = Table::new(backend, &bases, Windows { bits: 6, stride: 1 }, &Arc::default());
         for scalars in [vec![Fr::from(77); 64], vec![-Fr::ONE; 64]] {
             let want = best_multiexp(&scalars, &bases).to_affine();
             let got = table.multiply(&scalars, Spread::One, &Unwatched).unwrap().to_affine();
@@ -115,7 +117,7 @@ fn a_multiplication_stops_when_told_to() {
             true
         }
     }
-    let table = Table::new(crate::scalar::Scalar, &bases(8), Windows::for_bases(8));
+    let table = Table::new(crate::scalar::Scalar, &bases(8), Windows::for_bases(8), &Arc::default());
     assert_eq!(table.multiply(&[Fr::from(5); 8], Spread::One, &Stopped), Err(Stop));
     assert_eq!(table.multiply(&[Fr::from(5); 8], Spread::All, &Stopped), Err(Stop));
 }

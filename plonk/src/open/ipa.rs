@@ -199,7 +199,12 @@ impl<'a, B: Backend> Folded<'a, B> {
             Self::First { context, generators } => (*context, context.collapse(generators, weights)?),
             Self::Later { context, generators, .. } => (*context, context.collapse(generators, weights)?),
         };
-        let table = Table::new(context.key.fft.backend(), &sums, Windows::without_table(sums.len()));
+        let table = Table::new(
+            context.key.fft.backend(),
+            &sums,
+            Windows::without_table(sums.len()),
+            &context.bases.workspaces,
+        );
         Ok(Self::Later { context, generators: sums, table })
     }
 }

@@ -1,11 +1,11 @@
 //! Advice columns, phase by phase: the circuit computes their cells, unusable rows are filled with random elements.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use ff::{BatchInvert, Field};
 use halo2_proofs::{
     circuit::Value,
-    halo2curves::bn256::Fr,
+    halo2curves::bn256::{Fr, G1},
     plonk::{
         Advice, Any, Assigned, Assignment, Challenge, Circuit, Column, ConstraintSystem, Error, Fixed,
         FloorPlanner, Instance, Selector,
@@ -14,7 +14,11 @@ use halo2_proofs::{
 use rand::RngCore;
 
 use super::{Committed, Context, Messages, ProveError, random};
-use crate::{arithmetic::Backend, watch::Stage};
+use crate::{
+    arithmetic::Backend,
+    committed::{Registration, Rerandomization},
+    watch::Stage,
+};
 
 /// What the phases leave.
 pub(super) struct Columns {
@@ -22,6 +26,8 @@ pub(super) struct Columns {
     pub(super) advice: Vec<Committed<Vec<Fr>>>,
     /// The circuit's challenges.
     pub(super) challenges: Vec<Fr>,
+    /// Of the registered columns.
+    pub(super) rerandomization: Rerandomization,
 }
 
 /// Runs the circuit once a phase, and commits to the phase's columns.
@@ -32,6 +38,7 @@ pub(super) fn assign<B: Backend, C: Circuit<Fr>>(
     context: &Context<'_, B>,
     circuit: &C,
     instances: &[&[Fr]],
+    registration: &Registration,
     rng: &mut dyn RngCore,
     messages: &mut Messages,
 ) -> Result<Columns, ProveError> {
@@ -44,21 +51,34 @@ pub(super) fn assign<B: Backend, C: Circuit<Fr>>(
     let last = phases.iter().chain(&challenge_phases).max().copied().unwrap_or(0);
     let mut challenges = HashMap::new();
     let mut advice: Vec<Option<Committed<Vec<Fr>>>> = phases.iter().map(|_| None).collect();
+    let mut rerandomization = Rerandomization { masks: Vec::new() };
     for phase in 0..=last {
         context.watch().check()?;
-        let mut cells = Cells::new(&phases, phase, key.fft.n(), usable, instances, &challenges);
+        context.meter.begin(Stage::Assign);
+        let taken = |column: usize| phases[column] == phase && registration.get(column).is_none();
+        let mut cells = Cells::new(taken, phases.len(), key.fft.n(), usable, instances, &challenges);
         C::FloorPlanner::synthesize(&mut cells, circuit, config.clone(), key.system.constants().clone())
             .map_err(ProveError::Synthesis)?;
         let columns = cells.finish()?;
         context.meter.advance(Stage::Assign, 1);
+        context.meter.begin(Stage::Commit);
         let columns = blind(columns, usable, rng);
         let to_commit: Vec<(&[Fr], Fr)> =
             columns.iter().map(|(_, committed)| (&committed.column[..], committed.blind)).collect();
         let points = context.commit(Stage::Commit, &to_commit)?;
-        messages.points(&points)?;
+        let mut points: BTreeMap<usize, G1> = columns.iter().map(|column| column.0).zip(points).collect();
         for (index, committed) in columns {
             advice[index] = Some(committed);
         }
+        if phase == 0 {
+            for column in registration.columns() {
+                let fresh = registration.refresh(column, rng);
+                points.insert(column.index, fresh.commitment);
+                advice[column.index] = Some(Committed { column: fresh.values, blind: fresh.blind });
+                rerandomization.masks.push(fresh.masks);
+            }
+        }
+        messages.points(&points.into_values().collect::<Vec<_>>())?;
         for (index, _) in challenge_phases.iter().enumerate().filter(|(_, of)| **of == phase) {
             challenges.insert(index, messages.challenge());
         }
@@ -66,6 +86,7 @@ pub(super) fn assign<B: Backend, C: Circuit<Fr>>(
     Ok(Columns {
         advice: advice.into_iter().map(|column| column.expect("every column has a phase")).collect(),
         challenges: (0..challenge_phases.len()).map(|index| challenges[&index]).collect(),
+        rerandomization,
     })
 }
 
@@ -95,9 +116,9 @@ struct Fraction {
     denominator: Fr,
 }
 
-/// Takes the cells of the columns of one phase, and ignores all others.
+/// Takes the cells of the columns of one phase that are not registered, and ignores all others.
 struct Cells<'a> {
-    /// Columns of this phase.
+    /// The columns that are taken.
     columns: Vec<Option<Vec<Fr>>>,
     fractions: Vec<Fraction>,
     usable: usize,
@@ -108,14 +129,14 @@ struct Cells<'a> {
 
 impl<'a> Cells<'a> {
     fn new(
-        phases: &[u8],
-        phase: u8,
+        taken: impl Fn(usize) -> bool,
+        columns: usize,
         rows: usize,
         usable: usize,
         instances: &'a [&'a [Fr]],
         challenges: &'a HashMap<usize, Fr>,
     ) -> Self {
-        let columns = phases.iter().map(|of| (*of == phase).then(|| vec![Fr::ZERO; rows])).collect();
+        let columns = (0..columns).map(|column| taken(column).then(|| vec![Fr::ZERO; rows])).collect();
         Self { columns, fractions: Vec::new(), usable, instances, challenges, fault: None }
     }
 

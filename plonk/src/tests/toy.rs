@@ -199,3 +199,15 @@ impl Toy {
         }
     }
 }
+
+/// The advice column of powers, which nothing but its gate reads, on its own row.
+pub(crate) fn power_column(shape: &Shape) -> usize {
+    shape.copied
+}
+
+/// Its values.
+pub(crate) fn powers(toy: &Toy) -> Vec<Fr> {
+    let exponent = [toy.shape.degree as u64 - 1];
+    toy.seed
+        .map_or_else(Vec::new, |seed| (0..ROWS).map(|row| value(seed, row).pow_vartime(exponent)).collect())
+}

@@ -76,7 +76,7 @@ impl From<KeysError> for Failure {
     /// A circuit that the proof library refuses is ours to mend, the rest the user's.
     fn from(error: KeysError) -> Self {
         match error {
-            KeysError::Library(_) => Self::internal(error),
+            KeysError::Library(_) | KeysError::Unsupported(_) => Self::internal(error),
             _ => Self::unusable(error),
         }
     }

@@ -10,9 +10,9 @@ use super::{CircuitRecord, Keyring, KeysError, ProverChoice, SetupChoice, lock_n
 use crate::{
     artifact::Setup,
     env,
-    params::{ParamsError, ProverTables},
+    params::SETTINGS,
     progress::{Phase, Progress, step},
-    proof_system::{self, CircuitProver, Commitment, Domain},
+    proof_system::{self, CircuitProver, Domain},
     store::{ObjectKind, StoreError},
     verify::VerifierKey,
 };
@@ -21,7 +21,6 @@ use crate::{
 pub struct ProvingKeys {
     verifier: VerifierKey,
     prover: CircuitProver,
-    hides: bool,
     key_len: u64,
 }
 
@@ -50,7 +49,7 @@ impl ProvingKeys {
     /// Whether proofs hide their witness. With KZG they do if the string has a power beyond the `2^k` of the circuit's
     /// rows: from a ceremony's `.ptau` file, or a raw file of a larger size. The library's prover blinds no quotient.
     pub fn hides(&self) -> bool {
-        self.hides
+        self.prover.hides()
     }
 
     pub(crate) fn prover(&self) -> &CircuitProver {
@@ -83,28 +82,27 @@ impl Keyring {
         };
         // What follows concerns this process alone.
         drop(alone);
-        let (prover, hides) = self.prepare(key, &setup, circuit.k(), progress)?;
-        Ok(ProvingKeys { verifier, prover, hides, key_len })
+        let prover = self.prepare(key, &setup, circuit.k(), progress)?;
+        Ok(ProvingKeys { verifier, prover, key_len })
     }
 
-    /// Hands the key to the prover, and says whether its proofs hide. Our own prover copies what it needs.
+    /// Hands the key to the prover. Our own copies what it needs.
     fn prepare(
         &self,
         key: ProvingKey<G1Affine>,
         setup: &Setup,
         k: u32,
         progress: &dyn Progress,
-    ) -> Result<(CircuitProver, bool), ParamsError> {
+    ) -> Result<CircuitProver, KeysError> {
         match self.prover {
             ProverChoice::Own => {
-                let ProverTables { tables, hides } = self.parameters.tables(setup.srs(), k, progress)?;
-                let prover = step(progress, Phase::PrepareKey, || Prover::new(&tables, &key));
-                Ok((CircuitProver::Own(Box::new(prover)), hides))
+                let tables = self.parameters.tables(setup.srs(), k, progress)?;
+                let prover = step(progress, Phase::PrepareKey, || Prover::new(&tables, &key, SETTINGS))?;
+                Ok(CircuitProver::Own(Box::new(prover)))
             }
             ProverChoice::Stock => {
                 let params = self.commitment(setup, k, progress)?;
-                let hides = matches!(params, Commitment::Ipa(_));
-                Ok((CircuitProver::Stock { key: Box::new(key), params }, hides))
+                Ok(CircuitProver::Stock { key: Box::new(key), params })
             }
         }
     }

@@ -9,12 +9,12 @@ use halo2_proofs::{
     halo2curves::bn256::{Bn256, G1Affine},
     poly::{ipa::commitment::ParamsIPA, kzg::commitment::ParamsKZG},
 };
+use lemma_plonk::Tables;
 
 use super::{
     KzgSetup, MAX_K, MIN_K, ParamsError, SrsChoice, SrsId, SrsRecord, group_fft, ipa,
     kzg::{Bases, G1_LEN, InsecureString, KzgParameters, write_points},
-    list_srs,
-    points::ProverTables,
+    list_srs, points,
 };
 use crate::{
     digest::Digest,
@@ -40,7 +40,7 @@ impl Record for CachedParameters {
 type BySrs = BTreeMap<(SrsId, u32), KzgParameters>;
 
 /// Tables by string, if they are of one, and size.
-type TablesBySetup = BTreeMap<(Option<SrsId>, u32), ProverTables>;
+type TablesBySetup = BTreeMap<(Option<SrsId>, u32), Tables>;
 
 /// Parameters by scheme and size, from memory, the store, or their derivation.
 #[derive(Debug)]
@@ -147,7 +147,7 @@ impl Parameters {
         srs: Option<SrsId>,
         k: u32,
         progress: &dyn Progress,
-    ) -> Result<ProverTables, ParamsError> {
+    ) -> Result<Tables, ParamsError> {
         let mut memory = locked(&self.tables);
         if let Some(tables) = memory.get(&(srs, k)) {
             return Ok(tables.clone());
@@ -155,11 +155,11 @@ impl Parameters {
         let tables = match srs {
             None => {
                 let params = self.ipa(k, progress)?;
-                step(progress, Phase::Tables, || ProverTables::of_ipa(&params))
+                step(progress, Phase::Tables, || points::ipa_tables(&params))
             }
             Some(id) => {
                 let params = self.kzg_parameters(id, k, progress)?;
-                step(progress, Phase::Tables, || ProverTables::of_kzg(&params))
+                step(progress, Phase::Tables, || points::kzg_tables(&params))
             }
         };
         memory.insert((srs, k), tables.clone());

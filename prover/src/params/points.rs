@@ -8,7 +8,7 @@ use halo2_proofs::{
         ipa::commitment::ParamsIPA,
     },
 };
-use lemma_plonk::{Points, Tables, backends::Choice};
+use lemma_plonk::{Points, Settings, Tables, backends::Choice};
 use rayon::prelude::*;
 
 use super::{
@@ -19,27 +19,11 @@ use super::{
 /// Bytes of the size in front of written points.
 const SIZE_LEN: usize = 4;
 
-/// Tables of a setup, shared by all who clone them.
-#[derive(Clone, Debug)]
-pub(crate) struct ProverTables {
-    pub(crate) tables: Tables,
-    /// Whether proofs made with them hide their witness.
-    pub(crate) hides: bool,
-}
+/// What all provers keep to be fast.
+pub(crate) const SETTINGS: Settings = Settings::FASTEST;
 
-impl ProverTables {
-    /// Proofs hide if there is a power beyond those that columns need.
-    pub(super) fn of_kzg(params: &KzgParameters) -> Self {
-        Self { tables: kzg_tables(params), hides: params.next_power.is_some() }
-    }
-
-    /// Every commitment is blinded.
-    pub(super) fn of_ipa(params: &ParamsIPA<G1Affine>) -> Self {
-        Self { tables: ipa_tables(params), hides: true }
-    }
-}
-
-fn kzg_tables(params: &KzgParameters) -> Tables {
+/// Tables of KZG parameters; proofs made with them hide their witness if there is a next power.
+pub(super) fn kzg_tables(params: &KzgParameters) -> Tables {
     let KzgParameters { library: params, next_power } = params;
     let powers: Vec<G1Affine> = params.get_g().iter().copied().chain(*next_power).collect();
     let mut bytes = Vec::new();
@@ -47,10 +31,11 @@ fn kzg_tables(params: &KzgParameters) -> Tables {
     let lagrange = &bytes[SIZE_LEN + (G1_LEN << params.k())..][..G1_LEN << params.k()];
     let lagrange = read_points(lagrange).expect("the library writes points");
     drop(bytes);
-    Tables::new(Choice::Fastest, &Points::Kzg { powers: &powers, lagrange: &lagrange })
+    Tables::new(Choice::Fastest, &Points::Kzg { powers: &powers, lagrange: &lagrange }, SETTINGS)
 }
 
-fn ipa_tables(params: &ParamsIPA<G1Affine>) -> Tables {
+/// Tables of transparent parameters.
+pub(super) fn ipa_tables(params: &ParamsIPA<G1Affine>) -> Tables {
     let generators = params.get_g();
     let mut bytes = Vec::new();
     params.write(&mut bytes).expect("writing to memory does not fail");
@@ -66,5 +51,5 @@ fn ipa_tables(params: &ParamsIPA<G1Affine>) -> Tables {
     drop(bytes);
     let u = points.pop().expect("two generators come last");
     let w = points.pop().expect("two generators come last");
-    Tables::new(Choice::Fastest, &Points::Ipa { generators, lagrange: &points, w, u })
+    Tables::new(Choice::Fastest, &Points::Ipa { generators, lagrange: &points, w, u }, SETTINGS)
 }

@@ -136,15 +136,12 @@ fn a_string_hides_where_it_has_a_power_beyond_the_rows() {
         // Derived, then from the cache.
         for _ in 0..2 {
             assert_eq!(checked(&store, &raw, k).next_power.is_some(), hides);
-            let tables = Parameters::new(store.clone()).tables(Some(raw.id()), k, &Silent).unwrap();
-            assert_eq!(tables.hides, hides);
         }
     }
     // One that is drawn here.
     let local = Parameters::new(store.clone()).choose_srs(SrsChoice::InsecureLocal, 6).unwrap();
     assert_eq!((local.k, local.hiding_k(&store)), (6, 6));
     assert!(checked(&store, &local, 6).next_power.is_some());
-    assert!(Parameters::in_memory().tables(None, 6, &Silent).unwrap().hides);
 }
 
 #[test]

@@ -54,6 +54,14 @@ pub(crate) enum CircuitProver {
 }
 
 impl CircuitProver {
+    /// Whether its proofs hide their witness. The library blinds no quotient with KZG.
+    pub(crate) fn hides(&self) -> bool {
+        match self {
+            Self::Own(prover) => prover.hides(),
+            Self::Stock { params, .. } => matches!(params, Commitment::Ipa(_)),
+        }
+    }
+
     /// Proves that the circuit holds for these public inputs.
     pub(crate) fn prove<C: Circuit<Fr>>(
         &self,

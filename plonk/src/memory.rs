@@ -1,0 +1,170 @@
+//! How much memory a prover takes, and what it goes without when that is too much.
+
+use halo2_proofs::{
+    halo2curves::bn256::{Fr, G1Affine},
+    plonk::{ConstraintSystem, ProvingKey},
+};
+
+use crate::{
+    backends::{Choice, lanes_for},
+    key::{cosets, largest_rotation},
+    msm::Windows,
+    program::{Challenges, Column, Program, columns_per_product},
+};
+
+/// What a prover keeps to be fast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Values of fixed columns on all cosets, which are computed for every proof otherwise.
+    pub keep_cosets: bool,
+    /// A table of prefix sums, for columns that seldom change from row to row.
+    pub prefix_table: bool,
+    /// Of the multiples of a base that make up its table, one in so many is kept.
+    pub stride: usize,
+}
+
+impl Settings {
+    /// Everything is kept.
+    pub const FASTEST: Self = Self { keep_cosets: true, prefix_table: true, stride: 1 };
+
+    /// Settings from the fastest to the smallest: first kept values go, then the prefix table, then parts of tables.
+    pub fn from_fastest() -> impl Iterator<Item = Self> {
+        let without_cosets = Self { keep_cosets: false, ..Self::FASTEST };
+        let without_prefix = Self { prefix_table: false, ..without_cosets };
+        let strides = [2, 4, 8, 32].into_iter().map(move |stride| Self { stride, ..without_prefix });
+        [Self::FASTEST, without_cosets, without_prefix].into_iter().chain(strides)
+    }
+
+    /// The fastest whose peak is within a budget of bytes, or the smallest there are.
+    pub fn within(budget: u64, shape: &Shape) -> Self {
+        let mut settings = Self::FASTEST;
+        for next in Self::from_fastest() {
+            settings = next;
+            if shape.memory(settings).peak() <= budget {
+                break;
+            }
+        }
+        settings
+    }
+
+    pub(crate) fn windows(self, bases: usize) -> Windows {
+        Windows { stride: self.stride, ..Windows::for_bases(bases) }
+    }
+}
+
+/// Bytes that a prover takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Tables of a setup's points, shared by all circuits of the size.
+    pub tables: u64,
+    /// What is kept of a circuit.
+    pub key: u64,
+    /// What a proof takes besides, at most.
+    pub proof: u64,
+}
+
+impl Memory {
+    /// All together while a proof is made.
+    pub const fn peak(self) -> u64 {
+        self.tables + self.key + self.proof
+    }
+}
+
+/// The numbers of a circuit that decide how much memory its prover takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    k: u32,
+    cosets: u64,
+    quotient_pieces: u64,
+    /// Elements on either side of an extended column.
+    padding: u64,
+    /// Fixed columns, columns of the permutation, and the three switches.
+    fixed: u64,
+    permuted: u64,
+    products: u64,
+    advice: u64,
+    instance: u64,
+    /// Of the columns that the quotient reads, those that no proof changes, and the others.
+    constant: u64,
+    changing: u64,
+    combined: u64,
+    rotations: u64,
+    lanes: bool,
+    threads: u64,
+}
+
+impl Shape {
+    /// The shape of a key's circuit, proven by the pool of the calling thread.
+    pub fn of_key(choice: Choice, key: &ProvingKey<G1Affine>) -> Self {
+        let verifying = key.get_vk();
+        Self::new(choice, verifying.cs(), verifying.get_domain().k())
+    }
+
+    /// The shape of a constraint system without selectors over `2^k` rows.
+    pub fn new(choice: Choice, system: &ConstraintSystem<Fr>, k: u32) -> Self {
+        let program = Program::new(system, &Challenges::placeholders(system));
+        let columns = program.columns();
+        let changes = |column: &&Column| {
+            matches!(
+                column,
+                Column::Advice(_)
+                    | Column::Instance(_)
+                    | Column::Product(_)
+                    | Column::Combined(_)
+                    | Column::Point
+            )
+        };
+        let changing = columns.iter().filter(changes).count();
+        let permuted = system.permutation().get_columns().len();
+        let mut rotations: Vec<i32> = system.advice_queries().iter().map(|query| query.1.0).collect();
+        rotations.extend([0, 1, i32::MIN]);
+        rotations.sort_unstable();
+        rotations.dedup();
+        let lanes = lanes_for(choice, k);
+        Self {
+            k,
+            cosets: cosets(system.degree()) as u64,
+            quotient_pieces: system.degree() as u64 - 1,
+            padding: largest_rotation(system) as u64 * if lanes { 8 } else { 1 },
+            fixed: system.num_fixed_columns() as u64,
+            permuted: permuted as u64,
+            products: permuted.div_ceil(columns_per_product(system)) as u64,
+            advice: system.num_advice_columns() as u64,
+            instance: system.num_instance_columns() as u64,
+            constant: (columns.len() - changing) as u64,
+            changing: changing as u64,
+            combined: program.combinations.list.len() as u64,
+            rotations: rotations.len() as u64,
+            lanes,
+            threads: rayon::current_num_threads() as u64,
+        }
+    }
+
+    /// What its prover takes with these settings.
+    pub fn memory(&self, settings: Settings) -> Memory {
+        let n = 1u64 << self.k;
+        // Five limbs in lanes, four otherwise.
+        let column = n * if self.lanes { 40 } else { 32 };
+        let extended = (column / n) * (n + 2 * self.padding);
+        let windows = settings.windows(n as usize);
+        let table = 64 * (n + 1) * windows.kept() as u64;
+        let tables = table * if settings.prefix_table { 3 } else { 2 };
+
+        let transforms = column * (1 + 2 * self.cosets);
+        let polynomials = column * (self.fixed + self.permuted + 3);
+        let permutation = 32 * n * (self.permuted + 1) + column;
+        let kept = if settings.keep_cosets { self.cosets * self.constant * extended } else { 0 };
+
+        let witness = column * (self.advice + self.instance + self.products + self.combined + 1);
+        let buffers = extended * (self.changing + if settings.keep_cosets { 0 } else { self.constant });
+        let quotient = column * (self.cosets + 1);
+        // Digits, twice, and points and sums of a group.
+        let sums = self.threads * (12 * (n + 1) * windows.kept() as u64 + (1 << 22));
+        let opening = column * (self.quotient_pieces + self.rotations) + 32 * n * 8;
+        Memory {
+            tables,
+            key: transforms + polynomials + permutation + kept,
+            proof: witness + sums + (buffers + quotient).max(opening),
+        }
+    }
+}
