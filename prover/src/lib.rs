@@ -13,6 +13,7 @@
 
 pub mod artifact;
 pub mod atomic_file;
+pub mod cancellation;
 pub mod digest;
 pub mod env;
 pub mod envelope;
@@ -25,5 +26,6 @@ pub mod params;
 pub mod progress;
 mod proof_system;
 pub mod prove;
+mod randomness;
 pub mod store;
 pub mod verify;

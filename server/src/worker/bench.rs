@@ -13,13 +13,14 @@ use lemma_circuits::{
 use lemma_prover::{
     digest::Digest,
     keys::{Keyring, ProvingKeys, SetupChoice},
-    prove::prove,
+    prove::{ProveOptions, prove},
     store::Store,
 };
 
 use super::{
     child::Reports,
     failures::{failure, of_import, of_keys, of_plan, of_prove},
+    orders::Asked,
     planning::plan,
     protocol::{Origin, Report, Request},
 };
@@ -58,20 +59,17 @@ impl Bench {
         Self { keyring: Keyring::new(store), loaded: Vec::new(), keep_bytes }
     }
 
-    /// Does what is asked; `payload` is the ONNX file where one is needed.
-    pub(super) fn answer(
-        &mut self,
-        request: Request,
-        payload: &[u8],
-        reports: &Reports,
-    ) -> Result<Answer, Failure> {
+    /// Does what is asked; the payload is the ONNX file where one is needed. Only a proof can be cancelled.
+    pub(super) fn answer(&mut self, asked: Asked, reports: &Reports) -> Result<Answer, Failure> {
+        let Asked { request, payload, cancellation } = asked;
         match request {
             Request::Prove { circuit, context, inputs, origin, .. } => {
-                self.prove(circuit, context, &inputs, origin.as_ref(), reports).map(Answer::Bundle)
+                let options = ProveOptions::telling(reports).until(&cancellation);
+                self.prove(circuit, context, &inputs, origin.as_ref(), reports, options).map(Answer::Bundle)
             }
-            Request::Plan { scheme, .. } => Ok(Answer::Plan(plan(payload, scheme))),
+            Request::Plan { scheme, .. } => Ok(Answer::Plan(plan(&payload, scheme))),
             Request::MakeKeys { setup, .. } => {
-                self.make_keys(payload, &setup, reports).map(|facts| Answer::Facts(Box::new(facts)))
+                self.make_keys(&payload, &setup, reports).map(|facts| Answer::Facts(Box::new(facts)))
             }
         }
         .map_err(|failure| Failure { phase: failure.phase.or(reports.last_phase()), ..failure })
@@ -84,12 +82,13 @@ impl Bench {
         inputs: &[Vec<i32>],
         origin: Option<&Origin>,
         reports: &Reports,
+        options: ProveOptions<'_>,
     ) -> Result<Vec<u8>, Failure> {
         disturb("start");
         let context = Context::new(context).map_err(|error| failure(FailureClass::Input, error, false))?;
         let loaded = self.load(circuit, origin, reports)?;
         disturb("loaded");
-        let proven = prove(&loaded.keys, &loaded.circuit, inputs, context, reports)
+        let proven = prove(&loaded.keys, &loaded.circuit, inputs, context, options)
             .map_err(|error| of_prove(&error))?;
         disturb("proven");
         let mut bundle = proven.bundle;
