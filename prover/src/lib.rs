@@ -23,6 +23,7 @@ pub mod inputs;
 pub mod keys;
 pub mod measure;
 pub mod params;
+pub mod prediction;
 pub mod progress;
 mod proof_system;
 pub mod prove;

@@ -13,6 +13,7 @@ use lemma_circuits::{
 use lemma_prover::{
     digest::Digest,
     keys::{Keyring, ProvingKeys, SetupChoice},
+    prediction::Prediction,
     prove::{ProveOptions, prove},
     store::Store,
 };
@@ -212,7 +213,7 @@ fn compile_model(onnx: &[u8], scheme: Scheme) -> Result<CompiledCircuit, Failure
 }
 
 fn facts(circuit: &CompiledCircuit, keys: &ProvingKeys, vk: &[u8], took: Duration) -> CircuitFacts {
-    let (shape, cost, verifier) = (circuit.shape(), circuit.layout().cost(), keys.verifier());
+    let (shape, predicted, verifier) = (circuit.shape(), Prediction::of(circuit), keys.verifier());
     CircuitFacts {
         circuit: keys.circuit_id(),
         model_id: circuit.model_id().to_string(),
@@ -223,8 +224,8 @@ fn facts(circuit: &CompiledCircuit, keys: &ProvingKeys, vk: &[u8], took: Duratio
         advice_columns: shape.num_advice(),
         fixed_columns: shape.num_fixed(),
         lookups: shape.lookup_slots(),
-        predicted_prove_ms: cost.microseconds / 1000,
-        predicted_memory_bytes: cost.memory_bytes,
+        predicted_prove_ms: (predicted.reference_seconds() * 1e3) as u64,
+        predicted_memory_bytes: predicted.memory_bytes,
         proof_bytes: verifier.proof_len() as u64,
         vk: Digest::of(vk),
         vk_bytes: vk.len() as u64,
