@@ -10,7 +10,9 @@
 
 mod cache;
 mod group_fft;
+mod insecure;
 mod ipa;
+mod kept;
 pub(crate) mod kzg;
 mod points;
 mod srs_file;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use halo2_proofs::{SerdeFormat, halo2curves::bn256::G1Affine, plonk::ProvingKey};
 use lemma_circuits::{CompiledCircuit, circuit::LemmaCircuit, statement::CircuitId};
-use lemma_plonk::Prover;
+use lemma_plonk::{Prover, Shape, backends::Choice};
 
 use super::{CircuitRecord, Keyring, KeysError, ProverChoice, SetupChoice, lock_name};
 use crate::{
@@ -22,6 +22,7 @@ pub struct ProvingKeys {
     verifier: VerifierKey,
     prover: CircuitProver,
     key_len: u64,
+    resident: u64,
 }
 
 impl fmt::Debug for ProvingKeys {
@@ -44,6 +45,11 @@ impl ProvingKeys {
     /// Length of the stored proving key, in bytes.
     pub fn pk_bytes(&self) -> u64 {
         self.key_len
+    }
+
+    /// Bytes they keep between proofs, besides what all keys of the setup and size share.
+    pub fn resident_bytes(&self) -> u64 {
+        self.resident
     }
 
     /// Whether proofs hide their witness. With KZG they do if the string has a power beyond the `2^k` of the circuit's
@@ -82,8 +88,12 @@ impl Keyring {
         };
         // What follows concerns this process alone.
         drop(alone);
+        let resident = match self.prover {
+            ProverChoice::Own => Shape::of_key(Choice::default(), &key).memory(SETTINGS).key,
+            ProverChoice::Stock => key_len,
+        };
         let prover = self.prepare(key, &setup, circuit.k(), progress)?;
-        Ok(ProvingKeys { verifier, prover, key_len })
+        Ok(ProvingKeys { verifier, prover, key_len, resident })
     }
 
     /// Hands the key to the prover. Our own copies what it needs.

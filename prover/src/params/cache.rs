@@ -1,4 +1,4 @@
-//! Parameters in memory and in the store.
+//! Parameters in memory, and how they get there.
 
 use std::{
     collections::BTreeMap,
@@ -12,29 +12,17 @@ use halo2_proofs::{
 use lemma_plonk::Tables;
 
 use super::{
-    KzgSetup, MAX_K, MIN_K, ParamsError, SrsChoice, SrsId, SrsRecord, group_fft, ipa,
-    kzg::{Bases, G1_LEN, InsecureString, KzgParameters, write_points},
+    KzgSetup, MAX_K, MIN_K, ParamsError, SrsChoice, SrsId, SrsRecord, group_fft,
+    insecure::InsecureString,
+    ipa, kept,
+    kzg::{Bases, KzgParameters, write_points},
     list_srs, points,
 };
 use crate::{
     digest::Digest,
     progress::{Phase, Progress, step},
-    store::{ObjectKind, Record, RecordKind, References, Store, StoreError},
+    store::{ObjectKind, Store},
 };
-
-/// Parameters of one size in the store.
-#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
-struct CachedParameters {
-    object: Digest,
-}
-
-impl Record for CachedParameters {
-    const KIND: RecordKind = RecordKind::Parameters;
-
-    fn references(&self) -> References {
-        vec![(ObjectKind::Parameters, self.object)]
-    }
-}
 
 /// KZG parameters by string and size.
 type BySrs = BTreeMap<(SrsId, u32), KzgParameters>;
@@ -68,24 +56,10 @@ fn stored_or_derived_ipa(store: &Store, k: u32, pinned: Digest) -> Result<Vec<u8
     match store.get(ObjectKind::Parameters, pinned, ipa::file_len(k)) {
         Err(error) if error.is_not_found() || error.is_damage() => {
             let bytes = derive_ipa(k, Some(pinned))?;
-            keep_if_writable(store, &name, &bytes)?;
+            kept::keep_if_writable(store, &name, &bytes)?;
             Ok(bytes)
         }
         stored => Ok(stored?),
-    }
-}
-
-pub(super) fn keep(store: &Store, name: &str, bytes: &[u8]) -> Result<(), ParamsError> {
-    let _session = store.session()?;
-    let object = store.put(ObjectKind::Parameters, bytes)?;
-    Ok(store.put_record(name, &CachedParameters { object })?)
-}
-
-/// Who may not write derives them again next time.
-fn keep_if_writable(store: &Store, name: &str, bytes: &[u8]) -> Result<(), ParamsError> {
-    match keep(store, name, bytes) {
-        Err(ParamsError::Store(StoreError::NotWritable { .. })) => Ok(()),
-        kept => kept,
     }
 }
 
@@ -217,7 +191,7 @@ impl Parameters {
             source_sha256: None,
             powers: store.put(ObjectKind::Srs, &write_points(&drawn.bases.powers))?,
         };
-        keep(store, &kzg_name(record.id(), k), &drawn.bases.write())?;
+        kept::keep(store, &kept::kzg_name(record.id(), k), &drawn.bases.write())?;
         store.put_record(&record.id().to_string(), &record)?;
         Ok(record)
     }
@@ -258,14 +232,14 @@ impl Parameters {
             return Err(ParamsError::SrsTooSmall { id, expected: k, got: record.k });
         }
         let s_g2 = record.setup.secret_image().map_err(|_| ParamsError::unusable_second_group(k))?;
-        let name = kzg_name(id, k);
+        let name = kept::kzg_name(id, k);
         let _alone = store.lock(&format!("params-{name}"))?;
-        let cached = cached_bases(store, &name, k)?;
+        let cached = kept::bases(store, &name, k)?;
         let bases = match cached {
             Some(bases) if bases.powers.len() >= record.usable(store, k) => bases,
             cached => {
                 let bases = complete(cached, record.first_powers(store, k), k)?;
-                keep_if_writable(store, &name, &bases.write())?;
+                kept::keep_if_writable(store, &name, &bases.write())?;
                 bases
             }
         };
@@ -289,22 +263,4 @@ fn complete(
         }
         (_, Err(error)) => Err(error),
     }
-}
-
-/// Both bases of size `2^k` from the store; `None` when they are not there or damaged.
-pub(super) fn cached_bases(store: &Store, name: &str, k: u32) -> Result<Option<Bases>, ParamsError> {
-    let cached = match store.record::<CachedParameters>(name) {
-        Err(error) if error.is_damage() => None,
-        cached => cached?,
-    };
-    let Some(cached) = cached else { return Ok(None) };
-    match store.get(ObjectKind::Parameters, cached.object, G1_LEN as u64 * ((2 << k) + 1)) {
-        Ok(bytes) => Bases::read(k, &bytes).map(Some),
-        Err(error) if error.is_not_found() || error.is_damage() => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-pub(super) fn kzg_name(id: SrsId, k: u32) -> String {
-    format!("kzg-{id}-{k}")
 }

@@ -6,7 +6,7 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
-use ff::{Field, PrimeField};
+use ff::Field;
 use halo2_proofs::{
     SerdeFormat,
     arithmetic::best_multiexp,
@@ -20,7 +20,7 @@ use halo2_proofs::{
 use rand::rngs::OsRng;
 use rayon::prelude::*;
 
-use super::{ParamsError, group_fft, srs_file::SrsFileError};
+use super::{ParamsError, srs_file::SrsFileError};
 use crate::digest::{Digest, ParseDigestError};
 
 /// Bytes of an uncompressed point of the first group, coordinates in Montgomery form, little-endian.
@@ -202,56 +202,11 @@ pub(crate) fn verifier_params(k: u32, s_g2: &G2Affine) -> Option<ParamsKZG<Bn256
     prover_params(k, bases, s_g2)
 }
 
-/// A fresh string whose secret this process draws and forgets: worth nothing against whoever runs it.
-pub(super) struct InsecureString {
-    pub(super) bases: Bases,
-    pub(super) s_g2: G2Affine,
-}
-
-impl InsecureString {
-    /// Draws a string of `2^k + 1` powers.
-    pub(super) fn draw(k: u32) -> Self {
-        // The secret ends with this call; nothing it returns is a number.
-        let Scalars { powers, lagrange, secret } = Scalars::draw(k);
-        let s_g2 = (G2Affine::generator() * secret).to_affine();
-        let [powers, lagrange] = [powers, lagrange].map(|scalars| group_fft::multiples(&scalars));
-        Self { bases: Bases { powers, lagrange }, s_g2 }
-    }
-}
-
-/// Numbers by which a generator is multiplied to make a string.
-struct Scalars {
-    powers: Vec<Fr>,
-    lagrange: Vec<Fr>,
-    secret: Fr,
-}
-
-impl Scalars {
-    fn draw(k: u32) -> Self {
-        let n = 1usize << k;
-        let root = (k..Fr::S).fold(Fr::ROOT_OF_UNITY, |root, _| root.square());
-        let powers_of = |base: Fr, count| {
-            std::iter::successors(Some(Fr::ONE), |power| Some(*power * base)).take(count).collect::<Vec<_>>()
-        };
-        loop {
-            let secret = Fr::random(OsRng);
-            let powers = powers_of(secret, n + 1);
-            // L_i(s) = w^i (s^n - 1) / (n (s - w^i))
-            let numerator = (powers[n] - Fr::ONE) * Fr::TWO_INV.pow_vartime([u64::from(k)]);
-            let value = |row: &Fr| Some(*row * numerator * Option::<Fr>::from((secret - row).invert())?);
-            // A secret that is itself a row has no such form, and would be one that everybody can guess.
-            if let Some(lagrange) = powers_of(root, n).par_iter().map(value).collect() {
-                return Self { powers, lagrange, secret };
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use halo2_proofs::poly::commitment::{Params, ParamsProver};
 
-    use super::*;
+    use super::{super::insecure::InsecureString, *};
 
     #[test]
     fn verifier_parameters_hold_no_string() {
@@ -259,18 +214,6 @@ mod tests {
         let params = verifier_params(13, &s_g2).unwrap();
         assert_eq!((params.k(), params.n(), params.get_g().len()), (13, 1 << 13, 1));
         assert_eq!((params.g2(), params.s_g2()), (G2Affine::generator(), s_g2));
-    }
-
-    #[test]
-    fn insecure_string_is_a_string() {
-        for k in [1, 4] {
-            let InsecureString { bases, s_g2 } = InsecureString::draw(k);
-            assert_eq!((bases.powers.len(), bases.lagrange.len()), ((1 << k) + 1, 1 << k));
-            let powers = Powers::check(bases.powers.clone(), G2Affine::generator(), s_g2).unwrap();
-            let rows = powers.g1[..1 << k].iter().map(Into::into).collect();
-            assert_eq!(group_fft::lagrange_basis(rows, k), bases.lagrange);
-            assert_ne!(InsecureString::draw(k).s_g2, s_g2);
-        }
     }
 
     #[test]

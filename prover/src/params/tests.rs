@@ -149,18 +149,18 @@ fn caches_of_earlier_versions_are_completed() {
     let (directory, store) = fixture::store();
     let record = import_srs(&store, &write_ptau(directory.path())).unwrap();
     let fresh = checked(&store, &record, POWER);
-    let name = cache::kzg_name(record.id(), POWER);
+    let name = kept::kzg_name(record.id(), POWER);
     let old = || {
-        let mut bases = cache::cached_bases(&store, &name, POWER).unwrap().unwrap();
+        let mut bases = kept::bases(&store, &name, POWER).unwrap().unwrap();
         bases.powers.truncate(1 << POWER);
-        cache::keep(&store, &name, &bases.write()).unwrap();
+        kept::keep(&store, &name, &bases.write()).unwrap();
         Bases::read(POWER, &bases.write()).unwrap()
     };
     let lagrange = old().lagrange;
     let completed = checked(&store, &record, POWER);
     assert_eq!(completed.next_power, fresh.next_power);
     assert_eq!(bytes(&*completed.library), bytes(&*fresh.library));
-    assert_eq!(cache::cached_bases(&store, &name, POWER).unwrap().unwrap().lagrange, lagrange);
+    assert_eq!(kept::bases(&store, &name, POWER).unwrap().unwrap().lagrange, lagrange);
     // Without the string, or with a damaged one, they serve as they are.
     old();
     let powers = store.object_path(ObjectKind::Srs, record.powers);

@@ -124,7 +124,7 @@ impl Bench {
     fn make_room(&mut self) {
         let mut kept = 0u64;
         let first = self.loaded.iter().rposition(|loaded| {
-            kept = kept.saturating_add(loaded.keys.pk_bytes());
+            kept = kept.saturating_add(loaded.keys.resident_bytes());
             kept > self.keep_bytes
         });
         self.loaded.drain(..first.map_or(0, |index| index + 1));

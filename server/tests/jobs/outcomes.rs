@@ -98,16 +98,31 @@ async fn fifty_submits_with_one_key_are_one_job() {
     service.shutdown(Duration::from_secs(10)).await;
 }
 
+/// Whether every thread of a process is stopped.
+fn is_stopped(process: rustix::process::Pid) -> bool {
+    let threads = fs::read_dir(format!("/proc/{}/task", process.as_raw_nonzero())).expect("it runs");
+    let stopped = |thread: fs::DirEntry| {
+        let status = fs::read_to_string(thread.path().join("status")).unwrap_or_default();
+        status.lines().any(|line| line.starts_with("State:\tT"))
+    };
+    threads.flatten().all(stopped)
+}
+
 /// A running job whose worker process is stopped, so that it stays running. The process has been asked for it: one that
 /// dies before that is replaced and costs no attempt.
 async fn stuck(place: &Place, service: &JobService, job: NewJob) -> (JobId, rustix::process::Pid) {
     let worker = place.worker().await;
     send(worker, Signal::STOP);
+    let deadline = Instant::now() + PATIENCE;
+    // One of its threads stops the others, and until then the one that reads orders goes on.
+    while !is_stopped(worker) {
+        assert!(Instant::now() < deadline, "the worker process does not stop");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     let id = submit(service, job).await.id;
     until(service, id, JobState::Running).await;
     let requests =
         fs::File::open(format!("/proc/{}/fd/0", worker.as_raw_nonzero())).expect("opens its input");
-    let deadline = Instant::now() + PATIENCE;
     while rustix::io::ioctl_fionread(&requests).expect("is a pipe") == 0 {
         assert!(Instant::now() < deadline, "nothing is asked of the worker process");
         tokio::time::sleep(Duration::from_millis(1)).await;
