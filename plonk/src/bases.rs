@@ -84,6 +84,11 @@ impl Scheme {
         !matches!(self, Self::Kzg { blinds_quotient: false })
     }
 
+    /// Whether commitments have blinds of their own.
+    pub(crate) fn has_blinds(&self) -> bool {
+        matches!(self, Self::Ipa { .. })
+    }
+
     /// Whether instance columns are committed to and opened.
     pub(crate) fn queries_instance(&self) -> bool {
         matches!(self, Self::Ipa { .. })
@@ -109,7 +114,8 @@ fn base_lists(points: &Points<'_>, with_prefix: bool) -> (Scheme, [Option<Vec<G1
     let k = n.ilog2();
     let (scheme, lagrange, natural, blind, extra) = match *points {
         Points::Kzg { powers, lagrange } => {
-            let extra = powers.get(n).copied();
+            // With a secret among the rows, where `s^n = 1`, commitments are values of single rows, and nothing hides.
+            let extra = powers.get(n).copied().filter(|power| *power != powers[0]);
             (Scheme::Kzg { blinds_quotient: extra.is_some() }, lagrange, powers, None, extra)
         }
         Points::Ipa { generators, lagrange, w, u } => {

@@ -12,20 +12,25 @@
 //! `L_a, L_b` at s and x has a determinant that is a multiple of `(omega^a - omega^b)(x - s)`, so every pair of
 //! values is as likely as any other. With IPA the blind masks the commitment; the value at x, the share in the
 //! joined polynomial's value at x_3, and a row in reserve make three. A column that is read on more rows than one
-//! needs a row more for each; [`Registration`] takes as many.
+//! needs a row more for each; [`masked_rows`] takes as many. [`hiding`](crate::hiding) says why nothing else is told; it
+//! needs the quotient to be blinded, so a setup without the power for that registers nothing.
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 use ff::Field;
-use halo2_proofs::halo2curves::{
-    bn256::{Fr, G1, G1Affine},
-    group::Curve,
+use halo2_proofs::{
+    halo2curves::{
+        bn256::{Fr, G1, G1Affine},
+        group::Curve,
+    },
+    plonk::ConstraintSystem,
 };
 use rand::RngCore;
 
 use crate::{
     arithmetic::Backend,
     bases::Scheme,
+    hiding::told_of_advice,
     msm::{Comb, Spread},
     prove::{Context, random},
     watch::Stop,
@@ -51,6 +56,21 @@ pub enum RegisterError {
         /// Passed.
         got: usize,
     },
+    /// The setup has no power that blinds quotients: proofs would tell of the columns.
+    #[error(
+        "the KZG setup has no power more than rows, so proofs with it hide no columns; take one that has"
+    )]
+    Setup,
+    /// A column is read on so many rows that its unusable rows cannot mask what a proof tells.
+    #[error(
+        "{needed} rows would have to mask what a proof tells of the columns, but {unusable} are unusable"
+    )]
+    Readings {
+        /// Rows that would have to be masked.
+        needed: usize,
+        /// Unusable rows.
+        unusable: usize,
+    },
     /// The commitments were stopped.
     #[error(transparent)]
     Stopped(#[from] Stop),
@@ -72,7 +92,7 @@ pub(crate) struct Column {
 pub struct Registration {
     columns: Vec<Column>,
     /// The rows that proofs add fresh elements on, and multiples of their bases, the base of blinds last with IPA.
-    rows: Vec<usize>,
+    rows: Range<usize>,
     combs: Vec<Comb>,
     bases: Vec<G1Affine>,
 }
@@ -86,7 +106,7 @@ impl fmt::Debug for Registration {
 impl Registration {
     /// No columns.
     pub(crate) const fn none() -> Self {
-        Self { columns: Vec::new(), rows: Vec::new(), combs: Vec::new(), bases: Vec::new() }
+        Self { columns: Vec::new(), rows: 0..0, combs: Vec::new(), bases: Vec::new() }
     }
 
     /// The advice columns.
@@ -102,6 +122,25 @@ impl Registration {
     /// The points of which a fresh commitment differs by a sum from the registered one. They are the setup's.
     pub fn bases(&self) -> &[G1Affine] {
         &self.bases
+    }
+
+    /// Whether a proof with this key and these bases masks the columns on just these rows, all of them unusable. With
+    /// another circuit or setup the masks could be too few, or be taken for values.
+    pub(crate) fn suits<B: Backend>(&self, context: &Context<'_, B>) -> bool {
+        let key = context.key;
+        let phases = key.system.advice_column_phase();
+        let rows = || {
+            masked_rows(&key.system, context.bases.scheme.has_blinds(), key.fft.n(), indices(&self.columns))
+        };
+        self.columns.is_empty()
+            || context.bases.scheme.hides()
+                && self
+                    .columns
+                    .iter()
+                    .all(|column| phases.get(column.index) == Some(&0) && column.values.len() == key.fft.n())
+                && self.rows == rows()
+                && self.rows.start >= key.usable_rows()
+                && self.bases == bases_of_rows(context, &self.rows)
     }
 
     pub(crate) fn combs(&self) -> &[Comb] {
@@ -120,8 +159,8 @@ impl Registration {
     pub(crate) fn refresh(&self, column: &Column, rng: &mut dyn RngCore) -> Fresh {
         let masks = random(rng, self.combs.len());
         let mut values = column.values.clone();
-        for (row, mask) in self.rows.iter().zip(&masks) {
-            values[*row] += mask;
+        for (row, mask) in self.rows.clone().zip(&masks) {
+            values[row] += mask;
         }
         // Behind the rows' there is one of the blind with IPA.
         let blind = masks.get(self.rows.len()).map_or(column.blind, |mask| column.blind + mask);
@@ -158,6 +197,9 @@ pub(crate) fn register<B: Backend>(
     rng: &mut dyn RngCore,
 ) -> Result<Registration, RegisterError> {
     let key = context.key;
+    if !context.bases.scheme.hides() {
+        return Err(RegisterError::Setup);
+    }
     let phases = key.system.advice_column_phase();
     let mut registered: Vec<Column> = Vec::new();
     for (index, mut values) in columns {
@@ -176,25 +218,37 @@ pub(crate) fn register<B: Backend>(
     }
     // The order of the proof's commitments.
     registered.sort_by_key(|column| column.index);
-    let rows = masked_rows(context, &registered);
-    let mut bases: Vec<G1Affine> = rows.iter().map(|row| context.bases.row(*row)).collect();
-    if let Scheme::Ipa { w, .. } = context.bases.scheme {
-        bases.push(w);
+    let rows = masked_rows(&key.system, context.bases.scheme.has_blinds(), key.fft.n(), indices(&registered));
+    if rows.start < key.usable_rows() {
+        let unusable = key.fft.n() - key.usable_rows();
+        return Err(RegisterError::Readings { needed: rows.len(), unusable });
     }
+    let bases = bases_of_rows(context, &rows);
     let combs = bases.iter().map(Comb::new).collect();
     Ok(Registration { columns: registered, rows, combs, bases })
 }
 
-/// The last rows, as many as the columns' readings need.
-fn masked_rows<B: Backend>(context: &Context<'_, B>, columns: &[Column]) -> Vec<usize> {
-    let n = context.key.fft.n();
-    let readings = |column: &Column| {
-        context.key.system.advice_queries().iter().filter(|query| query.0.index() == column.index).count()
-    };
-    let read = columns.iter().map(readings).max().unwrap_or(0);
-    let besides = match context.bases.scheme {
-        Scheme::Kzg { .. } => 1,
-        Scheme::Ipa { .. } => 2,
-    };
-    (n - read - besides..n).collect()
+fn indices(columns: &[Column]) -> impl Iterator<Item = usize> {
+    columns.iter().map(|column| column.index)
+}
+
+/// The last rows, as many as mask what a proof tells of these columns, and one in reserve where commitments have blinds,
+/// which is with IPA.
+pub(crate) fn masked_rows(
+    system: &ConstraintSystem<Fr>,
+    with_blinds: bool,
+    n: usize,
+    columns: impl Iterator<Item = usize>,
+) -> Range<usize> {
+    let told = columns.map(|column| told_of_advice(system, column)).max().unwrap_or(0);
+    n.saturating_sub(told + usize::from(with_blinds))..n
+}
+
+/// The bases of these rows, and of blinds with IPA.
+fn bases_of_rows<B: Backend>(context: &Context<'_, B>, rows: &Range<usize>) -> Vec<G1Affine> {
+    let mut bases: Vec<G1Affine> = rows.clone().map(|row| context.bases.row(row)).collect();
+    if let Scheme::Ipa { w, .. } = context.bases.scheme {
+        bases.push(w);
+    }
+    bases
 }

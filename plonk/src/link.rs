@@ -16,7 +16,9 @@
 //!
 //! # Zero knowledge
 //! A and z are simulated from c by choosing z first. The nonces are fresh for every link: used twice, they give away the
-//! masks of the proof, and with them values of registered polynomials.
+//! masks of the proof, and with them values of registered polynomials. So they are *hedged*: a hash of fresh randomness,
+//! of the masks and of everything that the challenges hash, which differs between links even if the generator repeats
+//! itself.
 
 use ff::{Field, FromUniformBytes, PrimeField};
 use halo2_proofs::{
@@ -31,9 +33,9 @@ use rand::RngCore;
 use sha2::{Digest, Sha256, Sha512};
 
 use crate::{
-    committed::{Registration, Rerandomization},
+    bases::Points,
+    committed::{Registration, Rerandomization, masked_rows},
     msm::normalized,
-    prove::random,
 };
 
 /// Bytes of a compressed point and of a scalar.
@@ -50,7 +52,8 @@ pub struct Subject<'a> {
     pub columns: &'a [usize],
     /// Their registered commitments.
     pub registered: &'a [G1Affine],
-    /// The setup's points of the unusable rows that proofs refresh, and of blinds with IPA.
+    /// The setup's points of the unusable rows that proofs refresh, and of blinds with IPA: [`link_bases`]. Whoever
+    /// checks a link takes them from his own setup; with points of the prover's choice a link says nothing.
     pub bases: &'a [G1Affine],
     /// The proof.
     pub proof: &'a [u8],
@@ -68,6 +71,9 @@ pub enum LinkError {
         /// Commitments.
         commitments: usize,
     },
+    /// The subject names other columns, commitments or bases than the registration that is to be linked to.
+    #[error("the subject of the link is not the registration")]
+    Registration,
     /// A registered column is not of the first phase.
     #[error("advice column {column} is not of the first phase")]
     Column {
@@ -99,6 +105,17 @@ pub enum LinkError {
 /// Bytes of a link over so many bases.
 pub const fn link_len(bases: usize) -> usize {
     ELEMENT * (1 + bases)
+}
+
+/// The points that fresh commitments to these columns may differ by multiples of from registered ones: of the rows that
+/// proofs refresh, the last ones, and of blinds with IPA.
+pub fn link_bases(points: &Points<'_>, system: &ConstraintSystem<Fr>, columns: &[usize]) -> Vec<G1Affine> {
+    let (lagrange, blind) = match *points {
+        Points::Kzg { lagrange, .. } => (lagrange, None),
+        Points::Ipa { lagrange, w, .. } => (lagrange, Some(w)),
+    };
+    let rows = masked_rows(system, blind.is_some(), points.n(), columns.iter().copied());
+    lagrange[rows].iter().copied().chain(blind).collect()
 }
 
 /// Where a proof holds the commitment to an advice column of the first phase, in bytes.
@@ -176,10 +193,23 @@ pub fn link(
     rerandomization: &Rerandomization,
     rng: &mut dyn RngCore,
 ) -> Result<Vec<u8>, LinkError> {
+    let named = subject.columns == registration.indices()
+        && subject.registered == registration.commitments()
+        && subject.bases == registration.bases();
+    if named { answer(subject, registration, rerandomization, rng) } else { Err(LinkError::Registration) }
+}
+
+/// A link about any subject, of which the registration may be another's.
+pub(crate) fn answer(
+    subject: &Subject<'_>,
+    registration: &Registration,
+    rerandomization: &Rerandomization,
+    rng: &mut dyn RngCore,
+) -> Result<Vec<u8>, LinkError> {
     let fresh = subject.fresh()?;
     let hash = subject.hash(&fresh);
     let gamma = challenge(&hash, b"gamma", None);
-    let nonces = random(rng, registration.combs().len());
+    let nonces = nonces(&hash, registration.combs().len(), rerandomization, rng);
     let sum: G1 = registration.combs().iter().zip(&nonces).map(|(comb, nonce)| comb.multiply(nonce)).sum();
     let a = sum.to_affine();
     let c = challenge(&hash, b"c", Some(&a));
@@ -189,6 +219,21 @@ pub fn link(
         bytes.extend_from_slice((*nonce + c * joined).to_repr().as_ref());
     }
     Ok(bytes)
+}
+
+/// Secret elements that no two links share, whatever the generator says.
+fn nonces(hash: &Sha512, count: usize, rerandomization: &Rerandomization, rng: &mut dyn RngCore) -> Vec<Fr> {
+    let mut entropy = [0; 64];
+    rng.fill_bytes(&mut entropy);
+    let mut hash = hash.clone();
+    hash.update(b"nonces");
+    hash.update(entropy);
+    rerandomization.masks.iter().flatten().for_each(|mask| hash.update(mask.to_repr()));
+    let nonce = |i: usize| {
+        let hash = hash.clone().chain_update((i as u64).to_le_bytes());
+        Fr::from_uniform_bytes(&hash.finalize().into())
+    };
+    (0..count).map(nonce).collect()
 }
 
 /// Accepts the link of a proof to registered columns. The proof itself is to be verified besides, from the same bytes.

@@ -74,6 +74,11 @@ pub enum ProveError {
     /// The circuit gave up.
     #[error("the circuit could not compute its cells: {0}")]
     Synthesis(#[source] plonk::Error),
+    /// Registered columns are masked for one setup, and for circuits that read them alike.
+    #[error(
+        "the registration is of another setup, or of columns that this circuit has not or reads on other rows"
+    )]
+    Registration,
     /// A commitment is the identity, which transcripts do not take; with fresh randomness it is another.
     #[error("a commitment came out as the point at infinity; prove again")]
     Identity,
@@ -188,6 +193,9 @@ pub(crate) fn prove<B: Backend, C: Circuit<Fr>>(
 ) -> Result<(Vec<u8>, Rerandomization), ProveError> {
     let (key, bases) = (context.key, context.bases);
     check_instances(key, instances)?;
+    if !registration.suits(&context) {
+        return Err(ProveError::Registration);
+    }
     let mut messages = Messages::new();
     messages.known_scalar(key.transcript_repr);
     let instance = absorb_instances(&context, instances, &mut messages)?;

@@ -5,4 +5,5 @@ mod committed;
 mod kept;
 mod randomness;
 mod setups;
+mod simulated;
 pub(crate) mod toy;

@@ -61,7 +61,9 @@ fn extra<B: Backend>(context: &Context<'_, B>, blind: Fr, carried: Fr) -> Fr {
 ///
 /// # Soundness and hiding
 /// With KZG the piece j becomes `h_j + b_j X^n - b_(j-1)` with random b, of which the first and the last are 0. The
-/// sum is the same, so the verifier notices nothing, but all pieces except one are uniform.
+/// sum is the same, so the verifier notices nothing, but the values of all pieces except one at the setup's secret s are
+/// uniform. Together with that one they tell `h(s)` and nothing else; [`hiding`](crate::hiding) says why it is uniform
+/// as well.
 pub(super) fn pieces<B: Backend>(
     context: &Context<'_, B>,
     witness: &Witness<B>,

@@ -13,9 +13,9 @@ use super::{
     toy::{ROWS, Shape, Toy, value},
 };
 use crate::{
-    Prover, RegisterError, Registration, Settings, Tables,
+    Points, ProveError, Prover, RegisterError, Registration, Settings, Tables,
     backends::Choice,
-    link::{LinkError, Subject, check_link, link, link_len},
+    link::{LinkError, Subject, answer, check_link, link, link_bases, link_len},
     watch::Unwatched,
 };
 
@@ -111,6 +111,8 @@ fn proofs_of_one_registration_are_linked_and_differ() {
     on_both(|case| {
         let registration = case.register(powers(&case.toy), 1);
         let public = Public::of(&registration);
+        let bases = link_bases(&case.setup.points(), case.key.get_vk().cs(), &public.columns);
+        assert_eq!(bases, public.bases, "who checks a link takes the bases from the setup");
         let (first, second) = (case.prove(&registration, 2), case.prove(&registration, 3));
         for linked in [&first, &second] {
             assert!(case.accepts(&linked.proof));
@@ -142,7 +144,9 @@ fn a_proof_of_other_values_has_no_link() {
             case.prover.prove_committed(&case.toy, &[&public], &honest, &mut rng, &Unwatched).unwrap();
         assert!(case.accepts(&proof));
         let registered = Public::of(&other);
-        let forged = link(&case.subject(&registered, &proof), &honest, &rerandomization, &mut rng).unwrap();
+        let subject = case.subject(&registered, &proof);
+        assert_eq!(link(&subject, &honest, &rerandomization, &mut rng), Err(LinkError::Registration));
+        let forged = answer(&subject, &honest, &rerandomization, &mut rng).unwrap();
         assert_eq!(check_link(&case.subject(&registered, &proof), &forged), Err(LinkError::Equation));
         // A proof with the other values does not satisfy the circuit.
         let unsatisfied = case.prove(&other, 5);
@@ -194,6 +198,28 @@ fn every_part_of_a_subject_counts() {
     });
 }
 
+/// With one column, equal nonces give the masks away: `(z - z') / (c - c')`.
+#[test]
+fn a_generator_that_repeats_itself_repeats_no_nonce() {
+    on_both(|case| {
+        let registration = case.register(powers(&case.toy), 1);
+        let public = Public::of(&registration);
+        let rng = ChaCha20Rng::seed_from_u64(2);
+        let statement = [&case.toy.public()[..]];
+        let (proof, rerandomization) = case
+            .prover
+            .prove_committed(&case.toy, &statement, &registration, &mut rng.clone(), &Unwatched)
+            .unwrap();
+        let first = case.subject(&public, &proof);
+        let second = Subject { context: b"another statement", ..first };
+        let made = |subject| link(&subject, &registration, &rerandomization, &mut rng.clone()).unwrap();
+        let links = [made(first), made(second)];
+        assert_ne!(links[0][..32], links[1][..32], "one commitment to nonces for two challenges");
+        assert_eq!(check_link(&first, &links[0]), Ok(()));
+        assert_eq!(check_link(&second, &links[1]), Ok(()));
+    });
+}
+
 #[test]
 fn only_columns_of_the_first_phase_are_registered() {
     let case = Case::new(Setup::kzg(6));
@@ -206,6 +232,45 @@ fn only_columns_of_the_first_phase_are_registered() {
     let limit = 64 - (case.key.get_vk().cs().blinding_factors() + 1);
     let long = RegisterError::Length { column: 0, limit, got: limit + 1 };
     assert_eq!(register(vec![(0, vec![Fr::ONE; limit + 1])]), long);
+}
+
+#[test]
+fn nothing_is_registered_where_proofs_do_not_hide() {
+    let setup = Setup::kzg(6);
+    let toy = Toy { shape: Shape { degree: 4, phases: 1, copied: 3, weights: 0 }, seed: Some(11) };
+    let key = setup.key(&toy);
+    let Points::Kzg { powers, lagrange } = setup.points() else { unreachable!("made for KZG") };
+    let among_the_rows: Vec<G1Affine> = [powers[..64].to_vec(), vec![powers[0]]].concat();
+    for powers in [&powers[..64], &among_the_rows] {
+        let tables = Tables::new(Choice::Fastest, &Points::Kzg { powers, lagrange }, Settings::FASTEST);
+        let prover = Prover::new(&tables, &key, Settings::FASTEST).unwrap();
+        assert!(!prover.hides());
+        let rng = &mut ChaCha20Rng::seed_from_u64(1);
+        let refused = prover.register(vec![(0, Vec::new())], rng, &Unwatched).unwrap_err();
+        assert_eq!(refused, RegisterError::Setup);
+    }
+}
+
+/// The next circuit reads the column on two rows, so the masks of the first would be too few.
+#[test]
+fn a_registration_of_another_circuit_or_setup_is_refused() {
+    on_both(|case| {
+        let registration = case.register(powers(&case.toy), 1);
+        let toy = Toy { shape: Shape { copied: 2, ..case.toy.shape }, ..case.toy.clone() };
+        let tables = Tables::new(Choice::Fastest, &case.setup.points(), Settings::FASTEST);
+        let key = case.setup.key(&toy);
+        let prover = Prover::new(&tables, &key, Settings::FASTEST).unwrap();
+        let prove = |prover: &Prover, toy: &Toy| {
+            let rng = &mut ChaCha20Rng::seed_from_u64(1);
+            prover.prove_committed(toy, &[&toy.public()], &registration, rng, &Unwatched).unwrap_err()
+        };
+        assert!(matches!(prove(&prover, &toy), ProveError::Registration));
+        let other = match case.setup {
+            Setup::Kzg { .. } => Case::new(Setup::ipa(6)),
+            Setup::Ipa { .. } => Case::new(Setup::kzg(6)),
+        };
+        assert!(matches!(prove(&other.prover, &case.toy), ProveError::Registration));
+    });
 }
 
 #[test]

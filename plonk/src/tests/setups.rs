@@ -34,7 +34,7 @@ use crate::{
 
 /// A setup of either scheme.
 pub(super) enum Setup {
-    Kzg { params: ParamsKZG<Bn256>, powers: Vec<G1Affine>, lagrange: Vec<G1Affine> },
+    Kzg { params: ParamsKZG<Bn256>, powers: Vec<G1Affine>, lagrange: Vec<G1Affine>, secret: Fr },
     Ipa { params: ParamsIPA<G1Affine>, lagrange: Vec<G1Affine>, w: G1Affine, u: G1Affine },
 }
 
@@ -58,7 +58,7 @@ impl Setup {
         let empty = ParamsKZG::<Bn256>::setup(1, ChaCha20Rng::seed_from_u64(2));
         let params =
             empty.from_parts(k, powers[..n].to_vec(), Some(lagrange.clone()), g2, (g2 * secret).to_affine());
-        Self::Kzg { params, powers, lagrange }
+        Self::Kzg { params, powers, lagrange, secret }
     }
 
     pub(super) fn ipa(k: u32) -> Self {
