@@ -44,16 +44,20 @@ impl<'a> Meter<'a> {
         let advice = system.num_advice_columns();
         let witness = advice + key.sets.len() + system.num_instance_columns();
         let cosets = key.fft.shifts().len();
-        // An addition of a multiplication over bases is about twelve products, of which a base takes twenty.
-        let (commitment, transform) = (240 * n, n * k / 2);
+        let evaluations = system.advice_queries().len()
+            + system.fixed_queries().len()
+            + 4 * key.sets.len()
+            + key.sigma.len();
+        // Shares of stages, as measured on networks.
         let part = |count: usize, cost: u64| Parts { count, cost, done: AtomicUsize::new(0) };
+        let transform = n * k / 2;
         let stages = [
-            part(phases, 10 * n * advice as u64 / phases as u64),
-            part(advice, commitment / 2),
-            part(key.sets.len(), commitment / 2),
-            part(witness, transform),
-            part(cosets * (witness + 8), transform),
-            part(4, commitment),
+            part(phases, 2 * n * advice as u64 / phases as u64),
+            part(advice, 60 * n),
+            part(key.sets.len(), 190 * n),
+            part(witness, 2 * transform),
+            part(cosets * (witness + 8), 3 * transform),
+            part(evaluations + 4, 10 * n),
         ];
         let total = stages.iter().map(|parts| parts.count as u64 * parts.cost).sum::<u64>().max(1);
         Self { watch, stages, total, done: AtomicU64::new(0), reported: Mutex::new(None) }

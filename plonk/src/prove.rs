@@ -11,7 +11,7 @@ use halo2_proofs::{
         bn256::{Fr, G1, G1Affine},
         group::prime::PrimeCurveAffine,
     },
-    plonk::{self, Circuit},
+    plonk,
     transcript::{
         Blake2bWrite, Challenge255, EncodedChallenge, Transcript, TranscriptWrite, TranscriptWriterBuffer,
     },
@@ -30,6 +30,8 @@ use crate::{
     progress::Meter,
     watch::{Stage, Stop, Watch},
 };
+
+pub(crate) use assign::{Configured, Synthesis};
 
 /// Why there is no proof.
 #[derive(Debug, thiserror::Error)]
@@ -184,9 +186,9 @@ pub(crate) fn random(rng: &mut dyn RngCore, count: usize) -> Vec<Fr> {
 }
 
 /// Makes a proof; and says by what its commitments to registered columns differ from the registered ones.
-pub(crate) fn prove<B: Backend, C: Circuit<Fr>>(
+pub(crate) fn prove<B: Backend>(
     context: Context<'_, B>,
-    circuit: &C,
+    circuit: &dyn Synthesis,
     instances: &[&[Fr]],
     registration: &Registration,
     rng: &mut dyn RngCore,

@@ -22,7 +22,7 @@ use crate::{
     key::Key,
     memory::Settings,
     progress::Meter,
-    prove::{Context, ProveError, prove},
+    prove::{Configured, Context, ProveError, prove},
     scalar::Scalar,
     watch::Watch,
 };
@@ -268,6 +268,6 @@ impl Prover {
         rng: &mut dyn RngCore,
         watch: &dyn Watch,
     ) -> Result<(Vec<u8>, Rerandomization), ProveError> {
-        each!(&self.0, with => prove(with.context(watch), circuit, instances, registration, rng))
+        each!(&self.0, with => prove(with.context(watch), &Configured::new(circuit), instances, registration, rng))
     }
 }

@@ -20,6 +20,35 @@ use crate::{
     watch::Stage,
 };
 
+/// A circuit that computes its cells. What a proof does besides knows nothing of the circuit's type, so that it is
+/// compiled once.
+pub(crate) trait Synthesis {
+    /// Runs the circuit.
+    fn synthesize(&self, cells: &mut Cells<'_>) -> Result<(), Error>;
+}
+
+/// A configured circuit.
+pub(crate) struct Configured<'a, C: Circuit<Fr>> {
+    circuit: &'a C,
+    config: C::Config,
+    constants: Vec<Column<Fixed>>,
+}
+
+impl<'a, C: Circuit<Fr>> Configured<'a, C> {
+    /// Configures a circuit as its key was.
+    pub(crate) fn new(circuit: &'a C) -> Self {
+        let mut system = ConstraintSystem::default();
+        let config = C::configure_with_params(&mut system, circuit.params());
+        Self { circuit, config, constants: system.constants().clone() }
+    }
+}
+
+impl<C: Circuit<Fr>> Synthesis for Configured<'_, C> {
+    fn synthesize(&self, cells: &mut Cells<'_>) -> Result<(), Error> {
+        C::FloorPlanner::synthesize(cells, self.circuit, self.config.clone(), self.constants.clone())
+    }
+}
+
 /// What the phases leave.
 pub(super) struct Columns {
     /// Every advice column.
@@ -34,17 +63,15 @@ pub(super) struct Columns {
 ///
 /// Random elements are drawn in the library's order: the unusable rows of all columns of the phase, then a blind for
 /// each column.
-pub(super) fn assign<B: Backend, C: Circuit<Fr>>(
+pub(super) fn assign<B: Backend>(
     context: &Context<'_, B>,
-    circuit: &C,
+    circuit: &dyn Synthesis,
     instances: &[&[Fr]],
     registration: &Registration,
     rng: &mut dyn RngCore,
     messages: &mut Messages,
 ) -> Result<Columns, ProveError> {
     let key = context.key;
-    let mut system = ConstraintSystem::default();
-    let config = C::configure_with_params(&mut system, circuit.params());
     let phases = key.system.advice_column_phase();
     let challenge_phases = key.system.challenge_phase();
     let usable = key.usable_rows();
@@ -57,8 +84,7 @@ pub(super) fn assign<B: Backend, C: Circuit<Fr>>(
         context.meter.begin(Stage::Assign);
         let taken = |column: usize| phases[column] == phase && registration.get(column).is_none();
         let mut cells = Cells::new(taken, phases.len(), key.fft.n(), usable, instances, &challenges);
-        C::FloorPlanner::synthesize(&mut cells, circuit, config.clone(), key.system.constants().clone())
-            .map_err(ProveError::Synthesis)?;
+        circuit.synthesize(&mut cells).map_err(ProveError::Synthesis)?;
         let columns = cells.finish()?;
         context.meter.advance(Stage::Assign, 1);
         context.meter.begin(Stage::Commit);
@@ -117,7 +143,7 @@ struct Fraction {
 }
 
 /// Takes the cells of the columns of one phase that are not registered, and ignores all others.
-struct Cells<'a> {
+pub(crate) struct Cells<'a> {
     /// The columns that are taken.
     columns: Vec<Option<Vec<Fr>>>,
     fractions: Vec<Fraction>,

@@ -20,7 +20,7 @@ use crate::{
     bases::Bases,
     key::Key,
     progress::Meter,
-    prove::{Context, prove},
+    prove::{Configured, Context, prove},
     scalar::Scalar,
     watch::{Advance, Stage, Unwatched, Watch},
 };
@@ -48,7 +48,7 @@ pub(super) fn prove_from<B: Backend>(
     let bases = Bases::new(backend, &setup.points(), settings);
     let key = Key::new(backend, key, keep);
     let context = Context { key: &key, bases: &bases, meter: Meter::new(&key, &Unwatched) };
-    prove(context, toy, &[&toy.public()], &Registration::none(), rng).unwrap().0
+    prove(context, &Configured::new(toy), &[&toy.public()], &Registration::none(), rng).unwrap().0
 }
 
 pub(super) fn shapes() -> Vec<Shape> {
