@@ -54,6 +54,6 @@ pub mod watch;
 
 pub use bases::Points;
 pub use committed::{RegisterError, Registration, Rerandomization};
-pub use memory::{Memory, Settings, Shape};
+pub use memory::{Memory, Opening, Settings, Shape, Work};
 pub use prove::ProveError;
 pub use prover::{Prover, Tables, Unsupported};

@@ -1,4 +1,4 @@
-//! How much memory a prover takes, and what it goes without when that is too much.
+//! How much memory and work a prover takes, and what it goes without when that is too much.
 
 use halo2_proofs::{
     halo2curves::bn256::{Fr, G1Affine},
@@ -52,6 +52,15 @@ impl Settings {
     }
 }
 
+/// How polynomials are opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// With KZG.
+    Shplonk,
+    /// Without a trusted setup.
+    InnerProduct,
+}
+
 /// Bytes that a prover takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
@@ -89,8 +98,23 @@ pub struct Shape {
     changing: u64,
     combined: u64,
     rotations: u64,
+    /// Advice columns of the first phase, which mostly hold small integers.
+    early: u64,
+    instructions: u64,
+    evaluations: u64,
     lanes: bool,
     threads: u64,
+}
+
+/// Operations that make up a proof's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Work {
+    /// Additions of points.
+    pub additions: u64,
+    /// Butterflies of transforms.
+    pub butterflies: u64,
+    /// Operations on a row: of constraints on every coset, and products of evaluations.
+    pub operations: u64,
 }
 
 impl Shape {
@@ -135,8 +159,41 @@ impl Shape {
             changing: changing as u64,
             combined: program.combinations.list.len() as u64,
             rotations: rotations.len() as u64,
+            early: system.advice_column_phase().iter().filter(|phase| **phase == 0).count() as u64,
+            instructions: program.instructions.len() as u64,
+            evaluations: (system.advice_queries().len() + system.fixed_queries().len() + 3 * permuted) as u64,
             lanes,
             threads: rayon::current_num_threads() as u64,
+        }
+    }
+
+    /// Whether it is computed with in lanes.
+    pub const fn uses_lanes(&self) -> bool {
+        self.lanes
+    }
+
+    /// The operations of a proof, as far as they can be known: how many digits of the witness are 0 is not. What the
+    /// circuit computes by itself is not in them.
+    pub fn work(&self, opening: Opening) -> Work {
+        let n = 1u64 << self.k;
+        let k = u64::from(self.k);
+        let windows = Windows::for_bases(n as usize);
+        // Digits of a full scalar for each base, and the sums of buckets.
+        let full = n * windows.count() as u64 + (1 << windows.bits);
+        // Many columns repeat rows, or are 0 on some: measured on networks.
+        let columns = (self.advice - self.early) * full * 11 / 20 + self.products * full * 3 / 4;
+        let commitments = self.early * n * 6 / 5 + columns + (self.quotient_pieces + 3) * full;
+        let opening = match opening {
+            Opening::Shplonk => 0,
+            // Three rounds over the tables, a collapse of eight to one, and an eighth as much again.
+            Opening::InnerProduct => (3 * full + 70 * n) * 9 / 8,
+        };
+        let witness = self.advice + self.instance + self.products;
+        let transforms = witness + self.cosets * (self.changing + 1);
+        Work {
+            additions: commitments + opening,
+            butterflies: transforms * n * k / 2,
+            operations: self.instructions * self.cosets * n + 2 * self.evaluations * n,
         }
     }
 
@@ -152,19 +209,22 @@ impl Shape {
 
         let transforms = column * (1 + 2 * self.cosets);
         let polynomials = column * (self.fixed + self.permuted + 3);
-        let permutation = 32 * n * (self.permuted + 1) + column;
+        // Of the rows of a product about half hold copies.
+        let permutation = 32 * n * (self.permuted / 2 + 1) + column;
         let kept = if settings.keep_cosets { self.cosets * self.constant * extended } else { 0 };
 
-        let witness = column * (self.advice + self.instance + self.products + self.combined + 1);
-        let buffers = extended * (self.changing + if settings.keep_cosets { 0 } else { self.constant });
-        let quotient = column * (self.cosets + 1);
         // Digits, twice, and points and sums of a group.
         let sums = self.threads * (12 * (n + 1) * windows.kept() as u64 + (1 << 22));
-        let opening = column * (self.quotient_pieces + self.rotations) + 32 * n * 8;
+        let columns = self.advice + self.instance + self.products;
+        let commitments = 32 * n * columns + sums;
+        let coefficients = column * (columns + self.combined + 1);
+        let buffers = extended * (self.changing + if settings.keep_cosets { 0 } else { self.constant });
+        let quotient = coefficients + buffers + column * (self.cosets + 1);
+        let opening = coefficients + column * (self.quotient_pieces + self.rotations) + 32 * n * 8 + sums;
         Memory {
             tables,
             key: transforms + polynomials + permutation + kept,
-            proof: witness + sums + (buffers + quotient).max(opening),
+            proof: commitments.max(quotient).max(opening),
         }
     }
 }

@@ -12,6 +12,7 @@
 mod comb;
 mod digits;
 mod kernels;
+mod repeated;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -36,6 +37,7 @@ pub(crate) use comb::Comb;
 pub(crate) use digits::magnitude;
 use digits::{Digits, Sorted};
 pub(crate) use kernels::{AddAll, double_all};
+use repeated::Repeated;
 use tree::{Sums, Tree};
 use weighted::weighted_sum;
 
@@ -215,7 +217,10 @@ impl<B: Backend> Table<B> {
     pub(crate) fn multiply(&self, scalars: &[Fr], spread: Spread, watch: &dyn Watch) -> Result<G1, Stop> {
         assert!(scalars.len() <= self.bases, "{} scalars of {} bases", scalars.len(), self.bases);
         let mut workspace = self.workspaces.spare().pop().unwrap_or_default();
-        let sum = self.multiply_with(scalars, spread, watch, &mut workspace);
+        let sum = match Repeated::find(scalars) {
+            Some(repeated) => self.multiply_repeated(&repeated, spread, watch, &mut workspace),
+            None => self.multiply_with(scalars, spread, watch, &mut workspace),
+        };
         self.workspaces.spare().push(workspace);
         match sum? {
             Some(sum) => Ok(sum),
@@ -227,6 +232,26 @@ impl<B: Backend> Table<B> {
     fn multiply_slowly(&self, scalars: &[Fr]) -> G1 {
         let bases: Vec<G1Affine> = self.points[..scalars.len()].iter().map(affine::<B>).collect();
         best_multiexp(scalars, &bases)
+    }
+
+    /// The sum over bases with repeated scalars, and over the others.
+    fn multiply_repeated(
+        &self,
+        repeated: &Repeated,
+        spread: Spread,
+        watch: &dyn Watch,
+        workspace: &mut Workspace<B>,
+    ) -> Result<Option<G1>, Stop> {
+        let Workspace { lines, tree, .. } = workspace;
+        if !tree.sum::<false>(self.backend, &self.points, &repeated.bases, lines, watch)? {
+            return Ok(None);
+        }
+        let sums = lines.points.clone();
+        let windows = Windows::without_table(sums.len());
+        let table = Self::of_points(self.backend, windows, sums.len(), sums, &self.workspaces);
+        let first = table.multiply_with(&repeated.scalars, spread, watch, workspace)?;
+        let second = self.multiply_with(&repeated.others, spread, watch, workspace)?;
+        Ok(first.zip(second).map(|(first, second)| first + second))
     }
 
     /// Nothing if two points of equal x met: then an addition is a doubling, or has no affine result.

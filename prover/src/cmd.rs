@@ -40,6 +40,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use lemma_prover::env::check_processor;
 use serde_json::json;
 
 use args::{Arguments, Command};
@@ -63,6 +64,7 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn run(command: &Command, session: &Session) -> Result<Outcome, Failure> {
+    check_processor().map_err(Failure::unusable)?;
     match command {
         Command::Run(args) => run::run(args, session),
         Command::Compile(args) => compile::run(args, session),

@@ -1,9 +1,12 @@
-//! The one environment variable the proof library obeys.
+//! What the proof library needs of its surroundings: a processor it was built for, and one environment variable.
 //!
-//! `MAX_DEGREE` caps the degree the library believes a constraint system has. Lemma circuits pin their degree
+//! On x86-64 its field arithmetic is assembly that asks no processor whether it knows the instructions. `MAX_DEGREE` caps the degree the library believes a constraint system has. Lemma circuits pin their degree
 //! with `set_minimum_degree`, so any number is harmless, but the library panics on text that is no number.
 
 use std::env::{self, VarError};
+
+/// Name of the variable that turns vector instructions off when it is `off`.
+pub use lemma_plonk::backends::LANES_VARIABLE;
 
 /// Name of the variable the proof library reads.
 pub const MAX_DEGREE: &str = "MAX_DEGREE";
@@ -20,14 +23,41 @@ pub enum EnvError {
         /// The value found.
         got: String,
     },
+    /// The field arithmetic would end the process by an illegal instruction.
+    #[error(
+        "this processor has no {missing}, which the field arithmetic needs; use an x86-64 processor with BMI2 and ADX, as \
+         Intel makes them since 2014 and AMD since 2017"
+    )]
+    Processor {
+        /// The instructions it lacks.
+        missing: &'static str,
+    },
+}
+
+/// Refuses a processor that the field arithmetic was not written for. Programs call this before they touch a model.
+///
+/// # Errors
+/// [`EnvError::Processor`] names the instructions it lacks.
+pub fn check_processor() -> Result<(), EnvError> {
+    #[cfg(target_arch = "x86_64")]
+    for (missing, there) in [
+        ("BMI2", std::arch::is_x86_feature_detected!("bmi2")),
+        ("ADX", std::arch::is_x86_feature_detected!("adx")),
+    ] {
+        if !there {
+            return Err(EnvError::Processor { missing });
+        }
+    }
+    Ok(())
 }
 
 /// Refuses an environment the proof library would panic in. Every entry point of this crate that calls the
 /// library calls this first.
 ///
 /// # Errors
-/// [`EnvError::MaxDegree`] when `MAX_DEGREE` is set to something that is not a number.
+/// When the processor lacks instructions, or `MAX_DEGREE` is set to something that is not a number.
 pub fn check() -> Result<(), EnvError> {
+    check_processor()?;
     check_value(env::var(MAX_DEGREE))
 }
 

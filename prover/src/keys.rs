@@ -3,19 +3,17 @@
 //! A [`Keyring`] makes the verifying key of a compiled circuit on first use, and the proving key when it is first
 //! needed, and keeps both in the store. One process makes the keys of a circuit while others wait for it.
 
+mod proving;
 mod record;
 
-use std::fmt;
+use halo2_proofs::plonk;
+use lemma_circuits::{CompiledCircuit, plan::Scheme, statement::CircuitId};
 
-use halo2_proofs::{
-    SerdeFormat,
-    halo2curves::bn256::G1Affine,
-    plonk::{self, ProvingKey},
-};
-use lemma_circuits::{CompiledCircuit, circuit::LemmaCircuit, plan::Scheme, statement::CircuitId};
-
+pub use proving::ProvingKeys;
 pub use record::CircuitRecord;
 use record::{PlanRecord, plan_name};
+
+pub use crate::proof_system::ProverChoice;
 
 use crate::{
     artifact::{ArtifactError, Setup, VerifyingKeyFile},
@@ -24,7 +22,7 @@ use crate::{
     envelope::{HEADER_LEN, Kind},
     params::{Parameters, ParamsError, SrsChoice, SrsRecord},
     progress::{Phase, Progress, step},
-    proof_system::{self, Commitment, Domain},
+    proof_system::{self, Commitment},
     store::{ObjectKind, RecordKind, Store, StoreError},
     verify::{BareKey, VerifierKey, VerifierKeyError},
 };
@@ -80,6 +78,9 @@ pub enum KeysError {
     /// The proof library refused the circuit.
     #[error("cannot make keys: {0}")]
     Library(#[source] plonk::Error),
+    /// The circuit is none that lemma-plonk can prove.
+    #[error("cannot prove with these keys: {0}")]
+    Unsupported(#[from] lemma_plonk::Unsupported),
     /// The id is of no circuit in the store.
     #[error("circuit {circuit} is not in the store; compile its model, or pass the key with --vk FILE")]
     UnknownCircuit {
@@ -117,61 +118,29 @@ impl From<ArtifactError> for KeysError {
     }
 }
 
-/// Everything needed to prove inferences of one circuit, in memory.
-pub struct ProvingKeys {
-    verifier: VerifierKey,
-    key: ProvingKey<G1Affine>,
-    key_len: u64,
-    commitment: Commitment,
-}
-
-impl fmt::Debug for ProvingKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProvingKeys").field("circuit", &self.circuit_id()).finish_non_exhaustive()
-    }
-}
-
-impl ProvingKeys {
-    /// The circuit.
-    pub fn circuit_id(&self) -> CircuitId {
-        self.verifier.circuit_id()
-    }
-
-    /// The key that checks the proofs.
-    pub fn verifier(&self) -> &VerifierKey {
-        &self.verifier
-    }
-
-    /// Length of the stored proving key, in bytes.
-    pub fn pk_bytes(&self) -> u64 {
-        self.key_len
-    }
-
-    pub(crate) fn library_key(&self) -> &ProvingKey<G1Affine> {
-        &self.key
-    }
-
-    pub(crate) fn commitment(&self) -> &Commitment {
-        &self.commitment
-    }
-}
-
 /// Keys of circuits, made on first use and kept in a store.
 #[derive(Debug)]
 pub struct Keyring {
     store: Store,
     parameters: Parameters,
+    prover: ProverChoice,
 }
 
 impl Keyring {
     /// Keys in this store.
     pub fn new(store: Store) -> Self {
-        Self { parameters: Parameters::new(store.clone()), store }
+        Self::with_parameters(store.clone(), Parameters::new(store))
     }
 
     /// Keys in this store, with commitment parameters that are cached elsewhere.
     pub fn with_parameters(store: Store, parameters: Parameters) -> Self {
-        Self { store, parameters }
+        Self { store, parameters, prover: ProverChoice::default() }
+    }
+
+    /// The same, with proving keys for this prover.
+    #[must_use]
+    pub fn for_prover(self, prover: ProverChoice) -> Self {
+        Self { prover, ..self }
     }
 
     /// The store.
@@ -200,29 +169,6 @@ impl Keyring {
         let setup = self.setup(circuit, setup)?;
         let _alone = self.store.lock(&lock_name(circuit, &setup))?;
         Ok(self.ensure_verifier(circuit, onnx, &setup, progress)?.1)
-    }
-
-    /// Both keys of a compiled circuit.
-    ///
-    /// # Errors
-    /// When the setup is of the other scheme or not there, or the store fails.
-    pub fn proving_keys(
-        &self,
-        circuit: &CompiledCircuit,
-        onnx: &[u8],
-        setup: SetupChoice,
-        progress: &dyn Progress,
-    ) -> Result<ProvingKeys, KeysError> {
-        env::check()?;
-        let setup = self.setup(circuit, setup)?;
-        let _alone = self.store.lock(&lock_name(circuit, &setup))?;
-        let (record, verifier) = self.ensure_verifier(circuit, onnx, &setup, progress)?;
-        let commitment = self.commitment(&setup, circuit.k(), progress)?;
-        let (key, key_len) = match self.load_proving_key(&record, &verifier, progress)? {
-            Some(loaded) => loaded,
-            None => self.make_proving_key(circuit, record, &verifier, &commitment, progress)?,
-        };
-        Ok(ProvingKeys { verifier, key, key_len, commitment })
     }
 
     /// The verifying key of a circuit in the store.
@@ -438,53 +384,6 @@ impl Keyring {
         let key = BareKey::of_file(VerifyingKeyFile::decode(&bytes)?, bytes.len())?;
         let (expected, got) = (record.circuit, key.circuit_id());
         if expected == got { Ok(key) } else { Err(KeysError::WrongKey { expected, got }) }
-    }
-
-    /// The stored proving key; `None` when there is none or its bytes are not what they were.
-    fn load_proving_key(
-        &self,
-        record: &CircuitRecord,
-        verifier: &VerifierKey,
-        progress: &dyn Progress,
-    ) -> Result<Option<(ProvingKey<G1Affine>, u64)>, KeysError> {
-        let Some(digest) = record.pk else { return Ok(None) };
-        step(progress, Phase::LoadKeys, || {
-            // The library's reader panics on bytes it did not write, hence never before the digest is right.
-            let (mut file, length) = match self.store.open_checked(ObjectKind::ProvingKey, digest) {
-                Ok(found) => found,
-                Err(error) if error.is_not_found() || error.is_damage() => return Ok(None),
-                Err(error) => return Err(error.into()),
-            };
-            let path = self.store.object_path(ObjectKind::ProvingKey, digest);
-            let key = ProvingKey::read::<_, LemmaCircuit>(
-                &mut file,
-                SerdeFormat::RawBytes,
-                verifier.shape().clone(),
-            )
-            .map_err(StoreError::io("read", &path))?;
-            let same = key.get_vk().transcript_repr() == verifier.library_key().transcript_repr();
-            Ok(same.then_some((key, length)))
-        })
-    }
-
-    fn make_proving_key(
-        &self,
-        circuit: &CompiledCircuit,
-        record: CircuitRecord,
-        verifier: &VerifierKey,
-        commitment: &Commitment,
-        progress: &dyn Progress,
-    ) -> Result<(ProvingKey<G1Affine>, u64), KeysError> {
-        let key = step(progress, Phase::ProvingKey, || -> Result<_, KeysError> {
-            let verifying = verifier.file().library_key(Domain::Prover)?;
-            proof_system::proving_key(commitment, verifying, &circuit.circuit()).map_err(KeysError::Library)
-        })?;
-        let _session = self.store.session()?;
-        let (digest, length) = self
-            .store
-            .put_with(ObjectKind::ProvingKey, |mut out| key.write(&mut out, SerdeFormat::RawBytes))?;
-        self.store.put_record(&record.circuit.to_string(), &CircuitRecord { pk: Some(digest), ..record })?;
-        Ok((key, length))
     }
 }
 

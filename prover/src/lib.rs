@@ -13,6 +13,7 @@
 
 pub mod artifact;
 pub mod atomic_file;
+pub mod cancellation;
 pub mod digest;
 pub mod env;
 pub mod envelope;
@@ -22,8 +23,10 @@ pub mod inputs;
 pub mod keys;
 pub mod measure;
 pub mod params;
+pub mod prediction;
 pub mod progress;
 mod proof_system;
 pub mod prove;
+mod randomness;
 pub mod store;
 pub mod verify;

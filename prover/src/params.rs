@@ -3,18 +3,22 @@
 //! The transparent scheme (IPA) needs parameters that depend on the size alone; the KZG scheme needs powers of a
 //! secret nobody may know, from a public ceremony. Both need a second basis per size, which is expensive and
 //! therefore kept in the store.
+//!
+//! With KZG a proof over `2^k` rows hides its witness only if the string has a power beyond the `2^k` that columns need:
+//! the prover blinds the pieces of the quotient with it. `.ptau` files have such a power for every size, the raw files of
+//! the halo2 libraries for every size but their own.
 
 mod cache;
 mod group_fft;
+mod insecure;
 mod ipa;
+mod kept;
 pub(crate) mod kzg;
+mod points;
 mod srs_file;
+mod strings;
 
-use std::{
-    fmt,
-    ops::RangeInclusive,
-    path::{Path, PathBuf},
-};
+use std::{fmt, ops::RangeInclusive, path::PathBuf};
 
 use halo2_proofs::halo2curves::{bn256::G2Affine, serde::SerdeObject};
 
@@ -23,13 +27,11 @@ pub(crate) use ipa::LARGEST_PINNED;
 pub use kzg::SrsId;
 /// The smallest and the largest size, as powers of two of rows: at most 256 MiB of points in each basis.
 pub use lemma_circuits::plan::{MAX_K, MIN_K};
+pub(crate) use points::SETTINGS;
 pub use srs_file::SrsFileError;
+pub use strings::{SrsRecord, import_srs, list_srs};
 
-use crate::{
-    digest::Digest,
-    store::{ObjectKind, Record, RecordKind, References, Store, StoreError},
-};
-use kzg::write_points;
+use crate::{digest::Digest, store::StoreError};
 
 /// Why there are no parameters.
 #[derive(Debug, thiserror::Error)]
@@ -180,74 +182,6 @@ impl fmt::Debug for KzgSetup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KzgSetup").field("srs", &self.srs()).field("insecure", &self.insecure).finish()
     }
-}
-
-/// A KZG string in the store.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct SrsRecord {
-    /// The string.
-    pub setup: KzgSetup,
-    /// It has `2^k` powers.
-    pub k: u32,
-    /// Name of the imported file, or a note that it was drawn locally.
-    pub source: String,
-    /// sha256 of the imported file, to compare with what the ceremony publishes; absent for a local string.
-    pub source_sha256: Option<Digest>,
-    /// sha256 of the stored powers.
-    pub powers: Digest,
-}
-
-impl SrsRecord {
-    /// Id of the string.
-    pub fn id(&self) -> SrsId {
-        self.setup.srs()
-    }
-}
-
-impl Record for SrsRecord {
-    const KIND: RecordKind = RecordKind::Srs;
-
-    fn references(&self) -> References {
-        vec![(ObjectKind::Srs, self.powers)]
-    }
-}
-
-/// Checks a `.ptau` or halo2-raw file and keeps its powers in the store.
-///
-/// A string that is already there is replaced only by a longer one.
-///
-/// # Errors
-/// When the file is not a string over the standard generators, or the store fails.
-pub fn import_srs(store: &Store, path: &Path) -> Result<SrsRecord, ParamsError> {
-    let file =
-        srs_file::read(path).map_err(|source| ParamsError::SrsFile { path: path.to_path_buf(), source })?;
-    let setup = KzgSetup::new(&file.powers.s_g2, false);
-    let _session = store.session()?;
-    let name = setup.srs().to_string();
-    let k = file.powers.g1.len().ilog2();
-    match store.record::<SrsRecord>(&name)? {
-        // A string this machine drew stays insecure, also when it comes back as a file.
-        Some(present) if present.k >= k || present.setup.insecure => Ok(present),
-        _ => {
-            let record = SrsRecord {
-                setup,
-                k,
-                source: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-                source_sha256: Some(file.sha256),
-                powers: store.put(ObjectKind::Srs, &write_points(&file.powers.g1))?,
-            };
-            store.put_record(&name, &record)?;
-            Ok(record)
-        }
-    }
-}
-
-/// All strings in the store, by id.
-///
-/// # Errors
-/// When the store fails.
-pub fn list_srs(store: &Store) -> Result<Vec<SrsRecord>, ParamsError> {
-    Ok(store.all_records()?)
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
-//! Which long step is running: reported by the library, rendered by the command line and the service.
+//! Which long step is running, and how far a proof is: reported by the library, rendered by the command line and the
+//! service.
 
 use std::{
     fmt,
     sync::Mutex,
     time::{Duration, Instant},
 };
+
+pub use lemma_plonk::watch::{Advance, Stage};
 
 /// A step that can take longer than a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,6 +20,10 @@ pub enum Phase {
     ProvingKey,
     /// Reading keys from the store.
     LoadKeys,
+    /// Tables of the commitment parameters for the prover.
+    Tables,
+    /// The prover's own form of the proving key.
+    PrepareKey,
     /// Computing all cells for one input.
     Witness,
     /// Making a proof.
@@ -33,6 +40,8 @@ impl Phase {
             Self::VerifyingKey => "verifying key",
             Self::ProvingKey => "proving key",
             Self::LoadKeys => "load keys",
+            Self::Tables => "tables",
+            Self::PrepareKey => "prepare key",
             Self::Witness => "witness",
             Self::Prove => "prove",
             Self::Verify => "verify",
@@ -53,6 +62,14 @@ pub trait Progress: Sync {
 
     /// The step that began last is over, whether it succeeded or not.
     fn end(&self, phase: Phase, elapsed: Duration);
+
+    /// [`Phase::Prove`] has advanced. Told a few times a second, from any thread; a proof waits until this returns.
+    fn advance(&self, _: Advance) {}
+}
+
+/// What is left of something of which this share took so long; nothing to go by before a hundredth is done.
+pub fn rest(share: f32, elapsed: Duration) -> Option<Duration> {
+    (share >= 0.01).then(|| elapsed.mul_f64(f64::from((1.0 - share).max(0.0) / share)))
 }
 
 /// Reports nothing.
@@ -101,6 +118,14 @@ pub(crate) fn step<T>(progress: &dyn Progress, phase: Phase, work: impl FnOnce()
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_rest_follows_from_the_share() {
+        assert_eq!(rest(0.0, Duration::from_secs(9)), None);
+        assert_eq!(rest(0.25, Duration::from_secs(2)), Some(Duration::from_secs(6)));
+        assert_eq!(rest(1.0, Duration::from_secs(2)), Some(Duration::ZERO));
+        assert_eq!(rest(1.5, Duration::from_secs(2)), Some(Duration::ZERO));
+    }
 
     #[test]
     fn recorder_keeps_steps_in_the_order_they_end() {

@@ -3,6 +3,7 @@
 //! Everything is generic over the circuit, and bound to the BN254 scalar field and a Blake2b transcript.
 
 mod layout;
+mod proving;
 mod transcript;
 
 use std::{collections::HashMap, sync::Arc};
@@ -10,25 +11,25 @@ use std::{collections::HashMap, sync::Arc};
 use ff::{Field, PrimeField, WithSmallOrderMulGroup};
 use halo2_proofs::{
     halo2curves::bn256::{Bn256, Fr, G1Affine},
-    plonk::{self, Circuit, ProvingKey, VerifyingKey, create_proof, keygen_pk, keygen_vk, verify_proof},
+    plonk::{self, Circuit, ProvingKey, VerifyingKey, keygen_pk, keygen_vk, verify_proof},
     poly::{
         EvaluationDomain, VerificationStrategy,
         ipa::{
             commitment::{IPACommitmentScheme, ParamsIPA},
-            multiopen::{ProverIPA, VerifierIPA},
+            multiopen::VerifierIPA,
             strategy::SingleStrategy as SingleIpa,
         },
         kzg::{
             commitment::{KZGCommitmentScheme, ParamsKZG},
-            multiopen::{ProverSHPLONK, VerifierSHPLONK},
+            multiopen::VerifierSHPLONK,
             strategy::SingleStrategy as SingleKzg,
         },
     },
-    transcript::{Blake2bWrite, Challenge255, TranscriptWriterBuffer},
 };
-use rand::rngs::OsRng;
 
 pub(crate) use layout::proof_len;
+pub use proving::ProverChoice;
+pub(crate) use proving::{CircuitProver, ProvingError};
 use transcript::CanonicalRead;
 
 /// Commitment parameters of either scheme.
@@ -61,36 +62,6 @@ pub(crate) fn proving_key<C: Circuit<Fr>>(
         Commitment::Ipa(params) => keygen_pk(&**params, key, circuit),
         Commitment::Kzg(params) => keygen_pk(&**params, key, circuit),
     }
-}
-
-/// Proves with randomness from the operating system.
-pub(crate) fn prove<C: Circuit<Fr>>(
-    params: &Commitment,
-    key: &ProvingKey<G1Affine>,
-    circuit: C,
-    public_inputs: &[Fr],
-) -> Result<Vec<u8>, plonk::Error> {
-    let mut transcript = Blake2bWrite::<_, _, Challenge255<_>>::init(Vec::new());
-    let instances: &[&[&[Fr]]] = &[&[public_inputs]];
-    match params {
-        Commitment::Ipa(params) => create_proof::<
-            IPACommitmentScheme<G1Affine>,
-            ProverIPA<'_, G1Affine>,
-            _,
-            _,
-            _,
-            _,
-        >(params, key, &[circuit], instances, OsRng, &mut transcript)?,
-        Commitment::Kzg(params) => create_proof::<
-            KZGCommitmentScheme<Bn256>,
-            ProverSHPLONK<'_, Bn256>,
-            _,
-            _,
-            _,
-            _,
-        >(params, key, &[circuit], instances, OsRng, &mut transcript)?,
-    }
-    Ok(transcript.finalize())
 }
 
 /// Why a proof is not accepted.

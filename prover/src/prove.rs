@@ -1,5 +1,7 @@
 //! Proving one inference.
 
+mod options;
+
 use halo2_proofs::plonk;
 use lemma_circuits::{
     CompiledCircuit,
@@ -11,10 +13,14 @@ use crate::{
     artifact::{ArtifactError, ProofBundle},
     env::{self, EnvError},
     keys::ProvingKeys,
-    progress::{Phase, Progress, step},
-    proof_system,
+    progress::Phase,
+    proof_system::ProvingError,
+    randomness::{ProofRandomness, RandomnessError},
     verify::{Expect, VerifyError, verify},
 };
+
+pub use options::ProveOptions;
+use options::Watched;
 
 /// Why there is no proof.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +38,15 @@ pub enum ProveError {
     /// The statement cannot be encoded.
     #[error(transparent)]
     Statement(#[from] StatementError),
+    /// The operating system has no randomness.
+    #[error(transparent)]
+    Randomness(#[from] RandomnessError),
+    /// The caller has stopped it.
+    #[error("the proof was cancelled")]
+    Cancelled,
+    /// The prover gave up.
+    #[error("cannot prove: {0}")]
+    Prover(#[source] lemma_plonk::ProveError),
     /// The proof library gave up.
     #[error("cannot prove: {0}")]
     Library(#[source] plonk::Error),
@@ -41,6 +56,16 @@ pub enum ProveError {
     /// The finished proof does not verify, so it was thrown away: a fault of this machine or of Lemma.
     #[error("the finished proof failed its own check and was thrown away: {0}")]
     SelfCheck(#[source] VerifyError),
+}
+
+impl From<ProvingError> for ProveError {
+    fn from(error: ProvingError) -> Self {
+        match error {
+            ProvingError::Own(lemma_plonk::ProveError::Stopped(_)) => Self::Cancelled,
+            ProvingError::Own(error) => Self::Prover(error),
+            ProvingError::Stock(error) => Self::Library(error),
+        }
+    }
 }
 
 /// A proof that has passed its own check.
@@ -54,17 +79,19 @@ pub struct Proven {
 
 /// Proves that the model of `circuit` maps `inputs` (one vector of integers per model input) to its outputs.
 ///
-/// The proof is verified from its own bytes, by the function its receivers use, before it is returned.
+/// The proof is verified from its own bytes, by the function its receivers use, before it is returned. A reference to
+/// a [`Progress`] does as options.
 ///
 /// # Errors
-/// When the inputs do not fit the model, the keys do not fit the circuit, or the self-check fails.
-pub fn prove(
+/// When the inputs do not fit the model, the keys do not fit the circuit, the caller stops it, or the self-check fails.
+pub fn prove<'a>(
     keys: &ProvingKeys,
     circuit: &CompiledCircuit,
     inputs: &[Vec<i32>],
     context: Context,
-    progress: &dyn Progress,
+    options: impl Into<ProveOptions<'a>>,
 ) -> Result<Proven, ProveError> {
+    let options = options.into();
     env::check()?;
     let verifier = keys.verifier();
     let same = circuit.model_id() == verifier.model_id()
@@ -74,7 +101,7 @@ pub fn prove(
     if !same {
         return Err(ProveError::OtherCircuit);
     }
-    let assignment = step(progress, Phase::Witness, || circuit.assign(inputs))?;
+    let assignment = options.step(Phase::Witness, || circuit.assign(inputs))??;
     let statement = Statement {
         circuit: keys.circuit_id(),
         context,
@@ -82,19 +109,20 @@ pub fn prove(
         outputs: assignment.outputs,
     };
     let public_inputs = statement.public_inputs(verifier.interface())?;
-    let proof = step(progress, Phase::Prove, || {
-        proof_system::prove(keys.commitment(), keys.library_key(), assignment.circuit, &public_inputs)
-    })
-    .map_err(ProveError::Library)?;
+    let encoded = statement.encode(verifier.interface())?;
+    let mut randomness = ProofRandomness::draw(&encoded, inputs)?;
+    let proof = options.step(Phase::Prove, || {
+        keys.prover().prove(assignment.circuit, &public_inputs, &mut randomness, &Watched(&options))
+    })??;
     let bundle = ProofBundle {
         circuit: keys.circuit_id(),
         scheme: verifier.scheme(),
         insecure_srs: verifier.insecure_srs(),
-        statement: statement.encode(verifier.interface())?,
+        statement: encoded,
         proof,
     }
     .encode()?;
-    step(progress, Phase::Verify, || release(keys, bundle, statement))
+    options.step(Phase::Verify, || release(keys, bundle, statement))?
 }
 
 /// Lets a bundle out only if its bytes prove the statement.

@@ -279,6 +279,12 @@ impl Store {
         }
     }
 
+    /// Length of an object in bytes, unchecked.
+    pub(crate) fn object_len(&self, kind: ObjectKind, digest: Digest) -> Result<u64, StoreError> {
+        let path = self.object_path(kind, digest);
+        Ok(fs::metadata(&path).map_err(StoreError::io("inspect", &path))?.len())
+    }
+
     /// An object as a stream from its beginning and its length, after its digest has been checked in a first
     /// pass: for objects too large to hold twice.
     pub(crate) fn open_checked(

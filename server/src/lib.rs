@@ -12,6 +12,7 @@
 //!
 //! Only [`wire`] and [`problem`] know the JSON, only [`records`] knows SQL, and nothing below [`service`] knows HTTP.
 
+mod advances;
 pub mod blobs;
 pub mod config;
 pub mod crash_points;

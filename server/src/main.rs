@@ -1,11 +1,13 @@
 //! The `lemma-server` command.
 
 use std::{
+    fmt,
     io::{self, Write},
     process::ExitCode,
 };
 
 use clap::{Parser, Subcommand};
+use lemma_prover::env::check_processor;
 use lemma_server::{
     config::{Config, Settings},
     demo::{self, DemoArgs},
@@ -41,7 +43,11 @@ enum Command {
 const UNUSABLE: u8 = 2;
 
 fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
+    let command = Arguments::parse().command;
+    if let Err(error) = check_processor() {
+        return unusable(error);
+    }
+    let done = match command {
         Command::ProveChild(arguments) => {
             return ExitCode::from(u8::try_from(child_main(arguments)).unwrap_or(u8::MAX));
         }
@@ -52,11 +58,14 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            let _ = writeln!(io::stderr(), "error: {message}");
-            ExitCode::from(UNUSABLE)
-        }
+        Err(message) => unusable(message),
     }
+}
+
+fn unusable(message: impl fmt::Display) -> ExitCode {
+    // Nobody reads a closed standard error.
+    let _ = writeln!(io::stderr(), "error: {message}");
+    ExitCode::from(UNUSABLE)
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, String> {

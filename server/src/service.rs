@@ -30,7 +30,10 @@ pub use submit::{SubmitError, Submitted};
 
 pub use crate::records::NewJob;
 
+pub use crate::advances::Advanced;
+
 use crate::{
+    advances::Advances,
     blobs::{BlobError, BlobKind, Blobs, Sweep},
     crash_points,
     dispatch::{Dispatcher, InProcess, Limits, Load, available_memory},
@@ -168,6 +171,7 @@ struct Inner {
     verifiers: Arc<Verifiers>,
     planner: Planner,
     dispatcher: Arc<dyn Dispatcher>,
+    advances: Advances,
     events: broadcast::Sender<JobEvent>,
     clock: Arc<dyn Clock>,
     ids: JobIds,
@@ -201,12 +205,14 @@ impl JobService {
         let model_files = ModelFiles::new(blobs.clone(), keyring.clone());
         let verifiers = Arc::new(Verifiers::new(keyring.clone()));
         let (events, _) = broadcast::channel(EVENT_BACKLOG);
+        let advances = Advances::default();
         let limits = limits(&config);
         let parts = LaneParts {
             records: records.clone(),
             blobs: blobs.clone(),
             model_files: model_files.clone(),
             verifiers: verifiers.clone(),
+            advances: advances.clone(),
             events: events.clone(),
             clock: clock.clone(),
             runtime: tokio::runtime::Handle::current(),
@@ -250,6 +256,7 @@ impl JobService {
             verifiers,
             planner: Planner::new(config.child, config.plan_memory, config.plan_timeout),
             dispatcher,
+            advances,
             events,
             clock,
             ids: JobIds::default(),
@@ -296,6 +303,11 @@ impl JobService {
     /// When the database refuses.
     pub async fn job(&self, job: JobId) -> Result<Option<Job>, RecordsError> {
         self.inner.records.job(job).await
+    }
+
+    /// How far the proof of a running job is; `None` before it has begun and behind its end.
+    pub fn advanced(&self, job: &Job) -> Option<Advanced> {
+        self.inner.advances.of(job)
     }
 
     /// The job as soon as it has ended, or as it is after this time.

@@ -15,7 +15,7 @@ pub use circuit::{Build, BuildRequest, Circuit, CircuitList, Prediction, Scheme,
 pub use info::{Info, Limits, Operator, QueueLoad, Readiness};
 pub use job::{Failure, PhaseTime, Progress, Status};
 pub use model::{Model, ModelDetails, ModelList};
-pub use proof::{Bundle, InferResponse, InferenceRequest, Priority, Proof, ProofList};
+pub use proof::{Bundle, InferResponse, InferenceRequest, Priority, Proof, ProofList, Proving};
 pub use tensor::{Tensor, TensorSpec, TensorType};
 pub use verify::{Refusal, Statement, VerifyResponse};
 

@@ -9,6 +9,7 @@ mod bench;
 mod child;
 mod failures;
 mod lane;
+mod orders;
 mod planning;
 mod process;
 mod protocol;

@@ -13,7 +13,7 @@ use halo2_proofs::{
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
-use super::{Spread, Table, Windows, normalized, prefix_sums};
+use super::{Spread, Table, Windows, normalized, prefix_sums, repeated::Repeated};
 use crate::{
     arithmetic::Backend,
     backends::on_all_backends,
@@ -46,6 +46,7 @@ fn scalars(n: usize) -> Vec<(&'static str, Vec<Fr>)> {
         ("8 bits", small(256, 128)),
         ("15 bits", small(32768, 0)),
         ("powers of two", (0..n).map(|i| Fr::from(2).pow_vartime([i as u64 % 254])).collect()),
+        ("repeated", (0..n).map(|i| if i % 5 == 0 { random[i] } else { random[i % 9] }).collect()),
         ("random", random),
     ]
 }
@@ -68,7 +69,7 @@ fn agree<B: Backend>(backend: B, n: usize, windows: Windows) {
 #[test]
 fn multiplications_are_the_librarys() {
     on_all_backends!(|backend| {
-        agree(backend, 1 << 9, Windows::for_bases(1 << 9));
+        agree(backend, 1 << 11, Windows::for_bases(1 << 11));
         agree(backend, 75, Windows { bits: 5, stride: 1 });
         agree(backend, 75, Windows { bits: 7, stride: 3 });
         agree(backend, 130, Windows::without_table(130));
@@ -120,4 +121,20 @@ fn a_multiplication_stops_when_told_to() {
     let table = Table::new(crate::scalar::Scalar, &bases(8), Windows::for_bases(8), &Arc::default());
     assert_eq!(table.multiply(&[Fr::from(5); 8], Spread::One, &Stopped), Err(Stop));
     assert_eq!(table.multiply(&[Fr::from(5); 8], Spread::All, &Stopped), Err(Stop));
+}
+
+#[test]
+fn repeated_scalars_are_found_where_most_are() {
+    let [repeated, random, small] = ["repeated", "random", "8 bits"].map(|name| {
+        let (_, scalars) = scalars(1 << 12).into_iter().find(|(of, _)| *of == name).unwrap();
+        scalars
+    });
+    assert!(Repeated::find(&random).is_none() && Repeated::find(&small).is_none());
+    let few = repeated[1..].iter().step_by(5);
+    let found = Repeated::find(&repeated).unwrap();
+    assert_eq!(found.scalars.len(), 9);
+    assert_eq!(found.bases.len(), 9);
+    assert!(few.clone().count() > 0 && few.clone().all(|scalar| found.scalars.contains(scalar)));
+    let kept = found.others.iter().zip(&repeated).filter(|(kept, scalar)| kept == scalar).count();
+    assert_eq!(kept + found.bases.entries.len(), repeated.len());
 }

@@ -10,7 +10,7 @@ use rand_chacha::ChaCha20Rng;
 
 use super::{
     setups::Setup,
-    toy::{Shape, Toy, power_column, powers},
+    toy::{ROWS, Shape, Toy, value},
 };
 use crate::{
     Points, ProveError, Prover, RegisterError, Registration, Settings, Tables,
@@ -70,6 +70,18 @@ impl Case {
     fn accepts(&self, proof: &[u8]) -> bool {
         self.setup.accepts(&self.key, &self.toy.public(), proof)
     }
+}
+
+/// The advice column of powers, which nothing but its gate reads, on its own row.
+fn power_column(shape: &Shape) -> usize {
+    shape.copied
+}
+
+/// Its values.
+fn powers(toy: &Toy) -> Vec<Fr> {
+    let exponent = [toy.shape.degree as u64 - 1];
+    toy.seed
+        .map_or_else(Vec::new, |seed| (0..ROWS).map(|row| value(seed, row).pow_vartime(exponent)).collect())
 }
 
 /// What everybody may know of a registration.

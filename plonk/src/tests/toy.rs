@@ -33,7 +33,7 @@ pub(crate) struct Toy {
 }
 
 /// Rows that are used.
-const ROWS: usize = 5;
+pub(crate) const ROWS: usize = 5;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
@@ -59,7 +59,7 @@ impl Toy {
     }
 }
 
-fn value(seed: u64, row: usize) -> Fr {
+pub(crate) fn value(seed: u64, row: usize) -> Fr {
     // Some repeat, one is -1.
     match row {
         0 => -Fr::ONE,
@@ -198,16 +198,4 @@ impl Toy {
             }
         }
     }
-}
-
-/// The advice column of powers, which nothing but its gate reads, on its own row.
-pub(crate) fn power_column(shape: &Shape) -> usize {
-    shape.copied
-}
-
-/// Its values.
-pub(crate) fn powers(toy: &Toy) -> Vec<Fr> {
-    let exponent = [toy.shape.degree as u64 - 1];
-    toy.seed
-        .map_or_else(Vec::new, |seed| (0..ROWS).map(|row| value(seed, row).pow_vartime(exponent)).collect())
 }

@@ -25,7 +25,7 @@ use super::{ArtifactError, interface};
 use crate::{
     digest::Digest,
     envelope::{self, Kind},
-    params::KzgSetup,
+    params::{KzgSetup, SrsId},
     proof_system::{Domain, domain},
 };
 
@@ -50,6 +50,14 @@ impl Setup {
     /// Whether it rests on a string that was drawn on somebody's machine.
     pub const fn insecure(&self) -> bool {
         matches!(self, Self::Kzg(KzgSetup { insecure: true, .. }))
+    }
+
+    /// The KZG string it rests on.
+    pub fn srs(&self) -> Option<SrsId> {
+        match self {
+            Self::Transparent => None,
+            Self::Kzg(setup) => Some(setup.srs()),
+        }
     }
 }
 

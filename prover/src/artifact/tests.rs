@@ -9,10 +9,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     envelope,
-    fixture::{Example, IPA, KZG},
+    fixture::{self, Example, IPA, KZG, ONNX},
+    keys::{Keyring, ProverChoice},
     params::Parameters,
     progress::Silent,
-    proof_system::Domain,
+    proof_system::{CircuitProver, Domain},
     verify::{VerifierKey, VerifierKeyError},
 };
 
@@ -265,8 +266,13 @@ fn key_files_that_the_library_would_take_are_refused() {
 #[test]
 fn the_rebuilt_key_is_the_generated_one() {
     for setup in [IPA, KZG] {
-        let keys = &Example::of(setup).keys;
-        let generated = keys.library_key().get_vk();
+        let (_directory, store) = fixture::store();
+        let keyring = Keyring::new(store).for_prover(ProverChoice::Stock);
+        let keys = keyring.proving_keys(&fixture::circuit(3, setup), ONNX, setup, &Silent).unwrap();
+        let CircuitProver::Stock { key, .. } = keys.prover() else {
+            panic!("the library's prover was asked for")
+        };
+        let generated = key.get_vk();
         for domain in [Domain::Prover, Domain::Verifier] {
             let rebuilt = keys.verifier().file().library_key(domain).unwrap();
             assert_eq!(rebuilt.transcript_repr(), generated.transcript_repr());

@@ -193,6 +193,9 @@ pub(crate) struct InspectArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum SrsCommand {
     /// Check a ceremony file (snarkjs .ptau, or halo2's raw format) by pairings and keep it
+    ///
+    /// A proof over 2^k rows hides its witness only with one power more than 2^k. A .ptau file has it for every size; a raw file of
+    /// 2^k powers has it for sizes below 2^k.
     Import {
         /// Ceremony file
         file: PathBuf,
@@ -231,6 +234,15 @@ pub(crate) enum BenchScheme {
     Both,
 }
 
+/// Provers to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BenchProver {
+    /// The one that `lemma prove` uses
+    Own,
+    /// The proof library's, for comparison
+    Stock,
+}
+
 /// `lemma bench`
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
@@ -243,6 +255,9 @@ pub(crate) struct BenchArgs {
     /// Commitment scheme
     #[arg(long, value_enum, default_value_t = BenchScheme::Ipa)]
     pub(crate) scheme: BenchScheme,
+    /// Prover
+    #[arg(long, value_enum, default_value_t = BenchProver::Own)]
+    pub(crate) prover: BenchProver,
     #[command(flatten)]
     pub(crate) setup: SetupArgs,
     /// Measure the one model in this process and print its figures: how a measurement is started for each model

@@ -7,15 +7,26 @@ mod measurement;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use lemma_prover::keys::ProverChoice;
 use serde_json::{Value, json};
 
-use super::args::{BenchArgs, BenchScheme, SchemeName};
+use super::args::{BenchArgs, BenchProver, BenchScheme, SchemeName};
 use super::bundled::{DIGITS_NAME, DIGITS_ONNX};
 use super::failure::Failure;
 use super::files;
 use super::output::Outcome;
 use super::session::{Session, scheme_name};
 use super::text;
+
+impl BenchProver {
+    /// The library's choice.
+    pub(crate) fn choice(self) -> ProverChoice {
+        match self {
+            Self::Own => ProverChoice::Own,
+            Self::Stock => ProverChoice::Stock,
+        }
+    }
+}
 
 /// MLPerf Tiny's autoencoder, where the reference data lies beside the repository this program was built from.
 const AD01: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/mlperf_tiny/ad01.qop.onnx");
@@ -49,6 +60,7 @@ pub(crate) fn run(args: &BenchArgs, session: &Session) -> Result<Outcome, Failur
         "debug_build": cfg!(debug_assertions),
         "threads": threads,
         "runs": args.runs,
+        "prover": args.prover.choice().as_str(),
         "models": measured,
         "refused": refused.iter().map(Refused::json).collect::<Vec<_>>(),
         "absent": absent.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
@@ -56,7 +68,7 @@ pub(crate) fn run(args: &BenchArgs, session: &Session) -> Result<Outcome, Failur
     let refusals: String =
         refused.iter().map(|refused| format!("\nNOT MEASURED: {}", refused.message)).collect();
     let exit_code = if refused.is_empty() { 0 } else { 2 };
-    Ok(Outcome { text: table(&measured, threads) + &refusals, json, exit_code })
+    Ok(Outcome { text: table(&measured, args.prover, threads) + &refusals, json, exit_code })
 }
 
 /// A model that cannot be measured.
@@ -105,6 +117,7 @@ fn measure_apart(
     let program = std::env::current_exe().map_err(Failure::internal)?;
     let mut command = Command::new(program);
     command.args(["--json", "bench", "--in-this-process", "--scheme", scheme_name(scheme.scheme())]);
+    command.args(["--prover", args.prover.choice().as_str()]);
     command.arg("--runs").arg(args.runs.to_string()).arg("--store").arg(session.store()?.root());
     if scheme == SchemeName::Kzg && args.setup.insecure_local_srs {
         command.arg("--insecure-local-srs");
@@ -148,15 +161,19 @@ const COLUMNS: [Column; 16] = [
     ("peak memory", |m| bytes(&m["peak_rss_bytes"])),
 ];
 
-fn table(measured: &[Value], threads: usize) -> String {
+fn table(measured: &[Value], prover: BenchProver, threads: usize) -> String {
     let header = COLUMNS.iter().map(|column| column.0.to_owned()).collect();
     let rows = measured.iter().map(|model| COLUMNS.iter().map(|column| (column.1)(model)).collect());
     let table = text::table(&std::iter::once(header).chain(rows).collect::<Vec<_>>());
     let unit = measured.first().map_or_else(String::new, |model| seconds(&model["msm_unit_s"]));
     let build = if cfg!(debug_assertions) { "\nA DEBUG BUILD: run it with --release" } else { "" };
     let threads = if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
+    let prover = match prover {
+        BenchProver::Own => "",
+        BenchProver::Stock => "the proof library's prover; ",
+    };
     format!(
-        "{table}\n{threads}; medians; the unit is one multi-scalar multiplication of 2^16 on one thread, {unit} \
+        "{table}\n{prover}{threads}; medians; the unit is one multi-scalar multiplication of 2^16 on one thread, {unit} \
          here{build}"
     )
 }

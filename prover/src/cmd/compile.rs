@@ -6,6 +6,7 @@ use lemma_circuits::CompiledCircuit;
 use lemma_prover::artifact::ProofBundle;
 use lemma_prover::keys::KeysError;
 use lemma_prover::params::ParamsError;
+use lemma_prover::prediction;
 use lemma_prover::progress::Phase;
 use lemma_prover::verify::VerifierKey;
 use serde_json::{Map, Value};
@@ -140,8 +141,8 @@ impl Prediction {
     /// The prediction for a circuit on a machine that needs `msm_unit_s` CPU seconds for one full 2^16
     /// multi-scalar multiplication.
     pub(crate) fn of(circuit: &CompiledCircuit, msm_unit_s: f64) -> Self {
-        let cost = circuit.layout().cost();
-        Self { units: cost.units(), cpu_seconds: cost.units() * msm_unit_s, memory_bytes: cost.memory_bytes }
+        let prediction::Prediction { units, memory_bytes } = prediction::Prediction::of(circuit);
+        Self { units, cpu_seconds: units * msm_unit_s, memory_bytes }
     }
 
     /// Time of a proof with all threads of this machine.

@@ -76,7 +76,7 @@ impl From<KeysError> for Failure {
     /// A circuit that the proof library refuses is ours to mend, the rest the user's.
     fn from(error: KeysError) -> Self {
         match error {
-            KeysError::Library(_) => Self::internal(error),
+            KeysError::Library(_) | KeysError::Unsupported(_) => Self::internal(error),
             _ => Self::unusable(error),
         }
     }
@@ -86,9 +86,10 @@ impl From<ProveError> for Failure {
     /// A fault of the inputs or the environment is the user's to mend, the rest is not.
     fn from(error: ProveError) -> Self {
         match error {
-            ProveError::Environment(_) | ProveError::Witness(_) | ProveError::Bundle(_) => {
-                Self::unusable(error)
-            }
+            ProveError::Environment(_)
+            | ProveError::Randomness(_)
+            | ProveError::Witness(_)
+            | ProveError::Bundle(_) => Self::unusable(error),
             _ => Self::internal(error),
         }
     }

@@ -1,4 +1,5 @@
-//! The unit of proving cost: one multi-scalar multiplication of 2^16 full-size scalars on BN254.
+//! The unit of proving cost: one multi-scalar multiplication of 2^16 full-size scalars on BN254, by the library with the
+//! field arithmetic it has on this architecture: assembly on x86-64, plain Rust elsewhere.
 
 use halo2_proofs::arithmetic::best_multiexp;
 use halo2_proofs::halo2curves::bn256::{Fr, G1, G1Affine};

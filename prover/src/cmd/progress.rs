@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use lemma_prover::measure::{Elapsed, Stopwatch};
-use lemma_prover::progress::{Phase, Progress};
+use lemma_prover::progress::{Advance, Phase, Progress, Stage, rest};
 
 /// A running step; cleared from the screen when dropped.
 #[derive(Debug)]
@@ -16,16 +16,25 @@ pub(crate) struct Step {
 
 const BAR_CELLS: usize = 24;
 
+/// Parts of a whole in which the bar counts.
+const WHOLE: u64 = 1000;
+
 impl Step {
-    /// Shows that `what` is running. With a predicted duration the bar fills by it and stops short of full.
+    /// Shows that `what` is running. With a predicted duration there is a bar, filled by [`Step::advance`].
     pub(crate) fn start(what: impl Into<String>, predicted: Option<Duration>) -> Self {
-        let bar = ProgressBar::new_spinner();
+        let bar = if predicted.is_some() { ProgressBar::new(WHOLE) } else { ProgressBar::new_spinner() };
         if let Ok(style) = style(predicted) {
             bar.set_style(style);
         }
         bar.set_message(what.into());
         bar.enable_steady_tick(Duration::from_millis(120));
         Self { bar, watch: Stopwatch::start() }
+    }
+
+    /// Shows that `what` is running now, and this share of the step done.
+    pub(crate) fn advance(&self, what: impl Into<String>, share: f32) {
+        self.bar.set_message(what.into());
+        self.bar.set_position((f64::from(share) * WHOLE as f64) as u64);
     }
 
     /// Ends the step.
@@ -45,17 +54,27 @@ fn style(predicted: Option<Duration>) -> Result<ProgressStyle, indicatif::style:
         return ProgressStyle::with_template("{spinner} {msg} [{elapsed_precise}]");
     };
     let style =
-        ProgressStyle::with_template("{spinner} {msg} {share} [{elapsed_precise}, about {predicted}]")?;
-    let share = move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-        let share = (state.elapsed().as_secs_f64() / predicted.as_secs_f64().max(0.001)).min(0.97);
-        let filled = (share * BAR_CELLS as f64) as usize;
-        // Writing to the bar's own buffer does not fail.
-        let _ = write!(out, "{}{}", "#".repeat(filled), "-".repeat(BAR_CELLS - filled));
+        ProgressStyle::with_template("{spinner} {share} {msg} [{elapsed_precise}, about {rest} left]")?;
+    // Writing to the bar's own buffer does not fail.
+    let share = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        let _ = out.write_str(&cells(state.fraction()));
     };
-    let about = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
-        let _ = write!(out, "{}", super::text::seconds(predicted.as_secs_f64()));
+    let rest = move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        let rest = left(state.fraction(), state.elapsed(), predicted);
+        let _ = out.write_str(&super::text::seconds(rest.as_secs_f64()));
     };
-    Ok(style.with_key("share", share).with_key("predicted", about))
+    Ok(style.with_key("share", share).with_key("rest", rest))
+}
+
+/// A bar with this share filled.
+fn cells(share: f32) -> String {
+    let filled = ((share * BAR_CELLS as f32) as usize).min(BAR_CELLS);
+    "#".repeat(filled) + &"-".repeat(BAR_CELLS - filled)
+}
+
+/// What is left to wait for, by what was predicted before anything is done.
+fn left(share: f32, elapsed: Duration, predicted: Duration) -> Duration {
+    rest(share, elapsed).unwrap_or_else(|| predicted.saturating_sub(elapsed))
 }
 
 /// Shows the library's steps as they run and keeps what each of them took.
@@ -105,6 +124,23 @@ impl Progress for Screen {
             steps.finished.push((phase, elapsed));
         }
     }
+
+    fn advance(&self, advance: Advance) {
+        if let Some(step) = self.steps().running.last() {
+            step.advance(format!("{}: {}", message(Phase::Prove), doing(advance.stage)), advance.share);
+        }
+    }
+}
+
+fn doing(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Assign => "filling cells",
+        Stage::Commit => "committing to columns",
+        Stage::Permutation => "permutation products",
+        Stage::Interpolate => "interpolating columns",
+        Stage::Quotient => "the quotient of all constraints",
+        Stage::Open => "opening commitments",
+    }
 }
 
 fn message(phase: Phase) -> &'static str {
@@ -113,6 +149,8 @@ fn message(phase: Phase) -> &'static str {
         Phase::VerifyingKey => "making the verifying key",
         Phase::ProvingKey => "making the proving key",
         Phase::LoadKeys => "reading keys",
+        Phase::Tables => "making tables of the parameters",
+        Phase::PrepareKey => "preparing the key",
         Phase::Witness => "computing the witness",
         Phase::Prove => "proving",
         Phase::Verify => "verifying",
@@ -122,6 +160,17 @@ fn message(phase: Phase) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_bar_fills_and_the_rest_shrinks() {
+        assert_eq!(cells(0.0), "-".repeat(BAR_CELLS));
+        assert_eq!(cells(0.5), "#".repeat(BAR_CELLS / 2) + &"-".repeat(BAR_CELLS / 2));
+        assert_eq!(cells(1.5), "#".repeat(BAR_CELLS));
+        let [second, predicted] = [1, 10].map(Duration::from_secs);
+        assert_eq!(left(0.0, second, predicted), Duration::from_secs(9));
+        assert_eq!(left(0.0, 2 * predicted, predicted), Duration::ZERO);
+        assert_eq!(left(0.5, second, predicted), second);
+    }
 
     #[test]
     fn nested_steps_are_kept_apart() {

@@ -44,8 +44,8 @@ pub(crate) fn run(args: &ProveArgs, session: &Session) -> Result<Outcome, Failur
         ("proved in", text::seconds(screen.total(Phase::Prove).wall.as_secs_f64())),
         ("verified in", text::seconds(screen.total(Phase::Verify).wall.as_secs_f64())),
     ];
-    let text =
-        format!("{}\n{}{}", answer::text(&answers), text::fields(&fields), insecure_note(keys.verifier()));
+    let notes = insecure_note(keys.verifier()).to_owned() + hiding_note(&keys);
+    let text = format!("{}\n{}{notes}", answer::text(&answers), text::fields(&fields));
     let mut json = circuit_json(&compiled.circuit);
     json.extend(measured_json(&compiled, &keys, &proven, &screen));
     json.insert("outputs".into(), answer::json(&answers));
@@ -69,6 +69,16 @@ pub(crate) fn proving_keys(
     Ok(keys)
 }
 
+/// A line about a proof that may tell something of its witness.
+fn hiding_note(keys: &ProvingKeys) -> &'static str {
+    if keys.hides() {
+        ""
+    } else {
+        "\nDOES NOT HIDE: the kzg parameters have no power beyond the circuit's rows, so the proof may tell something about cells that \
+         are not public; import the ceremony's .ptau file, or a raw file with more powers, and prove again"
+    }
+}
+
 /// Sizes and times of a proof.
 fn measured_json(
     compiled: &Compiled,
@@ -81,12 +91,15 @@ fn measured_json(
     output::fields([
         ("circuit", keys.circuit_id().to_string().into()),
         ("insecure_srs", keys.verifier().insecure_srs().into()),
+        ("hides", keys.hides().into()),
         ("context", hex::encode(proven.statement.context.bytes()).into()),
         ("compile_s", compiled.elapsed.as_secs_f64().into()),
         ("parameters_s", wall(Phase::Parameters).into()),
         ("keygen_s", (wall(Phase::VerifyingKey) + wall(Phase::ProvingKey)).into()),
         ("keygen_cpu_s", (cpu(Phase::VerifyingKey) + cpu(Phase::ProvingKey)).into()),
         ("load_keys_s", wall(Phase::LoadKeys).into()),
+        ("tables_s", wall(Phase::Tables).into()),
+        ("prepare_key_s", wall(Phase::PrepareKey).into()),
         ("witness_s", wall(Phase::Witness).into()),
         ("prove_s", wall(Phase::Prove).into()),
         ("prove_cpu_s", cpu(Phase::Prove).into()),

@@ -48,10 +48,7 @@ impl CircuitRecord {
 
     /// The KZG string the keys rest on.
     pub fn srs(&self) -> Option<SrsId> {
-        match &self.setup {
-            Setup::Transparent => None,
-            Setup::Kzg(setup) => Some(setup.srs()),
-        }
+        self.setup.srs()
     }
 }
 

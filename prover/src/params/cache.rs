@@ -1,4 +1,4 @@
-//! Parameters in memory and in the store.
+//! Parameters in memory, and how they get there.
 
 use std::{
     collections::BTreeMap,
@@ -9,34 +9,26 @@ use halo2_proofs::{
     halo2curves::bn256::{Bn256, G1Affine},
     poly::{ipa::commitment::ParamsIPA, kzg::commitment::ParamsKZG},
 };
+use lemma_plonk::Tables;
 
 use super::{
-    KzgSetup, MAX_K, MIN_K, ParamsError, SrsChoice, SrsId, SrsRecord, group_fft, ipa,
-    kzg::{self, Bases, G1_LEN, InsecureString, read_points, write_points},
-    list_srs,
+    KzgSetup, MAX_K, MIN_K, ParamsError, SrsChoice, SrsId, SrsRecord, group_fft,
+    insecure::InsecureString,
+    ipa, kept,
+    kzg::{Bases, KzgParameters, write_points},
+    list_srs, points,
 };
 use crate::{
     digest::Digest,
     progress::{Phase, Progress, step},
-    store::{ObjectKind, Record, RecordKind, References, Store, StoreError},
+    store::{ObjectKind, Store},
 };
 
-/// Parameters of one size in the store.
-#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
-struct CachedParameters {
-    object: Digest,
-}
-
-impl Record for CachedParameters {
-    const KIND: RecordKind = RecordKind::Parameters;
-
-    fn references(&self) -> References {
-        vec![(ObjectKind::Parameters, self.object)]
-    }
-}
-
 /// KZG parameters by string and size.
-type BySrs = BTreeMap<(SrsId, u32), Arc<ParamsKZG<Bn256>>>;
+type BySrs = BTreeMap<(SrsId, u32), KzgParameters>;
+
+/// Tables by string, if they are of one, and size.
+type TablesBySetup = BTreeMap<(Option<SrsId>, u32), Tables>;
 
 /// Parameters by scheme and size, from memory, the store, or their derivation.
 #[derive(Debug)]
@@ -44,6 +36,7 @@ pub struct Parameters {
     store: Option<Store>,
     ipa: Mutex<BTreeMap<u32, Arc<ParamsIPA<G1Affine>>>>,
     kzg: Mutex<BySrs>,
+    tables: Mutex<TablesBySetup>,
 }
 
 /// A panic while holding the lock leaves the map as it was.
@@ -63,20 +56,11 @@ fn stored_or_derived_ipa(store: &Store, k: u32, pinned: Digest) -> Result<Vec<u8
     match store.get(ObjectKind::Parameters, pinned, ipa::file_len(k)) {
         Err(error) if error.is_not_found() || error.is_damage() => {
             let bytes = derive_ipa(k, Some(pinned))?;
-            match keep(store, &name, &bytes) {
-                // Who may not write derives them again next time.
-                Ok(()) | Err(ParamsError::Store(StoreError::NotWritable { .. })) => Ok(bytes),
-                Err(error) => Err(error),
-            }
+            kept::keep_if_writable(store, &name, &bytes)?;
+            Ok(bytes)
         }
         stored => Ok(stored?),
     }
-}
-
-fn keep(store: &Store, name: &str, bytes: &[u8]) -> Result<(), ParamsError> {
-    let _session = store.session()?;
-    let object = store.put(ObjectKind::Parameters, bytes)?;
-    Ok(store.put_record(name, &CachedParameters { object })?)
 }
 
 /// Deriving transparent parameters takes time and memory by the row, also for whoever only verifies: minutes and
@@ -96,7 +80,7 @@ impl Parameters {
 
     /// Parameters kept in memory only: every process derives transparent ones again, and there are no strings.
     pub fn in_memory() -> Self {
-        Self { store: None, ipa: Mutex::default(), kzg: Mutex::default() }
+        Self { store: None, ipa: Mutex::default(), kzg: Mutex::default(), tables: Mutex::default() }
     }
 
     fn store(&self) -> Result<&Store, ParamsError> {
@@ -125,6 +109,35 @@ impl Parameters {
             (pinned, _) => derive_ipa(k, pinned)?,
         };
         ipa::read(k, &bytes)
+    }
+
+    /// Tables of the parameters of size `2^k`, of a string or the transparent ones, for the prover. They take seconds
+    /// and tens of megabytes, so all circuits of a setup and size share one copy.
+    ///
+    /// # Errors
+    /// Those of the parameters.
+    pub(crate) fn tables(
+        &self,
+        srs: Option<SrsId>,
+        k: u32,
+        progress: &dyn Progress,
+    ) -> Result<Tables, ParamsError> {
+        let mut memory = locked(&self.tables);
+        if let Some(tables) = memory.get(&(srs, k)) {
+            return Ok(tables.clone());
+        }
+        let tables = match srs {
+            None => {
+                let params = self.ipa(k, progress)?;
+                step(progress, Phase::Tables, || points::ipa_tables(&params))
+            }
+            Some(id) => {
+                let params = self.kzg_parameters(id, k, progress)?;
+                step(progress, Phase::Tables, || points::kzg_tables(&params))
+            }
+        };
+        memory.insert((srs, k), tables.clone());
+        Ok(tables)
     }
 
     /// The string to use for a circuit of `2^k` rows.
@@ -176,14 +189,14 @@ impl Parameters {
             k,
             source: "drawn on this machine, insecure".into(),
             source_sha256: None,
-            powers: store.put(ObjectKind::Srs, &drawn.g1)?,
+            powers: store.put(ObjectKind::Srs, &write_points(&drawn.bases.powers))?,
         };
-        keep(store, &kzg_name(record.id(), k), &[drawn.g1, drawn.lagrange].concat())?;
+        kept::keep(store, &kept::kzg_name(record.id(), k), &drawn.bases.write())?;
         store.put_record(&record.id().to_string(), &record)?;
         Ok(record)
     }
 
-    /// Parameters of size `2^k` for the prover, from a string in the store.
+    /// Parameters of size `2^k` for the library, from a string in the store.
     ///
     /// # Errors
     /// When the string is absent or too short, or the store fails.
@@ -193,65 +206,61 @@ impl Parameters {
         k: u32,
         progress: &dyn Progress,
     ) -> Result<Arc<ParamsKZG<Bn256>>, ParamsError> {
+        Ok(self.kzg_parameters(id, k, progress)?.library)
+    }
+
+    /// The same with the power that hides, where the string has it.
+    pub(super) fn kzg_parameters(
+        &self,
+        id: SrsId,
+        k: u32,
+        progress: &dyn Progress,
+    ) -> Result<KzgParameters, ParamsError> {
         check_size(k, MAX_K)?;
         let mut memory = locked(&self.kzg);
         if let Some(params) = memory.get(&(id, k)) {
             return Ok(params.clone());
         }
-        let params = Arc::new(step(progress, Phase::Parameters, || self.load_or_derive_kzg(id, k))?);
+        let params = step(progress, Phase::Parameters, || self.load_or_derive_kzg(id, k))?;
         memory.insert((id, k), params.clone());
         Ok(params)
     }
 
-    fn load_or_derive_kzg(&self, id: SrsId, k: u32) -> Result<ParamsKZG<Bn256>, ParamsError> {
+    fn load_or_derive_kzg(&self, id: SrsId, k: u32) -> Result<KzgParameters, ParamsError> {
         let (store, record) = (self.store()?, self.srs(id)?);
         if record.k < k {
             return Err(ParamsError::SrsTooSmall { id, expected: k, got: record.k });
         }
         let s_g2 = record.setup.secret_image().map_err(|_| ParamsError::unusable_second_group(k))?;
-        let name = kzg_name(id, k);
+        let name = kept::kzg_name(id, k);
         let _alone = store.lock(&format!("params-{name}"))?;
-        let bases = match cached_bases(store, &name, k)? {
-            Some(bases) => bases,
-            None => {
-                let bytes = store.get(ObjectKind::Srs, record.powers, (G1_LEN as u64) << record.k)?;
-                let powers = points(k, bytes.get(..G1_LEN << k).unwrap_or(&bytes), 1 << k)?;
-                drop(bytes);
-                let lagrange = group_fft::lagrange_basis(powers.iter().map(Into::into).collect(), k);
-                keep(store, &name, &[write_points(&powers), write_points(&lagrange)].concat())?;
-                Bases { powers, lagrange }
+        let cached = kept::bases(store, &name, k)?;
+        let bases = match cached {
+            Some(bases) if bases.powers.len() >= record.usable(store, k) => bases,
+            cached => {
+                let bases = complete(cached, record.first_powers(store, k), k)?;
+                kept::keep_if_writable(store, &name, &bases.write())?;
+                bases
             }
         };
-        kzg::prover_params(k, bases, &s_g2).ok_or_else(|| ParamsError::unusable_second_group(k))
+        bases.parameters(k, &s_g2).ok_or_else(|| ParamsError::unusable_second_group(k))
     }
 }
 
-/// Both bases of size `2^k` from the store; `None` when they are not there or damaged.
-fn cached_bases(store: &Store, name: &str, k: u32) -> Result<Option<Bases>, ParamsError> {
-    let cached = match store.record::<CachedParameters>(name) {
-        Err(error) if error.is_damage() => None,
-        cached => cached?,
-    };
-    let Some(cached) = cached else { return Ok(None) };
-    match store.get(ObjectKind::Parameters, cached.object, (2 * G1_LEN as u64) << k) {
-        Ok(bytes) => {
-            let mut powers = points(k, &bytes, 2 << k)?;
-            let lagrange = powers.split_off(1 << k);
-            Ok(Some(Bases { powers, lagrange }))
+/// Both bases of the powers of a string. What is cached by an earlier version, or of a shorter string, lacks nothing but
+/// the power that hides, and is used without it when the string is damaged.
+fn complete(
+    cached: Option<Bases>,
+    powers: Result<Vec<G1Affine>, ParamsError>,
+    k: u32,
+) -> Result<Bases, ParamsError> {
+    match (cached, powers) {
+        (Some(cached), Ok(powers)) => Ok(Bases { powers, ..cached }),
+        (Some(cached), Err(ParamsError::Store(error))) if error.is_damage() => Ok(cached),
+        (None, Ok(powers)) => {
+            let rows = powers[..1 << k].iter().map(Into::into).collect();
+            Ok(Bases { lagrange: group_fft::lagrange_basis(rows, k), powers })
         }
-        Err(error) if error.is_not_found() || error.is_damage() => Ok(None),
-        Err(error) => Err(error.into()),
+        (_, Err(error)) => Err(error),
     }
-}
-
-fn points(k: u32, bytes: &[u8], expected: usize) -> Result<Vec<G1Affine>, ParamsError> {
-    let malformed = |reason| ParamsError::Malformed { k, reason };
-    if bytes.len() != expected * G1_LEN {
-        return Err(malformed(format!("{} bytes, expected {}", bytes.len(), expected * G1_LEN)));
-    }
-    read_points(bytes).map_err(|index| malformed(format!("element {index} is no point of the curve")))
-}
-
-fn kzg_name(id: SrsId, k: u32) -> String {
-    format!("kzg-{id}-{k}")
 }

@@ -58,6 +58,13 @@ pub(super) fn lagrange_basis(mut points: Vec<G1>, k: u32) -> Vec<G1Affine> {
     affine(&points)
 }
 
+/// The generator times each scalar.
+pub(super) fn multiples(scalars: &[Fr]) -> Vec<G1Affine> {
+    let generator = G1::generator();
+    let points: Vec<G1> = scalars.par_iter().map(|scalar| Recoded::new(*scalar).times(generator)).collect();
+    affine(&points)
+}
+
 /// Affine coordinates of many points.
 pub(super) fn affine(points: &[G1]) -> Vec<G1Affine> {
     let mut out = vec![G1Affine::default(); points.len()];

@@ -22,7 +22,7 @@ use super::{ParamsError, group_fft};
 use crate::digest::Digest;
 
 /// Bytes of a compressed point.
-const POINT_LEN: usize = 32;
+pub(super) const POINT_LEN: usize = 32;
 
 /// The smallest size with a pinned digest.
 const FIRST_PINNED: u32 = 5;

@@ -4,7 +4,7 @@
 //! digest of `sH`: that point determines the secret and with it the whole sequence, so files of one ceremony have
 //! one id whatever their format and length.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use ff::Field;
 use halo2_proofs::{
@@ -20,7 +20,7 @@ use halo2_proofs::{
 use rand::rngs::OsRng;
 use rayon::prelude::*;
 
-use super::srs_file::SrsFileError;
+use super::{ParamsError, srs_file::SrsFileError};
 use crate::digest::{Digest, ParseDigestError};
 
 /// Bytes of an uncompressed point of the first group, coordinates in Montgomery form, little-endian.
@@ -63,7 +63,7 @@ impl FromStr for SrsId {
 /// The powers of a string that are used, checked.
 #[derive(Debug)]
 pub(super) struct Powers {
-    /// `G, sG, ...`, a power of two of them.
+    /// `G, sG, ...`, a power of two of them, or one more.
     pub(super) g1: Vec<G1Affine>,
     /// `sH`.
     pub(super) s_g2: G2Affine,
@@ -143,14 +143,55 @@ fn without_powers(s_g2: &G2Affine) -> Option<ParamsKZG<Bn256>> {
     ParamsKZG::read_custom(&mut bytes.as_slice(), SerdeFormat::RawBytes).ok()
 }
 
+/// Points for parameters of size `2^k`, as many as one of `counts` says.
+pub(super) fn parse_points(k: u32, bytes: &[u8], counts: &[usize]) -> Result<Vec<G1Affine>, ParamsError> {
+    let malformed = |reason| ParamsError::Malformed { k, reason };
+    if !counts.iter().any(|count| bytes.len() == count * G1_LEN) {
+        let lengths: Vec<String> = counts.iter().map(|count| (count * G1_LEN).to_string()).collect();
+        return Err(malformed(format!("{} bytes, expected {}", bytes.len(), lengths.join(" or "))));
+    }
+    read_points(bytes).map_err(|index| malformed(format!("element {index} is no point of the curve")))
+}
+
 /// A string of one size in both bases.
+#[derive(Debug)]
 pub(super) struct Bases {
+    /// `2^k` powers, and one more where the string has it.
     pub(super) powers: Vec<G1Affine>,
     pub(super) lagrange: Vec<G1Affine>,
 }
 
-/// Parameters of size `2^k` for the prover.
-pub(super) fn prover_params(k: u32, bases: Bases, s_g2: &G2Affine) -> Option<ParamsKZG<Bn256>> {
+impl Bases {
+    /// Of what [`Bases::write`] wrote, or an earlier version, which knew no power beyond `2^k`.
+    pub(super) fn read(k: u32, bytes: &[u8]) -> Result<Self, ParamsError> {
+        let mut powers = parse_points(k, bytes, &[2 << k, (2 << k) + 1])?;
+        let lagrange = powers.split_off(powers.len() - (1 << k));
+        Ok(Self { powers, lagrange })
+    }
+
+    pub(super) fn write(&self) -> Vec<u8> {
+        [write_points(&self.powers), write_points(&self.lagrange)].concat()
+    }
+
+    /// Parameters of size `2^k` for the prover.
+    pub(super) fn parameters(mut self, k: u32, s_g2: &G2Affine) -> Option<KzgParameters> {
+        let next_power = self.powers.get(1 << k).copied();
+        self.powers.truncate(1 << k);
+        Some(KzgParameters { library: Arc::new(prover_params(k, self, s_g2)?), next_power })
+    }
+}
+
+/// KZG parameters of one size.
+#[derive(Clone, Debug)]
+pub(super) struct KzgParameters {
+    /// What the library needs of them.
+    pub(super) library: Arc<ParamsKZG<Bn256>>,
+    /// The power that hides, `[s^(2^k)] G`.
+    pub(super) next_power: Option<G1Affine>,
+}
+
+/// Parameters of size `2^k` for the library.
+fn prover_params(k: u32, bases: Bases, s_g2: &G2Affine) -> Option<ParamsKZG<Bn256>> {
     let Bases { powers, lagrange } = bases;
     Some(without_powers(s_g2)?.from_parts(k, powers, Some(lagrange), G2Affine::generator(), *s_g2))
 }
@@ -161,34 +202,11 @@ pub(crate) fn verifier_params(k: u32, s_g2: &G2Affine) -> Option<ParamsKZG<Bn256
     prover_params(k, bases, s_g2)
 }
 
-/// A fresh string whose secret this process draws and forgets: worth nothing against whoever runs it.
-pub(super) struct InsecureString {
-    pub(super) g1: Vec<u8>,
-    pub(super) lagrange: Vec<u8>,
-    pub(super) s_g2: G2Affine,
-}
-
-impl InsecureString {
-    /// Draws a string of `2^k` powers.
-    pub(super) fn draw(k: u32) -> Self {
-        let params = ParamsKZG::<Bn256>::setup(k, OsRng);
-        let mut bytes = Vec::with_capacity(2 * (G1_LEN << k) + 2 * G2_LEN + 4);
-        params.write_custom(&mut bytes, SerdeFormat::RawBytes).expect("writing to memory does not fail");
-        let points = G1_LEN << k;
-        let s_g2 = params.s_g2();
-        drop(params);
-        bytes.truncate(4 + 2 * points);
-        let lagrange = bytes.split_off(4 + points);
-        bytes.drain(..4);
-        Self { g1: bytes, lagrange, s_g2 }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use halo2_proofs::poly::commitment::{Params, ParamsProver};
 
-    use super::*;
+    use super::{super::insecure::InsecureString, *};
 
     #[test]
     fn verifier_parameters_hold_no_string() {
@@ -199,14 +217,26 @@ mod tests {
     }
 
     #[test]
-    fn insecure_string_is_a_string() {
-        let drawn = InsecureString::draw(4);
-        let g1 = read_points(&drawn.g1).unwrap();
-        assert_eq!(write_points(&g1), drawn.g1);
-        let powers = Powers::check(g1, G2Affine::generator(), drawn.s_g2).unwrap();
-        let basis = super::super::group_fft::lagrange_basis(powers.g1.iter().map(Into::into).collect(), 4);
-        assert_eq!(write_points(&basis), drawn.lagrange);
-        assert_ne!(InsecureString::draw(4).s_g2, drawn.s_g2);
+    fn bases_are_read_with_and_without_the_power_that_hides() {
+        let k = 3;
+        let drawn = InsecureString::draw(k);
+        let with = Bases::read(k, &drawn.bases.write()).unwrap();
+        assert_eq!((&with.powers, &with.lagrange), (&drawn.bases.powers, &drawn.bases.lagrange));
+        let mut old = drawn.bases;
+        old.powers.pop();
+        let without = Bases::read(k, &old.write()).unwrap();
+        assert_eq!((&without.powers, &without.lagrange), (&old.powers, &with.lagrange));
+        for (bases, hides) in [(with, true), (without, false)] {
+            let parameters = bases.parameters(k, &drawn.s_g2).unwrap();
+            assert_eq!(parameters.library.get_g().len(), 1 << k);
+            assert_eq!(parameters.next_power.is_some(), hides);
+        }
+        let bytes = old.write();
+        for wrong in
+            [&bytes[..bytes.len() - G1_LEN], &bytes[1..], &[&bytes[..], &bytes[..2 * G1_LEN]].concat()]
+        {
+            assert!(matches!(Bases::read(k, wrong), Err(ParamsError::Malformed { .. })));
+        }
     }
 
     #[test]

@@ -111,7 +111,7 @@ pub(super) struct SrsFile {
     pub(super) sha256: Digest,
 }
 
-/// Reads and checks a file; of a file with more than `2^MAX_K` powers, the first `2^MAX_K`.
+/// Reads and checks a file; of a `.ptau` file the first `2^k + 1` powers, as many as fit `k` up to `MAX_K`.
 pub(super) fn read(path: &Path) -> Result<SrsFile, SrsFileError> {
     // A device or a pipe may never end, and opening one may never return.
     if !fs::metadata(path)?.is_file() {
@@ -157,4 +157,4 @@ fn read_bytes(file: &mut impl Read, length: usize) -> io::Result<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

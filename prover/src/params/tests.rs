@@ -1,14 +1,26 @@
-use std::fs;
+use std::{fs, path::Path};
 
+use ff::Field;
 use halo2_proofs::{
     SerdeFormat,
-    halo2curves::bn256::Bn256,
-    poly::{commitment::Params, kzg::commitment::ParamsKZG},
+    halo2curves::bn256::{Bn256, Fr, G1Affine},
+    poly::{
+        commitment::{Params, ParamsProver},
+        kzg::commitment::ParamsKZG,
+    },
 };
 use rand::rngs::OsRng;
 
-use super::*;
-use crate::{fixture, progress::Silent};
+use super::{
+    kzg::{Bases, KzgParameters, Powers},
+    srs_file::tests::{POWER, Ptau},
+    *,
+};
+use crate::{
+    fixture,
+    progress::Silent,
+    store::{ObjectKind, Store},
+};
 
 /// Writes a raw file of a random secret with `2^k` powers.
 fn ceremony(directory: &Path, k: u32) -> PathBuf {
@@ -19,7 +31,28 @@ fn ceremony(directory: &Path, k: u32) -> PathBuf {
     path
 }
 
-fn bytes<'a, P: Params<'a, halo2_proofs::halo2curves::bn256::G1Affine>>(params: &P) -> Vec<u8> {
+/// The raw file of a string, as halo2's libraries write it.
+fn write_raw(directory: &Path, params: &KzgParameters) -> PathBuf {
+    let path = directory.join("string.raw");
+    params.library.write_custom(&mut fs::File::create(&path).unwrap(), SerdeFormat::RawBytes).unwrap();
+    path
+}
+
+fn write_ptau(directory: &Path) -> PathBuf {
+    let path = directory.join("ceremony.ptau");
+    fs::write(&path, Ptau::new(Fr::random(OsRng)).bytes()).unwrap();
+    path
+}
+
+/// The parameters, with their powers checked to be one string.
+fn checked(store: &Store, record: &SrsRecord, k: u32) -> KzgParameters {
+    let params = Parameters::new(store.clone()).kzg_parameters(record.id(), k, &Silent).unwrap();
+    let powers = params.library.get_g().iter().copied().chain(params.next_power).collect();
+    Powers::check(powers, params.library.g2(), params.library.s_g2()).unwrap();
+    params
+}
+
+fn bytes<'a, P: Params<'a, G1Affine>>(params: &P) -> Vec<u8> {
     let mut bytes = Vec::new();
     params.write(&mut bytes).unwrap();
     bytes
@@ -88,6 +121,70 @@ fn an_imported_ceremony_serves_every_smaller_size() {
         Parameters::new(store).kzg(record.id(), 7, &Silent),
         Err(ParamsError::Store(StoreError::Damaged { .. }))
     ));
+}
+
+#[test]
+fn a_string_hides_where_it_has_a_power_beyond_the_rows() {
+    let (directory, store) = fixture::store();
+    // A .ptau file for every size, a raw file for every size but its own.
+    let ptau = import_srs(&store, &write_ptau(directory.path())).unwrap();
+    assert_eq!((ptau.k, ptau.hiding_k(&store)), (POWER, POWER));
+    assert!(checked(&store, &ptau, POWER).next_power.is_some());
+    let raw = import_srs(&store, &ceremony(directory.path(), 6)).unwrap();
+    assert_eq!((raw.k, raw.hiding_k(&store)), (6, 5));
+    for (k, hides) in [(5, true), (6, false)] {
+        // Derived, then from the cache.
+        for _ in 0..2 {
+            assert_eq!(checked(&store, &raw, k).next_power.is_some(), hides);
+        }
+    }
+    // One that is drawn here.
+    let local = Parameters::new(store.clone()).choose_srs(SrsChoice::InsecureLocal, 6).unwrap();
+    assert_eq!((local.k, local.hiding_k(&store)), (6, 6));
+    assert!(checked(&store, &local, 6).next_power.is_some());
+}
+
+#[test]
+fn caches_of_earlier_versions_are_completed() {
+    let (directory, store) = fixture::store();
+    let record = import_srs(&store, &write_ptau(directory.path())).unwrap();
+    let fresh = checked(&store, &record, POWER);
+    let name = kept::kzg_name(record.id(), POWER);
+    let old = || {
+        let mut bases = kept::bases(&store, &name, POWER).unwrap().unwrap();
+        bases.powers.truncate(1 << POWER);
+        kept::keep(&store, &name, &bases.write()).unwrap();
+        Bases::read(POWER, &bases.write()).unwrap()
+    };
+    let lagrange = old().lagrange;
+    let completed = checked(&store, &record, POWER);
+    assert_eq!(completed.next_power, fresh.next_power);
+    assert_eq!(bytes(&*completed.library), bytes(&*fresh.library));
+    assert_eq!(kept::bases(&store, &name, POWER).unwrap().unwrap().lagrange, lagrange);
+    // Without the string, or with a damaged one, they serve as they are.
+    old();
+    let powers = store.object_path(ObjectKind::Srs, record.powers);
+    let mut damaged = fs::read(&powers).unwrap();
+    damaged[100] ^= 1;
+    fs::write(&powers, damaged).unwrap();
+    assert!(checked(&store, &record, POWER).next_power.is_none());
+    fs::remove_file(&powers).unwrap();
+    assert!(checked(&store, &record, POWER).next_power.is_none());
+    assert_eq!(record.hiding_k(&store), POWER - 1);
+}
+
+#[test]
+fn a_longer_file_of_a_ceremony_makes_its_proofs_hide() {
+    let (directory, store) = fixture::store();
+    let long = import_srs(&store, &write_ptau(directory.path())).unwrap();
+    let params = checked(&store, &long, POWER);
+    let (_directory, fresh) = fixture::store();
+    let short = import_srs(&fresh, &write_raw(directory.path(), &params)).unwrap();
+    assert_eq!((short.id(), short.k, short.hiding_k(&fresh)), (long.id(), POWER, POWER - 1));
+    assert!(checked(&fresh, &short, POWER).next_power.is_none());
+    let again = import_srs(&fresh, &directory.path().join("ceremony.ptau")).unwrap();
+    assert_eq!((again.k, again.hiding_k(&fresh)), (POWER, POWER));
+    assert_eq!(checked(&fresh, &again, POWER).next_power, params.next_power);
 }
 
 #[test]

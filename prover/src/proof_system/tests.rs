@@ -9,6 +9,8 @@ use halo2_proofs::{
     poly::Rotation,
 };
 use lemma_circuits::plan::Scheme;
+use lemma_plonk::watch::Unwatched;
+use rand::rngs::OsRng;
 
 use super::*;
 use crate::{
@@ -123,9 +125,14 @@ fn proofs_have_the_computed_length_and_no_other() {
         let expected = proof_len(key.cs(), K, scheme);
         assert_eq!(key.cs().permutation().get_columns().len().div_ceil(3), 3);
         let proving = proving_key(&commitment, key.clone(), &Everything::default()).unwrap();
+        // The only prover that knows the library's lookups.
+        let prover = CircuitProver::Stock { key: Box::new(proving), params: commitment.clone() };
+        let prove = |value, inputs: &[Fr]| {
+            prover.prove(Everything { value: Some(value) }, inputs, &mut OsRng, &Unwatched)
+        };
         let value = Fr::from(7);
         let inputs = [Fr::ZERO, value];
-        let proof = prove(&commitment, &proving, Everything { value: Some(value) }, &inputs).unwrap();
+        let proof = prove(value, &inputs).unwrap();
         assert_eq!(proof.len(), expected, "{scheme:?}");
         assert_eq!(check(&commitment, &key, &inputs, &proof), Ok(()));
         assert_eq!(check(&commitment, &key, &[Fr::ZERO, Fr::ONE], &proof), Err(Refusal::Equations));
@@ -138,7 +145,7 @@ fn proofs_have_the_computed_length_and_no_other() {
         // More public inputs than rows.
         assert_eq!(check(&commitment, &key, &[Fr::ZERO; 65], &proof), Err(Refusal::Equations));
         // A false witness has no proof.
-        let false_proof = prove(&commitment, &proving, Everything { value: Some(Fr::ONE) }, &inputs).unwrap();
+        let false_proof = prove(Fr::ONE, &inputs).unwrap();
         assert_eq!(check(&commitment, &key, &inputs, &false_proof), Err(Refusal::Equations));
     }
 }

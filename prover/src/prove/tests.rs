@@ -1,8 +1,12 @@
+use std::{sync::Mutex, time::Duration};
+
 use super::*;
 use crate::{
+    cancellation::Cancellation,
     envelope,
-    fixture::{Example, IPA, KZG, circuit, context, inputs},
-    progress::{Recorder, Silent},
+    fixture::{self, Example, IPA, KZG, ONNX, circuit, context, inputs},
+    keys::{Keyring, ProverChoice},
+    progress::{Advance, Progress, Recorder, Silent, Stage},
 };
 
 #[test]
@@ -77,6 +81,90 @@ fn refuses_what_it_cannot_prove() {
     let renamed = lemma_circuits::compile(renamed, example.circuit.scheme()).unwrap();
     assert_eq!(renamed.shape(), example.circuit.shape());
     assert!(matches!(refused(&renamed, &inputs()), ProveError::OtherCircuit));
+}
+
+/// Stops a proof as soon as a part of it is done.
+struct Impatient {
+    cancellation: Cancellation,
+    told: Mutex<Vec<Advance>>,
+}
+
+impl Progress for Impatient {
+    fn begin(&self, _: Phase) {}
+
+    fn end(&self, _: Phase, _: Duration) {}
+
+    fn advance(&self, advance: Advance) {
+        self.told.lock().unwrap().push(advance);
+        self.cancellation.cancel();
+    }
+}
+
+#[test]
+fn a_set_flag_stops_a_proof() {
+    for setup in [IPA, KZG] {
+        let example = Example::of(setup);
+        let impatient = Impatient { cancellation: Cancellation::new(), told: Mutex::default() };
+        let proven = || {
+            let options = ProveOptions::telling(&impatient).until(&impatient.cancellation);
+            prove(&example.keys, &example.circuit, &inputs(), context(), options)
+        };
+        // In the middle of it, then before it.
+        assert!(matches!(proven(), Err(ProveError::Cancelled)));
+        let told = impatient.told.lock().unwrap().len();
+        assert!(told > 0);
+        assert!(matches!(proven(), Err(ProveError::Cancelled)));
+        assert_eq!(impatient.told.lock().unwrap().len(), told);
+    }
+}
+
+/// Remembers how far proofs were said to be.
+#[derive(Default)]
+struct Shares(Mutex<Vec<Advance>>);
+
+impl Progress for Shares {
+    fn begin(&self, _: Phase) {}
+
+    fn end(&self, _: Phase, _: Duration) {}
+
+    fn advance(&self, advance: Advance) {
+        self.0.lock().unwrap().push(advance);
+    }
+}
+
+#[test]
+fn a_proof_says_how_far_it_is() {
+    let example = Example::of(KZG);
+    let shares = Shares::default();
+    prove(&example.keys, &example.circuit, &inputs(), context(), &shares).unwrap();
+    let told = shares.0.into_inner().unwrap();
+    assert!(told.iter().all(|advance| advance.done <= advance.of && (0.0..=1.0).contains(&advance.share)));
+    assert!(told.windows(2).all(|pair| pair[0].share <= pair[1].share));
+    assert_eq!(told.last().map(|advance| (advance.stage, advance.share)), Some((Stage::Open, 1.0)));
+}
+
+#[test]
+fn the_own_prover_and_the_library_s_are_accepted_alike() {
+    for setup in [IPA, KZG] {
+        let (_directory, store) = fixture::store();
+        let circuit = circuit(3, setup);
+        let [own, stock] = [ProverChoice::Own, ProverChoice::Stock].map(|prover| {
+            let keyring = Keyring::new(store.clone()).for_prover(prover);
+            keyring.proving_keys(&circuit, ONNX, setup, &Silent).unwrap()
+        });
+        assert_eq!(own.circuit_id(), stock.circuit_id());
+        // The library's prover blinds no quotient.
+        assert_eq!((own.hides(), stock.hides()), (true, setup == IPA));
+        let bundles =
+            [&own, &stock].map(|keys| prove(keys, &circuit, &inputs(), context(), &Silent).unwrap().bundle);
+        let expect = Expect { circuit: own.circuit_id(), context: Some(context()), allow_insecure_srs: true };
+        for bundle in &bundles {
+            for keys in [&own, &stock] {
+                assert!(verify(bundle, keys.verifier(), &expect).is_ok());
+            }
+        }
+        assert_eq!(bundles[0].len(), bundles[1].len());
+    }
 }
 
 #[test]

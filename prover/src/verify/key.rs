@@ -185,10 +185,7 @@ impl VerifierKey {
 
     /// The KZG string it rests on.
     pub fn srs(&self) -> Option<SrsId> {
-        match self.key.file.setup() {
-            Setup::Transparent => None,
-            Setup::Kzg(setup) => Some(setup.srs()),
-        }
+        self.key.file.setup().srs()
     }
 
     /// Length of every proof of this circuit, in bytes.

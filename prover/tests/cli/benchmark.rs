@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::arguments;
 use crate::session::{fixture, lemma, lemma_json, refusal};
 
-const NUMBERS: [&str; 24] = [
+const NUMBERS: [&str; 26] = [
     "k",
     "advice_columns",
     "fixed_columns",
@@ -19,6 +19,8 @@ const NUMBERS: [&str; 24] = [
     "verify_s",
     "verify_with_loading_s",
     "parameters_s",
+    "tables_s",
+    "prepare_key_s",
     "proof_bytes",
     "vk_bytes",
     "pk_bytes",
@@ -36,7 +38,7 @@ fn assert_complete(model: &Value) {
     for field in NUMBERS {
         assert!(model[field].is_number(), "{field}: {model}");
     }
-    for field in ["circuit", "model", "scheme", "name"] {
+    for field in ["circuit", "model", "scheme", "name", "prover"] {
         assert!(model[field].is_string(), "{field}: {model}");
     }
     if cfg!(target_os = "linux") {
@@ -44,7 +46,10 @@ fn assert_complete(model: &Value) {
     }
     let phases: Vec<&str> =
         model["phases"].as_array().unwrap().iter().map(|phase| phase["phase"].as_str().unwrap()).collect();
-    assert_eq!(phases, ["parameters", "verifying key", "proving key", "witness", "prove", "verify"]);
+    assert_eq!(
+        phases,
+        ["parameters", "verifying key", "proving key", "tables", "prepare key", "witness", "prove", "verify"]
+    );
     let units = model["prove_cpu_s"].as_f64().unwrap() / model["msm_unit_s"].as_f64().unwrap();
     assert!((units - model["prove_units"].as_f64().unwrap()).abs() < 1e-6 * units, "{model}");
 }
@@ -63,6 +68,19 @@ fn measures_each_scheme() {
     let person = lemma(arguments!["bench", model, "--runs", "1"]);
     assert_eq!(person.code, Some(0));
     assert!(person.stdout.contains("tiny_2_3_2_linear") && person.stdout.contains("units"), "{person:?}");
+}
+
+#[test]
+fn measures_the_prover_that_is_asked_for() {
+    let model = fixture("edge_cases/tiny_2_3_2_linear.onnx");
+    for (prover, prepares) in [("own", true), ("stock", false)] {
+        let (code, json) = lemma_json(arguments!["bench", model, "--runs", "1", "--prover", prover]);
+        assert_eq!(code, 0, "{json}");
+        let measured = &json["models"][0];
+        assert_complete(measured);
+        assert_eq!((&json["prover"], &measured["prover"]), (&prover.into(), &prover.into()));
+        assert_eq!(measured["tables_s"].as_f64().unwrap() > 0.0, prepares, "{json}");
+    }
 }
 
 #[test]

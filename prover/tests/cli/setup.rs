@@ -32,6 +32,7 @@ fn kzg_needs_a_ceremony_and_uses_the_imported_one() {
     std::fs::write(&file, &bytes).unwrap();
     let (code, imported) = lemma_json(arguments!["--store", root, "srs", "import", file]);
     assert_eq!((code, &imported["k"], &imported["insecure"]), (0, &11.into(), &false.into()), "{imported}");
+    assert_eq!(imported["hiding_k"], 10, "{imported}");
     let (_, listed) = lemma_json(arguments!["--store", root, "srs", "list"]);
     assert_eq!(listed["srs"][0]["id"], imported["id"]);
     assert!(lemma(arguments!["--store", root, "srs", "list"]).stdout.contains("ceremony.srs"));
@@ -40,7 +41,7 @@ fn kzg_needs_a_ceremony_and_uses_the_imported_one() {
     let prove =
         arguments!["--store", root, "prove", digits(), "--input", digit(), "--scheme", "kzg", "-o", proof];
     let (code, json) = lemma_json(prove);
-    assert_eq!((code, &json["insecure_srs"]), (0, &false.into()), "{json}");
+    assert_eq!((code, &json["insecure_srs"], &json["hides"]), (0, &false.into(), &true.into()), "{json}");
     let circuit = json["circuit"].as_str().unwrap();
     let (code, verdict) = lemma_json(arguments!["--store", root, "verify", proof, "--circuit", circuit]);
     assert_eq!((code, &verdict["valid"]), (0, &true.into()), "{verdict}");
@@ -49,6 +50,36 @@ fn kzg_needs_a_ceremony_and_uses_the_imported_one() {
     let (vk, other) = (root.join("x.vk"), root.join("other"));
     assert_eq!(lemma(arguments!["--store", root, "vk", circuit, "-o", vk]).code, Some(0));
     let (code, verdict) = lemma_json(arguments!["--store", other, "verify", proof, "--vk", vk]);
+    assert_eq!((code, &verdict["valid"]), (0, &true.into()), "{verdict}");
+}
+
+/// A raw file of just the circuit's size proves, and it is said what the proof lacks.
+#[test]
+fn a_string_without_a_power_more_does_not_hide() {
+    let store = tempfile::tempdir().unwrap();
+    let root = store.path();
+    let (_, compiled) = lemma_json(arguments!["--store", root, "compile", digits(), "--scheme", "kzg"]);
+    let k = compiled["k"].as_u64().unwrap() as u32;
+    let file = root.join("exact.srs");
+    let mut bytes = Vec::new();
+    ParamsKZG::<Bn256>::setup(k, OsRng).write_custom(&mut bytes, SerdeFormat::RawBytes).unwrap();
+    std::fs::write(&file, &bytes).unwrap();
+    let imported = lemma(arguments!["--store", root, "srs", "import", file]);
+    assert!(imported.stdout.contains(".ptau"), "{imported:?}");
+    let (_, listed) = lemma_json(arguments!["--store", root, "srs", "list"]);
+    assert_eq!((&listed["srs"][0]["k"], &listed["srs"][0]["hiding_k"]), (&k.into(), &(k - 1).into()));
+    let listed = lemma(arguments!["--store", root, "srs", "list"]);
+    assert!(listed.stdout.contains("hides up to"), "{listed:?}");
+
+    let proof = root.join("x.proof");
+    let prove =
+        arguments!["--store", root, "prove", digits(), "--input", digit(), "--scheme", "kzg", "-o", proof];
+    let (code, json) = lemma_json(prove);
+    assert_eq!((code, &json["hides"]), (0, &false.into()), "{json}");
+    let person = lemma(prove);
+    assert!(person.stdout.contains("DOES NOT HIDE") && person.stdout.contains(".ptau"), "{person:?}");
+    let circuit = json["circuit"].as_str().unwrap();
+    let (code, verdict) = lemma_json(arguments!["--store", root, "verify", proof, "--circuit", circuit]);
     assert_eq!((code, &verdict["valid"]), (0, &true.into()), "{verdict}");
 }
 

@@ -50,7 +50,7 @@ pub(super) async fn infer(
     }
     let accept = accept(&app, order, idempotency.as_ref());
     let Accepted { job, outputs } = submission::once(&app, idempotency.as_ref(), accept).await?;
-    let proof = Proof::new(&job).ok_or_else(|| submission::other_kind(&job))?;
+    let proof = Proof::new(&job, app.service().advanced(&job)).ok_or_else(|| submission::other_kind(&job))?;
     let location = links::location(&proof.progress.href);
     Ok((location, Json(InferResponse { circuit, outputs, proof: Some(proof) })).into_response())
 }

@@ -46,7 +46,7 @@ pub(super) async fn request(
     let accept = accept(&app, body.value, idempotency.clone());
     let accepted = submission::once(&app, idempotency.as_ref(), accept).await?;
     let job = submission::ended(&app, accepted.job, preferences).await?;
-    let proof = Proof::new(&job).ok_or_else(|| submission::other_kind(&job))?;
+    let Json(proof) = view(&app, &job)?;
     Ok(links::accepted(&proof.progress.href.clone(), &job, preferences, proof))
 }
 
@@ -110,7 +110,8 @@ pub(super) async fn list(
     };
     let after = page::cursor(filter.cursor.as_deref())?;
     let found = app.service().records().list(&wanted, after, limit).await?;
-    let proofs = found.jobs.iter().filter_map(Proof::new).collect();
+    let proof = |job| Proof::new(job, app.service().advanced(job));
+    let proofs = found.jobs.iter().filter_map(proof).collect();
     Ok(Json(ProofList { proofs, next_cursor: found.next.map(|id| id.to_string()) }))
 }
 
@@ -132,7 +133,7 @@ pub(super) async fn show(
 ) -> Result<Json<Proof>, Problem> {
     let job = find(&app, id).await?;
     let job = submission::ended(&app, job, preferences).await?;
-    view(&job)
+    view(&app, &job)
 }
 
 /// Cancel a proof
@@ -150,7 +151,7 @@ pub(super) async fn cancel(
     PathId(id): PathId<JobId>,
 ) -> Result<Json<Proof>, Problem> {
     let job = find(&app, id).await?;
-    view(&app.service().cancel(job.id).await?.ok_or_else(unknown)?)
+    view(&app, &app.service().cancel(job.id).await?.ok_or_else(unknown)?)
 }
 
 /// The proof of an id.
@@ -169,6 +170,6 @@ fn unknown() -> Problem {
     Problem::new(ProblemType::UnknownProof, "no proof has this id; GET /v1/proofs lists them")
 }
 
-fn view(job: &Job) -> Result<Json<Proof>, Problem> {
-    Proof::new(job).map(Json).ok_or_else(|| submission::other_kind(job))
+fn view(app: &App, job: &Job) -> Result<Json<Proof>, Problem> {
+    Proof::new(job, app.service().advanced(job)).map(Json).ok_or_else(|| submission::other_kind(job))
 }

@@ -178,15 +178,15 @@ pub struct Prediction {
 impl Prediction {
     /// The prediction for a compiled circuit.
     pub fn of(circuit: &CompiledCircuit) -> Self {
-        let (shape, cost) = (circuit.shape(), circuit.layout().cost());
+        let (shape, predicted) = (circuit.shape(), lemma_prover::prediction::Prediction::of(circuit));
         Self {
             k: shape.k,
             rows_used: circuit.layout().rows() as u64,
             advice_columns: shape.num_advice(),
             fixed_columns: shape.num_fixed(),
             lookups: shape.lookup_slots(),
-            predicted_prove_cpu_seconds: cost.microseconds as f64 / 1e6,
-            predicted_memory_bytes: cost.memory_bytes,
+            predicted_prove_cpu_seconds: predicted.reference_seconds(),
+            predicted_memory_bytes: predicted.memory_bytes,
         }
     }
 }

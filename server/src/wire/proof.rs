@@ -5,7 +5,10 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::{Progress, Tensor};
-use crate::jobs::{self, Job, Outcome, Work};
+use crate::{
+    jobs::{self, Job, Outcome, Work},
+    service::Advanced,
+};
 
 /// Which queued jobs go first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -106,6 +109,9 @@ pub struct Proof {
     pub context: String,
     /// Which queued jobs go first.
     pub priority: Priority,
+    /// How far the proof itself is, in the step `prove`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proving: Option<Proving>,
     /// The proof bundle, once the job has succeeded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bundle: Option<Bundle>,
@@ -115,9 +121,36 @@ pub struct Proof {
     pub meta: Option<serde_json::Value>,
 }
 
+/// How far a proof that is being made is.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Proving {
+    /// The part that is being made: `assign`, `commit`, `permutation`, `interpolate`, `quotient`, `open`.
+    #[schema(example = "quotient")]
+    pub stage: String,
+    /// Share of it that is done, by what its parts are known to cost.
+    #[schema(minimum = 0, maximum = 1)]
+    pub share: f64,
+    /// Estimate of the seconds that are left; absent at the beginning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0)]
+    pub rest_seconds: Option<f64>,
+}
+
+impl From<Advanced> for Proving {
+    fn from(advanced: Advanced) -> Self {
+        // As exact as an estimate is.
+        let rounded = |value: f64, digits: f64| (value * digits).round() / digits;
+        Self {
+            stage: advanced.stage,
+            share: rounded(advanced.share.into(), 1000.0),
+            rest_seconds: advanced.rest.map(|rest| rounded(rest.as_secs_f64(), 10.0)),
+        }
+    }
+}
+
 impl Proof {
-    /// The job as a proof; `None` when it builds a circuit.
-    pub fn new(job: &Job) -> Option<Self> {
+    /// The job as a proof, and how far that is; `None` when it builds a circuit.
+    pub fn new(job: &Job, advanced: Option<Advanced>) -> Option<Self> {
         let Work::Proof(work) = &job.work else { return None };
         let progress = Progress::new(job, "/v1/proofs");
         let bundle = match &job.outcome {
@@ -133,6 +166,7 @@ impl Proof {
             circuit: work.circuit.to_string(),
             context: hex::encode(&work.context),
             priority: job.priority.into(),
+            proving: advanced.map(Proving::from),
             bundle,
             meta: job.meta.clone(),
         })

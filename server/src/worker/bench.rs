@@ -13,13 +13,15 @@ use lemma_circuits::{
 use lemma_prover::{
     digest::Digest,
     keys::{Keyring, ProvingKeys, SetupChoice},
-    prove::prove,
+    prediction::Prediction,
+    prove::{ProveOptions, prove},
     store::Store,
 };
 
 use super::{
     child::Reports,
     failures::{failure, of_import, of_keys, of_plan, of_prove},
+    orders::Asked,
     planning::plan,
     protocol::{Origin, Report, Request},
 };
@@ -58,20 +60,17 @@ impl Bench {
         Self { keyring: Keyring::new(store), loaded: Vec::new(), keep_bytes }
     }
 
-    /// Does what is asked; `payload` is the ONNX file where one is needed.
-    pub(super) fn answer(
-        &mut self,
-        request: Request,
-        payload: &[u8],
-        reports: &Reports,
-    ) -> Result<Answer, Failure> {
+    /// Does what is asked; the payload is the ONNX file where one is needed. Only a proof can be cancelled.
+    pub(super) fn answer(&mut self, asked: Asked, reports: &Reports) -> Result<Answer, Failure> {
+        let Asked { request, payload, cancellation } = asked;
         match request {
             Request::Prove { circuit, context, inputs, origin, .. } => {
-                self.prove(circuit, context, &inputs, origin.as_ref(), reports).map(Answer::Bundle)
+                let options = ProveOptions::telling(reports).until(&cancellation);
+                self.prove(circuit, context, &inputs, origin.as_ref(), reports, options).map(Answer::Bundle)
             }
-            Request::Plan { scheme, .. } => Ok(Answer::Plan(plan(payload, scheme))),
+            Request::Plan { scheme, .. } => Ok(Answer::Plan(plan(&payload, scheme))),
             Request::MakeKeys { setup, .. } => {
-                self.make_keys(payload, &setup, reports).map(|facts| Answer::Facts(Box::new(facts)))
+                self.make_keys(&payload, &setup, reports).map(|facts| Answer::Facts(Box::new(facts)))
             }
         }
         .map_err(|failure| Failure { phase: failure.phase.or(reports.last_phase()), ..failure })
@@ -84,12 +83,13 @@ impl Bench {
         inputs: &[Vec<i32>],
         origin: Option<&Origin>,
         reports: &Reports,
+        options: ProveOptions<'_>,
     ) -> Result<Vec<u8>, Failure> {
         disturb("start");
         let context = Context::new(context).map_err(|error| failure(FailureClass::Input, error, false))?;
         let loaded = self.load(circuit, origin, reports)?;
         disturb("loaded");
-        let proven = prove(&loaded.keys, &loaded.circuit, inputs, context, reports)
+        let proven = prove(&loaded.keys, &loaded.circuit, inputs, context, options)
             .map_err(|error| of_prove(&error))?;
         disturb("proven");
         let mut bundle = proven.bundle;
@@ -124,7 +124,7 @@ impl Bench {
     fn make_room(&mut self) {
         let mut kept = 0u64;
         let first = self.loaded.iter().rposition(|loaded| {
-            kept = kept.saturating_add(loaded.keys.pk_bytes());
+            kept = kept.saturating_add(loaded.keys.resident_bytes());
             kept > self.keep_bytes
         });
         self.loaded.drain(..first.map_or(0, |index| index + 1));
@@ -213,7 +213,7 @@ fn compile_model(onnx: &[u8], scheme: Scheme) -> Result<CompiledCircuit, Failure
 }
 
 fn facts(circuit: &CompiledCircuit, keys: &ProvingKeys, vk: &[u8], took: Duration) -> CircuitFacts {
-    let (shape, cost, verifier) = (circuit.shape(), circuit.layout().cost(), keys.verifier());
+    let (shape, predicted, verifier) = (circuit.shape(), Prediction::of(circuit), keys.verifier());
     CircuitFacts {
         circuit: keys.circuit_id(),
         model_id: circuit.model_id().to_string(),
@@ -224,8 +224,8 @@ fn facts(circuit: &CompiledCircuit, keys: &ProvingKeys, vk: &[u8], took: Duratio
         advice_columns: shape.num_advice(),
         fixed_columns: shape.num_fixed(),
         lookups: shape.lookup_slots(),
-        predicted_prove_ms: cost.microseconds / 1000,
-        predicted_memory_bytes: cost.memory_bytes,
+        predicted_prove_ms: (predicted.reference_seconds() * 1e3) as u64,
+        predicted_memory_bytes: predicted.memory_bytes,
         proof_bytes: verifier.proof_len() as u64,
         vk: Digest::of(vk),
         vk_bytes: vk.len() as u64,

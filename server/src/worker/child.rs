@@ -1,15 +1,15 @@
 //! The worker process.
 
 use std::{
-    io::{self, BufReader, BufWriter, Stdin, Stdout},
+    io::{self, BufWriter, Stdout},
     path::PathBuf,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, PoisonError, mpsc::Receiver},
     time::Duration,
 };
 
 use lemma_prover::{
     measure,
-    progress::{Phase, Progress},
+    progress::{Advance, Phase, Progress},
     store::Store,
 };
 use rustix::process::{
@@ -19,8 +19,9 @@ use rustix::process::{
 use super::{
     bench::{Answer, Bench, disturb},
     failures::failure,
+    orders::{Asked, listen},
     planning::plan,
-    protocol::{Report, Request, read_message, write_message},
+    protocol::{Report, Request, write_message},
 };
 use crate::jobs::{Failure, FailureClass};
 
@@ -60,8 +61,8 @@ pub fn child_main(args: ChildArgs) -> i32 {
         }
     };
     let mut bench = store.map(|store| Bench::new(store, args.keep_bytes));
-    let (mut requests, reports) = (BufReader::new(io::stdin()), Reports::default());
-    match serve(&mut bench, &mut requests, &reports) {
+    let served = listen(io::stdin()).and_then(|requests| serve(&mut bench, &requests, &Reports::default()));
+    match served {
         Ok(()) => 0,
         Err(error) => {
             eprintln!("{error}");
@@ -99,14 +100,17 @@ fn begin(args: &ChildArgs) -> Result<(), String> {
         .map_err(|error| format!("cannot start threads: {error}"))
 }
 
-fn serve(bench: &mut Option<Bench>, requests: &mut BufReader<Stdin>, reports: &Reports) -> io::Result<()> {
-    while let Some((request, payload)) = read_message::<Request>(requests)? {
-        let result = match &request {
-            Request::Prove { memory_limit, .. }
-            | Request::MakeKeys { memory_limit, .. }
-            | Request::Plan { memory_limit, .. } => limit_memory(*memory_limit),
-        };
-        let result = result.and_then(|()| answer(bench, request, &payload, reports));
+fn serve(
+    bench: &mut Option<Bench>,
+    requests: &Receiver<io::Result<Asked>>,
+    reports: &Reports,
+) -> io::Result<()> {
+    for asked in requests {
+        let asked = asked?;
+        let (Request::Prove { memory_limit, .. }
+        | Request::MakeKeys { memory_limit, .. }
+        | Request::Plan { memory_limit, .. }) = &asked.request;
+        let result = limit_memory(*memory_limit).and_then(|()| answer(bench, asked, reports));
         let resident_bytes = resident_bytes();
         match result {
             Ok(Answer::Bundle(bundle)) => reports.send(&Report::Proven { resident_bytes }, &bundle)?,
@@ -118,15 +122,10 @@ fn serve(bench: &mut Option<Bench>, requests: &mut BufReader<Stdin>, reports: &R
     Ok(())
 }
 
-fn answer(
-    bench: &mut Option<Bench>,
-    request: Request,
-    payload: &[u8],
-    reports: &Reports,
-) -> Result<Answer, Failure> {
-    match (request, bench) {
-        (Request::Plan { scheme, .. }, None) => Ok(Answer::Plan(plan(payload, scheme))),
-        (request, Some(bench)) => bench.answer(request, payload, reports),
+fn answer(bench: &mut Option<Bench>, asked: Asked, reports: &Reports) -> Result<Answer, Failure> {
+    match (&asked.request, bench) {
+        (Request::Plan { scheme, .. }, None) => Ok(Answer::Plan(plan(&asked.payload, *scheme))),
+        (_, Some(bench)) => bench.answer(asked, reports),
         (_, None) => {
             Err(failure(FailureClass::Keys, "the worker process has no store; it only plans", false))
         }
@@ -189,5 +188,9 @@ impl Progress for Reports {
     fn end(&self, phase: Phase, elapsed: Duration) {
         let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         self.tell(&Report::Ended { phase: phase.as_str().into(), milliseconds });
+    }
+
+    fn advance(&self, advance: Advance) {
+        self.tell(&Report::Advanced { stage: advance.stage.as_str().into(), share: advance.share });
     }
 }

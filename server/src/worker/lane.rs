@@ -22,6 +22,7 @@ use super::{
     watch::{Ended, Watch},
 };
 use crate::{
+    advances::Advances,
     blobs::{BlobKind, Blobs},
     crash_points,
     dispatch::{After, Lane, Stop, StopSignal, Ticket},
@@ -64,6 +65,8 @@ pub struct LaneParts {
     pub model_files: ModelFiles,
     /// Keys that results are checked with.
     pub verifiers: Arc<Verifiers>,
+    /// Where it is told how far proofs are.
+    pub advances: Advances,
     /// Where changes of jobs are told.
     pub events: broadcast::Sender<JobEvent>,
     /// The time.
@@ -170,19 +173,16 @@ impl AttemptLane {
         Span::current().record("worker", worker.id());
         worker.request(request, payload);
         let mut watch = Watch::new(&self.parts, ticket);
-        let (end, worker) = watch.until_end(worker, stop, deadline);
-        let timings = watch.timings;
-        self.resident = 0;
-        match (worker, &end) {
-            (Some(worker), Ok((_, _, resident))) => {
-                self.worker = Some(worker);
-                self.resident = *resident;
-            }
-            _ => self.litter = true,
-        }
+        let (end, survivor) = watch.until_end(worker, stop, deadline);
+        let timings = std::mem::take(&mut watch.timings);
+        drop(watch);
+        self.litter |= survivor.is_none();
+        let (worker, resident) = survivor.unzip();
+        self.worker = worker;
+        self.resident = resident.unwrap_or(0);
         match end {
-            Ok((Report::Failed { failure, .. }, ..)) => Attempted::Failed(failure, timings),
-            Ok((report, payload, _)) => match self.check(job, report, &payload, stop) {
+            Ok((Report::Failed { failure, .. }, _)) => Attempted::Failed(failure, timings),
+            Ok((report, payload)) => match self.check(job, report, &payload, stop) {
                 Ok(results) => Attempted::Succeeded(Box::new(Results { timings, ..results })),
                 Err(failure) => Attempted::Failed(failure, timings),
             },

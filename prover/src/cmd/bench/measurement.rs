@@ -38,7 +38,8 @@ pub(crate) fn run(args: &BenchArgs, session: &Session) -> Result<Outcome, Failur
     // Keys are made anew in a store of their own; parameters come from the user's.
     let directory = tempfile::tempdir().map_err(Failure::internal)?;
     let store = Store::open(directory.path()).map_err(Failure::unusable)?;
-    let keyring = Keyring::with_parameters(store, session.verifier_parameters());
+    let prover = args.prover.choice();
+    let keyring = Keyring::with_parameters(store, session.verifier_parameters()).for_prover(prover);
     let screen = Screen::default();
     let keys = keyring.proving_keys(&compiled.circuit, &compiled.onnx, compiled.setup, &screen)?;
 
@@ -52,6 +53,7 @@ pub(crate) fn run(args: &BenchArgs, session: &Session) -> Result<Outcome, Failur
     let mut json = circuit_json(&compiled.circuit);
     json.extend(output::fields([
         ("name", name.into()),
+        ("prover", prover.as_str().into()),
         ("circuit", keys.circuit_id().to_string().into()),
         ("compile_s", compiled.elapsed.as_secs_f64().into()),
         ("peak_rss_bytes", peak_rss.into()),
@@ -143,9 +145,12 @@ fn key_json(keys: &ProvingKeys, screen: &Screen) -> Map<String, Value> {
         ("keygen_s", both.iter().map(|step| step.wall.as_secs_f64()).sum::<f64>().into()),
         ("keygen_cpu_s", both.iter().map(|step| step.cpu.as_secs_f64()).sum::<f64>().into()),
         ("parameters_s", screen.total(Phase::Parameters).wall.as_secs_f64().into()),
+        ("tables_s", screen.total(Phase::Tables).wall.as_secs_f64().into()),
+        ("prepare_key_s", screen.total(Phase::PrepareKey).wall.as_secs_f64().into()),
         ("vk_bytes", keys.verifier().file_len().into()),
         ("pk_bytes", keys.pk_bytes().into()),
         ("insecure_srs", keys.verifier().insecure_srs().into()),
+        ("hides", keys.hides().into()),
     ])
 }
 
@@ -180,7 +185,9 @@ fn verify_repeatedly(
 
 /// Wall-clock and CPU seconds of every step.
 fn phases(keygen: &Screen, proofs: &Proofs) -> Value {
-    let made = [Phase::Parameters, Phase::VerifyingKey, Phase::ProvingKey].map(|phase| {
+    const MADE: [Phase; 5] =
+        [Phase::Parameters, Phase::VerifyingKey, Phase::ProvingKey, Phase::Tables, Phase::PrepareKey];
+    let made = MADE.map(|phase| {
         let step = keygen.total(phase);
         (phase, step.wall.as_secs_f64(), step.cpu.as_secs_f64())
     });

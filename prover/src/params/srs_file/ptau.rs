@@ -42,7 +42,8 @@ pub(super) fn read(file: &mut (impl Read + Seek), length: u64, max_k: u32) -> Re
     expect_length("section 3", (1 << power) * G2_LEN as u64, tau_g2.length)?;
 
     file.seek(SeekFrom::Start(tau_g1.start))?;
-    let bytes = read_bytes(file, G1_LEN << power.min(max_k))?;
+    // One more than a power of two, which is what hides.
+    let bytes = read_bytes(file, G1_LEN * ((1 << power.min(max_k)) + 1))?;
     let g1 = read_points(&bytes).map_err(|index| SrsFileError::Point { list: "section 2", index })?;
     drop(bytes);
     file.seek(SeekFrom::Start(tau_g2.start))?;

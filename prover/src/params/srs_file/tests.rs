@@ -16,11 +16,11 @@ use rand::rngs::OsRng;
 use super::*;
 use crate::params::kzg::{G1_LEN, G2_LEN};
 
-const POWER: u32 = 5;
+pub(in crate::params) const POWER: u32 = 5;
 
 /// A `.ptau` file as snarkjs writes it, open to every kind of damage.
 #[derive(Clone)]
-struct Ptau {
+pub(in crate::params) struct Ptau {
     version: u32,
     header: Vec<u8>,
     tau_g1: Vec<G1Affine>,
@@ -32,7 +32,7 @@ struct Ptau {
 const FIELD: &str = "47fd7cd8168c203c8dca7168916a81975d588181b64550b829a031e1724e6430";
 
 impl Ptau {
-    fn new(secret: Fr) -> Self {
+    pub(in crate::params) fn new(secret: Fr) -> Self {
         let power = |i: u64| secret.pow_vartime([i]);
         let mut header = 32u32.to_le_bytes().to_vec();
         header.extend(hex::decode(FIELD).unwrap());
@@ -57,7 +57,7 @@ impl Ptau {
         sections
     }
 
-    fn bytes(&self) -> Vec<u8> {
+    pub(in crate::params) fn bytes(&self) -> Vec<u8> {
         self.with_sections(&self.sections())
     }
 
@@ -107,7 +107,7 @@ fn outside_the_subgroup() -> G2Affine {
 fn honest_files_are_read() {
     let file = Ptau::new(Fr::random(OsRng));
     let powers = read(&file.bytes()).unwrap();
-    assert_eq!(powers.g1, file.tau_g1[..1 << POWER]);
+    assert_eq!(powers.g1, file.tau_g1[..=1 << POWER]);
     assert_eq!(powers.s_g2, file.tau_g2[1]);
     // Sections may come in any order.
     let mut reversed = file.sections();
@@ -116,7 +116,7 @@ fn honest_files_are_read() {
     // Only as many powers as allowed.
     let bytes = file.bytes();
     let few = read_from(&mut Cursor::new(&bytes), bytes.len() as u64, POWER - 1).unwrap();
-    assert_eq!(few.g1, file.tau_g1[..1 << (POWER - 1)]);
+    assert_eq!(few.g1, file.tau_g1[..=1 << (POWER - 1)]);
 
     assert_eq!(read(&raw(6)).unwrap().g1.len(), 64);
 }
@@ -182,6 +182,9 @@ fn damaged_sections_are_refused() {
     huge[16..24].fill(0xff);
     assert!(matches!(refusal(&huge), SrsFileError::Length { part: "the file", expected: u64::MAX, .. }));
     let mut short = file.clone();
+    short.tau_g1.truncate(1 << POWER);
+    assert!(matches!(refusal(&short.bytes()), SrsFileError::Length { part: "section 2", .. }));
+    let mut short = file.clone();
     short.tau_g2.pop();
     assert!(matches!(refusal(&short.bytes()), SrsFileError::Length { part: "section 3", .. }));
 }
@@ -194,7 +197,7 @@ fn points_that_are_none_are_refused() {
         sections[section - 1].1[index * length] ^= 1;
         refusal(&file.with_sections(&sections))
     };
-    for index in [0, 7, (1 << POWER) - 1] {
+    for index in [0, 7, 1 << POWER] {
         let error = damaged(2, index, G1_LEN);
         assert!(matches!(error, SrsFileError::Point { list: "section 2", index: got } if got == index));
     }
@@ -215,7 +218,7 @@ fn other_sequences_are_refused() {
         refusal(&file.bytes())
     };
     let other = (G1Affine::generator() * Fr::random(OsRng)).to_affine();
-    for index in [1, 2, (1 << POWER) - 1] {
+    for index in [1, 2, (1 << POWER) - 1, 1 << POWER] {
         assert!(matches!(edited(&|f| f.tau_g1[index] = other), SrsFileError::Powers), "{index}");
         assert!(
             matches!(edited(&|f| f.tau_g1[index] = G1Affine::identity()), SrsFileError::Powers),

@@ -1,0 +1,58 @@
+//! Parameters kept in the store, by name.
+
+use super::{
+    ParamsError, SrsId,
+    kzg::{Bases, G1_LEN},
+};
+use crate::{
+    digest::Digest,
+    store::{ObjectKind, Record, RecordKind, References, Store, StoreError},
+};
+
+/// Parameters of one size in the store.
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
+struct CachedParameters {
+    object: Digest,
+}
+
+impl Record for CachedParameters {
+    const KIND: RecordKind = RecordKind::Parameters;
+
+    fn references(&self) -> References {
+        vec![(ObjectKind::Parameters, self.object)]
+    }
+}
+
+/// Keeps parameters under a name.
+pub(super) fn keep(store: &Store, name: &str, bytes: &[u8]) -> Result<(), ParamsError> {
+    let _session = store.session()?;
+    let object = store.put(ObjectKind::Parameters, bytes)?;
+    Ok(store.put_record(name, &CachedParameters { object })?)
+}
+
+/// The same where the store takes files: who may not write derives them again next time.
+pub(super) fn keep_if_writable(store: &Store, name: &str, bytes: &[u8]) -> Result<(), ParamsError> {
+    match keep(store, name, bytes) {
+        Err(ParamsError::Store(StoreError::NotWritable { .. })) => Ok(()),
+        kept => kept,
+    }
+}
+
+/// Both bases of size `2^k` from the store; `None` when they are not there or damaged.
+pub(super) fn bases(store: &Store, name: &str, k: u32) -> Result<Option<Bases>, ParamsError> {
+    let cached = match store.record::<CachedParameters>(name) {
+        Err(error) if error.is_damage() => None,
+        cached => cached?,
+    };
+    let Some(cached) = cached else { return Ok(None) };
+    match store.get(ObjectKind::Parameters, cached.object, G1_LEN as u64 * ((2 << k) + 1)) {
+        Ok(bytes) => Bases::read(k, &bytes).map(Some),
+        Err(error) if error.is_not_found() || error.is_damage() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Name of the parameters of a string.
+pub(super) fn kzg_name(id: SrsId, k: u32) -> String {
+    format!("kzg-{id}-{k}")
+}
