@@ -97,6 +97,11 @@ impl Tables {
         each!(&self.0, bases => bases.n().ilog2())
     }
 
+    /// Bytes that [`write`](Self::write) writes.
+    pub fn written_len(&self) -> u64 {
+        each!(&self.0, bases => bases.written_len())
+    }
+
     /// Writes the tables, in the same form for all backends.
     ///
     /// # Errors

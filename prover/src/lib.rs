@@ -22,6 +22,7 @@ mod fixture;
 pub mod inputs;
 pub mod keys;
 pub mod measure;
+pub mod memory;
 pub mod params;
 pub mod prediction;
 pub mod progress;

@@ -17,6 +17,7 @@ pub(crate) mod kzg;
 mod points;
 mod srs_file;
 mod strings;
+mod tables;
 
 use std::{fmt, ops::RangeInclusive, path::PathBuf};
 
@@ -27,7 +28,6 @@ pub(crate) use ipa::LARGEST_PINNED;
 pub use kzg::SrsId;
 /// The smallest and the largest size, as powers of two of rows: at most 256 MiB of points in each basis.
 pub use lemma_circuits::plan::{MAX_K, MIN_K};
-pub(crate) use points::SETTINGS;
 pub use srs_file::SrsFileError;
 pub use strings::{SrsRecord, import_srs, list_srs};
 

@@ -8,7 +8,6 @@
 #[cfg(test)]
 pub(crate) mod conformance;
 mod in_process;
-mod memory;
 mod queue;
 
 use std::{fmt, sync::atomic::AtomicU8, sync::atomic::Ordering, time::Duration};
@@ -16,7 +15,7 @@ use std::{fmt, sync::atomic::AtomicU8, sync::atomic::Ordering, time::Duration};
 use async_trait::async_trait;
 
 pub use in_process::{InProcess, Limits};
-pub use memory::available_memory;
+pub use lemma_prover::memory::available_memory;
 
 use crate::jobs::{JobId, Priority};
 

@@ -39,6 +39,12 @@ impl<B: Backend> Bases<B> {
         [Some(&self.lagrange), self.prefix.as_ref(), Some(&self.coefficients)]
     }
 
+    /// Bytes of all tables with their header.
+    pub(crate) fn written_len(&self) -> u64 {
+        let points: usize = self.tables().into_iter().flatten().map(|table| table.points().len()).sum();
+        (8 * WORDS + POINT_BYTES * points) as u64
+    }
+
     /// Writes all tables.
     pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let tables = self.tables();

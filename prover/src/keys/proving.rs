@@ -4,13 +4,13 @@ use std::fmt;
 
 use halo2_proofs::{SerdeFormat, halo2curves::bn256::G1Affine, plonk::ProvingKey};
 use lemma_circuits::{CompiledCircuit, circuit::LemmaCircuit, statement::CircuitId};
-use lemma_plonk::{Prover, Shape, backends::Choice};
+use lemma_plonk::{Prover, Settings, Shape, backends::Choice};
 
 use super::{CircuitRecord, Keyring, KeysError, ProverChoice, SetupChoice, lock_name};
 use crate::{
     artifact::Setup,
     env,
-    params::SETTINGS,
+    memory::available_memory,
     progress::{Phase, Progress, step},
     proof_system::{self, CircuitProver, Domain},
     store::{ObjectKind, StoreError},
@@ -88,11 +88,14 @@ impl Keyring {
         };
         // What follows concerns this process alone.
         drop(alone);
+        let shape = Shape::of_key(Choice::default(), &key);
+        // What is short of memory goes without what makes it fast.
+        let settings = Settings::within(available_memory().unwrap_or(u64::MAX), &shape);
         let resident = match self.prover {
-            ProverChoice::Own => Shape::of_key(Choice::default(), &key).memory(SETTINGS).key,
+            ProverChoice::Own => shape.memory(settings).key,
             ProverChoice::Stock => key_len,
         };
-        let prover = self.prepare(key, &setup, circuit.k(), progress)?;
+        let prover = self.prepare(key, &setup, circuit.k(), settings, progress)?;
         Ok(ProvingKeys { verifier, prover, key_len, resident })
     }
 
@@ -102,12 +105,13 @@ impl Keyring {
         key: ProvingKey<G1Affine>,
         setup: &Setup,
         k: u32,
+        settings: Settings,
         progress: &dyn Progress,
     ) -> Result<CircuitProver, KeysError> {
         match self.prover {
             ProverChoice::Own => {
-                let tables = self.parameters.tables(setup.srs(), k, progress)?;
-                let prover = step(progress, Phase::PrepareKey, || Prover::new(&tables, &key, SETTINGS))?;
+                let tables = self.parameters.tables(setup.srs(), k, settings, progress)?;
+                let prover = step(progress, Phase::PrepareKey, || Prover::new(&tables, &key, settings))?;
                 Ok(CircuitProver::Own(Box::new(prover)))
             }
             ProverChoice::Stock => {

@@ -9,14 +9,14 @@ use halo2_proofs::{
     halo2curves::bn256::{Bn256, G1Affine},
     poly::{ipa::commitment::ParamsIPA, kzg::commitment::ParamsKZG},
 };
-use lemma_plonk::Tables;
+use lemma_plonk::{Settings, Tables};
 
 use super::{
     KzgSetup, MAX_K, MIN_K, ParamsError, SrsChoice, SrsId, SrsRecord, group_fft,
     insecure::InsecureString,
     ipa, kept,
     kzg::{Bases, KzgParameters, write_points},
-    list_srs, points,
+    list_srs, points, tables,
 };
 use crate::{
     digest::Digest,
@@ -27,8 +27,8 @@ use crate::{
 /// KZG parameters by string and size.
 type BySrs = BTreeMap<(SrsId, u32), KzgParameters>;
 
-/// Tables by string, if they are of one, and size.
-type TablesBySetup = BTreeMap<(Option<SrsId>, u32), Tables>;
+/// Tables by string, if they are of one, size, and what of the settings is theirs.
+type TablesBySetup = BTreeMap<(Option<SrsId>, u32, bool, usize), Tables>;
 
 /// Parameters by scheme and size, from memory, the store, or their derivation.
 #[derive(Debug)]
@@ -120,23 +120,32 @@ impl Parameters {
         &self,
         srs: Option<SrsId>,
         k: u32,
+        settings: Settings,
         progress: &dyn Progress,
     ) -> Result<Tables, ParamsError> {
         let mut memory = locked(&self.tables);
-        if let Some(tables) = memory.get(&(srs, k)) {
+        let key = (srs, k, settings.prefix_table, settings.stride);
+        if let Some(tables) = memory.get(&key) {
             return Ok(tables.clone());
         }
+        let store = self.store.as_ref();
         let tables = match srs {
             None => {
                 let params = self.ipa(k, progress)?;
-                step(progress, Phase::Tables, || points::ipa_tables(&params))
+                step(progress, Phase::Tables, || {
+                    let name = format!("ipa-{k}");
+                    points::with_ipa(&params, |points| tables::load_or_make(store, &name, points, settings))
+                })?
             }
             Some(id) => {
                 let params = self.kzg_parameters(id, k, progress)?;
-                step(progress, Phase::Tables, || points::kzg_tables(&params))
+                step(progress, Phase::Tables, || {
+                    let name = kept::kzg_name(id, k);
+                    points::with_kzg(&params, |points| tables::load_or_make(store, &name, points, settings))
+                })?
             }
         };
-        memory.insert((srs, k), tables.clone());
+        memory.insert(key, tables.clone());
         Ok(tables)
     }
 

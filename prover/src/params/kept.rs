@@ -11,8 +11,8 @@ use crate::{
 
 /// Parameters of one size in the store.
 #[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
-struct CachedParameters {
-    object: Digest,
+pub(super) struct CachedParameters {
+    pub(super) object: Digest,
 }
 
 impl Record for CachedParameters {
@@ -20,6 +20,14 @@ impl Record for CachedParameters {
 
     fn references(&self) -> References {
         vec![(ObjectKind::Parameters, self.object)]
+    }
+}
+
+/// `None` instead of an error about damage.
+pub(super) fn undamaged<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match read {
+        Err(error) if error.is_damage() => Ok(None),
+        read => read.map(Some),
     }
 }
 
@@ -40,11 +48,7 @@ pub(super) fn keep_if_writable(store: &Store, name: &str, bytes: &[u8]) -> Resul
 
 /// Both bases of size `2^k` from the store; `None` when they are not there or damaged.
 pub(super) fn bases(store: &Store, name: &str, k: u32) -> Result<Option<Bases>, ParamsError> {
-    let cached = match store.record::<CachedParameters>(name) {
-        Err(error) if error.is_damage() => None,
-        cached => cached?,
-    };
-    let Some(cached) = cached else { return Ok(None) };
+    let Some(cached) = undamaged(store.record::<CachedParameters>(name))?.flatten() else { return Ok(None) };
     match store.get(ObjectKind::Parameters, cached.object, G1_LEN as u64 * ((2 << k) + 1)) {
         Ok(bytes) => Bases::read(k, &bytes).map(Some),
         Err(error) if error.is_not_found() || error.is_damage() => Ok(None),

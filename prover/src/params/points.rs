@@ -1,4 +1,4 @@
-//! The points inside the library's parameters, most of which it shows in writing only, as tables for the prover.
+//! The points inside the library's parameters, most of which it shows in writing only, for the prover's tables.
 
 use halo2_proofs::{
     SerdeFormat,
@@ -8,7 +8,7 @@ use halo2_proofs::{
         ipa::commitment::ParamsIPA,
     },
 };
-use lemma_plonk::{Points, Settings, Tables, backends::Choice};
+use lemma_plonk::Points;
 use rayon::prelude::*;
 
 use super::{
@@ -19,11 +19,8 @@ use super::{
 /// Bytes of the size in front of written points.
 const SIZE_LEN: usize = 4;
 
-/// What all provers keep to be fast.
-pub(crate) const SETTINGS: Settings = Settings::FASTEST;
-
-/// Tables of KZG parameters; proofs made with them hide their witness if there is a next power.
-pub(super) fn kzg_tables(params: &KzgParameters) -> Tables {
+/// Hands over the points of KZG parameters; proofs made with them hide their witness if there is a next power.
+pub(super) fn with_kzg<T>(params: &KzgParameters, then: impl FnOnce(&Points<'_>) -> T) -> T {
     let KzgParameters { library: params, next_power } = params;
     let powers: Vec<G1Affine> = params.get_g().iter().copied().chain(*next_power).collect();
     let mut bytes = Vec::new();
@@ -31,11 +28,11 @@ pub(super) fn kzg_tables(params: &KzgParameters) -> Tables {
     let lagrange = &bytes[SIZE_LEN + (G1_LEN << params.k())..][..G1_LEN << params.k()];
     let lagrange = read_points(lagrange).expect("the library writes points");
     drop(bytes);
-    Tables::new(Choice::Fastest, &Points::Kzg { powers: &powers, lagrange: &lagrange }, SETTINGS)
+    then(&Points::Kzg { powers: &powers, lagrange: &lagrange })
 }
 
-/// Tables of transparent parameters.
-pub(super) fn ipa_tables(params: &ParamsIPA<G1Affine>) -> Tables {
+/// Hands over the points of transparent parameters.
+pub(super) fn with_ipa<T>(params: &ParamsIPA<G1Affine>, then: impl FnOnce(&Points<'_>) -> T) -> T {
     let generators = params.get_g();
     let mut bytes = Vec::new();
     params.write(&mut bytes).expect("writing to memory does not fail");
@@ -51,5 +48,5 @@ pub(super) fn ipa_tables(params: &ParamsIPA<G1Affine>) -> Tables {
     drop(bytes);
     let u = points.pop().expect("two generators come last");
     let w = points.pop().expect("two generators come last");
-    Tables::new(Choice::Fastest, &Points::Ipa { generators, lagrange: &points, w, u }, SETTINGS)
+    then(&Points::Ipa { generators, lagrange: &points, w, u })
 }

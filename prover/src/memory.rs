@@ -1,4 +1,4 @@
-//! How much memory jobs may have.
+//! How much memory this machine can give.
 
 use std::{fs, path::Path};
 
