@@ -118,7 +118,7 @@ pub struct Work {
 }
 
 impl Shape {
-    /// The shape of a key's circuit, proven by the pool of the calling thread.
+    /// The shape of a key's circuit, proven by as many threads as the machine has.
     pub fn of_key(choice: Choice, key: &ProvingKey<G1Affine>) -> Self {
         let verifying = key.get_vk();
         Self::new(choice, verifying.cs(), verifying.get_domain().k())
@@ -163,7 +163,7 @@ impl Shape {
             instructions: program.instructions.len() as u64,
             evaluations: (system.advice_queries().len() + system.fixed_queries().len() + 3 * permuted) as u64,
             lanes,
-            threads: rayon::current_num_threads() as u64,
+            threads: std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64),
         }
     }
 
