@@ -80,7 +80,7 @@ pub struct Proven {
 /// Proves that the model of `circuit` maps `inputs` (one vector of integers per model input) to its outputs.
 ///
 /// The proof is verified from its own bytes, by the function its receivers use, before it is returned. A reference to
-/// a [`Progress`] does as options.
+/// a [`Progress`](crate::progress::Progress) does as options.
 ///
 /// # Errors
 /// When the inputs do not fit the model, the keys do not fit the circuit, the caller stops it, or the self-check fails.
