@@ -56,12 +56,18 @@ pub(crate) struct Network {
     pub(crate) maps: Arc<Vec<Map>>,
     pub(crate) slices: Vec<Slices>,
     pub(crate) outputs: Vec<(Cell, Reader)>,
-    /// Per model input, the planes that share rows.
-    pub(crate) runs: Vec<Runs>,
-    /// Per input port, bytes of a public input.
-    pub(crate) input_bytes: Vec<usize>,
+    pub(crate) inputs: Inputs,
     /// Public inputs after the header.
     pub(crate) instances: usize,
+}
+
+/// How model inputs are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Inputs {
+    /// Per model input, the planes that share rows.
+    pub(crate) runs: Vec<Runs>,
+    /// Per model input, bytes of a public input.
+    pub(crate) bytes: Vec<usize>,
 }
 
 /// Everything about a circuit with banks that does not depend on an input.
@@ -100,21 +106,25 @@ impl Base {
         Ok(Self { solutions, homes: Arc::new(homes), maps: Arc::new(maps) })
     }
 
-    /// The network in banks of `lanes` lanes.
-    pub(crate) fn network(&self, model: &Model, lanes: usize) -> Network {
+    /// How inputs are read in banks of `lanes` lanes.
+    pub(crate) fn inputs(&self, model: &Model, lanes: usize) -> Inputs {
+        let inputs = model.inputs.iter().map(|input| input_runs(self.homes.home(input.tensor), lanes));
+        let (runs, bytes) = inputs.unzip();
+        Inputs { runs, bytes }
+    }
+
+    /// The network whose inputs are read so.
+    pub(crate) fn network(&self, model: &Model, inputs: Inputs) -> Network {
         let homes = &self.homes;
-        let inputs = model.inputs.iter().map(|input| input_runs(homes.home(input.tensor), lanes));
-        let (runs, input_bytes): (Vec<Runs>, Vec<usize>) = inputs.unzip();
-        let inputs = model.inputs.iter().zip(&input_bytes);
-        let before: usize =
-            inputs.map(|(input, bytes)| model.tensor(input.tensor).len.div_ceil(*bytes)).sum();
+        let lengths = model.inputs.iter().map(|input| model.tensor(input.tensor).len);
+        let before: usize = lengths.zip(&inputs.bytes).map(|(len, bytes)| len.div_ceil(*bytes)).sum();
         let (outputs, instances) = outputs(model, homes, before);
         let mut slices = slices::slices(homes, &self.maps, &outputs);
-        for (input, runs) in model.inputs.iter().zip(&runs) {
+        for (input, runs) in model.inputs.iter().zip(&inputs.runs) {
             runs.iter().for_each(|run| slices[input.tensor.0].join(run));
         }
         let (homes, maps) = (self.homes.clone(), self.maps.clone());
-        Network { homes, maps, slices, outputs, runs, input_bytes, instances }
+        Network { homes, maps, slices, outputs, inputs, instances }
     }
 }
 
@@ -217,7 +227,7 @@ impl BankPlan {
 
     /// The interface with the packing of the public inputs this layout reads.
     pub(crate) fn interface(&self, mut interface: Interface) -> Interface {
-        for (port, bytes) in interface.inputs.iter_mut().zip(&self.network.input_bytes) {
+        for (port, bytes) in interface.inputs.iter_mut().zip(&self.network.inputs.bytes) {
             port.bytes_per_instance = u8::try_from(*bytes).expect("at most 31 bytes are packed");
         }
         interface
@@ -245,7 +255,7 @@ impl BankPlan {
             let plane = block.planes[0];
             let home = self.network.homes.home(block.tensor);
             let slices = &self.network.slices[block.tensor.0];
-            for (row, &position) in block.rows().zip(&block.order) {
+            for (row, &position) in block.rows().zip(block.positions()) {
                 let slice = slices.exponents[plane][position];
                 let claim = match block.node {
                     Some(_) => home.planes[plane].exponents[position],
@@ -269,7 +279,7 @@ impl BankPlan {
             };
             let (plane, position) = self.network.homes.home(*tensor).spot(*element);
             let (block, lane) = self.placement.lane(*tensor, plane);
-            let row = block.order.iter().position(|each| *each == position);
+            let row = block.positions().iter().position(|each| *each == position);
             let row = block.first_row + row.expect("a block holds every position of its planes");
             visit(*instance, *byte, self.columns.banks[block.bank].lanes[lane].cells.activation(), row);
         }
@@ -285,7 +295,7 @@ impl Network {
 
     fn input_packing(&self, tensor: crate::ir::TensorId) -> (usize, usize) {
         let mut first = 0;
-        for (input, &bytes) in self.homes.inputs.iter().zip(&self.input_bytes) {
+        for (input, &bytes) in self.homes.inputs.iter().zip(&self.inputs.bytes) {
             if *input == tensor {
                 return (first, bytes);
             }

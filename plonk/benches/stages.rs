@@ -1,6 +1,8 @@
 //! The quotient (constraints as a program, and the transforms to cosets) and the opening of a whole proof, on a circuit with
 //! everything: `cargo bench -p lemma-plonk --bench stages`.
 
+#[path = "../src/tests/string.rs"]
+mod string;
 #[path = "../src/tests/toy.rs"]
 mod toy;
 
@@ -10,22 +12,13 @@ use std::{
 };
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use halo2_proofs::{
-    SerdeFormat,
-    halo2curves::{
-        bn256::{Bn256, G1Affine},
-        serde::SerdeObject,
-    },
-    plonk::{keygen_pk, keygen_vk},
-    poly::kzg::commitment::ParamsKZG,
-};
+use halo2_proofs::plonk::{keygen_pk, keygen_vk};
 use lemma_plonk::{
     Points, Prover, Settings, Tables,
     backends::Choice,
     watch::{Stage, Watch},
 };
-use rand::SeedableRng;
-use rand_chacha::ChaCha20Rng;
+use string::string;
 use toy::{Shape, Toy};
 
 const K: u32 = 12;
@@ -51,17 +44,12 @@ impl Times {
 
 fn stages(criterion: &mut Criterion) {
     let toy = Toy { shape: Shape { degree: 5, phases: 2, copied: 15, weights: 20 }, seed: Some(5) };
-    let params = ParamsKZG::<Bn256>::setup(K, ChaCha20Rng::seed_from_u64(1));
+    let (params, powers, lagrange) = string(K);
     let key = keygen_pk(&params, keygen_vk(&params, &toy).unwrap(), &toy).unwrap();
-    let mut bytes = Vec::new();
-    params.write_custom(&mut bytes, SerdeFormat::RawBytesUnchecked).unwrap();
-    let point = |i: usize| G1Affine::from_raw_bytes_unchecked(&bytes[4 + 64 * i..68 + 64 * i]);
-    let n = 1 << K;
-    let (powers, lagrange): (Vec<_>, Vec<_>) = ((0..n).map(point).collect(), (n..2 * n).map(point).collect());
     for (name, choice) in [("elements", Choice::Scalar), ("fastest", Choice::Fastest)] {
         let points = Points::Kzg { powers: &powers, lagrange: &lagrange };
         let tables = Tables::new(choice, &points, Settings::FASTEST);
-        let prover = Prover::new(&tables, &key, Settings::FASTEST).unwrap();
+        let prover = Prover::new(&tables, key.clone(), Settings::FASTEST).unwrap();
         let once = |stage: Stage| {
             let times = Times::default();
             prover.prove(&toy, &[&toy.public()], &mut rand::rngs::OsRng, &times).unwrap();

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use crate::{
     arithmetic::{Backend, Pack},
     fft::{Fft, powers},
-    program::{Challenges, Column, Program},
+    program::{Challenges, Column, Program, columns_per_product},
 };
 
 /// Columns of a permutation product, and the rows on which it can change.
@@ -63,8 +63,17 @@ pub(crate) fn cosets(degree: usize) -> usize {
 }
 
 impl<B: Backend> Key<B> {
-    /// Prepares a circuit's key.
-    pub(crate) fn new(backend: B, key: &ProvingKey<G1Affine>, keep_cosets: bool) -> Self {
+    /// Prepares a circuit's key. The library's is gone before the values on cosets are made.
+    pub(crate) fn new(backend: B, key: ProvingKey<G1Affine>, keep_cosets: bool) -> Self {
+        let mut prepared = Self::without_cosets(backend, &key);
+        drop(key);
+        if keep_cosets {
+            prepared.keep_cosets();
+        }
+        prepared
+    }
+
+    fn without_cosets(backend: B, key: &ProvingKey<G1Affine>) -> Self {
         let verifying = key.get_vk();
         let system = verifying.cs().clone();
         let k = verifying.get_domain().k();
@@ -72,7 +81,7 @@ impl<B: Backend> Key<B> {
         let fft = Fft::new(backend, k, cosets(degree), largest_rotation(&system));
         let omegas = powers(fft.omega(), fft.n());
         let reversed = |polynomial: &[Fr]| fft.reverse(polynomial);
-        let mut prepared = Self {
+        Self {
             degree,
             transcript_repr: verifying.transcript_repr(),
             fixed: key.fixed_polys().par_iter().map(|polynomial| reversed(polynomial)).collect(),
@@ -85,11 +94,7 @@ impl<B: Backend> Key<B> {
             kept: None,
             system,
             fft,
-        };
-        if keep_cosets {
-            prepared.keep_cosets();
         }
-        prepared
     }
 
     /// Extends everything that no proof changes to all cosets, once.
@@ -133,7 +138,7 @@ impl<B: Backend> Key<B> {
 
 fn product_sets(key: &ProvingKey<G1Affine>, omegas: &[Fr]) -> Vec<ProductSet> {
     let system = key.get_vk().cs();
-    let per_product = system.degree() - 2;
+    let per_product = columns_per_product(system);
     let columns = system.permutation().get_columns();
     let sigma = key.permutation().permutations();
     let mut delta = Fr::ONE;

@@ -27,12 +27,14 @@ impl Settings {
     /// Everything is kept.
     pub const FASTEST: Self = Self { keep_cosets: true, prefix_table: true, stride: 1 };
 
-    /// Settings from the fastest to the smallest: first kept values go, then the prefix table, then parts of tables.
+    /// Settings from the fastest to the smallest, by the time that a byte saves. Of visual wake words (2^15 rows, elements)
+    /// half the tables take 50 MB and 2 % of the time, kept cosets 140 MB and 12 %, the prefix table 36 MB and 3 %.
     pub fn from_fastest() -> impl Iterator<Item = Self> {
-        let without_cosets = Self { keep_cosets: false, ..Self::FASTEST };
+        let half_tables = Self { stride: 2, ..Self::FASTEST };
+        let without_cosets = Self { keep_cosets: false, ..half_tables };
         let without_prefix = Self { prefix_table: false, ..without_cosets };
-        let strides = [2, 4, 8, 32].into_iter().map(move |stride| Self { stride, ..without_prefix });
-        [Self::FASTEST, without_cosets, without_prefix].into_iter().chain(strides)
+        let strides = [4, 8, 32].into_iter().map(move |stride| Self { stride, ..without_prefix });
+        [Self::FASTEST, half_tables, without_cosets, without_prefix].into_iter().chain(strides)
     }
 
     /// The fastest whose peak is within a budget of bytes, or the smallest there are.

@@ -123,7 +123,7 @@ struct With<B: Backend> {
 }
 
 impl<B: Backend> With<B> {
-    fn new(backend: B, bases: &Arc<Bases<B>>, key: &ProvingKey<G1Affine>, settings: Settings) -> Self {
+    fn new(backend: B, bases: &Arc<Bases<B>>, key: ProvingKey<G1Affine>, settings: Settings) -> Self {
         Self { key: Key::new(backend, key, settings.keep_cosets), bases: bases.clone() }
     }
 
@@ -207,12 +207,12 @@ impl fmt::Debug for Prover {
 }
 
 impl Prover {
-    /// Prepares a circuit's key for a setup. The library's key is not needed any more afterwards.
+    /// Prepares a circuit's key for a setup. The library's key is freed on the way: it would be a good part of the peak.
     ///
     /// # Errors
     /// When the circuit uses what this crate does not know, or the setup has another size.
-    pub fn new(tables: &Tables, key: &ProvingKey<G1Affine>, settings: Settings) -> Result<Self, Unsupported> {
-        check_supported(key, tables.k())?;
+    pub fn new(tables: &Tables, key: ProvingKey<G1Affine>, settings: Settings) -> Result<Self, Unsupported> {
+        check_supported(&key, tables.k())?;
         Ok(match &tables.0 {
             Each::Scalar(bases) => Self(Each::Scalar(With::new(Scalar, bases, key, settings))),
             #[cfg(target_arch = "x86_64")]

@@ -3,6 +3,7 @@
 mod accepted;
 mod committed;
 mod kept;
+mod large;
 mod randomness;
 mod setups;
 mod simulated;

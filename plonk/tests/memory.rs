@@ -1,21 +1,16 @@
 //! Memory is what was predicted. A process of its own: the allocator counts everything.
 
+#[path = "../src/tests/string.rs"]
+mod string;
 #[path = "../src/tests/toy.rs"]
 mod toy;
 
-use halo2_proofs::{
-    SerdeFormat,
-    halo2curves::{
-        bn256::{Bn256, G1Affine},
-        serde::SerdeObject,
-    },
-    plonk::{keygen_pk, keygen_vk},
-    poly::kzg::commitment::ParamsKZG,
-};
+use halo2_proofs::plonk::{keygen_pk, keygen_vk};
 use lemma_plonk::{Points, Prover, Settings, Shape, Tables, backends::Choice, watch::Unwatched};
 use peak_alloc::PeakAlloc;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
+use string::string;
 use toy::Toy;
 
 #[global_allocator]
@@ -23,20 +18,11 @@ static MEMORY: PeakAlloc = PeakAlloc;
 
 const K: u32 = 14;
 
-fn points() -> (ParamsKZG<Bn256>, Vec<G1Affine>, Vec<G1Affine>) {
-    let params = ParamsKZG::<Bn256>::setup(K, ChaCha20Rng::seed_from_u64(1));
-    let mut bytes = Vec::new();
-    params.write_custom(&mut bytes, SerdeFormat::RawBytesUnchecked).unwrap();
-    let point = |i: usize| G1Affine::from_raw_bytes_unchecked(&bytes[4 + 64 * i..68 + 64 * i]);
-    let n = 1 << K;
-    (params, (0..n).map(point).collect(), (n..2 * n).map(point).collect())
-}
-
 #[test]
 #[cfg_attr(debug_assertions, ignore = "slow without optimization")]
 fn memory_is_within_15_percent_of_the_prediction() {
     let toy = Toy { shape: toy::Shape { degree: 5, phases: 2, copied: 20, weights: 12 }, seed: Some(5) };
-    let (params, powers, lagrange) = points();
+    let (params, powers, lagrange) = string(K);
     let key = keygen_pk(&params, keygen_vk(&params, &toy).unwrap(), &toy).unwrap();
     let shape = Shape::of_key(Choice::Fastest, &key);
     for settings in [Settings::FASTEST, Settings { keep_cosets: false, prefix_table: false, stride: 2 }] {
@@ -44,7 +30,7 @@ fn memory_is_within_15_percent_of_the_prediction() {
         let tables =
             Tables::new(Choice::Fastest, &Points::Kzg { powers: &powers, lagrange: &lagrange }, settings);
         let with_tables = MEMORY.current_usage();
-        let prover = Prover::new(&tables, &key, settings).unwrap();
+        let prover = Prover::new(&tables, key.clone(), settings).unwrap();
         let with_key = MEMORY.current_usage();
         MEMORY.reset_peak_usage();
         let mut rng = ChaCha20Rng::seed_from_u64(1);

@@ -81,6 +81,18 @@ pub enum KeysError {
     /// The circuit is none that lemma-plonk can prove.
     #[error("cannot prove with these keys: {0}")]
     Unsupported(#[from] lemma_plonk::Unsupported),
+    /// Not even with nothing kept to be fast does a prover take so little memory.
+    #[error(
+        "the prover takes {} MiB at least, but may take {} MiB only; allow it more, or prove on a machine that has more",
+        .least.div_ceil(1 << 20),
+        .allowed >> 20
+    )]
+    Memory {
+        /// What it takes at least, in bytes.
+        least: u64,
+        /// What it may take, in bytes.
+        allowed: u64,
+    },
     /// The id is of no circuit in the store.
     #[error("circuit {circuit} is not in the store; compile its model, or pass the key with --vk FILE")]
     UnknownCircuit {
@@ -124,6 +136,8 @@ pub struct Keyring {
     store: Store,
     parameters: Parameters,
     prover: ProverChoice,
+    /// Most bytes a prover may take, if not all the machine has.
+    memory: Option<u64>,
 }
 
 impl Keyring {
@@ -134,13 +148,20 @@ impl Keyring {
 
     /// Keys in this store, with commitment parameters that are cached elsewhere.
     pub fn with_parameters(store: Store, parameters: Parameters) -> Self {
-        Self { store, parameters, prover: ProverChoice::default() }
+        Self { store, parameters, prover: ProverChoice::default(), memory: None }
     }
 
     /// The same, with proving keys for this prover.
     #[must_use]
     pub fn for_prover(self, prover: ProverChoice) -> Self {
         Self { prover, ..self }
+    }
+
+    /// The same, with provers that take at most so many bytes: they go without what would make them faster. The plan of
+    /// the circuit and the program itself come on top.
+    #[must_use]
+    pub fn within_memory(self, bytes: u64) -> Self {
+        Self { memory: Some(bytes), ..self }
     }
 
     /// The store.

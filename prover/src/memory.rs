@@ -2,16 +2,21 @@
 
 use std::{fs, path::Path};
 
-/// Memory the system can give to new work, in bytes: the least of what the kernel calls available and what the
-/// control group leaves. `None` where neither is told.
+use rustix::process::{Resource, getrlimit};
+
+/// Memory the system can give to new work, in bytes: the least of what the kernel calls available, what the control
+/// group leaves and what the limits of this process leave. `None` where nothing is told.
 pub fn available_memory() -> Option<u64> {
-    let kernel = fs::read_to_string("/proc/meminfo").ok().and_then(|text| mem_available(&text));
-    [kernel, cgroup_room(Path::new("/sys/fs/cgroup"))].into_iter().flatten().min()
+    let kernel = fs::read_to_string("/proc/meminfo").ok().and_then(|text| kilobytes(&text, "MemAvailable:"));
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let room = |resource, used| Some(getrlimit(resource).current?.saturating_sub(kilobytes(&status, used)?));
+    let limits = [room(Resource::As, "VmSize:"), room(Resource::Data, "VmData:")];
+    limits.into_iter().chain([kernel, cgroup_room(Path::new("/sys/fs/cgroup"))]).flatten().min()
 }
 
-/// Reads the line `MemAvailable:   123456 kB`.
-fn mem_available(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+/// Reads a line like `MemAvailable:   123456 kB`; in bytes.
+fn kilobytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
@@ -32,9 +37,10 @@ mod tests {
 
     #[test]
     fn reads_the_kernels_number() {
-        assert_eq!(mem_available("MemTotal: 9 kB\nMemAvailable:    2048 kB\n"), Some(2 << 20));
-        assert_eq!(mem_available("MemTotal: 9 kB\n"), None);
-        assert_eq!(mem_available("MemAvailable: x kB\n"), None);
+        let available = |text| kilobytes(text, "MemAvailable:");
+        assert_eq!(available("MemTotal: 9 kB\nMemAvailable:    2048 kB\n"), Some(2 << 20));
+        assert_eq!(available("MemTotal: 9 kB\n"), None);
+        assert_eq!(available("MemAvailable: x kB\n"), None);
     }
 
     #[test]

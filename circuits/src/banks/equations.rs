@@ -179,7 +179,7 @@ impl Sources<'_> {
 
     fn idle(&self, block: &Block) -> Vec<(Operand, Weights)> {
         let lanes = block.planes.len()..self.placement.lanes_per_bank.of(block.kind);
-        let slices = 0..block.slice_ends.len();
+        let slices = 0..block.num_slices();
         let operand = |lane: usize, class: usize| {
             let operand = Operand::Slice {
                 lane: global_lane(block, lane, self.placement),

@@ -65,7 +65,7 @@ impl Sources<'_> {
 
     fn restarts(&self, block: &Block, bank: &BankColumns, out: &mut [Vec<Fr>]) {
         for (index, row) in block.rows().enumerate() {
-            let starts = index == 0 || block.slice_ends.contains(&(index - 1));
+            let starts = index == 0 || block.rows.slice_ends.contains(&(index - 1));
             out[bank.keep_slice][row] = Fr::from(u64::from(!starts));
             out[bank.keep_claims][row] = Fr::from(u64::from(index > 0));
         }
@@ -76,7 +76,7 @@ impl Sources<'_> {
         let bank = &self.columns.banks[block.bank];
         self.restarts(block, bank, out);
         let home = self.network.homes.home(block.tensor);
-        for (row, &position) in block.rows().zip(&block.order) {
+        for (row, &position) in block.rows().zip(block.positions()) {
             let element = home.planes[block.planes[0]].elements[position];
             let (_, byte) = self.network.instance_of(block.tensor, element);
             out[bank.lanes[0].cells.tag()][row] = integer(BYTE.into());
@@ -104,7 +104,7 @@ impl Sources<'_> {
             Form::Linear(_) => i128::from(self.forms.clamps[forms.clamp].lo) << self.shape.shift,
             Form::Threshold(_) | Form::Function(_) | Form::Maximum | Form::Product => 0,
         };
-        for (row, &position) in block.rows().zip(&block.order) {
+        for (row, &position) in block.rows().zip(block.positions()) {
             if let Some(channel) = bank.channel.filter(|_| looks_up_limbs) {
                 out[channel][row] = Fr::ONE;
             }

@@ -98,7 +98,7 @@ impl Builder<'_> {
         let blocks = plan.placement.blocks.iter().filter(|block| block.node == Some(map.node));
         for block in blocks {
             let lanes = &plan.columns.banks[block.bank].lanes;
-            for (row, &position) in block.rows().zip(&block.order) {
+            for (row, &position) in block.rows().zip(block.positions()) {
                 for (lane, columns) in lanes.iter().enumerate() {
                     let Some(&plane) = block.planes.get(lane) else {
                         self.idle(&columns.cells, node_forms, row);
@@ -166,7 +166,7 @@ impl Builder<'_> {
             let type_min = self.model.tensor(block.tensor).elem.min();
             for (lane, &plane) in block.planes.iter().enumerate() {
                 let column = plan.columns.banks[block.bank].lanes[lane].cells.activation();
-                for (row, &position) in block.rows().zip(&block.order) {
+                for (row, &position) in block.rows().zip(block.positions()) {
                     let element = home.planes[plane].elements[position];
                     self.columns[column][row] = i64::from(self.tensors[block.tensor.0][element] - type_min);
                 }

@@ -3,7 +3,7 @@
 //! All rows of a bank serve its lanes alike: tag, exponents and restarts are shared. So the planes of a block
 //! have the same positions, exponents and slices; each slice is a run of rows.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     ir::{Model, TensorId},
@@ -60,6 +60,28 @@ impl LanesPerBank {
     }
 }
 
+/// Which position each row of a block holds; the same for all blocks of planes that are alike.
+#[derive(Debug)]
+pub(crate) struct RowOrder {
+    /// Positions in row order: slice by slice.
+    pub(crate) positions: Vec<usize>,
+    /// Per slice its last row, counted from the first row of the block.
+    pub(crate) slice_ends: Vec<usize>,
+}
+
+impl RowOrder {
+    fn of(slices: &Slices, plane: usize) -> Self {
+        let classes = &slices.classes[plane];
+        let mut positions: Vec<usize> = (0..classes.len()).collect();
+        positions.sort_by_key(|position| (classes[*position], *position));
+        let mut slice_ends = vec![0; slices.uses[plane].len()];
+        for (row, position) in positions.iter().enumerate() {
+            slice_ends[classes[*position]] = row;
+        }
+        Self { positions, slice_ends }
+    }
+}
+
 /// Planes that share rows.
 #[derive(Clone, Debug)]
 pub(crate) struct Block {
@@ -69,46 +91,36 @@ pub(crate) struct Block {
     pub(crate) kind: BankKind,
     /// One per lane, fewer than the lanes when some are idle.
     pub(crate) planes: Vec<usize>,
-    /// Positions in row order: slice by slice.
-    pub(crate) order: Vec<usize>,
-    /// Per slice its last row, counted from the first row of the block.
-    pub(crate) slice_ends: Vec<usize>,
+    pub(crate) rows: Arc<RowOrder>,
     /// Bank, counted over banks of all kinds, linear ones first.
     pub(crate) bank: usize,
     pub(crate) first_row: usize,
 }
 
 impl Block {
-    fn new(
-        slices: &Slices,
-        tensor: TensorId,
-        node: Option<usize>,
-        kind: BankKind,
-        planes: Vec<usize>,
-    ) -> Self {
-        let classes = &slices.classes[planes[0]];
-        let mut order: Vec<usize> = (0..classes.len()).collect();
-        order.sort_by_key(|position| (classes[*position], *position));
-        let mut slice_ends = vec![0; slices.uses[planes[0]].len()];
-        for (row, position) in order.iter().enumerate() {
-            slice_ends[classes[*position]] = row;
-        }
-        Self { tensor, node, kind, planes, order, slice_ends, bank: 0, first_row: 0 }
+    /// Positions in row order.
+    pub(crate) fn positions(&self) -> &[usize] {
+        &self.rows.positions
+    }
+
+    /// Slices of each of its planes.
+    pub(crate) fn num_slices(&self) -> usize {
+        self.rows.slice_ends.len()
     }
 
     /// Rows of the circuit the block occupies.
     pub(crate) fn rows(&self) -> std::ops::Range<usize> {
-        self.first_row..self.first_row + self.order.len()
+        self.first_row..self.first_row + self.positions().len()
     }
 
     /// The row of the circuit on which a slice's evaluation is complete.
     pub(crate) fn slice_end(&self, class: usize) -> usize {
-        self.first_row + self.slice_ends[class]
+        self.first_row + self.rows.slice_ends[class]
     }
 
     /// The row of the circuit on which the block's claims are complete.
     pub(crate) fn end(&self) -> usize {
-        self.first_row + self.order.len() - 1
+        self.first_row + self.positions().len() - 1
     }
 }
 
@@ -144,10 +156,15 @@ impl Placement {
         lanes_per_bank: LanesPerBank,
     ) -> Self {
         let mut blocks = Vec::new();
+        let mut block = |tensor, node, kind, planes: &[usize], rows: &Arc<RowOrder>| {
+            let (planes, rows) = (planes.to_vec(), rows.clone());
+            blocks.push(Block { tensor, node, kind, planes, rows, bank: 0, first_row: 0 });
+        };
         for (input, runs) in model.inputs.iter().zip(runs) {
-            let (tensor, slices) = (input.tensor, &slices[input.tensor.0]);
-            let block = |run: &Vec<usize>| Block::new(slices, tensor, None, BankKind::Linear, run.clone());
-            blocks.extend(runs.iter().map(block));
+            for run in runs {
+                let rows = Arc::new(RowOrder::of(&slices[input.tensor.0], run[0]));
+                block(input.tensor, None, BankKind::Linear, run, &rows);
+            }
         }
         for (index, node) in model.nodes.iter().enumerate() {
             let Some(home) = &homes.stored[node.output.0] else { continue };
@@ -156,9 +173,10 @@ impl Placement {
             for of in BankKind::ALL {
                 let planes = (0..home.planes.len()).filter(|plane| kind(*plane) == of).collect();
                 for like in alike(home, slices, planes) {
-                    let block =
-                        |planes: &[usize]| Block::new(slices, node.output, Some(index), of, planes.to_vec());
-                    blocks.extend(like.chunks(lanes_per_bank.of(of)).map(block));
+                    let rows = Arc::new(RowOrder::of(slices, like[0]));
+                    for planes in like.chunks(lanes_per_bank.of(of)) {
+                        block(node.output, Some(index), of, planes, &rows);
+                    }
                 }
             }
         }
@@ -175,7 +193,7 @@ impl Placement {
 
     /// Rows of all blocks of a kind, and of the largest.
     pub(crate) fn demand(&self, kind: BankKind) -> (usize, usize) {
-        let rows = self.blocks.iter().filter(|block| block.kind == kind).map(|block| block.order.len());
+        let rows = self.blocks.iter().filter(|block| block.kind == kind).map(|block| block.positions().len());
         rows.fold((0, 0), |(sum, largest), rows| (sum + rows, largest.max(rows)))
     }
 
@@ -184,14 +202,14 @@ impl Placement {
     pub(crate) fn placed(&self, counts: [usize; 4], capacity: usize) -> Option<Self> {
         let mut out = Self { bank_rows: vec![0; counts.iter().sum()], counts, ..self.clone() };
         let mut order: Vec<usize> = (0..out.blocks.len()).collect();
-        order.sort_by_key(|index| std::cmp::Reverse(out.blocks[*index].order.len()));
+        order.sort_by_key(|index| std::cmp::Reverse(out.blocks[*index].positions().len()));
         for index in order {
             let block = &mut out.blocks[index];
             let kind = block.kind as usize;
             let first: usize = counts[..kind].iter().sum();
             let bank = (first..first + counts[kind]).min_by_key(|bank| out.bank_rows[*bank])?;
             (block.bank, block.first_row) = (bank, out.bank_rows[bank]);
-            out.bank_rows[bank] += block.order.len();
+            out.bank_rows[bank] += block.positions().len();
         }
         out.bank_rows.iter().all(|rows| *rows <= capacity).then_some(out)
     }

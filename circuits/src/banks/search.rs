@@ -3,7 +3,7 @@
 //! Every combination of rows, lanes, widths, ways and weight columns has a predicted cost. The search visits
 //! them from the cheapest on and takes the first that holds the network.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
 
 use crate::{
     ir::Model,
@@ -68,7 +68,8 @@ fn largest_power(network: &Network, region: &Region) -> usize {
         Some(Factor::Power(exponent)) => Some(exponent),
         Some(Factor::Slice { .. }) | None => None,
     });
-    let slices = network.slices.iter().flat_map(|slices| slices.exponents.iter().flatten().copied());
+    let slices =
+        network.slices.iter().flat_map(|slices| &slices.exponents).flat_map(|plane| plane.iter().copied());
     let homes = network.homes.stored.iter().flatten();
     let claims = homes.flat_map(|home| home.planes.iter().flat_map(|plane| plane.exponents.iter().copied()));
     let largest = products.chain(slices).chain(claims).max().unwrap_or(0);
@@ -89,6 +90,8 @@ fn proof_bytes(shape: &Shape) -> u32 {
 struct Variant {
     /// Index into the forms of the search.
     forms: usize,
+    /// Index into the networks of the search.
+    network: usize,
     lanes: u32,
     threshold_lanes: u32,
     blocks: Placement,
@@ -97,7 +100,8 @@ struct Variant {
 /// Everything tried, made when it is needed first.
 struct Search<'a> {
     forms: Vec<Forms>,
-    networks: Vec<(u32, Network)>,
+    /// They differ by the planes of model inputs that share rows.
+    networks: Vec<Network>,
     variants: Vec<Variant>,
     equations: HashMap<(usize, usize, u32), Vec<Equation>>,
     model: &'a Model,
@@ -116,7 +120,9 @@ impl Narrow {
     }
 }
 
-/// How a shape is widened, and at which cost. There are hundreds of thousands: they hold no shapes.
+/// How a shape is widened, and at which cost: cheap ones first, and among equal ones those that were made first. There
+/// are millions: they hold no shapes, and only some are kept at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
     has_long_proof: bool,
     cost: Cost,
@@ -124,6 +130,9 @@ struct Candidate {
     ways: u32,
     weight_columns: u32,
 }
+
+/// Candidates that are kept at a time; nearly always one of the first thousand holds the network.
+const KEPT: usize = 1 << 14;
 
 /// The cheapest choice among the `admitted` shapes, `None` if the network fits no shape.
 ///
@@ -137,19 +146,30 @@ pub(super) fn cheapest(
 ) -> Result<Option<Choice>, PlanError> {
     let mut search = Search::of(model, base)?;
     let narrow = search.narrow();
-    let mut candidates = candidates(&narrow, scheme, admitted);
-    candidates.sort_by_key(|candidate| (candidate.has_long_proof, candidate.cost));
-    let choice = candidates.iter().find_map(|candidate| {
-        let Narrow { variant, .. } = narrow[candidate.narrow as usize];
-        let shape = narrow[candidate.narrow as usize].widened(candidate.ways, candidate.weight_columns);
-        search.complete(&shape, variant)
-    });
-    Ok(choice)
+    let mut last = None;
+    loop {
+        let candidates = candidates(&narrow, scheme, &admitted, last, KEPT);
+        let choice = candidates.iter().find_map(|candidate| {
+            let Narrow { variant, .. } = narrow[candidate.narrow as usize];
+            let shape = narrow[candidate.narrow as usize].widened(candidate.ways, candidate.weight_columns);
+            search.complete(&shape, variant)
+        });
+        if choice.is_some() || candidates.is_empty() {
+            return Ok(choice);
+        }
+        last = candidates.last().copied();
+    }
 }
 
-/// The `admitted` shapes, in the order of the narrow ones.
-fn candidates(narrow: &[Narrow], scheme: Scheme, admitted: impl Fn(&Shape) -> bool) -> Vec<Candidate> {
-    let mut out = Vec::new();
+/// The `admitted` shapes that come after another, as many as are kept, in their order.
+fn candidates(
+    narrow: &[Narrow],
+    scheme: Scheme,
+    admitted: impl Fn(&Shape) -> bool,
+    after: Option<Candidate>,
+    kept: usize,
+) -> Vec<Candidate> {
+    let mut out = BinaryHeap::new();
     for (index, each) in (0..).zip(narrow) {
         for (ways, weight_columns) in
             WAYS.iter().flat_map(|ways| WEIGHT_COLUMNS.map(|columns| (*ways, columns)))
@@ -158,11 +178,17 @@ fn candidates(narrow: &[Narrow], scheme: Scheme, admitted: impl Fn(&Shape) -> bo
             if shape.validate().is_ok() && admitted(&shape) {
                 let has_long_proof = proof_bytes(&shape) > PROOF_BYTES;
                 let cost = Cost::of(&shape, scheme);
-                out.push(Candidate { has_long_proof, cost, narrow: index, ways, weight_columns });
+                let candidate = Candidate { has_long_proof, cost, narrow: index, ways, weight_columns };
+                if Some(candidate) > after {
+                    out.push(candidate);
+                }
+                if out.len() > kept {
+                    out.pop();
+                }
             }
         }
     }
-    out
+    out.into_sorted_vec()
 }
 
 impl<'a> Search<'a> {
@@ -175,9 +201,15 @@ impl<'a> Search<'a> {
                 forms.push(capped);
             }
         }
-        let (mut networks, mut variants) = (Vec::<(u32, Network)>::new(), Vec::new());
+        let (mut networks, mut variants) = (Vec::<Network>::new(), Vec::new());
         for lanes in LANES {
-            let network = base.network(model, lanes as usize);
+            let inputs = base.inputs(model, lanes as usize);
+            let place = networks.iter().position(|network| network.inputs == inputs);
+            let place = place.unwrap_or_else(|| {
+                networks.push(base.network(model, inputs));
+                networks.len() - 1
+            });
+            let network = &networks[place];
             let shifts = forms.iter().enumerate();
             for ((index, forms), threshold_lanes) in
                 shifts.flat_map(|each| THRESHOLD_LANES.map(|threshold_lanes| (each, threshold_lanes)))
@@ -187,14 +219,13 @@ impl<'a> Search<'a> {
                     threshold: threshold_lanes as usize,
                     pair: pair_lanes(lanes) as usize,
                 };
-                let Network { homes, slices, runs, .. } = &network;
-                let blocks = Placement::blocks(model, homes, slices, runs, forms, lanes_per_bank);
+                let Network { homes, slices, inputs, .. } = network;
+                let blocks = Placement::blocks(model, homes, slices, &inputs.runs, forms, lanes_per_bank);
                 let needs_thresholds = blocks.demand(BankKind::Threshold).0 > 0;
                 if needs_thresholds || threshold_lanes == THRESHOLD_LANES[0] {
-                    variants.push(Variant { forms: index, lanes, threshold_lanes, blocks });
+                    variants.push(Variant { forms: index, network: place, lanes, threshold_lanes, blocks });
                 }
             }
-            networks.push((lanes, network));
         }
         Ok(Self { forms, networks, variants, equations: HashMap::new(), model })
     }
@@ -216,7 +247,7 @@ impl<'a> Search<'a> {
         let banks = shape.banks.as_ref()?;
         let counts = shape.bank_counts().map(|count| count as usize);
         let placement = variant.blocks.placed(counts, capacity)?;
-        let (_, network) = self.networks.iter().find(|(lanes, _)| *lanes == variant.lanes)?;
+        let network = &self.networks[variant.network];
         let slots = banks.slots() as usize;
         let key = (index, slots, banks.ways);
         let ways = banks.ways as usize;

@@ -5,12 +5,16 @@
 //! sum of `W s^shift X` over slices. Borders, strides and several readers all end up as more slices, never as
 //! garbage: what a tap does not read is not in its slices.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    hash::Hash,
+    sync::Arc,
+};
 
 use crate::ir::TensorId;
 
 use super::{
-    homes::{Cell, Homes, Plane},
+    homes::{Cell, Home, Homes, Plane},
     maps::Map,
     products::{MatrixProduct, Side},
 };
@@ -32,10 +36,10 @@ pub(crate) type Use = (Reader, i64);
 /// The slices of a stored tensor.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Slices {
-    /// Per plane and position the exponent the evaluation uses.
-    pub(crate) exponents: Vec<Vec<u64>>,
-    /// Per plane and position its slice, numbered by first occurrence.
-    pub(crate) classes: Vec<Vec<usize>>,
+    /// Per plane and position the exponent the evaluation uses. Most planes have the same ones.
+    pub(crate) exponents: Vec<Arc<[u64]>>,
+    /// Per plane and position its slice, numbered by first occurrence. Most planes have the same ones.
+    pub(crate) classes: Vec<Arc<[usize]>>,
     /// Per plane and slice its readers.
     pub(crate) uses: Vec<Vec<Vec<Use>>>,
 }
@@ -59,6 +63,7 @@ impl Slices {
                 fresh
             }));
         }
+        let joint: Arc<[usize]> = joint.into();
         for &plane in run {
             let uses = firsts.iter().map(|position| self.uses[plane][self.classes[plane][*position]].clone());
             self.uses[plane] = uses.collect();
@@ -106,15 +111,13 @@ pub(crate) fn slices(homes: &Homes, maps: &[Map], outputs: &[(Cell, Reader)]) ->
             None => Slices::default(),
             Some(home) if let Some((map, product, side)) = factors.get(&tensor.0) => {
                 let exponent = |element: &usize| product.reading(*map, *side, *element).1;
-                let plane = |plane: &Plane| plane.elements.iter().map(exponent).collect();
-                split(homes, tensor, home.planes.iter().map(plane).collect(), &readings[tensor.0])
+                let exponents = |plane: &Plane| plane.elements.iter().map(exponent).collect();
+                split(home, exponents, &readings[tensor.0])
             }
             Some(home) => {
                 // Sums over whole planes want equal exponents, taps of a window those of the image.
-                let image = home.planes.iter().map(|plane| plane.exponents.clone()).collect();
-                let flat = home.planes.iter().map(|plane| vec![0; plane.elements.len()]).collect();
-                let [image, flat] =
-                    [image, flat].map(|exponents| split(homes, tensor, exponents, &readings[tensor.0]));
+                let image = split(home, |plane| plane.exponents.clone(), &readings[tensor.0]);
+                let flat = split(home, |plane| vec![0; plane.elements.len()], &readings[tensor.0]);
                 if flat.count() < image.count() { flat } else { image }
             }
         })
@@ -133,19 +136,15 @@ fn factors(maps: &[Map]) -> HashMap<usize, (usize, &MatrixProduct, Side)> {
     out
 }
 
-fn split(
-    homes: &Homes,
-    tensor: TensorId,
-    exponents: Vec<Vec<u64>>,
-    readings: &[Vec<(Reader, u64)>],
-) -> Slices {
-    let home = homes.home(tensor);
-    let mut slices = Slices { exponents, ..Slices::default() };
-    for (plane, exponents) in home.planes.iter().zip(&slices.exponents) {
+fn split(home: &Home, exponents: impl Fn(&Plane) -> Vec<u64>, readings: &[Vec<(Reader, u64)>]) -> Slices {
+    let mut slices = Slices::default();
+    let (mut all_exponents, mut all_classes) = (HashSet::new(), HashSet::new());
+    for plane in &home.planes {
+        let exponents = shared(&mut all_exponents, exponents(plane));
         let mut numbers: HashMap<Vec<Use>, usize> = HashMap::new();
         let mut uses = Vec::new();
         let mut classes = Vec::with_capacity(plane.elements.len());
-        for (element, exponent) in plane.elements.iter().zip(exponents) {
+        for (element, exponent) in plane.elements.iter().zip(&*exponents) {
             let shift = |(reader, output): &(Reader, u64)| (*reader, *output as i64 - *exponent as i64);
             let key: Vec<Use> = readings[*element].iter().map(shift).collect();
             let fresh = uses.len();
@@ -154,10 +153,23 @@ fn split(
                 fresh
             }));
         }
-        slices.classes.push(classes);
+        slices.exponents.push(exponents);
+        slices.classes.push(shared(&mut all_classes, classes));
         slices.uses.push(uses);
     }
     slices
+}
+
+/// One copy of equal lists.
+fn shared<T: Clone + Eq + Hash>(all: &mut HashSet<Arc<[T]>>, list: Vec<T>) -> Arc<[T]> {
+    match all.get(&list[..]) {
+        Some(known) => known.clone(),
+        None => {
+            let list: Arc<[T]> = list.into();
+            all.insert(list.clone());
+            list
+        }
+    }
 }
 
 /// A sum of slices of one plane that one reader weighs alike.

@@ -196,7 +196,7 @@ impl BankPlan {
         for block in self.placement.blocks.iter().filter(|block| block.node.is_none()) {
             let home = self.network.homes.home(block.tensor);
             let first = &home.planes[block.planes[0]].elements;
-            for (row, position) in block.rows().zip(&block.order) {
+            for (row, position) in block.rows().zip(block.positions()) {
                 let (instance, byte) = self.network.instance_of(block.tensor, first[*position]);
                 for (lane, cell) in self.columns.banks[block.bank].lanes.iter().enumerate() {
                     instances[instance] += weights[byte + lane] * hints.cell(cell.cells.activation(), row);

@@ -29,7 +29,7 @@ impl BankSpot {
         let (plane, position) = plan.network.homes.home(tensor).spots[element]?;
         let (block, lane) = plan.placement.lanes[tensor.0][plane];
         let found = &plan.placement.blocks[block];
-        let row = found.order.iter().position(|each| *each == position);
+        let row = found.positions().iter().position(|each| *each == position);
         Some(Self { block, lane, row: found.first_row + row.expect("a block holds every position") })
     }
 

@@ -3,12 +3,10 @@
 
 mod collapse;
 mod endomorphism;
+mod few;
 
 use ff::Field;
-use halo2_proofs::{
-    arithmetic::best_multiexp,
-    halo2curves::bn256::{Fr, G1, G1Affine},
-};
+use halo2_proofs::halo2curves::bn256::{Fr, G1, G1Affine};
 use rand::RngCore;
 use rayon::prelude::*;
 
@@ -21,6 +19,7 @@ use crate::{
     watch::{Stage, Stop},
 };
 use collapse::collapse;
+use few::Few;
 
 /// Points of the argument.
 pub(crate) struct Generators<'a> {
@@ -35,6 +34,12 @@ pub(crate) struct Generators<'a> {
 /// Rounds whose challenges are applied to the generators together. A round in between multiplies over more generators
 /// than it must, with larger scalars; a collapse of eight to one shares its doublings.
 const ROUNDS_PER_COLLAPSE: u32 = 3;
+
+/// So few generators are not collapsed any more.
+const FEWEST: usize = 32;
+
+/// From so few generators on, buckets do not pay.
+const FEW: usize = 256;
 
 /// Opens everything.
 pub(crate) fn open<B: Backend>(
@@ -127,18 +132,18 @@ fn argue<B: Backend>(
     let mut blind = mask_blind * xi + blind;
 
     let mut b = powers(x, p.len());
-    let mut bases = Folded::First { context, generators: generators.coefficients };
+    let mut bases = Folded::First { context, generators, u: Few::new(&[*generators.u]) };
     let mut weights = vec![Fr::ONE];
     for round in 0..k {
         let half = p.len() / 2;
         let (low, high) = p.split_at(half);
         let values = [inner(high, &b[..half]), inner(low, &b[half..])];
         let blinds = [random(rng, 1)[0], random(rng, 1)[0]];
-        let sums = [bases.multiply(&weights, high, 0)?, bases.multiply(&weights, low, half)?];
-        let points: Vec<G1> = (0..2)
-            .map(|i| sums[i] + best_multiexp(&[values[i] * z, blinds[i]], &[*generators.u, *generators.w]))
-            .collect();
-        messages.points(&points)?;
+        let (left, right) = rayon::join(
+            || bases.multiply(&weights, high, 0, values[0] * z, blinds[0]),
+            || bases.multiply(&weights, low, half, values[1] * z, blinds[1]),
+        );
+        messages.points(&[left?, right?])?;
         context.meter.advance(Stage::Open, 1);
         let u = messages.challenge();
         let inverse = Option::<Fr>::from(u.invert()).ok_or(ProveError::Identity)?;
@@ -146,7 +151,7 @@ fn argue<B: Backend>(
         fold(&mut b, u);
         blind += blinds[0] * inverse + blinds[1] * u;
         weights = weights.iter().flat_map(|weight| [*weight, *weight * u]).collect();
-        if (round + 1) % ROUNDS_PER_COLLAPSE == 0 && round + 1 < k {
+        if (round + 1) % ROUNDS_PER_COLLAPSE == 0 && bases.len() > FEWEST {
             bases = bases.collapse(&weights)?;
             weights = vec![Fr::ONE];
         }
@@ -158,63 +163,89 @@ fn argue<B: Backend>(
 
 /// The generators of a round: sums of blocks of these, weighted.
 enum Folded<'a, B: Backend> {
-    /// Those of the scheme, of which there is a table.
-    First { context: &'a Context<'a, B>, generators: &'a [G1Affine] },
+    /// Those of the scheme, of which there is a table that ends with w.
+    First { context: &'a Context<'a, B>, generators: &'a Generators<'a>, u: Few },
     /// Sums of them.
-    Later { context: &'a Context<'a, B>, generators: Vec<G1Affine>, table: Table<B> },
+    Later {
+        context: &'a Context<'a, B>,
+        generators: &'a Generators<'a>,
+        sums: Vec<G1Affine>,
+        bases: Ready<B>,
+    },
+}
+
+/// Sums, then u and w, ready to be multiplied.
+enum Ready<B: Backend> {
+    Many(Table<B>),
+    Few(Few),
 }
 
 impl<'a, B: Backend> Folded<'a, B> {
-    /// `sum_b weights[b] sum_i scalars[i] G_(m b + from + i)` with blocks of m generators.
-    fn multiply(&self, weights: &[Fr], scalars: &[Fr], from: usize) -> Result<G1, Stop> {
-        let expand = |n: usize| {
-            let m = n / weights.len();
-            let mut expanded = vec![Fr::ZERO; n];
-            for (block, weight) in expanded.chunks_exact_mut(m).zip(weights) {
-                let block = &mut block[from..from + scalars.len()];
-                block
-                    .par_iter_mut()
-                    .zip(scalars)
-                    .with_min_len(1 << 10)
-                    .for_each(|(s, scalar)| *s = *weight * scalar);
-            }
-            expanded
-        };
+    /// `sum_b weights[b] sum_i scalars[i] G_(m b + from + i) + product u + blind w` with blocks of m generators.
+    fn multiply(
+        &self,
+        weights: &[Fr],
+        scalars: &[Fr],
+        from: usize,
+        product: Fr,
+        blind: Fr,
+    ) -> Result<G1, Stop> {
         match self {
-            Self::First { context, generators } => {
-                let natural = expand(generators.len());
+            Self::First { context, generators, u } => {
+                let natural = expanded(generators.coefficients.len(), weights, scalars, from);
                 let fft = &context.key.fft;
                 let reversed = (0..fft.n()).map(|i| natural[fft.reversed(i)]).collect();
-                context.bases.commit_coefficients(reversed, Fr::ZERO, Spread::All, context.watch())
+                let sum = context.bases.commit_coefficients(reversed, blind, Spread::All, context.watch())?;
+                Ok(sum + u.multiply(&[product]))
             }
-            Self::Later { context, generators, table } => {
-                table.multiply(&expand(generators.len()), Spread::All, context.watch())
+            Self::Later { context, sums, bases, .. } => {
+                let mut all = expanded(sums.len(), weights, scalars, from);
+                all.extend([product, blind]);
+                match bases {
+                    Ready::Many(table) => table.multiply(&all, Spread::All, context.watch()),
+                    Ready::Few(few) => Ok(few.multiply(&all)),
+                }
             }
+        }
+    }
+
+    /// Generators, without u and w.
+    fn len(&self) -> usize {
+        match self {
+            Self::First { generators, .. } => generators.coefficients.len(),
+            Self::Later { sums, .. } => sums.len(),
         }
     }
 
     /// The weighted sums of blocks, as generators of their own.
     fn collapse(self, weights: &[Fr]) -> Result<Self, Stop> {
-        let (context, sums) = match &self {
-            Self::First { context, generators } => (*context, context.collapse(generators, weights)?),
-            Self::Later { context, generators, .. } => (*context, context.collapse(generators, weights)?),
+        let (context, generators, sums) = match &self {
+            Self::First { context, generators, .. } => (*context, *generators, generators.coefficients),
+            Self::Later { context, generators, sums, .. } => (*context, *generators, &sums[..]),
         };
-        let table = Table::new(
-            context.key.fft.backend(),
-            &sums,
-            Windows::without_table(sums.len()),
-            &context.bases.workspaces,
-        );
-        Ok(Self::Later { context, generators: sums, table })
+        let backend = context.key.fft.backend();
+        let sums = collapse(backend, sums, weights, context.watch())?;
+        let bases: Vec<G1Affine> = sums.iter().copied().chain([*generators.u, *generators.w]).collect();
+        let bases = if sums.len() <= FEW {
+            Ready::Few(Few::new(&bases))
+        } else {
+            let windows = Windows::without_table(bases.len());
+            Ready::Many(Table::new(backend, &bases, windows, &context.bases.workspaces))
+        };
+        Ok(Self::Later { context, generators, sums, bases })
     }
 }
 
-impl<B: Backend> Context<'_, B> {
-    fn collapse(&self, generators: &[G1Affine], weights: &[Fr]) -> Result<Vec<G1Affine>, Stop> {
-        collapse(self.key.fft.backend(), generators, weights, self.watch())
+/// The scalars at `from` of every block of n, by its weight; 0 elsewhere.
+fn expanded(n: usize, weights: &[Fr], scalars: &[Fr], from: usize) -> Vec<Fr> {
+    let m = n / weights.len();
+    let mut expanded = vec![Fr::ZERO; n];
+    for (block, weight) in expanded.chunks_exact_mut(m).zip(weights) {
+        let block = &mut block[from..from + scalars.len()];
+        block.par_iter_mut().zip(scalars).with_min_len(1 << 10).for_each(|(s, scalar)| *s = *weight * scalar);
     }
+    expanded
 }
-
 fn inner(a: &[Fr], b: &[Fr]) -> Fr {
     a.par_iter().zip(b).with_min_len(1 << 10).map(|(a, b)| *a * b).sum()
 }

@@ -30,46 +30,53 @@ enum Name {
     Mask,
 }
 
-/// A polynomial and how many rows below x it is read, in the order in which the verifier lists them.
+/// A polynomial and how many rows below x it is read.
 type Query = (Name, i32);
 
-fn queries<B: Backend>(context: &Context<'_, B>) -> Vec<Query> {
-    let system = &context.key.system;
-    let end = -(system.blinding_factors() as i32 + 1);
-    let products = context.key.sets.len();
-    let mut queries = Vec::new();
-    if context.bases.scheme.queries_instance() {
-        queries.extend(system.instance_queries().iter().map(|(c, at)| (Name::Instance(c.index()), at.0)));
-    }
-    queries.extend(system.advice_queries().iter().map(|(c, at)| (Name::Advice(c.index()), at.0)));
-    queries.extend((0..products).flat_map(|i| [(Name::Product(i), 0), (Name::Product(i), 1)]));
-    queries.extend((0..products).rev().skip(1).map(|i| (Name::Product(i), end)));
-    queries.extend(system.fixed_queries().iter().map(|(c, at)| (Name::Fixed(c.index()), at.0)));
-    queries.extend((0..context.key.sigma.len()).map(|i| (Name::Sigma(i), 0)));
-    queries.extend([(Name::Quotient, 0), (Name::Mask, 0)]);
-    queries
+/// What is read of the columns, each list in the order of the constraint system.
+struct Queries {
+    witness: Vec<Query>,
+    fixed: Vec<Query>,
+    sigma: Vec<Query>,
+    products: usize,
+    /// The row on which a product ends.
+    end: i32,
 }
 
-/// The order in which evaluations are written; the quotient's is not, it follows from the others.
-fn written<B: Backend>(context: &Context<'_, B>) -> Vec<Query> {
-    let system = &context.key.system;
-    let end = -(system.blinding_factors() as i32 + 1);
-    let products = context.key.sets.len();
-    let mut written = Vec::new();
-    if context.bases.scheme.queries_instance() {
-        written.extend(system.instance_queries().iter().map(|(c, at)| (Name::Instance(c.index()), at.0)));
-    }
-    written.extend(system.advice_queries().iter().map(|(c, at)| (Name::Advice(c.index()), at.0)));
-    written.extend(system.fixed_queries().iter().map(|(c, at)| (Name::Fixed(c.index()), at.0)));
-    written.push((Name::Mask, 0));
-    written.extend((0..context.key.sigma.len()).map(|i| (Name::Sigma(i), 0)));
-    for i in 0..products {
-        written.extend([(Name::Product(i), 0), (Name::Product(i), 1)]);
-        if i + 1 < products {
-            written.push((Name::Product(i), end));
+impl Queries {
+    fn of<B: Backend>(context: &Context<'_, B>) -> Self {
+        let system = &context.key.system;
+        let instance = system.instance_queries().iter().map(|(c, at)| (Name::Instance(c.index()), at.0));
+        let advice = system.advice_queries().iter().map(|(c, at)| (Name::Advice(c.index()), at.0));
+        let fixed = system.fixed_queries().iter().map(|(c, at)| (Name::Fixed(c.index()), at.0));
+        let opens_instance = context.bases.scheme.queries_instance();
+        Self {
+            witness: instance.filter(|_| opens_instance).chain(advice).collect(),
+            fixed: fixed.collect(),
+            sigma: (0..context.key.sigma.len()).map(|i| (Name::Sigma(i), 0)).collect(),
+            products: context.key.sets.len(),
+            end: -(system.blinding_factors() as i32 + 1),
         }
     }
-    written
+
+    /// The order in which the verifier lists what is opened.
+    fn opened(&self) -> Vec<Query> {
+        let products = (0..self.products).flat_map(|i| [(Name::Product(i), 0), (Name::Product(i), 1)]);
+        let ends = (0..self.products).rev().skip(1).map(|i| (Name::Product(i), self.end));
+        let columns = self.witness.iter().copied().chain(products).chain(ends);
+        let fixed = self.fixed.iter().chain(&self.sigma).copied();
+        columns.chain(fixed).chain([(Name::Quotient, 0), (Name::Mask, 0)]).collect()
+    }
+
+    /// The order in which evaluations are written; the quotient's is not, it follows from the others.
+    fn written(&self) -> Vec<Query> {
+        let product = |i: usize| {
+            let end = (i + 1 < self.products).then_some((Name::Product(i), self.end));
+            [(Name::Product(i), 0), (Name::Product(i), 1)].into_iter().chain(end)
+        };
+        let columns = self.witness.iter().chain(&self.fixed).copied().chain([(Name::Mask, 0)]);
+        columns.chain(self.sigma.iter().copied()).chain((0..self.products).flat_map(product)).collect()
+    }
 }
 
 /// The folded quotient `sum_j x^(n j) h_j`, blinding included.
@@ -104,7 +111,9 @@ pub(super) fn evaluate<'a, B: Backend>(
     let fft = &context.key.fft;
     let x_n = to_rows(context.key, x);
     let folded = fold(context, pieces, x_n);
-    let queries: Vec<Query> = queries(context)
+    let lists = Queries::of(context);
+    let queries: Vec<Query> = lists
+        .opened()
         .into_iter()
         .map(|(name, rotation)| (name, rotation.rem_euclid(fft.n() as i32)))
         .collect();
@@ -133,7 +142,7 @@ pub(super) fn evaluate<'a, B: Backend>(
             Ok((*query, value))
         })
         .collect::<Result<_, ProveError>>()?;
-    for (name, rotation) in written(context) {
+    for (name, rotation) in lists.written() {
         messages.scalar(values[&(name, rotation.rem_euclid(fft.n() as i32))]);
     }
     let mut opened =

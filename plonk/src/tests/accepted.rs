@@ -46,7 +46,7 @@ pub(super) fn prove_from<B: Backend>(
 ) -> Vec<u8> {
     let settings = Settings { keep_cosets: keep, prefix_table: keep, stride: if keep { 1 } else { 3 } };
     let bases = Bases::new(backend, &setup.points(), settings);
-    let key = Key::new(backend, key, keep);
+    let key = Key::new(backend, key.clone(), keep);
     let context = Context { key: &key, bases: &bases, meter: Meter::new(&key, &Unwatched) };
     prove(context, &Configured::new(toy), &[&toy.public()], &Registration::none(), rng).unwrap().0
 }
@@ -126,7 +126,7 @@ fn faults_of_circuits_and_callers_are_told() {
     let toy = Toy { shape: Shape { degree: 4, phases: 1, copied: 1, weights: 0 }, seed: Some(5) };
     let key = setup.key(&toy);
     let tables = Tables::new(Choice::Fastest, &setup.points(), Settings::FASTEST);
-    let prover = Prover::new(&tables, &key, Settings::FASTEST).unwrap();
+    let prover = Prover::new(&tables, key.clone(), Settings::FASTEST).unwrap();
     let rng = &mut ChaCha20Rng::seed_from_u64(1);
     let mut refused = |toy: &Toy, public: &[&[Fr]], watch: &dyn Watch| {
         prover.prove(toy, public, rng, watch).unwrap_err().to_string()
@@ -167,7 +167,7 @@ fn progress_is_told() {
     let toy = Toy { shape: Shape { degree: 5, phases: 2, copied: 4, weights: 2 }, seed: Some(5) };
     let key = setup.key(&toy);
     let tables = Tables::new(Choice::Fastest, &setup.points(), Settings::FASTEST);
-    let prover = Prover::new(&tables, &key, Settings::FASTEST).unwrap();
+    let prover = Prover::new(&tables, key.clone(), Settings::FASTEST).unwrap();
     let heard = Heard::default();
     prover.prove(&toy, &[&toy.public()], &mut ChaCha20Rng::seed_from_u64(1), &heard).unwrap();
     let (stages, advances) = heard.0.into_inner().unwrap();

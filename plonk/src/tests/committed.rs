@@ -37,7 +37,7 @@ impl Case {
         let toy = Toy { shape: Shape { degree: 4, phases: 2, copied: 3, weights: 3 }, seed: Some(11) };
         let key = setup.key(&toy);
         let tables = Tables::new(Choice::Fastest, &setup.points(), Settings::FASTEST);
-        let prover = Prover::new(&tables, &key, Settings::FASTEST).unwrap();
+        let prover = Prover::new(&tables, key.clone(), Settings::FASTEST).unwrap();
         Self { setup, key, toy, prover }
     }
 
@@ -243,7 +243,7 @@ fn nothing_is_registered_where_proofs_do_not_hide() {
     let among_the_rows: Vec<G1Affine> = [powers[..64].to_vec(), vec![powers[0]]].concat();
     for powers in [&powers[..64], &among_the_rows] {
         let tables = Tables::new(Choice::Fastest, &Points::Kzg { powers, lagrange }, Settings::FASTEST);
-        let prover = Prover::new(&tables, &key, Settings::FASTEST).unwrap();
+        let prover = Prover::new(&tables, key.clone(), Settings::FASTEST).unwrap();
         assert!(!prover.hides());
         let rng = &mut ChaCha20Rng::seed_from_u64(1);
         let refused = prover.register(vec![(0, Vec::new())], rng, &Unwatched).unwrap_err();
@@ -259,7 +259,7 @@ fn a_registration_of_another_circuit_or_setup_is_refused() {
         let toy = Toy { shape: Shape { copied: 2, ..case.toy.shape }, ..case.toy.clone() };
         let tables = Tables::new(Choice::Fastest, &case.setup.points(), Settings::FASTEST);
         let key = case.setup.key(&toy);
-        let prover = Prover::new(&tables, &key, Settings::FASTEST).unwrap();
+        let prover = Prover::new(&tables, key.clone(), Settings::FASTEST).unwrap();
         let prove = |prover: &Prover, toy: &Toy| {
             let rng = &mut ChaCha20Rng::seed_from_u64(1);
             prover.prove_committed(toy, &[&toy.public()], &registration, rng, &Unwatched).unwrap_err()

@@ -55,7 +55,7 @@ fn all_settings_prove_the_same() {
     let proofs: Vec<Vec<u8>> = Settings::from_fastest()
         .map(|settings| {
             let tables = Tables::new(Choice::Fastest, &setup.points(), settings);
-            let prover = Prover::new(&tables, &key, settings).unwrap();
+            let prover = Prover::new(&tables, key.clone(), settings).unwrap();
             assert!(prover.hides());
             let mut rng = ChaCha20Rng::seed_from_u64(1);
             prover.prove(&toy, &[&toy.public()], &mut rng, &Unwatched).unwrap()
@@ -83,6 +83,6 @@ fn another_size_is_refused() {
     let toy = Toy { shape: ToyShape { degree: 4, phases: 1, copied: 1, weights: 0 }, seed: Some(2) };
     let key = Setup::kzg(5).key(&toy);
     let tables = Tables::new(Choice::Fastest, &Setup::kzg(6).points(), Settings::FASTEST);
-    let refusal = Prover::new(&tables, &key, Settings::FASTEST).unwrap_err();
+    let refusal = Prover::new(&tables, key.clone(), Settings::FASTEST).unwrap_err();
     assert_eq!(refusal, Unsupported::Rows { expected: 6, got: 5 });
 }

@@ -25,11 +25,12 @@ use halo2_proofs::{
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
+use rayon::prelude::*;
 
 use crate::{
     Points,
     fft::{powers, root_of_unity},
-    msm::normalized,
+    msm::{Comb, normalized},
 };
 
 /// A setup of either scheme.
@@ -45,12 +46,14 @@ impl Setup {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
         let secret = Fr::random(&mut rng);
         let g = G1Affine::generator();
-        let times = |scalars: &[Fr]| normalized(&scalars.iter().map(|s| g * s).collect::<Vec<_>>());
+        let comb = Comb::new(&g);
+        let times =
+            |scalars: &[Fr]| normalized(&scalars.par_iter().map(|s| comb.multiply(s)).collect::<Vec<_>>());
         let of_secret = powers(secret, n + 1);
         // L_i(s) = omega^i (s^n - 1) / (n (s - omega^i))
         let vanishing = (of_secret[n] - Fr::ONE) * Fr::from(n as u64).invert().unwrap();
         let lagrange: Vec<Fr> = powers(root_of_unity(k), n)
-            .into_iter()
+            .into_par_iter()
             .map(|row| row * vanishing * (secret - row).invert().unwrap())
             .collect();
         let (powers, lagrange) = (times(&of_secret), times(&lagrange));

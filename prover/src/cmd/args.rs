@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use lemma_prover::keys::Keyring;
 use lemma_prover::params::SrsId;
 
 /// Proves that a quantized ONNX network answered what it answered.
@@ -86,6 +87,25 @@ pub(crate) struct SetupArgs {
     pub(crate) insecure_local_srs: bool,
 }
 
+/// What a prover may take.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct MemoryArgs {
+    /// Most memory of the prover: it goes without what makes it fast. The circuit's plan and the program come on top
+    /// [default: what the machine has]
+    #[arg(long = "memory", value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=1 << 24))]
+    pub(crate) mebibytes: Option<u64>,
+}
+
+impl MemoryArgs {
+    /// Keys for provers that keep to it.
+    pub(crate) fn limit(self, keyring: Keyring) -> Keyring {
+        match self.mebibytes {
+            Some(mebibytes) => keyring.within_memory(mebibytes << 20),
+            None => keyring,
+        }
+    }
+}
+
 /// The input file of a run or proof.
 #[derive(Debug, Args)]
 pub(crate) struct InputArgs {
@@ -147,6 +167,8 @@ pub(crate) struct ProveArgs {
     pub(crate) scheme: Option<SchemeName>,
     #[command(flatten)]
     pub(crate) setup: SetupArgs,
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgs,
 }
 
 /// `lemma verify`
@@ -260,6 +282,8 @@ pub(crate) struct BenchArgs {
     pub(crate) prover: BenchProver,
     #[command(flatten)]
     pub(crate) setup: SetupArgs,
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgs,
     /// Measure the one model in this process and print its figures: how a measurement is started for each model
     #[arg(long, hide = true)]
     pub(crate) in_this_process: bool,

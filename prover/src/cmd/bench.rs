@@ -119,6 +119,9 @@ fn measure_apart(
     command.args(["--json", "bench", "--in-this-process", "--scheme", scheme_name(scheme.scheme())]);
     command.args(["--prover", args.prover.choice().as_str()]);
     command.arg("--runs").arg(args.runs.to_string()).arg("--store").arg(session.store()?.root());
+    if let Some(mebibytes) = args.memory.mebibytes {
+        command.arg("--memory").arg(mebibytes.to_string());
+    }
     if scheme == SchemeName::Kzg && args.setup.insecure_local_srs {
         command.arg("--insecure-local-srs");
     }

@@ -12,7 +12,7 @@ use lemma_prover::prove::prove;
 use lemma_prover::verify::{Expect, verify};
 
 use super::answer::{self, Answer};
-use super::args::DemoArgs;
+use super::args::{DemoArgs, MemoryArgs};
 use super::bundled::{DIGIT_JSON, DIGIT_WIDTH, DIGITS_NAME, DIGITS_ONNX};
 use super::compile::{circuit_json, insecure_note};
 use super::failure::Failure;
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &DemoArgs, session: &Session) -> Result<Outcome, Failure
 
     let screen = Screen::default();
     let watch = Stopwatch::start();
-    let keys = proving_keys(session, &compiled, &screen)?;
+    let keys = proving_keys(session, &compiled, MemoryArgs::default(), &screen)?;
     explain_keys(session, &keys, &screen, watch.read().wall)?;
 
     let proven = prove(&keys, &compiled.circuit, &inputs, Context::default(), &screen)?;

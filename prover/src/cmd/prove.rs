@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use lemma_circuits::statement::{Context, MAX_CONTEXT};
 use lemma_prover::inputs::shown;
-use lemma_prover::keys::ProvingKeys;
+use lemma_prover::keys::{Keyring, ProvingKeys};
 use lemma_prover::measure;
 use lemma_prover::progress::Phase;
 use lemma_prover::prove::{Proven, prove};
 use serde_json::{Map, Value};
 
 use super::answer;
-use super::args::ProveArgs;
+use super::args::{MemoryArgs, ProveArgs};
 use super::compile::{Prediction, circuit_json, insecure_note};
 use super::failure::Failure;
 use super::files;
@@ -33,7 +33,7 @@ pub(crate) fn run(args: &ProveArgs, session: &Session) -> Result<Outcome, Failur
     files::check_place(&path, &[Path::new(&args.model), &args.input.input])?;
 
     let screen = Screen::predicting(Prediction::of(&compiled.circuit, REFERENCE_UNIT_S).wall());
-    let keys = proving_keys(session, &compiled, &screen)?;
+    let keys = proving_keys(session, &compiled, args.memory, &screen)?;
     let proven = prove(&keys, &compiled.circuit, &inputs, context, &screen)?;
     files::write(&path, &proven.bundle)?;
 
@@ -61,9 +61,10 @@ pub(crate) fn run(args: &ProveArgs, session: &Session) -> Result<Outcome, Failur
 pub(crate) fn proving_keys(
     session: &Session,
     compiled: &Compiled,
+    memory: MemoryArgs,
     screen: &Screen,
 ) -> Result<ProvingKeys, Failure> {
-    let keyring = session.keyring()?;
+    let keyring = memory.limit(Keyring::new(session.store()?.clone()));
     let keys = keyring.proving_keys(&compiled.circuit, &compiled.onnx, compiled.setup, screen)?;
     compiled.check_id(keys.circuit_id())?;
     Ok(keys)

@@ -89,14 +89,27 @@ impl Keyring {
         // What follows concerns this process alone.
         drop(alone);
         let shape = Shape::of_key(Choice::default(), &key);
-        // What is short of memory goes without what makes it fast.
-        let settings = Settings::within(available_memory().unwrap_or(u64::MAX), &shape);
+        let settings = self.settings(&shape)?;
         let resident = match self.prover {
             ProverChoice::Own => shape.memory(settings).key,
             ProverChoice::Stock => key_len,
         };
         let prover = self.prepare(key, &setup, circuit.k(), settings, progress)?;
         Ok(ProvingKeys { verifier, prover, key_len, resident })
+    }
+
+    /// What is short of memory goes without what makes it fast. Where nobody said how much it may take it is tried with
+    /// what there is.
+    fn settings(&self, shape: &Shape) -> Result<Settings, KeysError> {
+        let available = available_memory().unwrap_or(u64::MAX);
+        let settings = Settings::within(self.memory.unwrap_or(available).min(available), shape);
+        let least = shape.memory(settings).peak();
+        match (self.prover, self.memory) {
+            (ProverChoice::Own, Some(allowed)) if least > allowed => {
+                Err(KeysError::Memory { least, allowed })
+            }
+            _ => Ok(settings),
+        }
     }
 
     /// Hands the key to the prover. Our own copies what it needs.
@@ -111,7 +124,7 @@ impl Keyring {
         match self.prover {
             ProverChoice::Own => {
                 let tables = self.parameters.tables(setup.srs(), k, settings, progress)?;
-                let prover = step(progress, Phase::PrepareKey, || Prover::new(&tables, &key, settings))?;
+                let prover = step(progress, Phase::PrepareKey, || Prover::new(&tables, key, settings))?;
                 Ok(CircuitProver::Own(Box::new(prover)))
             }
             ProverChoice::Stock => {

@@ -60,6 +60,20 @@ fn compile_says_what_proving_will_cost() {
 }
 
 #[test]
+fn a_prover_keeps_to_the_memory_it_may_take() {
+    let prove = |mebibytes: &str| {
+        let out = directory().join("small.proof");
+        arguments!["prove", digits(), "--input", digit(), "-o", out, "--memory", mebibytes].to_vec()
+    };
+    let message = refusal(&prove("1"), 2);
+    assert!(message.contains("MiB at least, but may take 1 MiB only"), "{message}");
+    // Less than the fastest takes.
+    let (code, json) = lemma_json(&prove("16"));
+    assert_eq!(code, 0, "{json}");
+    assert_eq!(verify(&directory().join("small.proof"), &ipa().vk, &[]).0, 0);
+}
+
+#[test]
 fn prove_reports_its_figures_and_outputs() {
     let Proof { json, bundle, .. } = ipa();
     for field in [

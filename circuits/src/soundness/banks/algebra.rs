@@ -224,7 +224,7 @@ fn check_operators(plan: &BankPlan) -> usize {
             let mut places = (0..lanes).map(|lane| (first + lane / slots, offset_slot + lane % slots));
             assert!(places.all(|place| groups.insert(place)), "slots are distinct");
             let mut exponents = BTreeSet::new();
-            for (row, position) in block.rows().zip(&block.order) {
+            for (row, position) in block.rows().zip(block.positions()) {
                 let (_, exponent) = reader.exponents[&(block.bank, row)];
                 assert!(exponents.insert(exponent), "positions of a block have distinct exponents");
                 for (lane, plane) in block.planes.iter().enumerate() {

@@ -77,7 +77,7 @@ fn operators(model: &Model, plan: &BankPlan, grid: &Grid) -> Vec<Form> {
         let planes = &plan.network.homes.home(block.tensor).planes;
         let start = shared.get(&index).copied().unwrap_or_default();
         let equation = if shared.contains_key(&index) { node_index } else { model.nodes.len() + index };
-        for (row, &position) in block.rows().zip(&block.order) {
+        for (row, &position) in block.rows().zip(block.positions()) {
             let exponent = exponents[&(block.bank, row)];
             for lane in 0..plan.placement.lanes_per_bank.of(block.kind) {
                 let group = start.group + lane / slots;

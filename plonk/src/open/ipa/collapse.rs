@@ -9,7 +9,7 @@ use halo2_proofs::{
 };
 use rayon::prelude::*;
 
-use super::endomorphism::{beta, digits, halves};
+use super::endomorphism::{MULTIPLES, beta, digits, halves};
 use crate::{
     arithmetic::{Backend, Point},
     msm::{AddAll, affine, prepared},
@@ -19,8 +19,8 @@ use crate::{
 /// Sums that are computed together: their multiples of generators stay in the second cache.
 const CHUNK: usize = 256;
 
-/// Odd multiples 1, 3, 5, 7 of a generator.
-const MULTIPLES: usize = 4;
+/// Sums for which an inversion is still a small part of an addition.
+const SMALLEST_CHUNK: usize = 64;
 
 /// `out[i] = sum_b weights[b] generators[m b + i]` for blocks of m generators.
 ///
@@ -36,9 +36,10 @@ pub(super) fn collapse<B: Backend>(
     // Two scalars a block: of the generators and of their images.
     let digits: Vec<Vec<i8>> = weights.iter().flat_map(halves).map(digits).collect();
     let mut out = vec![G1Affine::default(); m];
-    out.par_chunks_mut(CHUNK).enumerate().try_for_each(|(chunk, out)| {
+    let len = m.div_ceil(rayon::current_num_threads()).clamp(SMALLEST_CHUNK, CHUNK);
+    out.par_chunks_mut(len).enumerate().try_for_each(|(chunk, out)| {
         watch.check()?;
-        let from = chunk * CHUNK;
+        let from = chunk * len;
         let blocks: Vec<&[G1Affine]> =
             generators.chunks_exact(m).map(|block| &block[from..from + out.len()]).collect();
         match sums(backend, &blocks, &digits) {
@@ -54,14 +55,16 @@ pub(super) fn collapse<B: Backend>(
 fn sums<B: Backend>(backend: B, blocks: &[&[G1Affine]], digits: &[Vec<i8>]) -> Option<Vec<Point<B>>> {
     let len = blocks[0].len();
     let mut adder = AddAll::new(backend);
-    let tables: Vec<Vec<Point<B>>> = blocks
-        .iter()
-        .flat_map(|block| {
-            let image = |g: &G1Affine| prepared::<B>(&G1Affine { x: g.x * beta(), y: g.y });
-            [block.iter().map(prepared::<B>).collect(), block.iter().map(image).collect()]
-        })
-        .map(|points| odd_multiples(&mut adder, points))
-        .collect::<Option<_>>()?;
+    let mut tables: Vec<Vec<Point<B>>> = Vec::with_capacity(2 * blocks.len());
+    for block in blocks {
+        let multiples = odd_multiples(&mut adder, block.iter().map(prepared::<B>).collect())?;
+        let images = multiples.iter().map(|multiple| {
+            let G1Affine { x, y } = affine::<B>(multiple);
+            prepared::<B>(&G1Affine { x: x * beta(), y })
+        });
+        let images = images.collect();
+        tables.extend([multiples, images]);
+    }
     let mut sums: Option<Vec<Point<B>>> = None;
     let length = digits.iter().map(Vec::len).max().unwrap_or(0);
     for place in (0..length).rev() {
@@ -84,7 +87,7 @@ fn sums<B: Backend>(backend: B, blocks: &[&[G1Affine]], digits: &[Vec<i8>]) -> O
     sums
 }
 
-/// 1, 3, 5 and 7 times every point.
+/// 1, 3, 5, .. times every point.
 fn odd_multiples<B: Backend>(adder: &mut AddAll<B>, points: Vec<Point<B>>) -> Option<Vec<Point<B>>> {
     let mut twice = points.clone();
     adder.double(&mut twice);

@@ -67,8 +67,11 @@ fn high_product(s: Limbs4, c: [u64; 3]) -> Fr {
     Fr::from_raw([product[4], product[5], product[6], 0])
 }
 
-/// Bits of a digit: multiples 1, 3, 5 and 7 are kept.
-const WIDTH: u32 = 4;
+/// Bits of a digit.
+const WIDTH: u32 = 5;
+
+/// Multiples that digits take, up to the sign: 1, 3, .., 15.
+pub(super) const MULTIPLES: usize = 1 << (WIDTH - 2);
 
 /// Digits that are odd or 0; of `WIDTH` consecutive ones at most one is not 0 (wNAF). Lowest first.
 pub(super) fn digits(half: Half) -> Vec<i8> {
@@ -139,9 +142,9 @@ mod tests {
                     sum.double() + if *digit < 0 { -size } else { size }
                 });
                 assert_eq!(sum, value(half));
-                assert!(digits.iter().all(|digit| *digit == 0 || digit % 2 != 0 && digit.abs() < 8));
-                let nonzero = |four: &[i8]| four.iter().filter(|digit| **digit != 0).count();
-                assert!(digits.windows(4).all(|four| nonzero(four) <= 1));
+                assert!(digits.iter().all(|digit| *digit == 0 || digit % 2 != 0 && digit.abs() < 16));
+                let nonzero = |five: &[i8]| five.iter().filter(|digit| **digit != 0).count();
+                assert!(digits.windows(5).all(|five| nonzero(five) <= 1));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use lemma_circuits::ir::Elem;
 use lemma_circuits::statement::{Context, Interface};
-use lemma_prover::keys::{Keyring, ProvingKeys};
+use lemma_prover::keys::{Keyring, ProverChoice, ProvingKeys};
 use lemma_prover::measure::{self, Elapsed, Stopwatch};
 use lemma_prover::progress::{Phase, Silent};
 use lemma_prover::prove::{Proven, prove};
@@ -40,6 +40,7 @@ pub(crate) fn run(args: &BenchArgs, session: &Session) -> Result<Outcome, Failur
     let store = Store::open(directory.path()).map_err(Failure::unusable)?;
     let prover = args.prover.choice();
     let keyring = Keyring::with_parameters(store, session.verifier_parameters()).for_prover(prover);
+    let keyring = args.memory.limit(keyring);
     let screen = Screen::default();
     let keys = keyring.proving_keys(&compiled.circuit, &compiled.onnx, compiled.setup, &screen)?;
 
@@ -61,7 +62,10 @@ pub(crate) fn run(args: &BenchArgs, session: &Session) -> Result<Outcome, Failur
         ("prove_units", (proofs.cpu(Phase::Prove) / unit).into()),
         ("phases", phases(&screen, &proofs)),
     ]));
-    json.extend(Prediction::of(&compiled.circuit, unit).json());
+    // The library's prover has no prediction.
+    if prover == ProverChoice::Own {
+        json.extend(Prediction::of(&compiled.circuit, unit).json());
+    }
     json.extend(key_json(&keys, &screen));
     json.extend(proofs.json(&compiled)?);
     json.extend(verification);

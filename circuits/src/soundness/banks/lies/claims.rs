@@ -88,7 +88,7 @@ fn place(case: &Case, spot: BankSpot) -> Option<(Group, usize)> {
     let is_own = plan.network.maps.iter().find(|map| map.node == node)?.is_planewise();
     let start = if is_own { Start::default() } else { plan.placement.starts(node, slots)[&spot.block] };
     let home = plan.network.homes.home(block.tensor);
-    let position = block.order[spot.row - block.first_row];
+    let position = block.positions()[spot.row - block.first_row];
     let exponent = home.planes[*block.planes.get(spot.lane)?].exponents[position];
     let group = (is_own.then_some(spot.block), start.group + spot.lane / slots, exponent);
     Some((group, start.slot + spot.lane % slots))

@@ -44,8 +44,8 @@ pub(in crate::soundness::banks) fn other_slice(plan: &mut BankPlan, index: usize
 /// A slice end of a block that later rows follow: where the evaluation restarts.
 pub(in crate::soundness::banks) fn restart(plan: &BankPlan) -> Option<(usize, usize)> {
     plan.placement.blocks.iter().filter(|block| block.node.is_none()).find_map(|block| {
-        let end = block.slice_ends.iter().min()?;
-        (block.slice_ends.len() > 1)
+        let end = block.rows.slice_ends.iter().min()?;
+        (block.num_slices() > 1)
             .then(|| (plan.columns.banks[block.bank].keep_slice, block.first_row + end + 1))
     })
 }
@@ -95,7 +95,7 @@ fn exchanged_powers(case: &Case) -> Option<Told> {
         bank.constants.iter().all(|column| plan.fixed[*column][one] == plan.fixed[*column][other])
     };
     let other = (1..rows.len()).find(|other| alike(rows[0], rows[*other]))?;
-    let [one, other] = [block.order[0], block.order[other]];
+    let [one, other] = [block.positions()[0], block.positions()[other]];
     let witness = case.lying(Some(node), |columns, tensors| {
         for plane in &block.planes {
             let elements = &plan.network.homes.home(tensor).planes[*plane].elements;

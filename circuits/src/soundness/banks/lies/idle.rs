@@ -48,7 +48,7 @@ fn stated_byte(case: &Case) -> Option<Told> {
     witness.columns[spot.columns(&case.plan).activation()][spot.row] = 255;
     let block = &case.plan.placement.blocks[spot.block];
     let first = &case.plan.network.homes.home(block.tensor).planes[block.planes[0]];
-    let (instance, byte) = case.plan.network.instance_of(block.tensor, first.elements[block.order[0]]);
+    let (instance, byte) = case.plan.network.instance_of(block.tensor, first.elements[block.positions()[0]]);
     let mut told = Told::new(case, witness, OPERATOR);
     let weight = Fr::from(256).pow_vartime([(byte + spot.lane) as u64]);
     told.public[HEADER_INSTANCES + instance] += Fr::from(255) * weight;
