@@ -39,14 +39,13 @@ impl Settings {
 
     /// The fastest whose peak is within a budget of bytes, or the smallest there are.
     pub fn within(budget: u64, shape: &Shape) -> Self {
-        let mut settings = Self::FASTEST;
-        for next in Self::from_fastest() {
-            settings = next;
-            if shape.memory(settings).peak() <= budget {
-                break;
-            }
-        }
-        settings
+        Self::fastest(|settings| shape.memory(settings).peak() <= budget)
+    }
+
+    /// The fastest that fit, or the smallest there are.
+    pub fn fastest(fits: impl Fn(Self) -> bool) -> Self {
+        let smallest = Self::from_fastest().last().unwrap_or(Self::FASTEST);
+        Self::from_fastest().find(|settings| fits(*settings)).unwrap_or(smallest)
     }
 
     pub(crate) fn windows(self, bases: usize) -> Windows {
@@ -120,13 +119,14 @@ pub struct Work {
 }
 
 impl Shape {
-    /// The shape of a key's circuit, proven by as many threads as the machine has.
+    /// The shape of a key's circuit, proven by the threads of the current pool.
     pub fn of_key(choice: Choice, key: &ProvingKey<G1Affine>) -> Self {
         let verifying = key.get_vk();
-        Self::new(choice, verifying.cs(), verifying.get_domain().k())
+        let shape = Self::new(choice, verifying.cs(), verifying.get_domain().k());
+        Self { threads: rayon::current_num_threads() as u64, ..shape }
     }
 
-    /// The shape of a constraint system without selectors over `2^k` rows.
+    /// The shape of a constraint system without selectors over `2^k` rows, proven by as many threads as the machine has.
     pub fn new(choice: Choice, system: &ConstraintSystem<Fr>, k: u32) -> Self {
         let program = Program::new(system, &Challenges::placeholders(system));
         let columns = program.columns();

@@ -63,8 +63,24 @@ pub(crate) fn main() -> ExitCode {
     output.finish(outcome)
 }
 
+/// More threads than any machine has use for.
+const MOST_THREADS: usize = 256;
+
+/// Starts the threads that compute: as many as the machine has, or as `RAYON_NUM_THREADS` says.
+fn start_threads() -> Result<(), Failure> {
+    let asked = std::env::var("RAYON_NUM_THREADS").ok().and_then(|text| text.parse().ok());
+    let machine = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = asked.filter(|threads| *threads > 0).unwrap_or(machine).min(MOST_THREADS);
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().map_err(|error| {
+        Failure::unusable(format!(
+            "cannot start {threads} threads: {error}; raise the limits of the process (ulimit), or set RAYON_NUM_THREADS to less"
+        ))
+    })
+}
+
 fn run(command: &Command, session: &Session) -> Result<Outcome, Failure> {
     check_processor().map_err(Failure::unusable)?;
+    start_threads()?;
     match command {
         Command::Run(args) => run::run(args, session),
         Command::Compile(args) => compile::run(args, session),

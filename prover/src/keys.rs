@@ -83,7 +83,8 @@ pub enum KeysError {
     Unsupported(#[from] lemma_plonk::Unsupported),
     /// Not even with nothing kept to be fast does a prover take so little memory.
     #[error(
-        "the prover takes {} MiB at least, but may take {} MiB only; allow it more, or prove on a machine that has more",
+        "the prover takes {0} MiB at least, but may take {1} MiB only; allow it more (--memory {0}), or prove on a machine \
+         that has more",
         .least.div_ceil(1 << 20),
         .allowed >> 20
     )]

@@ -101,6 +101,22 @@ pub enum ParamsError {
         /// The id asked for.
         id: SrsId,
     },
+    /// A record of the store is of another string.
+    #[error(
+        "the store's record of ceremony {expected} is of ceremony {got}; import both again with `lemma srs import`"
+    )]
+    WrongSrs {
+        /// The id asked for.
+        expected: SrsId,
+        /// The id of what is there.
+        got: SrsId,
+    },
+    /// A record of the store has the powers of another string.
+    #[error("the store's powers of ceremony {id} are of another; import it again with `lemma srs import`")]
+    WrongPowers {
+        /// The string.
+        id: SrsId,
+    },
     /// The named string is too short.
     #[error("ceremony {id} has 2^{got} powers, expected at least 2^{expected}; import a larger file of it")]
     SrsTooSmall {

@@ -266,7 +266,7 @@ impl Store {
     /// The bytes of an object of at most `limit` bytes, its digest checked.
     pub(crate) fn get(&self, kind: ObjectKind, digest: Digest, limit: u64) -> Result<Vec<u8>, StoreError> {
         let path = self.object_path(kind, digest);
-        let file = File::open(&path).map_err(StoreError::io("open", &path))?;
+        let file = open_file(&path)?;
         let got = file.metadata().map_err(StoreError::io("inspect", &path))?.len();
         if got > limit {
             return Err(StoreError::TooLarge { path, limit, got });
@@ -293,7 +293,7 @@ impl Store {
         digest: Digest,
     ) -> Result<(BufReader<File>, u64), StoreError> {
         let path = self.object_path(kind, digest);
-        let mut file = File::open(&path).map_err(StoreError::io("open", &path))?;
+        let mut file = open_file(&path)?;
         let mut hash = Sha256::new();
         let length = io::copy(&mut file, &mut hash).map_err(StoreError::io("read", &path))?;
         let got = Digest(hash.finalize().into());
@@ -302,6 +302,14 @@ impl Store {
         }
         file.rewind().map_err(StoreError::io("read", &path))?;
         Ok((BufReader::with_capacity(1 << 20, file), length))
+    }
+}
+
+/// Opens a file to be read. What is no file, such as a pipe, would be waited for without end.
+fn open_file(path: &Path) -> Result<File, StoreError> {
+    match fs::metadata(path).map_err(StoreError::io("open", path))? {
+        found if found.is_file() => File::open(path).map_err(StoreError::io("open", path)),
+        _ => Err(StoreError::NoFile { path: path.to_path_buf() }),
     }
 }
 

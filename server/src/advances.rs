@@ -33,9 +33,13 @@ struct Told {
 pub struct Advances(Arc<Mutex<HashMap<JobId, Told>>>);
 
 impl Advances {
-    /// An attempt has come so far.
+    /// An attempt has come so far; what was told late does not count.
     pub fn tell(&self, job: JobId, attempt: u32, advanced: Advanced) {
-        self.told().insert(job, Told { attempt, advanced, at: Instant::now() });
+        let mut told = self.told();
+        let is_late = |before: &Told| before.attempt == attempt && before.advanced.share > advanced.share;
+        if !told.get(&job).is_some_and(is_late) {
+            told.insert(job, Told { attempt, advanced, at: Instant::now() });
+        }
     }
 
     /// An attempt is over.
@@ -98,6 +102,15 @@ mod tests {
         assert_eq!(advances.of(&job), None, "of another attempt");
         advances.forget(job.id);
         assert!(advances.told().is_empty());
+    }
+
+    #[test]
+    fn what_is_told_late_does_not_count() {
+        let (advances, job) = (Advances::default(), running());
+        for share in [0.5, 0.25] {
+            advances.tell(job.id, 1, Advanced { stage: "open".into(), share, rest: None });
+        }
+        assert_eq!(advances.of(&job).unwrap().share, 0.5);
     }
 
     #[test]

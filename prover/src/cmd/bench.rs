@@ -33,6 +33,9 @@ const AD01: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/mlperf_tin
 
 /// Runs the command.
 pub(crate) fn run(args: &BenchArgs, session: &Session) -> Result<Outcome, Failure> {
+    if args.memory.mebibytes.is_some() && args.prover.choice() == ProverChoice::Stock {
+        return Err(Failure::unusable("--memory limits our own prover; the library's takes what it takes"));
+    }
     if args.in_this_process {
         return measurement::run(args, session);
     }

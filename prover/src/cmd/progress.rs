@@ -14,7 +14,8 @@ pub(crate) struct Step {
     watch: Stopwatch,
 }
 
-const BAR_CELLS: usize = 24;
+/// With the longest message a line of 80 columns.
+const BAR_CELLS: usize = 12;
 
 /// Parts of a whole in which the bar counts.
 const WHOLE: u64 = 1000;

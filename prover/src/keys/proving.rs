@@ -1,6 +1,9 @@
 //! Proving keys: made on first use, read back only by digest, and prepared for the prover that will use them.
 
-use std::fmt;
+use std::{
+    fmt,
+    io::{self, Write},
+};
 
 use halo2_proofs::{SerdeFormat, halo2curves::bn256::G1Affine, plonk::ProvingKey};
 use lemma_circuits::{CompiledCircuit, circuit::LemmaCircuit, statement::CircuitId};
@@ -89,7 +92,7 @@ impl Keyring {
         // What follows concerns this process alone.
         drop(alone);
         let shape = Shape::of_key(Choice::default(), &key);
-        let settings = self.settings(&shape)?;
+        let settings = self.settings(&shape, &setup, circuit.k())?;
         let resident = match self.prover {
             ProverChoice::Own => shape.memory(settings).key,
             ProverChoice::Stock => key_len,
@@ -98,11 +101,17 @@ impl Keyring {
         Ok(ProvingKeys { verifier, prover, key_len, resident })
     }
 
-    /// What is short of memory goes without what makes it fast. Where nobody said how much it may take it is tried with
-    /// what there is.
-    fn settings(&self, shape: &Shape) -> Result<Settings, KeysError> {
+    /// What is short of memory goes without what makes it fast; tables that another circuit has already made take none.
+    /// Where nobody said how much it may take it is tried with what there is.
+    fn settings(&self, shape: &Shape, setup: &Setup, k: u32) -> Result<Settings, KeysError> {
+        let needs = |settings: Settings| {
+            let memory = shape.memory(settings);
+            let has_tables = self.parameters.has_tables(setup.srs(), k, settings);
+            memory.peak() - if has_tables { memory.tables } else { 0 }
+        };
         let available = available_memory().unwrap_or(u64::MAX);
-        let settings = Settings::within(self.memory.unwrap_or(available).min(available), shape);
+        let room = self.memory.unwrap_or(available).min(available);
+        let settings = Settings::fastest(|settings| needs(settings) <= room);
         let least = shape.memory(settings).peak();
         match (self.prover, self.memory) {
             (ProverChoice::Own, Some(allowed)) if least > allowed => {
@@ -175,10 +184,47 @@ impl Keyring {
             proof_system::proving_key(&commitment, verifying, &circuit.circuit()).map_err(KeysError::Library)
         })?;
         let _session = self.store.session()?;
-        let (digest, length) = self
-            .store
-            .put_with(ObjectKind::ProvingKey, |mut out| key.write(&mut out, SerdeFormat::RawBytes))?;
+        let (digest, length) = self.store.put_with(ObjectKind::ProvingKey, |out| {
+            let mut out = Patient { out, failed: None };
+            key.write(&mut out, SerdeFormat::RawBytes)?;
+            out.failed.map_or(Ok(()), Err)
+        })?;
         self.store.put_record(&record.circuit.to_string(), &CircuitRecord { pk: Some(digest), ..record })?;
         Ok((key, length))
+    }
+}
+
+/// Takes bytes after it has failed as well: the library panics when writing does.
+struct Patient<W> {
+    out: W,
+    failed: Option<io::Error>,
+}
+
+impl<W: Write> Write for Patient<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.failed.is_none() {
+            self.failed = self.out.write_all(bytes).err();
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_at_the_end() {
+        let mut room = [0u8; 3];
+        let mut patient = Patient { out: &mut room[..], failed: None };
+        for _ in 0..3 {
+            patient.write_all(&[1, 2]).unwrap();
+        }
+        assert_eq!(patient.failed.map(|error| error.kind()), Some(io::ErrorKind::WriteZero));
+        assert_eq!(room, [1, 2, 1]);
     }
 }

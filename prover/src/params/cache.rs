@@ -9,7 +9,7 @@ use halo2_proofs::{
     halo2curves::bn256::{Bn256, G1Affine},
     poly::{ipa::commitment::ParamsIPA, kzg::commitment::ParamsKZG},
 };
-use lemma_plonk::{Settings, Tables};
+use lemma_plonk::{Settings, Tables, WeakTables};
 
 use super::{
     KzgSetup, MAX_K, MIN_K, ParamsError, SrsChoice, SrsId, SrsRecord, group_fft,
@@ -27,8 +27,8 @@ use crate::{
 /// KZG parameters by string and size.
 type BySrs = BTreeMap<(SrsId, u32), KzgParameters>;
 
-/// Tables by string, if they are of one, size, and what of the settings is theirs.
-type TablesBySetup = BTreeMap<(Option<SrsId>, u32, bool, usize), Tables>;
+/// Tables by string, if they are of one, size, and what of the settings is theirs; there while a prover has them.
+type TablesBySetup = BTreeMap<(Option<SrsId>, u32, bool, usize), WeakTables>;
 
 /// Parameters by scheme and size, from memory, the store, or their derivation.
 #[derive(Debug)]
@@ -125,8 +125,8 @@ impl Parameters {
     ) -> Result<Tables, ParamsError> {
         let mut memory = locked(&self.tables);
         let key = (srs, k, settings.prefix_table, settings.stride);
-        if let Some(tables) = memory.get(&key) {
-            return Ok(tables.clone());
+        if let Some(tables) = memory.get(&key).and_then(WeakTables::upgrade) {
+            return Ok(tables);
         }
         let store = self.store.as_ref();
         let tables = match srs {
@@ -145,8 +145,14 @@ impl Parameters {
                 })?
             }
         };
-        memory.insert(key, tables.clone());
+        memory.insert(key, tables.downgrade());
         Ok(tables)
+    }
+
+    /// Whether tables of these settings are in memory.
+    pub(crate) fn has_tables(&self, srs: Option<SrsId>, k: u32, settings: Settings) -> bool {
+        let key = (srs, k, settings.prefix_table, settings.stride);
+        locked(&self.tables).get(&key).is_some_and(|tables| tables.upgrade().is_some())
     }
 
     /// The string to use for a circuit of `2^k` rows.
@@ -180,7 +186,12 @@ impl Parameters {
     }
 
     fn srs(&self, id: SrsId) -> Result<SrsRecord, ParamsError> {
-        self.store()?.record(&id.to_string())?.ok_or(ParamsError::UnknownSrs { id })
+        let record: SrsRecord =
+            self.store()?.record(&id.to_string())?.ok_or(ParamsError::UnknownSrs { id })?;
+        match record.id() {
+            same if same == id => Ok(record),
+            got => Err(ParamsError::WrongSrs { expected: id, got }),
+        }
     }
 
     /// The local string of exactly this size, drawn on first use.
@@ -243,11 +254,14 @@ impl Parameters {
         let s_g2 = record.setup.secret_image().map_err(|_| ParamsError::unusable_second_group(k))?;
         let name = kept::kzg_name(id, k);
         let _alone = store.lock(&format!("params-{name}"))?;
-        let cached = kept::bases(store, &name, k)?;
+        let cached = kept::bases(store, &name, k)?.filter(|bases| bases.are_of(&s_g2));
         let bases = match cached {
             Some(bases) if bases.powers.len() >= record.usable(store, k) => bases,
             cached => {
                 let bases = complete(cached, record.first_powers(store, k), k)?;
+                if !bases.are_of(&s_g2) {
+                    return Err(ParamsError::WrongPowers { id });
+                }
                 kept::keep_if_writable(store, &name, &bases.write())?;
                 bases
             }

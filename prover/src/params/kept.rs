@@ -38,10 +38,10 @@ pub(super) fn keep(store: &Store, name: &str, bytes: &[u8]) -> Result<(), Params
     Ok(store.put_record(name, &CachedParameters { object })?)
 }
 
-/// The same where the store takes files: who may not write derives them again next time.
+/// The same where the store takes files: who may not write, or has no room, derives them again next time.
 pub(super) fn keep_if_writable(store: &Store, name: &str, bytes: &[u8]) -> Result<(), ParamsError> {
     match keep(store, name, bytes) {
-        Err(ParamsError::Store(StoreError::NotWritable { .. })) => Ok(()),
+        Err(ParamsError::Store(StoreError::NotWritable { .. } | StoreError::Io { .. })) => Ok(()),
         kept => kept,
     }
 }
@@ -50,7 +50,8 @@ pub(super) fn keep_if_writable(store: &Store, name: &str, bytes: &[u8]) -> Resul
 pub(super) fn bases(store: &Store, name: &str, k: u32) -> Result<Option<Bases>, ParamsError> {
     let Some(cached) = undamaged(store.record::<CachedParameters>(name))?.flatten() else { return Ok(None) };
     match store.get(ObjectKind::Parameters, cached.object, G1_LEN as u64 * ((2 << k) + 1)) {
-        Ok(bytes) => Bases::read(k, &bytes).map(Some),
+        // Those of another size count as not there.
+        Ok(bytes) => Ok(Bases::read(k, &bytes).ok()),
         Err(error) if error.is_not_found() || error.is_damage() => Ok(None),
         Err(error) => Err(error.into()),
     }

@@ -173,6 +173,13 @@ impl Bases {
         [write_points(&self.powers), write_points(&self.lagrange)].concat()
     }
 
+    /// Whether the powers are those of the secret in `sH`: `e([s] G, H) = e(G, sH)`. That they are powers at all was checked
+    /// when they were imported.
+    pub(super) fn are_of(&self, s_g2: &G2Affine) -> bool {
+        let [g, s_g, ..] = self.powers.as_slice() else { return false };
+        pairing(s_g, &G2Affine::generator()) == pairing(g, s_g2)
+    }
+
     /// Parameters of size `2^k` for the prover.
     pub(super) fn parameters(mut self, k: u32, s_g2: &G2Affine) -> Option<KzgParameters> {
         let next_power = self.powers.get(1 << k).copied();

@@ -33,8 +33,8 @@ pub(super) fn load_or_make(
     }
     let tables = make();
     match keep(store, &name, &tables) {
-        // Who may not write makes them again next time.
-        Ok(()) | Err(StoreError::NotWritable { .. }) => Ok(tables),
+        // Who may not write, or has no room, makes them again next time.
+        Ok(()) | Err(StoreError::NotWritable { .. } | StoreError::Io { .. }) => Ok(tables),
         Err(error) => Err(error.into()),
     }
 }
@@ -58,8 +58,8 @@ fn load(
 /// Keeps tables unless that would take more than the budget.
 fn keep(store: &Store, name: &str, tables: &Tables) -> Result<(), StoreError> {
     let mut kept = 0;
-    for other in store.record_names(RecordKind::Parameters)?.iter().filter(|other| other.starts_with(PREFIX))
-    {
+    let names = store.record_names(RecordKind::Parameters)?;
+    for other in names.iter().filter(|other| other.starts_with(PREFIX) && *other != name) {
         if let Ok(Some(CachedParameters { object })) = store.record(other) {
             kept += store.object_len(ObjectKind::Parameters, object).unwrap_or_default();
         }

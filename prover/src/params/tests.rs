@@ -268,3 +268,53 @@ fn strings_need_a_store_and_files_need_to_be_strings() {
     assert!(error.to_string().contains("text: it is neither"));
     assert!(list_srs(&store).unwrap().is_empty());
 }
+
+/// Two local strings, of 2^5 and of 2^6 powers.
+fn two_strings(store: &Store) -> [SrsRecord; 2] {
+    [5, 6].map(|k| Parameters::new(store.clone()).choose_srs(SrsChoice::InsecureLocal, k).unwrap())
+}
+
+#[test]
+fn a_record_of_another_string_is_refused() {
+    let (_directory, store) = fixture::store();
+    let [one, other] = two_strings(&store);
+    store.put_record(&one.id().to_string(), &other).unwrap();
+    let refusal = Parameters::new(store).kzg(one.id(), 5, &Silent).unwrap_err();
+    assert!(
+        matches!(refusal, ParamsError::WrongSrs { expected, got } if (expected, got) == (one.id(), other.id())),
+        "{refusal}"
+    );
+}
+
+#[test]
+fn powers_of_another_string_are_refused() {
+    let (_directory, store) = fixture::store();
+    let [one, other] = two_strings(&store);
+    store
+        .put_record(&other.id().to_string(), &SrsRecord { powers: one.powers, k: 5, ..other.clone() })
+        .unwrap();
+    let refusal = Parameters::new(store).kzg(other.id(), 5, &Silent).unwrap_err();
+    assert!(matches!(refusal, ParamsError::WrongPowers { id } if id == other.id()), "{refusal}");
+}
+
+#[test]
+fn kept_bases_of_another_string_or_size_are_made_again() {
+    let (_directory, store) = fixture::store();
+    let [one, other] = two_strings(&store);
+    let bytes = |id: SrsId, k: u32| {
+        let mut bytes = Vec::new();
+        let params = Parameters::new(store.clone()).kzg(id, k, &Silent).unwrap();
+        params.write_custom(&mut bytes, halo2_proofs::SerdeFormat::RawBytes).unwrap();
+        bytes
+    };
+    let kept =
+        |id: SrsId, k: u32| store.record::<kept::CachedParameters>(&kept::kzg_name(id, k)).unwrap().unwrap();
+    let (small, large) = (bytes(other.id(), 5), bytes(other.id(), 6));
+    // Of the other string, then of the other size.
+    for wrong in [kept(one.id(), 5), kept(other.id(), 6)] {
+        store.put_record(&kept::kzg_name(other.id(), 5), &wrong).unwrap();
+        assert_eq!(bytes(other.id(), 5), small);
+    }
+    store.put_record(&kept::kzg_name(other.id(), 6), &kept(other.id(), 5)).unwrap();
+    assert_eq!(bytes(other.id(), 6), large);
+}

@@ -44,6 +44,12 @@ pub enum StoreError {
         /// Bytes found.
         got: u64,
     },
+    /// Something else than a file, such as a directory or a pipe, is in a file's place.
+    #[error("{} is no file; delete it and run the command again", path.display())]
+    NoFile {
+        /// What is in the file's place.
+        path: PathBuf,
+    },
     /// An object's bytes are not the ones its name promises.
     #[error(
         "{} is damaged: its sha256 is {got}, expected {expected}; delete it and run the command again",
@@ -89,7 +95,8 @@ impl StoreError {
     /// Whether the error says that a file's bytes are not what they should be.
     pub(crate) fn is_damage(&self) -> bool {
         match self {
-            Self::Damaged { .. }
+            Self::NoFile { .. }
+            | Self::Damaged { .. }
             | Self::TooLarge { .. }
             | Self::RecordEnvelope { .. }
             | Self::RecordBody { .. } => true,

@@ -13,15 +13,14 @@
 )]
 
 use std::{
-    fs::File,
     io::{Read, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use bincode::Options;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{DamagedRecord, ObjectKind, Store, StoreError, collect::files};
+use super::{DamagedRecord, ObjectKind, Store, StoreError, collect::files, open_file};
 use crate::{
     digest::Digest,
     envelope::{self, Kind},
@@ -103,7 +102,7 @@ impl Store {
             .serialize(&Body { references, content })
             .map_err(|_| StoreError::RecordBody { path: path.clone() })?;
         let bytes = envelope::encode(Kind::StoreRecord, &body)
-            .map_err(|source| StoreError::RecordEnvelope { path: path.clone(), source })?;
+            .map_err(|source| StoreError::RecordEnvelope { path: path.to_path_buf(), source })?;
         let mut file = self.new_file()?;
         file.write_all(&bytes).map_err(StoreError::io("write", &path))?;
         self.publish(file, &path)
@@ -122,14 +121,14 @@ impl Store {
         }
     }
 
-    fn record_body(&self, path: &PathBuf) -> Result<Vec<u8>, StoreError> {
+    fn record_body(&self, path: &Path) -> Result<Vec<u8>, StoreError> {
         let limit = u64::from(Kind::StoreRecord.max_body()).saturating_add(1 << 10);
-        let file = File::open(path).map_err(StoreError::io("open", path))?;
+        let file = open_file(path)?;
         let mut bytes = Vec::new();
         file.take(limit).read_to_end(&mut bytes).map_err(StoreError::io("read", path))?;
         envelope::decode(Kind::StoreRecord, &bytes)
             .map(<[u8]>::to_vec)
-            .map_err(|source| StoreError::RecordEnvelope { path: path.clone(), source })
+            .map_err(|source| StoreError::RecordEnvelope { path: path.to_path_buf(), source })
     }
 
     /// The names of all records of a kind, sorted.
@@ -165,8 +164,8 @@ impl Store {
         Ok((all, damaged))
     }
 
-    fn references_of(&self, path: &PathBuf) -> Result<References, StoreError> {
-        let malformed = || StoreError::RecordBody { path: path.clone() };
+    fn references_of(&self, path: &Path) -> Result<References, StoreError> {
+        let malformed = || StoreError::RecordBody { path: path.to_path_buf() };
         let found: ReferencesOnly =
             format().allow_trailing_bytes().deserialize(&self.record_body(path)?).map_err(|_| malformed())?;
         let reference = |(code, digest): ([u8; 8], Digest)| {

@@ -342,3 +342,20 @@ fn directories_in_the_place_of_files_are_damage_and_give_way() {
     let aside = files(&store.temporary());
     assert!(aside.len() == 3 && aside.iter().all(|path| path.ends_with("somebodys")), "{aside:?}");
 }
+
+/// A pipe would be waited for, and a device read, without end.
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_counts_as_damaged() {
+    let (_directory, store) = store();
+    let digest = store.put(KIND, b"bytes").unwrap();
+    let path = store.object_path(KIND, digest);
+    fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+    for refusal in [store.get(KIND, digest, 100).unwrap_err(), store.open_checked(KIND, digest).unwrap_err()]
+    {
+        assert!(matches!(refusal, StoreError::NoFile { .. }) && refusal.is_damage(), "{refusal}");
+    }
+    assert_eq!(store.put(KIND, b"bytes").unwrap(), digest);
+    assert_eq!(store.get(KIND, digest, 100).unwrap(), b"bytes");
+}

@@ -107,10 +107,14 @@ fn serve(
 ) -> io::Result<()> {
     for asked in requests {
         let asked = asked?;
-        let (Request::Prove { memory_limit, .. }
-        | Request::MakeKeys { memory_limit, .. }
-        | Request::Plan { memory_limit, .. }) = &asked.request;
-        let result = limit_memory(*memory_limit).and_then(|()| answer(bench, asked, reports));
+        let limit = match &asked.request {
+            // Half of it is for what this needs beside what earlier circuits have left mapped.
+            Request::Prove { memory_limit, .. } | Request::MakeKeys { memory_limit, .. } => {
+                (*memory_limit).max(private_bytes().saturating_add(memory_limit / 2))
+            }
+            Request::Plan { memory_limit, .. } => *memory_limit,
+        };
+        let result = limit_memory(limit).and_then(|()| answer(bench, asked, reports));
         let resident_bytes = resident_bytes();
         match result {
             Ok(Answer::Bundle(bundle)) => reports.send(&Report::Proven { resident_bytes }, &bundle)?,
@@ -143,11 +147,19 @@ fn limit_memory(bytes: u64) -> Result<(), Failure> {
 
 /// The resident set now, in bytes.
 fn resident_bytes() -> u64 {
-    let pages = std::fs::read_to_string("/proc/self/statm")
-        .ok()
-        .and_then(|text| text.split_whitespace().nth(1)?.parse::<u64>().ok());
-    let page = u64::try_from(rustix::param::page_size()).unwrap_or(4096);
-    pages.map_or_else(|| measure::peak_rss_bytes().unwrap_or_default(), |pages| pages.saturating_mul(page))
+    memory_bytes(1).unwrap_or_else(|| measure::peak_rss_bytes().unwrap_or_default())
+}
+
+/// Writable memory that is mapped now, in bytes.
+fn private_bytes() -> u64 {
+    memory_bytes(5).unwrap_or_default()
+}
+
+/// A field of the kernel's account of this process's memory, in bytes.
+fn memory_bytes(field: usize) -> Option<u64> {
+    let account = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages = account.split_whitespace().nth(field)?.parse::<u64>().ok()?;
+    pages.checked_mul(u64::try_from(rustix::param::page_size()).ok()?)
 }
 
 /// The way back to the parent.
