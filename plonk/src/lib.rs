@@ -56,4 +56,4 @@ pub use bases::Points;
 pub use committed::{RegisterError, Registration, Rerandomization};
 pub use memory::{Memory, Opening, Settings, Shape, Work};
 pub use prove::ProveError;
-pub use prover::{Prover, Tables, Unsupported, WeakTables};
+pub use prover::{Prover, Tables, Unsupported};

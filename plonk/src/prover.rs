@@ -3,7 +3,7 @@
 use std::{
     fmt,
     io::{self, Read, Write},
-    sync::{Arc, Weak},
+    sync::Arc,
 };
 
 use halo2_proofs::{
@@ -62,46 +62,7 @@ impl fmt::Debug for Tables {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-type WeakLanesBases = Weak<Bases<Lanes<Ifma>>>;
-#[cfg(not(target_arch = "x86_64"))]
-type WeakLanesBases = std::convert::Infallible;
-
-/// Tables that are there as long as a prover has them.
-#[derive(Clone)]
-pub struct WeakTables(Each<Weak<Bases<Scalar>>, WeakLanesBases>);
-
-impl fmt::Debug for WeakTables {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WeakTables").finish_non_exhaustive()
-    }
-}
-
-impl WeakTables {
-    /// The tables, if they are still there.
-    pub fn upgrade(&self) -> Option<Tables> {
-        Some(Tables(match &self.0 {
-            Each::Scalar(bases) => Each::Scalar(bases.upgrade()?),
-            #[cfg(target_arch = "x86_64")]
-            Each::Lanes(bases) => Each::Lanes(bases.upgrade()?),
-            #[cfg(not(target_arch = "x86_64"))]
-            Each::Lanes(never) => match *never {},
-        }))
-    }
-}
-
 impl Tables {
-    /// The same, without keeping them.
-    pub fn downgrade(&self) -> WeakTables {
-        WeakTables(match &self.0 {
-            Each::Scalar(bases) => Each::Scalar(Arc::downgrade(bases)),
-            #[cfg(target_arch = "x86_64")]
-            Each::Lanes(bases) => Each::Lanes(Arc::downgrade(bases)),
-            #[cfg(not(target_arch = "x86_64"))]
-            Each::Lanes(never) => match *never {},
-        })
-    }
-
     /// Makes the tables of a setup's points.
     pub fn new(choice: Choice, points: &Points<'_>, settings: Settings) -> Self {
         #[cfg(target_arch = "x86_64")]

@@ -131,8 +131,11 @@ struct Candidate {
     weight_columns: u32,
 }
 
-/// Candidates that are kept at a time; nearly always one of the first thousand holds the network.
+/// Candidates that are kept at first; nearly always one of the first thousand holds the network.
 const KEPT: usize = 1 << 14;
+
+/// How many times more are kept each time that none did: they are all made again.
+const MORE: usize = 8;
 
 /// The cheapest choice among the `admitted` shapes, `None` if the network fits no shape.
 ///
@@ -146,9 +149,9 @@ pub(super) fn cheapest(
 ) -> Result<Option<Choice>, PlanError> {
     let mut search = Search::of(model, base)?;
     let narrow = search.narrow();
-    let mut last = None;
+    let (mut last, mut kept) = (None, KEPT);
     loop {
-        let candidates = candidates(&narrow, scheme, &admitted, last, KEPT);
+        let candidates = candidates(&narrow, scheme, &admitted, last, kept);
         let choice = candidates.iter().find_map(|candidate| {
             let Narrow { variant, .. } = narrow[candidate.narrow as usize];
             let shape = narrow[candidate.narrow as usize].widened(candidate.ways, candidate.weight_columns);
@@ -158,6 +161,7 @@ pub(super) fn cheapest(
             return Ok(choice);
         }
         last = candidates.last().copied();
+        kept *= MORE;
     }
 }
 
@@ -383,4 +387,34 @@ fn splits(forms: &Forms, shape: Shape) -> Vec<Shape> {
     let least = if forms.functions.is_empty() { 1 } else { FUNCTION_EXCESS_BITS };
     let split = (least..=MAX_LIMB_BITS).map(split).min_by_key(|shape| entry_count(forms, shape));
     [Some(shape.clone()), split].into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        banks::expand::expand,
+        testing::networks::{Builder, Scale, Slide},
+    };
+
+    #[test]
+    fn candidates_in_parts_are_all_of_them_in_order() {
+        let mut network = Builder::new(1, 3, 2, [4, 4]);
+        let scale = Scale { multipliers: vec![0.021], zero_point: 0, clamp: (-128, 127) };
+        network.convolution(2, 1, Slide::SAME, &scale);
+        let model = expand(&network.finish());
+        let narrow = Search::of(&model, &Base::of(&model).unwrap()).unwrap().narrow();
+        let some = |after, kept| candidates(&narrow, Scheme::Kzg, |_| true, after, kept);
+        let all = some(None, usize::MAX);
+        assert!(all.windows(2).all(|pair| pair[0] < pair[1]));
+        let mut parts: Vec<Candidate> = Vec::new();
+        loop {
+            let part = some(parts.last().copied(), all.len() / 3);
+            if part.is_empty() {
+                break;
+            }
+            parts.extend(part);
+        }
+        assert_eq!(parts, all);
+    }
 }

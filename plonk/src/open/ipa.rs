@@ -246,6 +246,7 @@ fn expanded(n: usize, weights: &[Fr], scalars: &[Fr], from: usize) -> Vec<Fr> {
     }
     expanded
 }
+
 fn inner(a: &[Fr], b: &[Fr]) -> Fr {
     a.par_iter().zip(b).with_min_len(1 << 10).map(|(a, b)| *a * b).sum()
 }

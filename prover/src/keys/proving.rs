@@ -112,7 +112,7 @@ impl Keyring {
         let available = available_memory().unwrap_or(u64::MAX);
         let room = self.memory.unwrap_or(available).min(available);
         let settings = Settings::fastest(|settings| needs(settings) <= room);
-        let least = shape.memory(settings).peak();
+        let least = needs(settings);
         match (self.prover, self.memory) {
             (ProverChoice::Own, Some(allowed)) if least > allowed => {
                 Err(KeysError::Memory { least, allowed })
@@ -134,7 +134,7 @@ impl Keyring {
             ProverChoice::Own => {
                 let tables = self.parameters.tables(setup.srs(), k, settings, progress)?;
                 let prover = step(progress, Phase::PrepareKey, || Prover::new(&tables, key, settings))?;
-                Ok(CircuitProver::Own(Box::new(prover)))
+                Ok(CircuitProver::Own { prover: Box::new(prover), _tables: tables })
             }
             ProverChoice::Stock => {
                 let params = self.commitment(setup, k, progress)?;

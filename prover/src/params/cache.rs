@@ -2,14 +2,14 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use halo2_proofs::{
     halo2curves::bn256::{Bn256, G1Affine},
     poly::{ipa::commitment::ParamsIPA, kzg::commitment::ParamsKZG},
 };
-use lemma_plonk::{Settings, Tables, WeakTables};
+use lemma_plonk::{Settings, Tables};
 
 use super::{
     KzgSetup, MAX_K, MIN_K, ParamsError, SrsChoice, SrsId, SrsRecord, group_fft,
@@ -27,8 +27,8 @@ use crate::{
 /// KZG parameters by string and size.
 type BySrs = BTreeMap<(SrsId, u32), KzgParameters>;
 
-/// Tables by string, if they are of one, size, and what of the settings is theirs; there while a prover has them.
-type TablesBySetup = BTreeMap<(Option<SrsId>, u32, bool, usize), WeakTables>;
+/// Tables by string, if they are of one, size, and what of the settings is theirs; there while keys have them.
+type TablesBySetup = BTreeMap<(Option<SrsId>, u32, bool, usize), Weak<Tables>>;
 
 /// Parameters by scheme and size, from memory, the store, or their derivation.
 #[derive(Debug)]
@@ -122,10 +122,10 @@ impl Parameters {
         k: u32,
         settings: Settings,
         progress: &dyn Progress,
-    ) -> Result<Tables, ParamsError> {
+    ) -> Result<Arc<Tables>, ParamsError> {
         let mut memory = locked(&self.tables);
         let key = (srs, k, settings.prefix_table, settings.stride);
-        if let Some(tables) = memory.get(&key).and_then(WeakTables::upgrade) {
+        if let Some(tables) = memory.get(&key).and_then(Weak::upgrade) {
             return Ok(tables);
         }
         let store = self.store.as_ref();
@@ -145,14 +145,15 @@ impl Parameters {
                 })?
             }
         };
-        memory.insert(key, tables.downgrade());
+        let tables = Arc::new(tables);
+        memory.insert(key, Arc::downgrade(&tables));
         Ok(tables)
     }
 
     /// Whether tables of these settings are in memory.
     pub(crate) fn has_tables(&self, srs: Option<SrsId>, k: u32, settings: Settings) -> bool {
         let key = (srs, k, settings.prefix_table, settings.stride);
-        locked(&self.tables).get(&key).is_some_and(|tables| tables.upgrade().is_some())
+        locked(&self.tables).get(&key).is_some_and(|tables| tables.strong_count() > 0)
     }
 
     /// The string to use for a circuit of `2^k` rows.

@@ -84,6 +84,19 @@ mod tests {
     const K: u32 = 6;
 
     #[test]
+    fn tables_leave_memory_with_the_last_that_has_them() {
+        let (_directory, store) = fixture::store();
+        let parameters = Parameters::new(store);
+        let has = || parameters.has_tables(None, K, Settings::FASTEST);
+        let [one, other] = [(); 2].map(|()| parameters.tables(None, K, Settings::FASTEST, &Silent).unwrap());
+        assert!(std::sync::Arc::ptr_eq(&one, &other) && has());
+        drop(one);
+        assert!(has());
+        drop(other);
+        assert!(!has());
+    }
+
+    #[test]
     fn tables_are_made_once_per_store_and_again_when_damaged() {
         let (_directory, store) = fixture::store();
         let srs = Parameters::new(store.clone()).choose_srs(SrsChoice::InsecureLocal, K).unwrap().id();

@@ -1,5 +1,7 @@
 //! Who makes the proofs of a circuit: the prover of this project, or the library's.
 
+use std::sync::Arc;
+
 use halo2_proofs::{
     halo2curves::bn256::{Bn256, Fr, G1Affine},
     plonk::{self, Circuit, ProvingKey, create_proof},
@@ -46,7 +48,12 @@ pub(crate) enum ProvingError {
 /// A prover with a circuit's key.
 pub(crate) enum CircuitProver {
     /// Needs neither the library's key nor its parameters.
-    Own(Box<lemma_plonk::Prover>),
+    Own {
+        /// Of the circuit.
+        prover: Box<lemma_plonk::Prover>,
+        /// Keeps them for other circuits of the setup and size.
+        _tables: Arc<lemma_plonk::Tables>,
+    },
     Stock {
         key: Box<ProvingKey<G1Affine>>,
         params: Commitment,
@@ -57,7 +64,7 @@ impl CircuitProver {
     /// Whether its proofs hide their witness. The library blinds no quotient with KZG.
     pub(crate) fn hides(&self) -> bool {
         match self {
-            Self::Own(prover) => prover.hides(),
+            Self::Own { prover, .. } => prover.hides(),
             Self::Stock { params, .. } => matches!(params, Commitment::Ipa(_)),
         }
     }
@@ -71,7 +78,7 @@ impl CircuitProver {
         watch: &dyn Watch,
     ) -> Result<Vec<u8>, ProvingError> {
         match self {
-            Self::Own(prover) => Ok(prover.prove(&circuit, &[public_inputs], rng, watch)?),
+            Self::Own { prover, .. } => Ok(prover.prove(&circuit, &[public_inputs], rng, watch)?),
             Self::Stock { key, params } => Ok(prove_stock(params, key, circuit, public_inputs, rng)?),
         }
     }

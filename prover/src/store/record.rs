@@ -102,7 +102,7 @@ impl Store {
             .serialize(&Body { references, content })
             .map_err(|_| StoreError::RecordBody { path: path.clone() })?;
         let bytes = envelope::encode(Kind::StoreRecord, &body)
-            .map_err(|source| StoreError::RecordEnvelope { path: path.to_path_buf(), source })?;
+            .map_err(|source| StoreError::RecordEnvelope { path: path.clone(), source })?;
         let mut file = self.new_file()?;
         file.write_all(&bytes).map_err(StoreError::io("write", &path))?;
         self.publish(file, &path)

@@ -152,6 +152,15 @@ fn an_odd_environment_is_refused_or_harmless() {
     assert!(json["error"]["message"].as_str().unwrap().contains("MAX_DEGREE"), "{json}");
 }
 
+#[test]
+fn more_threads_than_a_machine_can_have_are_not_started() {
+    for threads in ["99999", "18446744073709551615", "0", "x"] {
+        let mut run = command();
+        run.env("RAYON_NUM_THREADS", threads).args(["--json", "ops"]);
+        assert_eq!(read_json(&finish(&mut run)).0, 0, "{threads}");
+    }
+}
+
 /// A reader that goes away (`lemma ops | head -1`) is no error, and does not make an invalid proof valid.
 #[test]
 fn a_closed_standard_output_changes_no_exit_code() {

@@ -107,13 +107,7 @@ fn serve(
 ) -> io::Result<()> {
     for asked in requests {
         let asked = asked?;
-        let limit = match &asked.request {
-            // Half of it is for what this needs beside what earlier circuits have left mapped.
-            Request::Prove { memory_limit, .. } | Request::MakeKeys { memory_limit, .. } => {
-                (*memory_limit).max(private_bytes().saturating_add(memory_limit / 2))
-            }
-            Request::Plan { memory_limit, .. } => *memory_limit,
-        };
+        let limit = memory_limit(&asked.request, private_bytes());
         let result = limit_memory(limit).and_then(|()| answer(bench, asked, reports));
         let resident_bytes = resident_bytes();
         match result {
@@ -133,6 +127,17 @@ fn answer(bench: &mut Option<Bench>, asked: Asked, reports: &Reports) -> Result<
         (_, None) => {
             Err(failure(FailureClass::Keys, "the worker process has no store; it only plans", false))
         }
+    }
+}
+
+/// Most private memory for a request where so much is mapped already.
+fn memory_limit(request: &Request, mapped: u64) -> u64 {
+    match request {
+        // Half of it is for what this needs beside what earlier circuits have left mapped.
+        Request::Prove { memory_limit, .. } | Request::MakeKeys { memory_limit, .. } => {
+            (*memory_limit).max(mapped.saturating_add(memory_limit / 2))
+        }
+        Request::Plan { memory_limit, .. } => *memory_limit,
     }
 }
 
@@ -204,5 +209,20 @@ impl Progress for Reports {
 
     fn advance(&self, advance: Advance) {
         self.tell(&Report::Advanced { stage: advance.stage.as_str().into(), share: advance.share });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lemma_circuits::plan::Scheme;
+
+    use super::*;
+    use crate::jobs::Setup;
+
+    #[test]
+    fn what_is_mapped_leaves_room_for_keys_but_not_for_plans() {
+        let keys = Request::MakeKeys { setup: Setup::Ipa, memory_limit: 100 };
+        assert_eq!([0, 50, 90].map(|mapped| memory_limit(&keys, mapped)), [100, 100, 140]);
+        assert_eq!(memory_limit(&Request::Plan { scheme: Scheme::Ipa, memory_limit: 100 }, 90), 100);
     }
 }
