@@ -101,6 +101,9 @@ pub(crate) trait Exchange: Arithmetic<Fr> {
     /// What [`rows`](Self::rows) multiplies every element with.
     fn rows_factor() -> Fr;
 
+    /// Elements as packs, without moving any, if a pack is an element; or as they came.
+    fn as_packs(elements: Vec<Fr>) -> Result<Vec<Self::Pack>, Vec<Fr>>;
+
     /// `LANES` packs of consecutive elements times 1/[`rows_factor`](Self::rows_factor): element
     /// `stride j + at + i` is lane i of pack j. Reduced. The other packs are 0.
     fn rows(&self, elements: &[Fr], stride: usize, at: usize) -> [Self::Pack; 8];

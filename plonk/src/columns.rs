@@ -3,7 +3,10 @@
 use halo2_proofs::halo2curves::bn256::Fr;
 use rayon::prelude::*;
 
-use crate::arithmetic::{Arithmetic, Backend, Constant, Kernel, Pack, constant, zero};
+use crate::{
+    arithmetic::{Arithmetic, Backend, Constant, Kernel, Pack, constant, zero},
+    watch::{Stop, Watch},
+};
 
 /// Packs that a thread works on at a time.
 const CHUNK: usize = 1 << 10;
@@ -12,13 +15,20 @@ const CHUNK: usize = 1 << 10;
 const LAZY: usize = 8;
 
 /// `sum_j weights[j] columns[j]`, reduced.
-pub(crate) fn weighted_sum<B: Backend>(backend: B, weights: &[Fr], columns: &[&[Pack<B>]]) -> Vec<Pack<B>> {
+pub(crate) fn weighted_sum<B: Backend>(
+    backend: B,
+    weights: &[Fr],
+    columns: &[&[Pack<B>]],
+    watch: &dyn Watch,
+) -> Result<Vec<Pack<B>>, Stop> {
     let weights: Vec<Constant<B>> = weights.iter().map(|weight| constant::<B>(weight)).collect();
     let mut out = vec![zero::<B>(); columns.first().map_or(0, |column| column.len())];
-    out.par_chunks_mut(CHUNK).enumerate().for_each(|(i, out)| {
+    out.par_chunks_mut(CHUNK).enumerate().try_for_each(|(i, out)| {
+        watch.check()?;
         backend.vectorize(WeightedSum { weights: &weights, columns, start: i * CHUNK, out });
-    });
-    out
+        Ok(())
+    })?;
+    Ok(out)
 }
 
 struct WeightedSum<'a, B: Backend> {

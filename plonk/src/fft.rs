@@ -12,11 +12,14 @@ mod kernels;
 mod tests;
 mod twiddles;
 
-use ff::{Field, PrimeField, WithSmallOrderMulGroup};
+use ff::{BatchInvert, Field, PrimeField, WithSmallOrderMulGroup};
 use halo2_proofs::halo2curves::bn256::Fr;
 use rayon::prelude::*;
 
-use crate::arithmetic::{Backend, Constant, Exchange, Pack, constant, lanes, zero};
+use crate::{
+    arithmetic::{Backend, Constant, Exchange, Pack, constant, lanes, zero},
+    watch::{Stop, Watch},
+};
 use kernels::{Extend, Gather, Inverse, InverseFrom, Powers, Scatter};
 use twiddles::Twiddles;
 
@@ -138,28 +141,74 @@ impl<B: Backend> Fft<B> {
     }
 
     /// The coefficients of the polynomial with these values.
-    pub(crate) fn interpolate(&self, values: &[Fr]) -> Vec<Pack<B>> {
-        let mut out = vec![zero::<B>(); self.packs];
+    pub(crate) fn interpolate(&self, values: Vec<Fr>, watch: &dyn Watch) -> Result<Vec<Pack<B>>, Stop> {
+        let (mut out, values) = match B::R::as_packs(values) {
+            Ok(packs) => (packs, Vec::new()),
+            Err(values) => (vec![zero::<B>(); self.packs], values),
+        };
         self.backend.vectorize(InverseFrom {
-            values,
+            values: &values,
             a: &mut out,
             twiddles: &self.inverse,
             scale: &self.scale,
-        });
-        out
+            watch,
+        })?;
+        Ok(out)
+    }
+
+    /// Room for what [`extend`](Self::extend) makes.
+    pub(crate) fn room(&self) -> Vec<Pack<B>> {
+        Vec::with_capacity(self.extended_packs())
     }
 
     /// Values of a polynomial on a coset, with padding.
-    pub(crate) fn extend(&self, coefficients: &[Pack<B>], coset: usize, out: &mut Vec<Pack<B>>) {
+    pub(crate) fn extend(
+        &self,
+        coefficients: &[Pack<B>],
+        coset: usize,
+        out: &mut Vec<Pack<B>>,
+        watch: &dyn Watch,
+    ) -> Result<(), Stop> {
         out.resize(self.extended_packs(), zero::<B>());
         let twiddles = &self.cosets[coset];
-        self.backend.vectorize(Extend { source: coefficients, out, padding: self.padding, twiddles });
+        self.backend.vectorize(Extend { source: coefficients, out, padding: self.padding, twiddles, watch })
+    }
+
+    /// The values in what [`extend`](Self::extend) makes.
+    pub(crate) fn without_padding<'a>(&self, extended: &'a [Pack<B>]) -> &'a [Pack<B>] {
+        &extended[self.padding..self.padding + self.packs]
     }
 
     /// Of the values on a coset of `h (X^n - 1)`: the coefficients of h modulo `X^n - g^n`.
-    pub(crate) fn quotient(&self, values: &mut [Pack<B>], coset: usize) {
+    pub(crate) fn quotient(
+        &self,
+        values: &mut [Pack<B>],
+        coset: usize,
+        watch: &dyn Watch,
+    ) -> Result<(), Stop> {
         let unshift = &self.unshift[coset];
-        self.backend.vectorize(Inverse { a: values, twiddles: &self.inverse, unshift });
+        self.backend.vectorize(Inverse { a: values, twiddles: &self.inverse, unshift, watch })
+    }
+
+    /// `g^n - 1` of the first coset, by which [`quotient`](Self::quotient) divides.
+    pub(crate) fn vanishing(&self) -> Fr {
+        self.shifts[0].pow_vartime([self.n() as u64]) - Fr::ONE
+    }
+
+    /// Weights w of the values on the first coset in the value at x, `p(x) = sum_i w_i p(g omega^i)` for p of degree
+    /// below n: `w_i = (x^n - g^n) / (n g^n) g omega^i / (x - g omega^i)`, unless x is on the coset (Berrut and Trefethen,
+    /// "Barycentric Lagrange interpolation", 2004, section 4).
+    pub(crate) fn weights(&self, x: Fr) -> Vec<Pack<B>> {
+        let n = self.n() as u64;
+        let (x_n, g_n) = (x.pow_vartime([n]), self.vanishing() + Fr::ONE);
+        let scale = (x_n - g_n) * (g_n * Fr::from(n)).invert().expect("neither g nor n is 0");
+        let points: Vec<Fr> = std::iter::successors(Some(self.shifts[0]), |point| Some(*point * self.omega))
+            .take(self.n())
+            .collect();
+        let mut weights: Vec<Fr> = points.iter().map(|point| x - point).collect();
+        weights.iter_mut().batch_invert();
+        weights.iter_mut().zip(points).for_each(|(weight, point)| *weight *= point * scale);
+        self.pack(&weights)
     }
 
     /// Scalars in packs, in the order in which they come.
@@ -179,7 +228,7 @@ impl<B: Backend> Fft<B> {
     /// Coefficients in natural order, reversed and packed.
     pub(crate) fn reverse(&self, coefficients: &[Fr]) -> Vec<Pack<B>> {
         let reversed: Vec<Fr> = (0..self.n()).map(|i| coefficients[self.reversed(i)]).collect();
-        self.pack(&reversed)
+        B::R::as_packs(reversed).unwrap_or_else(|reversed| self.pack(&reversed))
     }
 
     /// Packed coefficients in natural order.

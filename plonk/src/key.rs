@@ -1,5 +1,7 @@
 //! What proofs of one circuit have in common.
 
+mod fixed;
+
 use std::collections::HashMap;
 
 use ff::{Field, PrimeField};
@@ -14,6 +16,8 @@ use crate::{
     fft::{Fft, powers},
     program::{Challenges, Column, Program, columns_per_product},
 };
+
+pub(crate) use fixed::{FixedColumn, interpolated_sum};
 
 /// Columns of a permutation product, and the rows on which it can change.
 #[derive(Debug)]
@@ -32,19 +36,16 @@ pub(crate) struct Key<B: Backend> {
     pub(crate) system: ConstraintSystem<Fr>,
     pub(crate) degree: usize,
     pub(crate) transcript_repr: Fr,
-    /// Coefficients in reversed order.
-    pub(crate) fixed: Vec<Vec<Pack<B>>>,
-    pub(crate) sigma: Vec<Vec<Pack<B>>>,
+    pub(crate) fixed: Vec<FixedColumn<B>>,
+    pub(crate) sigma: Vec<FixedColumn<B>>,
     /// Of the first row, of the row behind the usable ones, and of all usable ones.
-    switches: [Vec<Pack<B>>; 3],
+    switches: [FixedColumn<B>; 3],
     pub(crate) sets: Vec<ProductSet>,
     /// Values of fixed columns that take part in the permutation.
     pub(crate) fixed_values: HashMap<usize, Vec<Fr>>,
     /// `omega^i`, as scalars and as packs.
     pub(crate) omegas: Vec<Fr>,
     pub(crate) omega_packs: Vec<Pack<B>>,
-    /// Per coset, values of the columns that no proof changes.
-    kept: Option<Vec<HashMap<Column, Vec<Pack<B>>>>>,
 }
 
 /// The largest rotation at which anything is read, in rows.
@@ -80,41 +81,42 @@ impl<B: Backend> Key<B> {
         let degree = system.degree();
         let fft = Fft::new(backend, k, cosets(degree), largest_rotation(&system));
         let omegas = powers(fft.omega(), fft.n());
-        let reversed = |polynomial: &[Fr]| fft.reverse(polynomial);
+        let reversed = |polynomial: &[Fr]| FixedColumn::Coefficients(fft.reverse(polynomial));
         Self {
             degree,
             transcript_repr: verifying.transcript_repr(),
-            fixed: key.fixed_polys().par_iter().map(|polynomial| reversed(polynomial)).collect(),
-            sigma: key.permutation().polys().par_iter().map(|polynomial| reversed(polynomial)).collect(),
+            fixed: key.fixed_polys().iter().map(|polynomial| reversed(polynomial)).collect(),
+            sigma: key.permutation().polys().iter().map(|polynomial| reversed(polynomial)).collect(),
             switches: [reversed(key.l0()), reversed(key.l_last()), reversed(key.l_active_row())],
             sets: product_sets(key, &omegas),
             fixed_values: fixed_in_permutation(key),
             omega_packs: fft.pack(&omegas),
             omegas,
-            kept: None,
             system,
             fft,
         }
     }
 
-    /// Extends everything that no proof changes to all cosets, once.
+    /// Extends what constraints read of the columns that no proof changes to all cosets, once.
     fn keep_cosets(&mut self) {
-        let program = Program::new(&self.system, &Challenges::placeholders(&self.system));
-        let columns: Vec<Column> =
-            program.columns().into_iter().filter(|column| self.coefficients(*column).is_some()).collect();
-        let extended = |coset: usize, column: Column| {
-            let mut out = Vec::new();
-            self.fft.extend(self.coefficients(column).expect("filtered above"), coset, &mut out);
-            (column, out)
-        };
-        let kept = (0..self.fft.shifts().len())
-            .map(|coset| columns.par_iter().map(|column| extended(coset, *column)).collect())
+        let read = Program::new(&self.system, &Challenges::placeholders(&self.system)).columns();
+        let fft = &self.fft;
+        let fixed = self.fixed.iter_mut().enumerate().map(|(i, column)| (Column::Fixed(i), column));
+        let sigma = self.sigma.iter_mut().enumerate().map(|(i, column)| (Column::Sigma(i), column));
+        let switches = [Column::First, Column::Last, Column::Usable].into_iter().zip(&mut self.switches);
+        // Allocated by this thread: allocators give a thread back what it has freed, here the library's key.
+        let room = || fft.shifts().iter().map(|_| fft.room()).collect::<Vec<_>>();
+        let columns: Vec<_> = fixed
+            .chain(sigma)
+            .chain(switches)
+            .filter(|(name, _)| read.contains(name))
+            .map(|(_, column)| (column, room()))
             .collect();
-        self.kept = Some(kept);
+        columns.into_par_iter().for_each(|(column, room)| column.keep_cosets(fft, room));
     }
 
-    /// Coefficients of a column that no proof changes.
-    pub(crate) fn coefficients(&self, column: Column) -> Option<&[Pack<B>]> {
+    /// A column that no proof changes.
+    pub(crate) fn unchanging(&self, column: Column) -> Option<&FixedColumn<B>> {
         match column {
             Column::Fixed(i) => Some(&self.fixed[i]),
             Column::Sigma(i) => Some(&self.sigma[i]),
@@ -123,11 +125,6 @@ impl<B: Backend> Key<B> {
             Column::Usable => Some(&self.switches[2]),
             _ => None,
         }
-    }
-
-    /// Values on a coset of a column that no proof changes, if they were kept.
-    pub(crate) fn kept(&self, coset: usize, column: Column) -> Option<&[Pack<B>]> {
-        self.kept.as_ref()?[coset].get(&column).map(|values| &values[..])
     }
 
     /// The first row of which blinding takes the place of values.

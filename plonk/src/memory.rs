@@ -27,14 +27,16 @@ impl Settings {
     /// Everything is kept.
     pub const FASTEST: Self = Self { keep_cosets: true, prefix_table: true, stride: 1 };
 
+    /// About as much memory as the proof library's prover takes.
+    pub const BALANCED: Self = Self { keep_cosets: true, prefix_table: false, stride: 2 };
+
     /// Settings from the fastest to the smallest, by the time that a byte saves. Of visual wake words (2^15 rows, elements)
-    /// half the tables take 50 MB and 2 % of the time, kept cosets 140 MB and 12 %, the prefix table 36 MB and 3 %.
+    /// half the tables take 50 MB and 2 % of the time, the prefix table 36 MB and 3 %, kept cosets 90 MB and 12 %.
     pub fn from_fastest() -> impl Iterator<Item = Self> {
         let half_tables = Self { stride: 2, ..Self::FASTEST };
-        let without_cosets = Self { keep_cosets: false, ..half_tables };
-        let without_prefix = Self { prefix_table: false, ..without_cosets };
-        let strides = [4, 8, 32].into_iter().map(move |stride| Self { stride, ..without_prefix });
-        [Self::FASTEST, half_tables, without_cosets, without_prefix].into_iter().chain(strides)
+        let without_cosets = Self { keep_cosets: false, ..Self::BALANCED };
+        let strides = [4, 8, 32].into_iter().map(move |stride| Self { stride, ..without_cosets });
+        [Self::FASTEST, half_tables, Self::BALANCED, without_cosets].into_iter().chain(strides)
     }
 
     /// The fastest whose peak is within a budget of bytes, or the smallest there are.
@@ -174,14 +176,14 @@ impl Shape {
         self.lanes
     }
 
-    /// The operations of a proof, as far as they can be known: how many digits of the witness are 0 is not. What the
-    /// circuit computes by itself is not in them.
-    pub fn work(&self, opening: Opening) -> Work {
+    /// The operations of a proof with these settings, as far as they can be known: how many digits of the witness are 0
+    /// is not. What the circuit computes by itself is not in them.
+    pub fn work(&self, settings: Settings, opening: Opening) -> Work {
         let n = 1u64 << self.k;
         let k = u64::from(self.k);
-        let windows = Windows::for_bases(n as usize);
+        let windows = settings.windows(n as usize);
         // Digits of a full scalar for each base, and the sums of buckets.
-        let full = n * windows.count() as u64 + (1 << windows.bits);
+        let full = n * windows.count() as u64 + (windows.stride as u64) * (1 << windows.bits);
         // Many columns repeat rows, or are 0 on some: measured on networks.
         let columns = (self.advice - self.early) * full * 11 / 20 + self.products * full * 3 / 4;
         let commitments = self.early * n * 6 / 5 + columns + (self.quotient_pieces + 3) * full;
@@ -191,7 +193,8 @@ impl Shape {
             Opening::InnerProduct => (3 * full + 70 * n) * 9 / 8,
         };
         let witness = self.advice + self.instance + self.products;
-        let transforms = witness + self.cosets * (self.changing + 1);
+        let constant = if settings.keep_cosets { 0 } else { self.constant };
+        let transforms = witness + self.cosets * (self.changing + constant + 1);
         Work {
             additions: commitments + opening,
             butterflies: transforms * n * k / 2,
@@ -210,7 +213,9 @@ impl Shape {
         let tables = table * if settings.prefix_table { 3 } else { 2 };
 
         let transforms = column * (1 + 2 * self.cosets);
-        let polynomials = column * (self.fixed + self.permuted + 3);
+        // Those on cosets are not kept in another form.
+        let in_coefficients = if settings.keep_cosets { 0 } else { self.constant };
+        let polynomials = column * (self.fixed + self.permuted + 3 - self.constant + in_coefficients);
         // Of the rows of a product about half hold copies.
         let permutation = 32 * n * (self.permuted / 2 + 1) + column;
         let kept = if settings.keep_cosets { self.cosets * self.constant * extended } else { 0 };

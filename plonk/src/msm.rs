@@ -285,11 +285,11 @@ impl<B: Backend> Table<B> {
         workspace: &mut Workspace<B>,
     ) -> Result<Option<G1>, Stop> {
         let Workspace { digits, sorted, buckets, lines, tree } = workspace;
-        digits.write(scalars, self.windows, remainder, self.bases);
+        digits.write(scalars, self.windows, remainder, self.bases, watch)?;
         if digits.is_empty() {
             return Ok(Some(G1::identity()));
         }
-        sorted.sort(digits);
+        sorted.sort(digits, watch)?;
         let distinct = match spread {
             Spread::One => tree.sum::<true>(self.backend, &self.points, sorted, buckets, watch)?,
             Spread::All => tree::sum_on_all::<B, true>(self.backend, &self.points, sorted, buckets, watch)?,

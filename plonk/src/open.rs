@@ -13,11 +13,44 @@ use crate::{
     arithmetic::{Backend, Pack},
     columns::weighted_sum,
     fft::Fft,
+    key::{FixedColumn, interpolated_sum},
+    watch::{Stop, Watch},
 };
+
+/// A polynomial in the form in which it is kept.
+pub(crate) enum Polynomial<'a, B: Backend> {
+    /// Coefficients in reversed order.
+    Coefficients(Cow<'a, [Pack<B>]>),
+    /// Values on the first coset.
+    Values(&'a [Pack<B>]),
+}
+
+impl<'a, B: Backend> Polynomial<'a, B> {
+    /// By coefficients that are kept elsewhere.
+    pub(crate) fn borrowed(coefficients: &'a [Pack<B>]) -> Self {
+        Self::Coefficients(Cow::Borrowed(coefficients))
+    }
+
+    /// That of a column which no proof changes.
+    pub(crate) fn fixed(fft: &Fft<B>, column: &'a FixedColumn<B>) -> Self {
+        match column {
+            FixedColumn::Coefficients(coefficients) => Self::borrowed(coefficients),
+            FixedColumn::Cosets(cosets) => Self::Values(fft.without_padding(&cosets[0])),
+        }
+    }
+
+    /// Its coefficients or values.
+    pub(crate) fn packs(&self) -> &[Pack<B>] {
+        match self {
+            Self::Coefficients(coefficients) => coefficients,
+            Self::Values(values) => values,
+        }
+    }
+}
 
 /// A committed polynomial and where it is opened.
 pub(crate) struct Opening<'a, B: Backend> {
-    coefficients: Cow<'a, [Pack<B>]>,
+    polynomial: Polynomial<'a, B>,
     /// `top (X^n - x^n)` is added to the coefficients.
     top: Fr,
     constant: Fr,
@@ -28,16 +61,15 @@ pub(crate) struct Opening<'a, B: Backend> {
 }
 
 impl<'a, B: Backend> Opening<'a, B> {
-    /// A polynomial that is kept elsewhere.
-    pub(crate) fn borrowed(coefficients: &'a [Pack<B>], blind: Fr) -> Self {
-        let coefficients = Cow::Borrowed(coefficients);
-        Self { coefficients, top: Fr::ZERO, constant: Fr::ZERO, blind, values: BTreeMap::new() }
+    /// A polynomial and the blind of its commitment.
+    pub(crate) fn new(polynomial: Polynomial<'a, B>, blind: Fr) -> Self {
+        Self { polynomial, top: Fr::ZERO, constant: Fr::ZERO, blind, values: BTreeMap::new() }
     }
 
     /// A polynomial plus `top (X^n - x_n)`.
     pub(crate) fn owned(coefficients: Vec<Pack<B>>, top: Fr, x_n: Fr, blind: Fr) -> Self {
         Self {
-            coefficients: Cow::Owned(coefficients),
+            polynomial: Polynomial::Coefficients(Cow::Owned(coefficients)),
             top,
             constant: -top * x_n,
             blind,
@@ -94,6 +126,18 @@ struct PointSet<'o, 'a, B: Backend> {
     openings: Vec<&'o Opening<'a, B>>,
 }
 
+/// Terms of a weighted sum.
+struct Weighted<'a, B: Backend> {
+    weights: Vec<Fr>,
+    columns: Vec<&'a [Pack<B>]>,
+}
+
+impl<B: Backend> Default for Weighted<'_, B> {
+    fn default() -> Self {
+        Self { weights: Vec::new(), columns: Vec::new() }
+    }
+}
+
 /// A weighted sum of the polynomials of a set.
 struct Joined {
     points: Vec<Fr>,
@@ -106,21 +150,51 @@ struct Joined {
 
 impl<B: Backend> PointSet<'_, '_, B> {
     /// `sum_j weights[j] P_j`.
-    fn join(&self, fft: &Fft<B>, weights: &[Fr]) -> Joined {
-        let columns: Vec<&[Pack<B>]> =
-            self.openings.iter().map(|opening| &opening.coefficients[..]).collect();
+    fn join(&self, fft: &Fft<B>, weights: &[Fr], watch: &dyn Watch) -> Result<Joined, Stop> {
         let sum = |part: &dyn Fn(&Opening<'_, B>) -> Fr| -> Fr {
             self.openings.iter().zip(weights).map(|(opening, weight)| part(opening) * weight).sum()
         };
-        let mut coefficients = fft.natural(&weighted_sum(fft.backend(), weights, &columns));
+        let mut coefficients = fft.natural(&self.weighted_sum(fft, weights, watch)?);
         coefficients[0] += sum(&|opening| opening.constant);
         let top = sum(&|opening| opening.top);
         if top != Fr::ZERO {
             coefficients.push(top);
         }
         let values = self.rotations.iter().map(|rotation| sum(&|opening| opening.values[rotation])).collect();
-        Joined { points: self.points.clone(), coefficients, values, blind: sum(&|opening| opening.blind) }
+        Ok(Joined { points: self.points.clone(), coefficients, values, blind: sum(&|opening| opening.blind) })
     }
+
+    /// Coefficients of the weighted sum of what is kept of the polynomials.
+    fn weighted_sum(&self, fft: &Fft<B>, weights: &[Fr], watch: &dyn Watch) -> Result<Vec<Pack<B>>, Stop> {
+        let mut by_coefficients = Weighted::<'_, B>::default();
+        let mut by_values = Weighted::<'_, B>::default();
+        for (opening, weight) in self.openings.iter().zip(weights) {
+            let terms = match &opening.polynomial {
+                Polynomial::Coefficients(_) => &mut by_coefficients,
+                Polynomial::Values(_) => &mut by_values,
+            };
+            terms.weights.push(*weight);
+            terms.columns.push(opening.polynomial.packs());
+        }
+        let interpolated = match &by_values {
+            Weighted { columns, .. } if columns.is_empty() => None,
+            Weighted { weights, columns } => Some(interpolated_sum(fft, weights, columns, watch)?),
+        };
+        if let Some(interpolated) = &interpolated {
+            by_coefficients.weights.push(Fr::ONE);
+            by_coefficients.columns.push(interpolated);
+        }
+        weighted_sum(fft.backend(), &by_coefficients.weights, &by_coefficients.columns, watch)
+    }
+}
+
+/// The quotient by `X - root` of every point, without the remainders.
+fn divide_by_all(coefficients: &mut Vec<Fr>, roots: &[Fr], watch: &dyn Watch) -> Result<(), Stop> {
+    for root in roots {
+        watch.check()?;
+        divide(coefficients, *root);
+    }
+    Ok(())
 }
 
 /// The quotient by `X - root`, without the remainder, by Horner's rule; in place, one coefficient shorter.

@@ -166,13 +166,13 @@ impl<B: Backend> Context<'_, B> {
         self.meter.watch()
     }
 
-    /// Coefficients of columns of values; every column is freed as soon as it is transformed.
+    /// Coefficients of columns of values, in their place where they fit; otherwise a column is freed as soon as it is
+    /// transformed.
     fn interpolate(&self, columns: Vec<Committed<Vec<Fr>>>) -> Result<Vec<Committed<Vec<Pack<B>>>>, Stop> {
         columns
             .into_par_iter()
             .map(|Committed { column, blind }| {
-                self.watch().check()?;
-                let coefficients = self.key.fft.interpolate(&column);
+                let coefficients = self.key.fft.interpolate(column, self.watch())?;
                 self.meter.advance(Stage::Interpolate, 1);
                 Ok(Committed { column: coefficients, blind })
             })

@@ -78,6 +78,10 @@ impl Exchange for Scalar {
         Fr::ONE
     }
 
+    fn as_packs(elements: Vec<Fr>) -> Result<Vec<Fr>, Vec<Fr>> {
+        Ok(elements)
+    }
+
     #[inline(always)]
     fn rows(&self, elements: &[Fr], _: usize, at: usize) -> [Fr; 8] {
         let mut rows = [Fr::ZERO; 8];

@@ -25,7 +25,8 @@ fn memory_is_within_15_percent_of_the_prediction() {
     let (params, powers, lagrange) = string(K);
     let key = keygen_pk(&params, keygen_vk(&params, &toy).unwrap(), &toy).unwrap();
     let shape = Shape::of_key(Choice::Fastest, &key);
-    for settings in [Settings::FASTEST, Settings { keep_cosets: false, prefix_table: false, stride: 2 }] {
+    let without_cosets = Settings { keep_cosets: false, ..Settings::BALANCED };
+    for settings in [Settings::FASTEST, Settings::BALANCED, without_cosets] {
         let start = MEMORY.current_usage();
         let tables =
             Tables::new(Choice::Fastest, &Points::Kzg { powers: &powers, lagrange: &lagrange }, settings);

@@ -33,7 +33,7 @@ const TENTHS: u64 = 14;
 pub struct Prediction {
     /// CPU time in units of one multi-scalar multiplication of the library over 2^16 points.
     pub units: f64,
-    /// Peak memory of a process that plans and proves, in bytes, with everything kept that makes proofs fast.
+    /// Peak memory of a process that plans and proves, in bytes.
     pub memory_bytes: u64,
 }
 
@@ -43,16 +43,17 @@ impl Prediction {
         let mut system = ConstraintSystem::default();
         LemmaCircuit::configure_with_params(&mut system, circuit.shape().clone());
         let shape = Shape::new(Choice::Fastest, &system, circuit.k());
-        let work = shape.work(match circuit.scheme() {
+        let opening = match circuit.scheme() {
             Scheme::Kzg => Opening::Shplonk,
             Scheme::Ipa => Opening::InnerProduct,
-        });
+        };
+        let work = shape.work(Settings::BALANCED, opening);
         let costs = if shape.uses_lanes() { LANES } else { ELEMENTS };
         Self {
             units: work.additions as f64 * costs.addition
                 + work.butterflies as f64 * costs.butterfly
                 + work.operations as f64 * costs.operation,
-            memory_bytes: shape.memory(Settings::FASTEST).peak() * TENTHS / 10 + BESIDES,
+            memory_bytes: shape.memory(Settings::BALANCED).peak() * TENTHS / 10 + BESIDES,
         }
     }
 

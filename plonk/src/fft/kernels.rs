@@ -4,16 +4,24 @@
 //! below 2p, 25 levels stay below 52p, and nothing is reduced before the end. Decimation in frequency doubles sums:
 //! of eight reduced inputs the four sums of the third level are below 16p and reduced, the differences are products.
 
+use std::ops::Range;
+
 use halo2_proofs::halo2curves::bn256::Fr;
 
 use super::twiddles::Twiddles;
-use crate::arithmetic::{Arithmetic, Backend, Constant, Exchange, Kernel, Pack};
+use crate::{
+    arithmetic::{Arithmetic, Backend, Constant, Exchange, Kernel, Pack},
+    watch::{Stop, Watch},
+};
 
 /// Levels joined in one pass over memory.
 const RADIX: usize = 3;
 
 /// Levels that run on a block before the next block is touched: its packs fit in the first cache.
 const BLOCK_LEVELS: usize = 6;
+
+/// Positions of a pass between two questions whether to go on.
+const UNWATCHED: usize = 1 << 11;
 
 /// How the levels are grouped: three together from the lowest, one or two single ones on top.
 #[derive(Clone, Copy)]
@@ -96,7 +104,7 @@ fn in_time8<A: Arithmetic<Fr>>(k: &A, x: &mut [A::Pack; 8], w: &[A::Pack; 7], tw
     }
 }
 
-/// One group of levels of decimation in time.
+/// One group of levels of decimation in time, for some of the positions of every block.
 #[inline(always)]
 fn in_time_pass<B: Backend>(
     k: &B::R,
@@ -104,12 +112,13 @@ fn in_time_pass<B: Backend>(
     a: &mut [Pack<B>],
     level: usize,
     step: usize,
+    positions: Range<usize>,
 ) {
     let twice = k.modulus(2);
     let m = 1usize << level;
     if step == RADIX {
         for block in a.chunks_exact_mut(8 * m) {
-            for i in 0..m {
+            for i in positions.clone() {
                 let w = factors8::<B>(k, inner, level, i);
                 let mut x = load8(block, i, m);
                 in_time8(k, &mut x, &w, &twice);
@@ -121,7 +130,7 @@ fn in_time_pass<B: Backend>(
     } else {
         for block in a.chunks_exact_mut(2 * m) {
             let (low, high) = block.split_at_mut(m);
-            for i in 0..m {
+            for i in positions.clone() {
                 let t = k.mul_raw(&k.carry(&high[i]), &k.set(&inner[level][i]));
                 high[i] = k.sub_raw(&low[i], &t, &twice);
                 low[i] = k.add_raw(&low[i], &t);
@@ -132,7 +141,13 @@ fn in_time_pass<B: Backend>(
 
 /// All levels inside of lanes; the source is read block by block.
 #[inline(always)]
-fn in_time_levels<B: Backend>(k: &B::R, inner: &[Vec<Constant<B>>], source: &[Pack<B>], a: &mut [Pack<B>]) {
+fn in_time_levels<B: Backend>(
+    k: &B::R,
+    inner: &[Vec<Constant<B>>],
+    source: &[Pack<B>],
+    a: &mut [Pack<B>],
+    watch: &dyn Watch,
+) -> Result<(), Stop> {
     let groups = Groups::new(inner.len());
     let size = 1usize << groups.block;
     let mut at = 0;
@@ -142,7 +157,7 @@ fn in_time_levels<B: Backend>(k: &B::R, inner: &[Vec<Constant<B>>], source: &[Pa
         let mut level = 0;
         while level < groups.block {
             let step = groups.step(level);
-            in_time_pass::<B>(k, inner, block, level, step);
+            in_time_pass::<B>(k, inner, block, level, step, 0..1 << level);
             level += step;
         }
         at += size;
@@ -153,10 +168,17 @@ fn in_time_levels<B: Backend>(k: &B::R, inner: &[Vec<Constant<B>>], source: &[Pa
             if !at.is_multiple_of(larger) {
                 break;
             }
-            in_time_pass::<B>(k, inner, &mut a[at - larger..at], level, step);
+            let mut from = 0;
+            while from < 1 << level {
+                watch.check()?;
+                let to = (1 << level).min(from + UNWATCHED);
+                in_time_pass::<B>(k, inner, &mut a[at - larger..at], level, step, from..to);
+                from = to;
+            }
             level += step;
         }
     }
+    Ok(())
 }
 
 /// The levels across lanes, and the reduction that all levels have put off.
@@ -182,22 +204,24 @@ pub(super) struct Extend<'a, B: Backend> {
     pub(super) out: &'a mut [Pack<B>],
     pub(super) padding: usize,
     pub(super) twiddles: &'a Twiddles<B>,
+    pub(super) watch: &'a dyn Watch,
 }
 
 impl<B: Backend> Kernel<B> for Extend<'_, B> {
-    type Output = ();
+    type Output = Result<(), Stop>;
 
     #[inline(always)]
-    fn run(self, backend: B) {
+    fn run(self, backend: B) -> Result<(), Stop> {
         let k = backend.scalars();
         let packs = self.source.len();
         let a = &mut self.out[self.padding..self.padding + packs];
-        in_time_levels::<B>(&k, &self.twiddles.inner, self.source, a);
+        in_time_levels::<B>(&k, &self.twiddles.inner, self.source, a, self.watch)?;
         in_time_top::<B>(&k, &self.twiddles.top, a);
         for i in 0..self.padding {
             self.out[i] = k.up(&self.out[packs + i]);
             self.out[self.padding + packs + i] = k.down(&self.out[self.padding + i]);
         }
+        Ok(())
     }
 }
 
@@ -231,8 +255,8 @@ fn in_frequency8<A: Arithmetic<Fr>>(k: &A, x: &mut [A::Pack; 8], w: &[A::Pack; 7
     }
 }
 
-/// One group of levels of decimation in frequency. The lowest group multiplies everything with `scale`, if there is
-/// one, and leaves everything normalised.
+/// One group of levels of decimation in frequency, for some of the positions of every block. The lowest group multiplies
+/// everything with `scale`, if there is one, and leaves everything normalised.
 #[inline(always)]
 fn in_frequency_pass<B: Backend>(
     k: &B::R,
@@ -240,6 +264,7 @@ fn in_frequency_pass<B: Backend>(
     a: &mut [Pack<B>],
     level: usize,
     step: usize,
+    positions: Range<usize>,
     scale: Option<&Pack<B>>,
 ) {
     let above = [k.modulus(2), k.modulus(4), k.modulus(8)];
@@ -247,7 +272,7 @@ fn in_frequency_pass<B: Backend>(
     if step == 1 {
         for block in a.chunks_exact_mut(2 * m) {
             let (low, high) = block.split_at_mut(m);
-            for i in 0..m {
+            for i in positions.clone() {
                 let d = k.sub(&low[i], &high[i], &above[0]);
                 low[i] = k.reduce(&k.add(&low[i], &high[i]));
                 high[i] = k.mul_raw(&d, &k.set(&inner[level][i]));
@@ -256,7 +281,7 @@ fn in_frequency_pass<B: Backend>(
         return;
     }
     for block in a.chunks_exact_mut(8 * m) {
-        for i in 0..m {
+        for i in positions.clone() {
             let mut w = factors8::<B>(k, inner, level, i);
             if let Some(scale) = scale {
                 // The only factor of the lowest level is 1.
@@ -288,7 +313,8 @@ fn in_frequency_levels<B: Backend>(
     inner: &[Vec<Constant<B>>],
     a: &mut [Pack<B>],
     scale: Option<&Pack<B>>,
-) {
+    watch: &dyn Watch,
+) -> Result<(), Stop> {
     let groups = Groups::new(inner.len());
     let size = 1usize << groups.block;
     let mut at = 0;
@@ -300,12 +326,22 @@ fn in_frequency_levels<B: Backend>(
             let larger = (1usize << end).max(size);
             if at.is_multiple_of(larger) {
                 let lowest = if level == 0 { scale } else { None };
-                in_frequency_pass::<B>(k, inner, &mut a[at..at + larger], level, end - level, lowest);
+                let mut from = 0;
+                while from < 1 << level {
+                    if end > groups.block {
+                        watch.check()?;
+                    }
+                    let to = (1 << level).min(from + UNWATCHED);
+                    let block = &mut a[at..at + larger];
+                    in_frequency_pass::<B>(k, inner, block, level, end - level, from..to, lowest);
+                    from = to;
+                }
             }
             end = level;
         }
         at += size;
     }
+    Ok(())
 }
 
 /// The levels across lanes of eight transposed packs, which start at `at`.
@@ -324,33 +360,30 @@ fn in_frequency_top<B: Backend>(
     block.copy_from_slice(&k.transpose(&x));
 }
 
-/// Values to coefficients.
+/// Values to coefficients. Where a pack is an element, `a` holds the values; otherwise they are in `values`.
 pub(super) struct InverseFrom<'a, B: Backend> {
     pub(super) values: &'a [Fr],
     pub(super) a: &'a mut [Pack<B>],
     pub(super) twiddles: &'a Twiddles<B>,
     /// 1/n, and what the packing of rows has left out.
     pub(super) scale: &'a Constant<B>,
+    pub(super) watch: &'a dyn Watch,
 }
 
 impl<B: Backend> Kernel<B> for InverseFrom<'_, B> {
-    type Output = ();
+    type Output = Result<(), Stop>;
 
     #[inline(always)]
-    fn run(self, backend: B) {
+    fn run(self, backend: B) -> Result<(), Stop> {
         let k = backend.scalars();
         let packs = self.a.len();
-        if <B::R as Arithmetic<Fr>>::LANES == 1 {
-            for i in 0..packs {
-                self.a[i] = k.gather(self.values, 1, i);
-            }
-        } else {
+        if <B::R as Arithmetic<Fr>>::LANES > 1 {
             let above = [k.modulus(2), k.modulus(4), k.modulus(8)];
             for (b, (block, w)) in self.a.chunks_exact_mut(8).zip(&self.twiddles.top).enumerate() {
                 in_frequency_top::<B>(&k, w, k.rows(self.values, packs, 8 * b), &above, block);
             }
         }
-        in_frequency_levels::<B>(&k, &self.twiddles.inner, self.a, Some(&k.set(self.scale)));
+        in_frequency_levels::<B>(&k, &self.twiddles.inner, self.a, Some(&k.set(self.scale)), self.watch)
     }
 }
 
@@ -360,13 +393,14 @@ pub(super) struct Inverse<'a, B: Backend> {
     pub(super) twiddles: &'a Twiddles<B>,
     /// Factor of every coefficient.
     pub(super) unshift: &'a [Pack<B>],
+    pub(super) watch: &'a dyn Watch,
 }
 
 impl<B: Backend> Kernel<B> for Inverse<'_, B> {
-    type Output = ();
+    type Output = Result<(), Stop>;
 
     #[inline(always)]
-    fn run(self, backend: B) {
+    fn run(self, backend: B) -> Result<(), Stop> {
         let k = backend.scalars();
         if <B::R as Arithmetic<Fr>>::LANES > 1 {
             let above = [k.modulus(2), k.modulus(4), k.modulus(8)];
@@ -375,10 +409,11 @@ impl<B: Backend> Kernel<B> for Inverse<'_, B> {
                 in_frequency_top::<B>(&k, w, x, &above, block);
             }
         }
-        in_frequency_levels::<B>(&k, &self.twiddles.inner, self.a, None);
+        in_frequency_levels::<B>(&k, &self.twiddles.inner, self.a, None, self.watch)?;
         for (a, factor) in self.a.iter_mut().zip(self.unshift) {
             *a = k.mul(a, factor);
         }
+        Ok(())
     }
 }
 

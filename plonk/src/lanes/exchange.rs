@@ -37,6 +37,10 @@ impl<W: Words> Exchange for LaneField<W, Fr> {
         Fr::from(16)
     }
 
+    fn as_packs(elements: Vec<Fr>) -> Result<Vec<Limbs8<W>>, Vec<Fr>> {
+        Err(elements)
+    }
+
     #[inline(always)]
     fn rows(&self, elements: &[Fr], stride: usize, at: usize) -> [Limbs8<W>; 8] {
         let zero = [self.words.splat(0); 5];

@@ -4,7 +4,13 @@ use ff::PrimeField;
 use halo2_proofs::halo2curves::bn256::Fr;
 
 use super::Windows;
-use crate::limbs::{Limbs, Limbs4, subtract};
+use crate::{
+    limbs::{Limbs, Limbs4, subtract},
+    watch::{Stop, Watch},
+};
+
+/// Scalars or digits between two questions whether to go on.
+const UNWATCHED: usize = 1 << 14;
 
 /// `(p - 1) / 2`.
 const HALF: Limbs4 = {
@@ -52,11 +58,21 @@ impl Digits {
     }
 
     /// Writes the digits of the windows `w = stride j + remainder`, whose points are multiple j of the base.
-    pub(super) fn write(&mut self, scalars: &[Fr], windows: Windows, remainder: usize, bases: usize) {
+    pub(super) fn write(
+        &mut self,
+        scalars: &[Fr],
+        windows: Windows,
+        remainder: usize,
+        bases: usize,
+        watch: &dyn Watch,
+    ) -> Result<(), Stop> {
         self.digits.clear();
         let half = 1u64 << (windows.bits - 1);
         let mut largest = 0;
         for (i, scalar) in scalars.iter().enumerate() {
+            if i.is_multiple_of(UNWATCHED) {
+                watch.check()?;
+            }
             let (v, negative) = magnitude(scalar);
             let sign = u32::from(negative);
             if !is_wide(&v) && v[0] <= half {
@@ -83,6 +99,7 @@ impl Digits {
             }
         }
         self.buckets = largest as usize;
+        Ok(())
     }
 }
 
@@ -108,10 +125,13 @@ pub(super) struct Sorted {
 
 impl Sorted {
     /// One segment per bucket (counting sort).
-    pub(super) fn sort(&mut self, digits: &Digits) {
+    pub(super) fn sort(&mut self, digits: &Digits, watch: &dyn Watch) -> Result<(), Stop> {
         let mut counts = vec![0u32; digits.buckets + 1];
-        for digit in &digits.digits {
-            counts[digit.bucket as usize + 1] += 1;
+        for digits in digits.digits.chunks(UNWATCHED) {
+            watch.check()?;
+            for digit in digits {
+                counts[digit.bucket as usize + 1] += 1;
+            }
         }
         for b in 1..counts.len() {
             counts[b] += counts[b - 1];
@@ -120,11 +140,15 @@ impl Sorted {
         self.starts.extend_from_slice(&counts);
         self.entries.clear();
         self.entries.resize(digits.digits.len(), 0);
-        for digit in &digits.digits {
-            let slot = &mut counts[digit.bucket as usize];
-            self.entries[*slot as usize] = digit.entry;
-            *slot += 1;
+        for digits in digits.digits.chunks(UNWATCHED) {
+            watch.check()?;
+            for digit in digits {
+                let slot = &mut counts[digit.bucket as usize];
+                self.entries[*slot as usize] = digit.entry;
+                *slot += 1;
+            }
         }
+        Ok(())
     }
 
     /// Segments.

@@ -146,9 +146,11 @@ impl<B: Backend> Tree<B> {
         present: &mut [bool],
     ) -> bool {
         let len = (starts[starts.len() - 1] - starts[0]) as usize;
+        // A level leaves half the points, rounded up in every segment.
+        let left = len.min((len + starts.len()) / 2);
         // Place 0 takes what fills up the last pack.
         for buffer in &mut self.buffers {
-            buffer.resize(buffer.len().max(len + 1), filler::<B>());
+            buffer.resize(buffer.len().max(left + 1), filler::<B>());
         }
         let [mut sources, mut targets] = std::mem::take(&mut self.buffers);
         let distinct = self.first_level::<SIGNS>(backend, source, entries, starts, &mut sources);

@@ -10,13 +10,13 @@ use halo2_proofs::halo2curves::bn256::{Fr, G1, G1Affine};
 use rand::RngCore;
 use rayon::prelude::*;
 
-use super::{Joined, Opened, add_scaled, divide, evaluate};
+use super::{Joined, Opened, add_scaled, divide_by_all, evaluate};
 use crate::{
     arithmetic::Backend,
     fft::powers,
     msm::{Spread, Table, Windows},
     prove::{Context, Messages, ProveError, random},
-    watch::{Stage, Stop},
+    watch::{Stage, Stop, Watch},
 };
 use collapse::collapse;
 use few::Few;
@@ -58,13 +58,14 @@ pub(crate) fn open<B: Backend>(
             // The last polynomial has weight 1.
             let mut weights = powers(x_1, set.openings.len());
             weights.reverse();
-            set.join(fft, &weights)
+            set.join(fft, &weights, context.watch())
         })
-        .collect();
-    context.watch().check()?;
-    let quotients: Vec<Vec<Fr>> = joined.par_iter().map(quotient).collect();
+        .collect::<Result<_, Stop>>()?;
+    let quotients: Vec<Vec<Fr>> =
+        joined.par_iter().map(|joined| quotient(joined, context.watch())).collect::<Result<_, Stop>>()?;
     let mut q = vec![Fr::ZERO; fft.n()];
     for (weight, quotient) in powers(x_2, quotients.len()).iter().rev().zip(&quotients) {
+        context.watch().check()?;
         add_scaled(&mut q, *weight, quotient);
     }
     drop(quotients);
@@ -81,6 +82,7 @@ pub(crate) fn open<B: Backend>(
     add_scaled(&mut p, weights[0], &q);
     let mut blind = weights[0] * q_blind;
     for (weight, joined) in weights[1..].iter().zip(&joined) {
+        context.watch().check()?;
         add_scaled(&mut p, *weight, &joined.coefficients);
         blind += *weight * joined.blind;
     }
@@ -88,10 +90,10 @@ pub(crate) fn open<B: Backend>(
 }
 
 /// `f / Z`, without the remainder.
-fn quotient(joined: &Joined) -> Vec<Fr> {
+fn quotient(joined: &Joined, watch: &dyn Watch) -> Result<Vec<Fr>, Stop> {
     let mut quotient = joined.coefficients.clone();
-    joined.points.iter().for_each(|point| divide(&mut quotient, *point));
-    quotient
+    divide_by_all(&mut quotient, &joined.points, watch)?;
+    Ok(quotient)
 }
 
 fn commit<B: Backend>(

@@ -5,13 +5,13 @@ use ff::Field;
 use halo2_proofs::{arithmetic::lagrange_interpolate, halo2curves::bn256::Fr};
 use rayon::prelude::*;
 
-use super::{Joined, Opened, add_scaled, divide, evaluate};
+use super::{Joined, Opened, add_scaled, divide, divide_by_all, evaluate};
 use crate::{
     arithmetic::Backend,
     fft::powers,
     msm::Spread,
     prove::{Context, Messages, ProveError},
-    watch::Stage,
+    watch::{Stage, Stop, Watch},
 };
 
 /// A set of points with the polynomial of its values.
@@ -35,16 +35,17 @@ pub(crate) fn open<B: Backend>(
         .sets()
         .par_iter()
         .map(|set| {
-            let joined = set.join(fft, &powers(y, set.openings.len()));
+            let joined = set.join(fft, &powers(y, set.openings.len()), context.watch())?;
             let low = lagrange_interpolate(&joined.points, &joined.values);
-            Set { joined, low }
+            Ok(Set { joined, low })
         })
-        .collect();
+        .collect::<Result<_, Stop>>()?;
     let v = powers(v, sets.len());
-    context.watch().check()?;
-    let quotients: Vec<Vec<Fr>> = sets.par_iter().map(Set::quotient).collect();
+    let quotients: Vec<Vec<Fr>> =
+        sets.par_iter().map(|set| set.quotient(context.watch())).collect::<Result<_, Stop>>()?;
     let mut w = vec![Fr::ZERO; fft.n()];
     for (v, quotient) in v.iter().zip(&quotients) {
+        context.watch().check()?;
         add_scaled(&mut w, *v, quotient);
     }
     drop(quotients);
@@ -56,6 +57,7 @@ pub(crate) fn open<B: Backend>(
     let mut rest: Vec<Fr> = Vec::new();
     let mut first = None;
     for (v, set) in v.iter().zip(&sets) {
+        context.watch().check()?;
         let lacking = vanishing(&mut all.iter().filter(|point| !set.joined.points.contains(point)));
         first.get_or_insert(lacking);
         let factor = lacking * v;
@@ -73,11 +75,11 @@ pub(crate) fn open<B: Backend>(
 
 impl Set {
     /// `(f - r) / Z`.
-    fn quotient(&self) -> Vec<Fr> {
+    fn quotient(&self, watch: &dyn Watch) -> Result<Vec<Fr>, Stop> {
         let mut numerator = self.joined.coefficients.clone();
         numerator.iter_mut().zip(&self.low).for_each(|(coefficient, low)| *coefficient -= low);
-        self.joined.points.iter().for_each(|point| divide(&mut numerator, *point));
-        numerator
+        divide_by_all(&mut numerator, &self.joined.points, watch)?;
+        Ok(numerator)
     }
 }
 

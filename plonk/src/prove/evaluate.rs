@@ -14,8 +14,8 @@ use super::{
 use crate::{
     arithmetic::{Backend, Pack},
     columns::{inner_product, weighted_sum},
-    open::{Opened, Opening},
-    watch::Stage,
+    open::{Opened, Opening, Polynomial},
+    watch::{Stage, Stop},
 };
 
 /// A polynomial that is opened.
@@ -87,16 +87,55 @@ struct Folded<B: Backend> {
     blind: Fr,
 }
 
-fn fold<B: Backend>(context: &Context<'_, B>, pieces: &[Piece<B>], x_n: Fr) -> Folded<B> {
+fn fold<B: Backend>(context: &Context<'_, B>, pieces: &[Piece<B>], x_n: Fr) -> Result<Folded<B>, Stop> {
     let powers: Vec<Fr> =
         std::iter::successors(Some(Fr::ONE), |p| Some(*p * x_n)).take(pieces.len()).collect();
     let columns: Vec<&[Pack<B>]> = pieces.iter().map(|piece| &piece.coefficients[..]).collect();
     let sum = |part: fn(&Piece<B>) -> Fr| pieces.iter().zip(&powers).map(|(piece, p)| part(piece) * p).sum();
-    Folded {
-        coefficients: weighted_sum(context.key.fft.backend(), &powers, &columns),
+    Ok(Folded {
+        coefficients: weighted_sum(context.key.fft.backend(), &powers, &columns, context.watch())?,
         top: sum(|piece| piece.carried),
         blind: sum(|piece| piece.blind),
-    }
+    })
+}
+
+/// What is opened of a committed column.
+fn committed<B: Backend>(of: &Committed<Vec<Pack<B>>>) -> Opening<'_, B> {
+    Opening::new(Polynomial::borrowed(&of.column), of.blind)
+}
+
+/// The values of polynomials at rotations of x: inner products, with powers of the point or with weights of values.
+fn values<'p, B: Backend>(
+    context: &Context<'_, B>,
+    queries: &[Query],
+    polynomial: &(dyn Fn(Name) -> Polynomial<'p, B> + Sync),
+    x: Fr,
+) -> Result<HashMap<Query, Fr>, Stop> {
+    let fft = &context.key.fft;
+    let is_by_values = |name: Name| matches!(polynomial(name), Polynomial::Values(_));
+    let mut tables: Vec<(bool, i32)> = queries.iter().map(|query| (is_by_values(query.0), query.1)).collect();
+    tables.sort_unstable();
+    tables.dedup();
+    let tables: HashMap<(bool, i32), Vec<Pack<B>>> = tables
+        .into_par_iter()
+        .map(|(by_values, rotation)| {
+            context.watch().check()?;
+            let point = fft.rotate(x, rotation);
+            let table = if by_values { fft.weights(point) } else { fft.powers(point) };
+            Ok(((by_values, rotation), table))
+        })
+        .collect::<Result<_, Stop>>()?;
+    queries
+        .par_iter()
+        .map(|query| {
+            context.watch().check()?;
+            let polynomial = polynomial(query.0);
+            let table = &tables[&(matches!(polynomial, Polynomial::Values(_)), query.1)];
+            let value = inner_product(fft.backend(), polynomial.packs(), table);
+            context.meter.advance(Stage::Open, 1);
+            Ok((*query, value))
+        })
+        .collect()
 }
 
 /// Writes all evaluations, and answers what has to be opened.
@@ -110,7 +149,7 @@ pub(super) fn evaluate<'a, B: Backend>(
 ) -> Result<Opened<'a, B>, ProveError> {
     let fft = &context.key.fft;
     let x_n = to_rows(context.key, x);
-    let folded = fold(context, pieces, x_n);
+    let folded = fold(context, pieces, x_n)?;
     let lists = Queries::of(context);
     let queries: Vec<Query> = lists
         .opened()
@@ -120,28 +159,18 @@ pub(super) fn evaluate<'a, B: Backend>(
     let mut rotations: Vec<i32> = queries.iter().map(|query| query.1).collect();
     rotations.sort_unstable();
     rotations.dedup();
-    let tables: HashMap<i32, Vec<Pack<B>>> =
-        rotations.par_iter().map(|rotation| (*rotation, fft.powers(fft.rotate(x, *rotation)))).collect();
-    let coefficients = |name: Name| -> &[Pack<B>] {
+    let polynomial = |name: Name| -> Polynomial<'_, B> {
         match name {
-            Name::Instance(i) => &witness.instance[i].column,
-            Name::Advice(i) => &witness.advice[i].column,
-            Name::Product(i) => &witness.products[i].column,
-            Name::Fixed(i) => &context.key.fixed[i],
-            Name::Sigma(i) => &context.key.sigma[i],
-            Name::Quotient => &folded.coefficients,
-            Name::Mask => &mask.column,
+            Name::Instance(i) => Polynomial::borrowed(&witness.instance[i].column),
+            Name::Advice(i) => Polynomial::borrowed(&witness.advice[i].column),
+            Name::Product(i) => Polynomial::borrowed(&witness.products[i].column),
+            Name::Fixed(i) => Polynomial::fixed(fft, &context.key.fixed[i]),
+            Name::Sigma(i) => Polynomial::fixed(fft, &context.key.sigma[i]),
+            Name::Quotient => Polynomial::borrowed(&folded.coefficients),
+            Name::Mask => Polynomial::borrowed(&mask.column),
         }
     };
-    let values: HashMap<Query, Fr> = queries
-        .par_iter()
-        .map(|query| {
-            context.watch().check()?;
-            let value = inner_product(fft.backend(), coefficients(query.0), &tables[&query.1]);
-            context.meter.advance(Stage::Open, 1);
-            Ok((*query, value))
-        })
-        .collect::<Result<_, ProveError>>()?;
+    let values = values(context, &queries, &polynomial, x)?;
     for (name, rotation) in lists.written() {
         messages.scalar(values[&(name, rotation.rem_euclid(fft.n() as i32))]);
     }
@@ -152,15 +181,13 @@ pub(super) fn evaluate<'a, B: Backend>(
         let place = *places.entry(name).or_insert_with(|| {
             opened.push(match name {
                 Name::Quotient => Opening::owned(folded.coefficients.clone(), folded.top, x_n, folded.blind),
-                Name::Mask => Opening::borrowed(&mask.column, mask.blind),
-                Name::Advice(i) => Opening::borrowed(&witness.advice[i].column, witness.advice[i].blind),
-                Name::Product(i) => Opening::borrowed(&witness.products[i].column, witness.products[i].blind),
-                Name::Instance(i) => {
-                    Opening::borrowed(&witness.instance[i].column, witness.instance[i].blind)
-                }
+                Name::Mask => committed(mask),
+                Name::Advice(i) => committed(&witness.advice[i]),
+                Name::Product(i) => committed(&witness.products[i]),
+                Name::Instance(i) => committed(&witness.instance[i]),
                 // Blinded with 1 by the library.
-                Name::Fixed(i) => Opening::borrowed(&context.key.fixed[i], Fr::ONE),
-                Name::Sigma(i) => Opening::borrowed(&context.key.sigma[i], Fr::ONE),
+                Name::Fixed(i) => Opening::new(Polynomial::fixed(fft, &context.key.fixed[i]), Fr::ONE),
+                Name::Sigma(i) => Opening::new(Polynomial::fixed(fft, &context.key.sigma[i]), Fr::ONE),
             })
         });
         opened.query(place, rotation, values[&(name, rotation)]);

@@ -51,7 +51,7 @@ pub(super) fn products<B: Backend>(
         .par_iter()
         .map(|set| {
             context.watch().check()?;
-            Ok(running_product(key, set, columns, beta, gamma))
+            running_product(context, set, columns, beta, gamma)
         })
         .collect::<Result<_, Stop>>()?;
     let mut start = Fr::ONE;
@@ -60,11 +60,13 @@ pub(super) fn products<B: Backend>(
         starts.push(start);
         start *= run[usable];
     }
-    runs.par_iter_mut().zip(starts).for_each(|(run, start)| {
+    runs.par_iter_mut().zip(starts).try_for_each(|(run, start)| {
+        context.watch().check()?;
         if start != Fr::ONE {
             run.iter_mut().for_each(|value| *value *= start);
         }
-    });
+        Ok::<(), Stop>(())
+    })?;
     let products: Vec<Committed<Vec<Fr>>> = runs
         .into_iter()
         .map(|mut column| {
@@ -82,29 +84,33 @@ pub(super) fn products<B: Backend>(
 
 /// `z(0) = 1`, `z(i + 1) = z(i) prod_j (v_j + beta delta^j omega^i + gamma) / (v_j + beta sigma_j + gamma)`.
 fn running_product<B: Backend>(
-    key: &Key<B>,
+    context: &Context<'_, B>,
     set: &ProductSet,
     columns: &Columns<'_>,
     beta: Fr,
     gamma: Fr,
-) -> Vec<Fr> {
+) -> Result<Vec<Fr>, Stop> {
+    let key = context.key;
     let values: Vec<(&[Fr], Fr)> =
         set.columns.iter().map(|(column, delta)| (columns.get(key, *column), beta * delta)).collect();
-    let ratios: Vec<Fr> = set
+    let ratios: Vec<Vec<Fr>> = set
         .rows
         .par_chunks(CHUNK)
         .zip(set.sigma.par_chunks(CHUNK * values.len()))
-        .flat_map_iter(|(rows, sigma)| ratios(rows, sigma, &values, &key.omegas, beta, gamma))
-        .collect();
+        .map(|(rows, sigma)| {
+            context.watch().check()?;
+            Ok(ratios(rows, sigma, &values, &key.omegas, beta, gamma))
+        })
+        .collect::<Result<_, Stop>>()?;
     let mut run = Vec::with_capacity(key.fft.n());
     let mut product = Fr::ONE;
-    for (row, ratio) in set.rows.iter().zip(ratios) {
+    for (row, ratio) in set.rows.iter().zip(ratios.into_iter().flatten()) {
         // Up to and with this row the product has not changed.
         run.resize(*row as usize + 1, product);
         product *= ratio;
     }
     run.resize(key.fft.n(), product);
-    run
+    Ok(run)
 }
 
 fn ratios(rows: &[u32], sigma: &[Fr], values: &[(&[Fr], Fr)], omegas: &[Fr], beta: Fr, gamma: Fr) -> Vec<Fr> {

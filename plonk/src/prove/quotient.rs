@@ -1,5 +1,7 @@
 //! The quotient of all constraints by the vanishing polynomial of the rows.
 
+use std::borrow::Cow;
+
 use ff::Field;
 use halo2_proofs::{
     arithmetic::lagrange_interpolate,
@@ -10,13 +12,17 @@ use rayon::prelude::*;
 
 use super::{Committed, Context, Messages, ProveError, random, to_rows};
 use crate::{
-    arithmetic::{Backend, Pack, zero},
+    arithmetic::{Backend, Pack, lanes, zero},
     bases::Scheme,
     columns::{scaled, weighted_sum},
+    key::{FixedColumn, Key},
     msm::Spread,
     program::{Challenges, Column, Program, run::Compiled},
     watch::{Stage, Stop},
 };
+
+/// Rows of constraints between two questions whether to go on.
+const UNWATCHED_ROWS: usize = 1 << 11;
 
 /// Coefficients of everything that the witness decides.
 pub(super) struct Witness<B: Backend> {
@@ -79,8 +85,8 @@ pub(super) fn pieces<B: Backend>(
     let residues: Vec<&[Pack<B>]> = residues.iter().map(|residue| &residue[..]).collect();
     let coefficients: Vec<Vec<Pack<B>>> = matrix[..count]
         .par_iter()
-        .map(|weights| weighted_sum(key.fft.backend(), weights, &residues))
-        .collect();
+        .map(|weights| weighted_sum(key.fft.backend(), weights, &residues, context.watch()))
+        .collect::<Result<_, Stop>>()?;
     drop(residues);
     let blinds_quotient = matches!(context.bases.scheme, Scheme::Kzg { blinds_quotient: true });
     let carried = carried(if blinds_quotient { count } else { 0 }, count, rng);
@@ -145,24 +151,30 @@ fn residues<B: Backend>(
     });
     let combined = combine(context, witness, &program)?;
     let sources = Sources { context, witness, combined: &combined };
-    let mut buffers: Vec<Vec<Pack<B>>> = columns.iter().map(|_| Vec::new()).collect();
+    // Allocated by this thread, which has freed columns of values.
+    let room = |column: &Column| if kept(key, *column, 0).is_some() { Vec::new() } else { key.fft.room() };
+    let mut buffers: Vec<Vec<Pack<B>>> = columns.iter().map(room).collect();
     let blocks = (key.fft.packs() / 8).max(1);
+    let unwatched = (UNWATCHED_ROWS / lanes::<B>()).min(blocks);
     (0..key.fft.shifts().len())
         .map(|coset| {
             sources.extend(&columns, coset, &mut buffers)?;
             let extended: Vec<&[Pack<B>]> = columns
                 .iter()
                 .zip(&buffers)
-                .map(|(column, buffer)| key.kept(coset, *column).unwrap_or(&buffer[..]))
+                .map(|(column, buffer)| kept(key, *column, coset).unwrap_or(&buffer[..]))
                 .collect();
             let mut values = vec![zero::<B>(); key.fft.packs()];
             values.par_chunks_mut(blocks).enumerate().try_for_each(|(i, out)| {
-                context.watch().check()?;
-                compiled.run(key.fft.backend(), &extended, key.fft.padding(), i * blocks, out);
+                for (j, out) in out.chunks_mut(unwatched).enumerate() {
+                    context.watch().check()?;
+                    let start = i * blocks + j * unwatched;
+                    compiled.run(key.fft.backend(), &extended, key.fft.padding(), start, out);
+                }
                 context.meter.advance(Stage::Quotient, 1);
                 Ok(())
             })?;
-            key.fft.quotient(&mut values, coset);
+            key.fft.quotient(&mut values, coset, context.watch())?;
             Ok(values)
         })
         .collect()
@@ -181,20 +193,28 @@ fn combine<B: Backend>(
         .par_iter()
         .map(|combination| {
             context.watch().check()?;
-            let (weights, columns): (Vec<Fr>, Vec<&[Pack<B>]>) = combination
+            let weights: Vec<Fr> = combination.terms.iter().map(|(_, weight)| *weight).collect();
+            let columns: Vec<Cow<'_, [Pack<B>]>> = combination
                 .terms
                 .iter()
-                .map(|(column, weight)| {
-                    let coefficients = match column {
-                        Column::Advice(i) => Some(&witness.advice[*i].column[..]),
-                        other => key.coefficients(*other),
-                    };
-                    (*weight, coefficients.expect("combinations hold fixed and advice columns"))
+                .map(|(column, _)| match column {
+                    Column::Advice(i) => Ok(Cow::Borrowed(&witness.advice[*i].column[..])),
+                    other => unchanging(key, *other).coefficients(&key.fft, context.watch()),
                 })
-                .unzip();
-            Ok(weighted_sum(key.fft.backend(), &weights, &columns))
+                .collect::<Result<_, Stop>>()?;
+            let columns: Vec<&[Pack<B>]> = columns.iter().map(|column| &column[..]).collect();
+            weighted_sum(key.fft.backend(), &weights, &columns, context.watch())
         })
         .collect()
+}
+
+/// Values on a coset of a column that no proof changes, if they are kept.
+fn kept<B: Backend>(key: &Key<B>, column: Column, coset: usize) -> Option<&[Pack<B>]> {
+    key.unchanging(column)?.on_coset(coset)
+}
+
+fn unchanging<B: Backend>(key: &Key<B>, column: Column) -> &FixedColumn<B> {
+    key.unchanging(column).expect("all columns that a proof makes are matched before")
 }
 
 /// Where the coefficients of a program's columns are.
@@ -207,27 +227,28 @@ struct Sources<'a, B: Backend> {
 impl<B: Backend> Sources<'_, B> {
     /// Values on a coset of all columns that are not kept.
     fn extend(&self, columns: &[Column], coset: usize, buffers: &mut [Vec<Pack<B>>]) -> Result<(), Stop> {
-        let key = self.context.key;
+        let (key, watch) = (self.context.key, self.context.watch());
         columns.par_iter().zip(buffers).try_for_each(|(column, buffer)| {
-            self.context.watch().check()?;
+            watch.check()?;
             match *column {
                 Column::Point => self.points(coset, buffer),
-                column if key.kept(coset, column).is_some() => return Ok(()),
-                column => key.fft.extend(self.coefficients(column), coset, buffer),
+                column if kept(key, column, coset).is_some() => return Ok(()),
+                column => key.fft.extend(&self.coefficients(column)?, coset, buffer, watch)?,
             }
             self.context.meter.advance(Stage::Quotient, 1);
             Ok(())
         })
     }
 
-    fn coefficients(&self, column: Column) -> &[Pack<B>] {
-        match column {
+    fn coefficients(&self, column: Column) -> Result<Cow<'_, [Pack<B>]>, Stop> {
+        let (key, watch) = (self.context.key, self.context.watch());
+        Ok(Cow::Borrowed(match column {
             Column::Advice(i) => &self.witness.advice[i].column,
             Column::Instance(i) => &self.witness.instance[i].column,
             Column::Product(i) => &self.witness.products[i].column,
             Column::Combined(i) => &self.combined[i],
-            column => self.context.key.coefficients(column).expect("all others are fixed"),
-        }
+            column => return unchanging(key, column).coefficients(&key.fft, watch),
+        }))
     }
 
     /// `g omega^i`; nothing reads it at a rotation, so padding is left as it is.

@@ -102,7 +102,7 @@ impl Keyring {
     }
 
     /// What is short of memory goes without what makes it fast; tables that another circuit has already made take none.
-    /// Where nobody said how much it may take it is tried with what there is.
+    /// Where nobody said how much it may take it is about what the proof library takes.
     fn settings(&self, shape: &Shape, setup: &Setup, k: u32) -> Result<Settings, KeysError> {
         let needs = |settings: Settings| {
             let memory = shape.memory(settings);
@@ -110,7 +110,7 @@ impl Keyring {
             memory.peak() - if has_tables { memory.tables } else { 0 }
         };
         let available = available_memory().unwrap_or(u64::MAX);
-        let room = self.memory.unwrap_or(available).min(available);
+        let room = self.memory.unwrap_or(shape.memory(Settings::BALANCED).peak()).min(available);
         let settings = Settings::fastest(|settings| needs(settings) <= room);
         let least = needs(settings);
         match (self.prover, self.memory) {
