@@ -25,7 +25,8 @@ const LANES: Costs = Costs { addition: 2.0e-7, butterfly: 1.7e-8, operation: 1.2
 const BESIDES: u64 = 24 << 20;
 
 /// What a process takes for what its prover has in use, in tenths: plan and witness, and what allocators keep. Measured
-/// of eleven networks: from 27 % more than this, where planning takes the most, to 13 % less, of the smallest a third less.
+/// of eleven networks: within 20 %, but 61 % more than this where planning takes the most, and a third to a half less of the
+/// two smallest.
 const TENTHS: u64 = 14;
 
 /// Predicted cost of one proof on this machine.
