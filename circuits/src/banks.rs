@@ -12,6 +12,7 @@
 
 mod budget;
 pub(crate) mod columns;
+mod copies;
 mod equations;
 mod expand;
 mod fixed;
@@ -93,6 +94,8 @@ pub struct BankPlan {
 /// What follows from the model alone.
 #[derive(Clone, Debug)]
 pub(crate) struct Base {
+    /// With the copies that are made.
+    pub(crate) model: Model,
     pub(crate) solutions: Solutions,
     homes: Arc<Homes>,
     maps: Arc<Vec<Map>>,
@@ -100,10 +103,10 @@ pub(crate) struct Base {
 
 impl Base {
     pub(crate) fn of(model: &Model) -> Result<Self, PlanError> {
-        let solutions = Solutions::of(model)?;
-        let homes = Homes::of(model, &constants(model)?);
-        let maps = Map::all(model, &homes, &solutions.forms(model, MAX_SHIFT).nodes);
-        Ok(Self { solutions, homes: Arc::new(homes), maps: Arc::new(maps) })
+        let (model, homes) = Homes::of(model, &constants(model)?);
+        let solutions = Solutions::of(&model)?;
+        let maps = Map::all(&model, &homes, &solutions.forms(&model, MAX_SHIFT).nodes);
+        Ok(Self { model, solutions, homes: Arc::new(homes), maps: Arc::new(maps) })
     }
 
     /// How inputs are read in banks of `lanes` lanes.
@@ -191,8 +194,8 @@ impl BankPlan {
     ) -> Result<Self, PlanError> {
         model.check_consistency()?;
         check_size(model)?;
-        let model = &expand::expand(model);
-        let base = Base::of(model)?;
+        let base = Base::of(&expand::expand(model))?;
+        let model = &base.model;
         let too_large = || PlanError::TooLarge { activations: model.activations(), macs: model.macs() };
         let choice = search::cheapest(model, &base, scheme, admitted)?.ok_or_else(too_large)?;
         Ok(Self::with_choice(model, choice, scheme))

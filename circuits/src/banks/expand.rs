@@ -41,7 +41,7 @@ fn store_constants(model: &mut Model, output: usize) {
     model.outputs[output].tensor = to;
 }
 
-fn identity(elem: Elem) -> Table {
+pub(super) fn identity(elem: Elem) -> Table {
     Table { entries: (elem.min()..=elem.max()).collect() }
 }
 

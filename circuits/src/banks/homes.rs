@@ -8,14 +8,17 @@
 //!
 //! Rearranged tensors are not stored: a [`Cell`] says where each of their elements lives.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::{
-    ir::{Convolution, MatMul, Model, Op, Source, TensorId},
+    ir::{Convolution, MatMul, Model, Node, Op, Rearrange, Source, TensorId},
     statement::LANES_PER_INSTANCE,
 };
 
-use super::products::{Side, factor_planes, keeps_slices, product_planes, role};
+use super::{
+    copies::{Copies, grid},
+    products::{Side, factor_planes, fitting, keeps_slices, product_planes, role},
+};
 
 /// Where an element of any tensor lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +38,16 @@ pub(crate) struct Plane {
     pub(crate) elements: Vec<usize>,
     /// Exponents of s, by position.
     pub(crate) exponents: Vec<u64>,
+    /// Exponents with which readers evaluate the plane, by position: the same but for copies, which are there to have
+    /// others.
+    pub(crate) read: Vec<u64>,
+}
+
+impl Plane {
+    /// A plane that is read as it is claimed.
+    pub(crate) fn new(channel: usize, elements: Vec<usize>, exponents: Vec<u64>) -> Self {
+        Self { channel, elements, read: exponents.clone(), exponents }
+    }
 }
 
 /// Per tensor and channel, the integer a channel has for every input; empty where that is not known.
@@ -49,7 +62,7 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    fn new(planes: Vec<Plane>, len: usize) -> Self {
+    pub(super) fn new(planes: Vec<Plane>, len: usize) -> Self {
         let mut spots = vec![None; len];
         for (index, plane) in planes.iter().enumerate() {
             assert_eq!(plane.elements.len(), plane.exponents.len(), "one exponent per position");
@@ -64,10 +77,8 @@ impl Home {
     /// A plane of consecutive elements per channel that is not constant, all with the same exponents.
     fn image(constants: &[Option<i32>], exponents: &[u64]) -> Self {
         let len = exponents.len();
-        let plane = |channel: usize| Plane {
-            channel,
-            elements: (channel * len..(channel + 1) * len).collect(),
-            exponents: exponents.to_vec(),
+        let plane = |channel: usize| {
+            Plane::new(channel, (channel * len..(channel + 1) * len).collect(), exponents.to_vec())
         };
         let live = (0..constants.len()).filter(|channel| constants[*channel].is_none());
         Self::new(live.map(plane).collect(), constants.len() * len)
@@ -81,10 +92,10 @@ impl Home {
         self.spots[element].expect("views call only elements of planes stored")
     }
 
-    /// The exponent of an element.
-    pub(crate) fn exponent(&self, element: usize) -> u64 {
+    /// The exponent with which readers evaluate an element.
+    pub(crate) fn read(&self, element: usize) -> u64 {
         let (plane, position) = self.spot(element);
-        self.planes[plane].exponents[position]
+        self.planes[plane].read[position]
     }
 }
 
@@ -100,7 +111,8 @@ pub(crate) struct Homes {
 }
 
 impl Homes {
-    pub(crate) fn of(model: &Model, constants: &Constants) -> Self {
+    /// The homes of a model's tensors, and the model with the copies that are made on the way.
+    pub(crate) fn of(model: &Model, constants: &Constants) -> (Model, Self) {
         let inputs = model.inputs.iter().map(|input| input.tensor).collect();
         let mut homes =
             Self { stored: vec![None; model.tensors.len()], views: views(model, constants), inputs };
@@ -108,25 +120,62 @@ impl Homes {
         for input in &model.inputs {
             homes.stored[input.tensor.0] = Some(homes.input(model, input.tensor, pitch));
         }
+        let mut with_copies = Model { nodes: Vec::new(), ..model.clone() };
+        let mut copies = Copies::default();
         for node in &model.nodes {
-            let len = model.tensor(node.output).len;
-            let home = match &node.op {
-                Op::Rearrange(_) => continue,
-                Op::Table(_) if let Some((layer, side)) = role(model, node.output) => {
-                    homes.factor(layer, side, node.inputs[0], len)
-                }
-                Op::MatMul(layer) => Home::new(product_planes(layer), len),
-                Op::FullyConnected(_) => Home::image(&constants[node.output.0], &[0]),
-                Op::Convolution(layer) => {
-                    Home::image(&constants[node.output.0], &homes.exponents(layer, node.inputs[0], pitch))
-                }
-                Op::MaxPool(_) | Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::Maximum | Op::Product => {
-                    homes.mirror(node.inputs[0]).unwrap_or_else(|| Home::new(flat_planes(len), len))
-                }
+            let node = match &node.op {
+                Op::Convolution(_) => copies.of_convolution(&mut with_copies, &mut homes, node, pitch),
+                _ => node.clone(),
             };
-            homes.stored[node.output.0] = Some(home);
+            let home = homes.of_node(model, &node, &constants[node.output.0], pitch);
+            let node = match &home {
+                Some(home) if is_elementwise(&node.op) && role(model, node.output).is_none() => {
+                    copies.of_operands(&mut with_copies, &mut homes, &node, home)
+                }
+                _ => node,
+            };
+            homes.stored[node.output.0] = home;
+            with_copies.nodes.push(node);
         }
-        homes
+        (with_copies, homes)
+    }
+
+    /// The home of a node's output, if it is stored.
+    fn of_node(&self, model: &Model, node: &Node, constants: &[Option<i32>], pitch: usize) -> Option<Home> {
+        let len = model.tensor(node.output).len;
+        Some(match &node.op {
+            Op::Rearrange(_) => return None,
+            Op::Table(_) if let Some((layer, side)) = role(model, node.output) => {
+                self.factor(layer, side, node.inputs[0], len)
+            }
+            Op::MatMul(layer) => Home::new(product_planes(layer), len),
+            Op::FullyConnected(_) => Home::image(constants, &[0]),
+            Op::Convolution(layer) => Home::image(constants, &self.exponents(layer, node.inputs[0], pitch)),
+            Op::MaxPool(_) | Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::Maximum | Op::Product => {
+                let mirror = node.inputs.iter().find_map(|input| self.mirror(*input));
+                let home = mirror.or_else(|| self.following(node.inputs[0]));
+                home.unwrap_or_else(|| Home::new(flat_planes(len), len))
+            }
+        })
+    }
+
+    /// Adds a stored tensor, the next one of the model.
+    pub(super) fn store(&mut self, tensor: TensorId, home: Home) {
+        assert_eq!(tensor.0, self.stored.len(), "tensors are added in order");
+        self.views.push((0..home.spots.len()).map(|element| Cell::Stored { tensor, element }).collect());
+        self.stored.push(Some(home));
+    }
+
+    /// Adds a tensor that is not stored, the next one of the model.
+    pub(super) fn show(&mut self, tensor: TensorId, cells: Vec<Cell>) {
+        assert_eq!(tensor.0, self.stored.len(), "tensors are added in order");
+        self.views.push(cells);
+        self.stored.push(None);
+    }
+
+    /// Where the elements of a rearrangement live.
+    pub(super) fn rearranged(&self, rearrange: &Rearrange, inputs: &[TensorId]) -> Vec<Cell> {
+        rearranged(&self.views, rearrange, inputs)
     }
 
     /// The home of a stored tensor.
@@ -142,43 +191,16 @@ impl Homes {
         &self.views[tensor.0]
     }
 
-    /// Exponents of a convolution's outputs such that a tap shifts them evenly against its input's, if there are
-    /// such; the plain grid otherwise.
+    /// Exponents of a convolution's outputs such that a tap shifts them evenly against those of most of its input's
+    /// channels, if there are such; the plain grid otherwise.
     fn exponents(&self, layer: &Convolution, input: TensorId, pitch: usize) -> Vec<u64> {
         let [height, width] = layer.window.output;
-        let grid = |[down, right]: [u64; 2]| -> Vec<u64> {
+        let on = |[down, right]: [u64; 2]| -> Vec<u64> {
             let row = |y: u64| (0..width as u64).map(move |x| y * down + x * right);
             (0..height as u64).flat_map(row).collect()
         };
-        let step = |axis: usize| self.step(layer, input, axis);
-        let default = [pitch as u64, 1];
-        let [down, right] =
-            [0, 1].map(|axis| if layer.window.output[axis] == 1 { Some(default[axis]) } else { step(axis) });
-        let even = down.zip(right).map(|(down, right)| grid([down, right]));
-        even.filter(|exponents| distinct(exponents)).unwrap_or_else(|| grid(default))
-    }
-
-    /// How much the exponent of an input position grows from one output to the next along an axis.
-    fn step(&self, layer: &Convolution, input: TensorId, axis: usize) -> Option<u64> {
-        let window = &layer.window;
-        // Constant channels have no exponents; the others have the same.
-        let mut channels = self.view(input).chunks(window.input_len());
-        let channel = channels.find(|plane| plane.iter().any(|cell| matches!(cell, Cell::Stored { .. })))?;
-        let at = |position: [usize; 2]| match channel.get(position[0] * window.input[1] + position[1])? {
-            Cell::Stored { tensor, element } => {
-                let home = self.stored[tensor.0].as_ref()?;
-                Some((*tensor, home.exponent(*element)))
-            }
-            Cell::Constant(_) => None,
-        };
-        let last = window.input[axis].checked_sub(window.stride[axis])?;
-        let other = window.input[1 - axis];
-        let positions = (0..other).flat_map(|across| (0..last).map(move |along| (along, across)));
-        positions.take(MAX_STEP_TRIALS).find_map(|(along, across)| {
-            let place = |along: usize| if axis == 0 { [along, across] } else { [across, along] };
-            let (from, to) = (at(place(along))?, at(place(along + window.stride[axis]))?);
-            (from.0 == to.0).then(|| to.1.checked_sub(from.1)).flatten().filter(|step| *step > 0)
-        })
+        let even = on(grid(self, input, &layer.window, pitch));
+        if distinct(&even) { even } else { on([pitch as u64, 1]) }
     }
 
     /// The planes and exponents of what a tensor views, if that is part of one stored tensor, evenly.
@@ -186,7 +208,7 @@ impl Homes {
         let view = self.view(tensor);
         let Cell::Stored { tensor: source, .. } = *view.first()? else { return None };
         let home = self.stored[source.0].as_ref()?;
-        let empty = |plane: &Plane| Plane { elements: Vec::new(), exponents: Vec::new(), ..*plane };
+        let empty = |plane: &Plane| Plane::new(plane.channel, Vec::new(), Vec::new());
         let mut planes: Vec<Plane> = home.planes.iter().map(empty).collect();
         for (index, cell) in view.iter().enumerate() {
             let Cell::Stored { tensor, element } = *cell else { return None };
@@ -195,12 +217,55 @@ impl Homes {
             }
             let (plane, position) = home.spot(element);
             planes[plane].elements.push(index);
-            planes[plane].exponents.push(home.planes[plane].exponents[position]);
+            planes[plane].exponents.push(home.planes[plane].read[position]);
         }
+        planes.iter_mut().for_each(|plane| plane.read.clone_from(&plane.exponents));
         planes.retain(|plane| !plane.elements.is_empty());
         let exponents: Vec<u64> = planes.first()?.exponents.clone();
         let even = planes.iter().all(|plane| plane.exponents == exponents) && distinct(&exponents);
         even.then(|| Home::new(planes, view.len()))
+    }
+
+    /// A plane for each that a tensor views elements of, which claims them with exponents that fit, and is read in order,
+    /// as an image is; if those are few. Constants are in planes as large as the largest.
+    fn following(&self, tensor: TensorId) -> Option<Home> {
+        let view = self.view(tensor);
+        let mut places = HashMap::new();
+        let (mut planes, mut constants) = (Vec::<Vec<usize>>::new(), Vec::new());
+        for (index, cell) in view.iter().enumerate() {
+            let Some((plane, _)) = self.source(*cell) else {
+                constants.push(index);
+                continue;
+            };
+            let fresh = planes.len();
+            let place = *places.entry(plane).or_insert(fresh);
+            match planes.get_mut(place) {
+                Some(elements) => elements.push(index),
+                None => planes.push(vec![index]),
+            }
+        }
+        let largest = planes.iter().map(Vec::len).max()?;
+        planes.extend(constants.chunks(largest).map(<[usize]>::to_vec));
+        let plane = |(channel, elements): (usize, Vec<usize>)| {
+            let sources: Option<Vec<_>> =
+                elements.iter().map(|element| self.source(view[*element])).collect();
+            let read: Vec<u64> = (0..elements.len() as u64).collect();
+            let exponents = sources.and_then(|sources| fitting(&sources)).unwrap_or_else(|| read.clone());
+            Plane { channel, elements, exponents, read }
+        };
+        let is_few = planes.len() * FEWEST_IN_PLANES <= view.len();
+        is_few.then(|| Home::new(planes.into_iter().enumerate().map(plane).collect(), view.len()))
+    }
+
+    /// Where a stored element is and the exponent it is read with.
+    pub(super) fn source(&self, cell: Cell) -> Option<((TensorId, usize), u64)> {
+        match cell {
+            Cell::Stored { tensor, element } => {
+                let home = self.home(tensor);
+                Some(((tensor, home.spot(element).0), home.read(element)))
+            }
+            Cell::Constant(_) => None,
+        }
     }
 
     /// The arrangement of a copy of a tensor that is a factor of a matrix product.
@@ -214,7 +279,7 @@ impl Homes {
                     let (plane, position) = home.spot(element);
                     // Planes of all tensors have different numbers.
                     let first = (0..tensor.0).map(|tensor| self.planes(tensor)).sum::<usize>();
-                    Some((first + plane, home.planes[plane].exponents[position]))
+                    Some((first + plane, home.planes[plane].read[position]))
                 }
                 Cell::Constant(_) => None,
             };
@@ -253,18 +318,17 @@ impl Homes {
         let mut planes = Vec::new();
         for image in 0..layer.channels_in {
             for (y, x) in (0..down.min(height)).flat_map(|y| (0..right.min(width)).map(move |x| (y, x))) {
-                let channel = planes.len();
-                let mut plane = Plane { channel, elements: Vec::new(), exponents: Vec::new() };
+                let (mut elements, mut exponents) = (Vec::new(), Vec::new());
                 for (row, y) in (y..height).step_by(down).enumerate() {
                     for (column, x) in (x..width).step_by(right).enumerate() {
                         let Cell::Stored { element, .. } = view[(image * height + y) * width + x] else {
                             return None;
                         };
-                        plane.elements.push(element);
-                        plane.exponents.push((row * pitch + column) as u64);
+                        elements.push(element);
+                        exponents.push((row * pitch + column) as u64);
                     }
                 }
-                planes.push(plane);
+                planes.push(Plane::new(planes.len(), elements, exponents));
             }
         }
         let elements: HashSet<usize> =
@@ -273,13 +337,18 @@ impl Homes {
     }
 }
 
-/// Positions looked at before an image counts as not evenly arranged.
-const MAX_STEP_TRIALS: usize = 4096;
+/// Whether every element of the output is computed of one element of each input.
+fn is_elementwise(op: &Op) -> bool {
+    matches!(op, Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::Maximum | Op::Product)
+}
 
 pub(crate) fn distinct(exponents: &[u64]) -> bool {
     let mut seen = HashSet::new();
     exponents.iter().all(|exponent| seen.insert(*exponent))
 }
+
+/// Elements that planes hold on average if there is one for each that is viewed.
+const FEWEST_IN_PLANES: usize = 8;
 
 /// Planes of a tensor without an image.
 const FLAT_PLANES: usize = 8;
@@ -289,7 +358,7 @@ fn flat_planes(len: usize) -> Vec<Plane> {
     let plane = |channel: usize| {
         let elements: Vec<usize> = (channel..len).step_by(FLAT_PLANES).collect();
         let exponents = (0..elements.len() as u64).collect();
-        Plane { channel, elements, exponents }
+        Plane::new(channel, elements, exponents)
     };
     (0..FLAT_PLANES.min(len)).map(plane).collect()
 }
@@ -361,12 +430,16 @@ fn views(model: &Model, constants: &Constants) -> Vec<Vec<Cell>> {
     let mut views: Vec<Vec<Cell>> = (0..model.tensors.len()).map(stored).collect();
     for node in &model.nodes {
         if let Op::Rearrange(rearrange) = &node.op {
-            let cell = |source: &Source| match *source {
-                Source::Element { input, element } => views[node.inputs[input].0][element],
-                Source::Constant(value) => Cell::Constant(value),
-            };
-            views[node.output.0] = rearrange.sources.iter().map(cell).collect();
+            views[node.output.0] = rearranged(&views, rearrange, &node.inputs);
         }
     }
     views
+}
+
+fn rearranged(views: &[Vec<Cell>], rearrange: &Rearrange, inputs: &[TensorId]) -> Vec<Cell> {
+    let cell = |source: &Source| match *source {
+        Source::Element { input, element } => views[inputs[input].0][element],
+        Source::Constant(value) => Cell::Constant(value),
+    };
+    rearrange.sources.iter().map(cell).collect()
 }

@@ -11,7 +11,7 @@
 //! constant part is in the bias; the rest takes a row per k and rows and columns once more for the zero points:
 //! nothing per multiplication.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, hash::Hash};
 
 use crate::ir::{MatMul, Model, Op, TensorId};
 
@@ -132,7 +132,7 @@ pub(crate) fn product_planes(layer: &MatMul) -> Vec<Plane> {
                 (element, (row * width + column % width) as u64)
             })
             .unzip();
-        Plane { channel: 0, elements, exponents }
+        Plane::new(0, elements, exponents)
     };
     (0..layer.batch * chunks(layer)).map(plane).collect()
 }
@@ -179,27 +179,31 @@ pub(crate) fn factor_planes(
         };
         let in_order = || (0..elements.len() as u64).collect();
         let exponents = even(&elements, &source).unwrap_or_else(in_order);
-        Plane { channel: index, elements, exponents }
+        Plane::new(index, elements, exponents)
     };
     (0..layer.batch * layer.inner.div_ceil(chunk)).map(plane).collect()
 }
 
-/// Exponents that differ from those of the sources by the same amount for all elements of a source plane.
 fn even(elements: &[usize], source: impl Fn(usize) -> Option<(usize, u64)>) -> Option<Vec<u64>> {
-    let sources: Vec<(usize, u64)> =
-        elements.iter().map(|element| source(*element)).collect::<Option<_>>()?;
+    fitting(&elements.iter().map(|element| source(*element)).collect::<Option<Vec<_>>>()?)
+}
+
+/// Exponents that differ from those of the sources, each a plane and its exponent, by the same amount for all elements
+/// of a source plane; of a plane that is repeated, by the same amount for each repetition.
+pub(super) fn fitting<P: Copy + Eq + Hash>(sources: &[(P, u64)]) -> Option<Vec<u64>> {
     let least = sources.iter().map(|(_, exponent)| *exponent).min()?;
     let span = sources.iter().map(|(_, exponent)| *exponent).max()? - least + 1;
-    let mut ranks = HashMap::new();
+    let (mut ranks, mut repetitions) = (HashMap::new(), HashMap::new());
     let exponents: Vec<u64> = sources
         .iter()
-        .map(|(plane, exponent)| {
+        .map(|source| {
+            let repetition = repetitions.entry(*source).and_modify(|count| *count += 1).or_insert(0u64);
             let fresh = ranks.len() as u64;
-            *ranks.entry(*plane).or_insert(fresh) * span + exponent - least
+            *ranks.entry((source.0, *repetition)).or_insert(fresh) * span + source.1 - least
         })
         .collect();
     // Sparse exponents would need more powers of s than the slices save.
-    let dense = (ranks.len() as u64).checked_mul(span)? <= MAX_SPARSITY * elements.len() as u64;
+    let dense = (ranks.len() as u64).checked_mul(span)? <= MAX_SPARSITY * sources.len() as u64;
     (dense && distinct(&exponents)).then_some(exponents)
 }
 

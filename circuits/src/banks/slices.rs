@@ -116,7 +116,7 @@ pub(crate) fn slices(homes: &Homes, maps: &[Map], outputs: &[(Cell, Reader)]) ->
             }
             Some(home) => {
                 // Sums over whole planes want equal exponents, taps of a window those of the image.
-                let image = split(home, |plane| plane.exponents.clone(), &readings[tensor.0]);
+                let image = split(home, |plane| plane.read.clone(), &readings[tensor.0]);
                 let flat = split(home, |plane| vec![0; plane.elements.len()], &readings[tensor.0]);
                 if flat.count() < image.count() { flat } else { image }
             }

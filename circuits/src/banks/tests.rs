@@ -1,5 +1,7 @@
 //! Small convolutional networks: reference = witness, and every constraint holds.
 
+mod rearranged;
+
 use halo2_proofs::dev::MockProver;
 use proptest::prelude::*;
 

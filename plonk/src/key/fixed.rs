@@ -41,9 +41,12 @@ impl<B: Backend> FixedColumn<B> {
     pub(crate) fn coefficients(&self, fft: &Fft<B>, watch: &dyn Watch) -> Result<Cow<'_, [Pack<B>]>, Stop> {
         match self {
             Self::Coefficients(coefficients) => Ok(Cow::Borrowed(coefficients)),
-            Self::Cosets(cosets) => {
-                Ok(Cow::Owned(interpolated_sum(fft, &[Fr::one()], &[fft.without_padding(&cosets[0])], watch)?))
-            }
+            Self::Cosets(cosets) => Ok(Cow::Owned(interpolated_sum(
+                fft,
+                &[Fr::one()],
+                &[fft.without_padding(&cosets[0])],
+                watch,
+            )?)),
         }
     }
 }
