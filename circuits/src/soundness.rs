@@ -4,6 +4,7 @@
 
 mod banks;
 mod case;
+mod groups;
 mod keys;
 mod lies;
 mod pranks;

@@ -6,6 +6,9 @@ mod lies;
 mod pranks;
 mod proofs;
 mod random;
+mod reach;
 mod tables;
 mod uniqueness;
 mod widths;
+
+pub(super) use case::Case;
