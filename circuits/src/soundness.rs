@@ -4,8 +4,11 @@
 
 mod banks;
 mod case;
+mod fixtures;
 mod groups;
+mod key_contents;
 mod keys;
+mod layers;
 mod lies;
 mod pranks;
 mod proofs;

@@ -2,6 +2,8 @@
 
 mod algebra;
 mod case;
+mod control;
+mod fixtures;
 mod lies;
 mod pranks;
 mod proofs;
@@ -9,6 +11,7 @@ mod random;
 mod reach;
 mod tables;
 mod uniqueness;
+mod views;
 mod widths;
 
 pub(super) use case::Case;
