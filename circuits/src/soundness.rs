@@ -4,6 +4,7 @@
 
 mod banks;
 mod case;
+mod document;
 mod fixtures;
 mod groups;
 mod key_contents;

@@ -3,8 +3,9 @@
 mod algebra;
 mod case;
 mod control;
+mod example;
 mod fixtures;
-mod lies;
+pub(super) mod lies;
 mod pranks;
 mod proofs;
 mod random;
