@@ -205,6 +205,8 @@ impl BankPlan {
         let search::Choice { shape, forms, network, placement, equations } = choice;
         let columns = Columns::of(&shape);
         let region = Region::of(&equations, shape.weight_columns as usize);
+        let weights = columns::LaneWeights::of(&shape);
+        region.groups(&placement, weights.slots()).assert_every_one_has_its_turn(model);
         let entries = table_entries(&forms, &shape);
         let table_rows = entries.len().div_ceil(shape.table_sets as usize);
         let rows = search::rows(&network, &placement, &region).max(table_rows);
@@ -218,7 +220,7 @@ impl BankPlan {
             columns: &columns,
             placement: &placement,
             region: &region,
-            weights: columns::LaneWeights::of(&shape),
+            weights,
             tables: &tables,
             rows,
         };

@@ -10,6 +10,7 @@ mod fixed;
 #[cfg(any(test, feature = "testing"))]
 mod forced;
 mod forms;
+mod groups;
 mod packing;
 mod place;
 mod search;
@@ -35,6 +36,7 @@ pub(crate) use contraction::{Contraction, Operand, integer};
 pub(crate) use forms::ClampClass;
 pub(crate) use forms::Step as Interval;
 pub(crate) use forms::{Form, Forms, NodeForms, PAIR_BASE, Solutions, centers};
+pub(crate) use groups::Groups;
 pub(crate) use packing::Packing;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use place::Step;
@@ -161,6 +163,7 @@ impl Plan {
     fn with_shape(model: &Model, forms: Forms, shape: Shape, placement: Placement, scheme: Scheme) -> Self {
         let columns = Columns::of(&shape);
         let contraction = Contraction::of(model, &forms, &placement, &shape);
+        contraction.groups(&placement).assert_every_one_has_its_turn(model);
         let entries = tables::entries(&forms, &shape);
         let table_rows = entries.len().div_ceil(shape.table_sets as usize);
         let rows = placement.rows().max(contraction.end_row()).max(table_rows);

@@ -3,7 +3,7 @@
 //! [`requantize`] is the function itself. It is a monotone step function of the accumulator, and where a model has
 //! another one, a channel lists its thresholds instead: [`ChannelFunction`] is either. [`Steps`] holds the
 //! thresholds over the reachable accumulators, and [`LinearForm`] is an integer formula
-//! `clamp(floor((acc * m + c) / 2^s))` that equals it on every one of them, where such a formula exists.
+//! `clamp(floor((acc * m + c) / 2^shift))` that equals it on every one of them, where such a formula exists.
 //!
 //! # Sources of the formulas
 //! - `y = sat(rne(fl(float32(acc) * M)) + zero_point)`: the output stage of onnxruntime's CPU kernels for

@@ -4,7 +4,12 @@
 
 mod banks;
 mod case;
+mod document;
+mod fixtures;
+mod groups;
+mod key_contents;
 mod keys;
+mod layers;
 mod lies;
 mod pranks;
 mod proofs;

@@ -61,7 +61,7 @@ pub(crate) enum Weights {
     Minus(Start),
     /// 1 at a group.
     One { group: usize },
-    /// `-2^s 256^byte` at group 0.
+    /// `-2^shift 256^byte` at group 0.
     Byte { byte: usize },
 }
 
@@ -146,7 +146,7 @@ impl Sources<'_> {
         out
     }
 
-    /// `sum_j s^j 2^s instance_j - inputs - sum_e 2^s 256^byte s^j x'_e = 0`, and on a group of its own: the sum of
+    /// `sum_j s^j 2^shift instance_j - inputs - sum_e 2^shift 256^byte s^j x'_e = 0`, and on a group of its own: the sum of
     /// idle lanes of input blocks is 0.
     fn statement(&self) -> Equation {
         let reads = |reader: &Reader| matches!(reader, Reader::Byte { .. });

@@ -71,7 +71,7 @@ impl Sources<'_> {
         }
     }
 
-    /// Rows of a model input count their bytes where the statement packs them, times `2^s`.
+    /// Rows of a model input count their bytes where the statement packs them, times `2^shift`.
     fn input(&self, block: &Block, out: &mut [Vec<Fr>]) {
         let bank = &self.columns.banks[block.bank];
         self.restarts(block, bank, out);
@@ -126,7 +126,7 @@ impl Sources<'_> {
         }
     }
 
-    /// What is subtracted from the claimed `2^s q' + r` or `T' + d` to leave `m sum W x'`; `base` is what the
+    /// What is subtracted from the claimed `2^shift q' + r` or `t + d` to leave `m sum W x'`; `base` is what the
     /// accumulator is when every stored `x'` is 0.
     fn constant(&self, node: usize, channel: usize, base: i64) -> i128 {
         match self.forms.nodes[node].form(channel) {

@@ -1,8 +1,13 @@
 //! The region of the equations, row by row.
 
-use crate::statement::HEADER_INSTANCES;
+use std::collections::BTreeMap;
 
-use super::equations::{Equation, Factor, Operand, Weights};
+use crate::{plan::Groups, statement::HEADER_INSTANCES};
+
+use super::{
+    equations::{Equation, Factor, Operand, Weights},
+    place::Placement,
+};
 
 /// A row of the region.
 #[derive(Clone, Debug)]
@@ -61,6 +66,26 @@ impl Region {
                 factor: (index + 1 == rows).then_some(segment.factor),
             });
         }
+    }
+
+    /// Which operators have claims in which groups of so many slots. Those of model inputs are bytes, not errors.
+    pub(crate) fn groups(&self, placement: &Placement, slots: usize) -> Groups {
+        let blocks = placement.blocks.iter().map(|block| ((block.bank, block.end()), block));
+        let blocks: BTreeMap<_, _> = blocks.collect();
+        let mut groups = Groups::default();
+        for (row, content) in (Self::FIRST_ROW..).zip(&self.rows) {
+            let equation = self.zeros.partition_point(|zero| *zero <= row);
+            for (way, operand) in content.operands.iter().enumerate() {
+                let Operand::Claims { bank, row } = operand else { continue };
+                let Some(Weights::Minus(start)) = content.weights.get(way) else {
+                    unreachable!("claims enter with minus the weight of a slot")
+                };
+                let block = blocks[&(*bank, *row)];
+                let last = start.group + placement.lanes_per_bank.of(block.kind).div_ceil(slots);
+                block.node.into_iter().for_each(|node| groups.add(equation, start.group..last, node));
+            }
+        }
+        groups
     }
 
     /// Rows up to the end of the region and the row after it, which holds the last product sum.

@@ -4,19 +4,20 @@
 //! |---|---|---|
 //! | `w_0 .. w_{J-1}` | fixed | packed weights of J consecutive groups |
 //! | `U` | 1 | running evaluation of a slice of weights at rho |
-//! | `X` | 1 | on the last row of a slice its operand: a copy of an activation or of a lane evaluation |
+//! | `O` | 1 | on the last row of a slice its operand: a copy of an activation or of a lane evaluation |
 //! | `P` | 1 | running sum of products |
 //! | `keep`, `end`, `zero` | fixed | slice continues, slice ends, sum must be 0 |
 //!
 //! | constraint | equation | degree | why |
 //! |---|---|---|---|
 //! | weight evaluation | `rows (U - keep rho^J U_prev - sum_j rho^j w_j) = 0` | 3 | U is the slice at rho |
-//! | product sum | `rows (P_next - P - end U X) = 0` | 4 | P collects the products |
-//! | layer equation | `zero P = 0` | 2 | per layer, `sum_j u_j x'_j - sum_blocks A = 0` |
+//! | product sum | `rows (P_next - P - end U O) = 0` | 4 | P collects the products |
+//! | layer equation | `zero P = 0` | 2 | per layer, `sum_j U_j x'_j - sum_blocks rho^g A = 0`, U_j that of input j, g the first group of a block |
 //!
 //! # Soundness
 //! The equation of a layer is a polynomial in rho whose coefficients are, per group of channels,
-//! `sum_b B^b (true_b - claimed_b)` of cells committed in phase 0, before rho. See `plan::packing` for why a coefficient that is 0 modulo p makes every slot equal.
+//! `sum_i B^i (true_i - claimed_i)` of cells committed in phase 0, before rho. A coefficient that is 0 modulo p makes
+//! every slot equal if the bytes the layer reads are right (`plan::packing`): by the equations of the layers before it.
 
 use halo2_proofs::{
     halo2curves::{bn256::Fr, ff::Field},

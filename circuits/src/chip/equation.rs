@@ -6,7 +6,7 @@
 //! | `U` | 1 | per way, running evaluation of a vector of weights at rho |
 //! | `O` | 1 | per way, the operand: a copy of a slice evaluation or of claims, or a public input |
 //! | `M` | 1 | per way, the window: running sum of operands |
-//! | `T` | 1 | the factor of a product, a copy: a power of s, or of a matrix product a slice evaluation |
+//! | `F` | 1 | the factor of a product, a copy: a power of s, or of a matrix product a slice evaluation |
 //! | `P` | 1 | running sum of products |
 //! | `keep_u`, `keep_m`, `sign`, `end`, `zero`, `statement` | fixed | control |
 //!
@@ -14,16 +14,17 @@
 //! |---|---|---|---|
 //! | weight evaluation | `rows (U - keep_u rho^J U_prev - sum_j rho^j w_j) = 0` | 3 | U is the vector at rho |
 //! | window | `rows (M - keep_m M_prev - sign O) = 0` | 3 | M is the sum of the slices a tap reads |
-//! | product sum | `rows (P_next - P - end T sum_ways U M) = 0` | 5 | P collects the products |
+//! | product sum | `rows (P_next - P - end F sum_ways U M) = 0` | 5 | P collects the products |
 //! | operator equation | `zero P = 0` | 2 | per operator: weights times inputs minus claims is 0 |
-//! | public input | `statement (O_0 - 2^s instance) = 0` | 2 | the statement's equation reads the public inputs |
+//! | public input | `statement (O_0 - 2^shift instance) = 0` | 2 | the statement's equation reads the public inputs |
 //!
 //! # Soundness
 //! An equation is a polynomial in s and rho whose coefficients are polynomials in phase-0 cells: at
-//! `rho^g s^e`, for the outputs of group g at the position with exponent e, `sum_b B^b (true_b - claimed_b)`.
+//! `rho^g s^exponent`, for the outputs of group g at the position with that exponent, `sum_i B^i (true_i - claimed_i)`.
 //! Different positions of a block have different exponents and different groups different powers of rho, so at
-//! random s and rho all coefficients are 0 but with probability (degree)/p; see `plan::packing` for why then
-//! every slot is equal.
+//! random s and rho all coefficients are 0 but with probability (degree)/p. Then every slot of a group is equal if the
+//! bytes its operators read are right (`plan::packing`): groups are gone through in an order in which those of the
+//! operators that define these bytes come first, and `plan::groups` asserts that there is one.
 
 use halo2_proofs::{
     halo2curves::{bn256::Fr, ff::Field},

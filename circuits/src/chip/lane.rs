@@ -8,7 +8,7 @@
 //!
 //! | constraint | equation | degree | why |
 //! |---|---|---|---|
-//! | lane evaluation | `rows (A - (step + step_rho rho) A_prev - value + C) = 0` | 3 | A is `sum_n B^(n mod G) rho^(n div G) (value_n - C_n)` over a block of channels, `2^s sum_j 256^j y_j` over a packed public input |
+//! | lane evaluation | `rows (A - (step + step_rho rho) A_prev - value + C) = 0` | 3 | A is `sum_n B^(n mod G) rho^(n div G) (value_n - C_n)` over a block of channels, `2^shift sum_j 256^j y_j` over a packed public input |
 //!
 //! A block starts with step 0, so nothing from the row before enters it.
 

@@ -1,22 +1,22 @@
-//! Requantization in the linear form: `acc m + c = 2^s q + r`, `0 <= r < 2^s`, `y = clamp(q)`.
+//! Requantization in the linear form: `acc m + c = 2^shift q + r`, `0 <= r < 2^shift`, `y = clamp(q)`.
 //!
 //! | column | phase | content |
 //! |---|---|---|
 //! | `y'` | 0 | the output byte: y minus the type minimum |
-//! | `E`, or `E_0` and `E_1` | 0 | excess `y' - q'`: 0 unless saturated; `E = E_0 + 2^h E_1` |
+//! | `E`, or `E_0` and `E_1` | 0 | excess `y' - q'`: 0 unless saturated; `E = E_0 + 2^split E_1` |
 //! | `r_0, r_1, ...` | 0 | limbs of the remainder |
 //!
 //! | constraint | equation | why |
 //! |---|---|---|
 //! | lookup (clamp class, `y'`, `E_0`) | in the table | `E_0 = 0` strictly inside the clamp, `>= 0` at its low end, `<= 0` at its high end |
 //! | lookup (clamp class, second, `y'`, `E_1`) | in the table | the same for the high part |
-//! | lookup (range, `r_i`) | in the table | the limbs are digits, so `0 <= r < 2^s` |
-//! | lane evaluation | `value = 2^s (y' - E) + r` | enters the layer equation in place of `acc m + c - 2^s min` |
+//! | lookup (range, `r_i`) | in the table | the limbs are digits, so `0 <= r < 2^shift` |
+//! | lane evaluation | `value = 2^shift (y' - E) + r` | enters the layer equation in place of `acc m + c - 2^shift min` |
 //!
 //! # Soundness
-//! Given the accumulator the cells are unique: `2^s q' + r` has one quotient and remainder; `q' = y' - E` with
+//! Given the accumulator the cells are unique: `2^shift q' + r` has one quotient and remainder; `q' = y' - E` with
 //! the sign of E fixed by the end of the clamp y' lies at has one solution y' = clamp(q'); E has one pair of
-//! parts of equal sign with `|E_0| < 2^h`.
+//! parts of equal sign with `|E_0| < 2^split`.
 
 use super::{Slot, Terms, lane::LaneChip};
 use crate::plan::{LinearCells, LinearColumns, SECOND_TAG_FACTOR, Shape, range_tag};

@@ -1,20 +1,20 @@
 //! Lookups by logarithmic derivatives.
 //!
 //! With `f = tag + theta a + theta^2 b + theta^3 c`, the multiset of looked-up tuples is contained in the
-//! table exactly when `sum 1/(alpha + f_lookup) = sum m/(alpha + f_table)` as rational functions of alpha.
+//! table exactly when `sum 1/(alpha + f_lookup) = sum count/(alpha + f_table)` as rational functions of alpha.
 //!
 //! | columns | phase | content |
 //! |---|---|---|
-//! | `m_t` | 0 | how often the entry in this row of table set t is looked up |
-//! | `h_g` | 1 | `sum_i 1/(alpha + f_i)` over the up to three slots of group g |
-//! | `k_g` | 1 | `sum_t m_t/(alpha + f_t)` over the up to three table sets of group g; only where there are more than three sets |
+//! | `count_i` | 0 | how often the entry in this row of table set i is looked up |
+//! | `h` | 1 | `sum_i 1/(alpha + f_i)` over up to three slots, a column for every three |
+//! | `counted` | 1 | `sum_i count_i/(alpha + f_i)` over up to three table sets, a column for every three; only where there are more than three sets |
 //! | `S` | 1 | running sum |
 //!
 //! | constraint | equation | degree | why |
 //! |---|---|---|---|
-//! | lookup helper | `rows (h_g prod_i (alpha + f_i) - sum_i prod_{j != i} (alpha + f_j)) = 0` | 5 | h_g is the sum of inverses |
-//! | table helper | `rows (k_g prod_t (alpha + f_t) - sum_t m_t prod_{u != t} (alpha + f_u)) = 0` | 5 | k_g is the sum of counted inverses |
-//! | lookup sum | `rows ((S' - S - sum_g h_g) prod_t (alpha + f_t) + sum_t m_t prod_{u != t} (alpha + f_u)) = 0` | up to 5 | S collects lookups minus entries; with table helpers `rows (S' - S - sum_g h_g + sum_g k_g) = 0` |
+//! | lookup helper | `rows (h prod_i (alpha + f_i) - sum_i prod_{j != i} (alpha + f_j)) = 0` | 5 | h is the sum of inverses |
+//! | table helper | `rows (counted prod_i (alpha + f_i) - sum_i count_i prod_{j != i} (alpha + f_j)) = 0` | 5 | it is the sum of counted inverses |
+//! | lookup sum | `rows ((S_next - S - sum h) prod_i (alpha + f_i) + sum_i count_i prod_{j != i} (alpha + f_j)) = 0`, i and j table sets | up to 5 | S collects lookups minus entries; with table helpers `rows (S_next - S - sum h + sum counted) = 0`, of degree 2 |
 //! | lookup sum boundary | `boundary S = 0` | 2 | S starts and ends at 0 |
 //!
 //! # Soundness
@@ -102,7 +102,7 @@ fn table_pole(cells: &mut Cells<'_, '_>, table: &[usize]) -> Expression<Fr> {
     pole(cells, tag, columns)
 }
 
-/// `prod_t (alpha + f_t)` and `sum_t m_t prod_{u != t} (alpha + f_u)` over table sets.
+/// `prod_i (alpha + f_i)` and `sum_i count_i prod_{j != i} (alpha + f_j)` over table sets.
 fn counted(
     cells: &mut Cells<'_, '_>,
     tables: &[Vec<usize>],

@@ -2,14 +2,14 @@
 //!
 //! | column | phase | content |
 //! |---|---|---|
-//! | `p` | 0 | `a' b'`, what slices of a product sum up |
+//! | `y'` | 0 | `a' b'`, no byte but up to 255^2: what slices of a product sum up |
 //! | `a'`, `b'` | 0 | copies of the factors |
 //!
 //! | constraint | equation | degree | why |
 //! |---|---|---|---|
 //! | lookup (pair, second, `a'`), lookup (pair, second, `b'`) | in the table | | both are bytes |
 //! | claim evaluation | `value = 2^16 a' + b'` | | the equation makes them the factors' bytes |
-//! | product | `rows (p - a' b') = 0` | 3 | p is their product |
+//! | product | `rows (y' - a' b') = 0` | 3 | y' is their product |
 //!
 //! # Soundness
 //! Bytes have one encoding `2^16 a' + b'`, so the claim determines both, and the gate the product. On rows no block

@@ -2,10 +2,10 @@
 //!
 //! | constraint | equation | degree | why |
 //! |---|---|---|---|
-//! | public input | `statement (X - 2^s instance) = 0` | 2 | the operand, a copy of the evaluation of a packed chunk of bytes, is the public input |
+//! | public input | `statement (O - 2^shift instance) = 0` | 2 | the operand, a copy of the evaluation of a packed chunk of bytes, is the public input |
 //!
-//! The lane evaluation of a chunk is `2^s sum_j 256^j y'_j` over at most 31 range-checked bytes, below the
-//! modulus after division by `2^s`. The header, circuit id and context, is constrained by no gate; the
+//! The lane evaluation of a chunk is `2^shift sum_j 256^j y'_j` over at most 31 range-checked bytes, below the
+//! modulus after division by `2^shift`. The header, circuit id and context, is constrained by no gate; the
 //! transcript absorbs it.
 
 use halo2_proofs::{halo2curves::bn256::Fr, plonk::ConstraintSystem};

@@ -1,21 +1,21 @@
-//! Requantization by thresholds: `T_y <= acc < T_{y+1}`.
+//! Requantization by thresholds: `t_y <= acc < t_{y+1}`.
 //!
 //! | column | phase | content |
 //! |---|---|---|
 //! | `y'` | 0 | the output byte: y minus the type minimum |
-//! | `T` | 0 | threshold of y minus the smallest accumulator of the class |
-//! | `d_0, d_1, ...` | 0 | limbs of `acc - T_y` |
-//! | `e_0, e_1, ...` | 0 | limbs of `T_{y+1} - 1 - acc` |
+//! | `t` | 0 | threshold of y minus the smallest accumulator of the class |
+//! | `d_0, d_1, ...` | 0 | limbs of `acc - t_y` |
+//! | `u_0, u_1, ...` | 0 | limbs of the complement `t_{y+1} - 1 - acc` |
 //!
 //! | constraint | equation | why |
 //! |---|---|---|
-//! | lookup (step class, `y'`, `T`, `d + e`) | in the table `(y', T_y, T_{y+1} - 1 - T_y)` | T is the threshold of y, and the two distances fill its interval |
-//! | lookup (range, `d_i`), lookup (range, `e_i`) | in the table | `d >= 0` and `e >= 0` |
-//! | lane evaluation | `value = T + d`, on statement bytes `2^s y'` | enters the layer equation in place of `acc - lo` |
+//! | lookup (step class, `y'`, `t`, `d + u`) | in the table `(y', t_y, t_{y+1} - 1 - t_y)` | t is the threshold of y, and the two distances fill its interval |
+//! | lookup (range, `d_i`), lookup (range, `u_i`) | in the table | `d >= 0` and `u >= 0` |
+//! | lane evaluation | `value = t + d`, on statement bytes `2^shift y'` | enters the layer equation in place of `acc - lo` |
 //!
 //! # Soundness
 //! The intervals of a class partition the reachable accumulators, so the accumulator lies in one of them:
-//! y', T, d and e are unique.
+//! y', t, d and u are unique.
 
 use super::{Slot, Terms, lane::LaneChip};
 use crate::plan::{Shape, ThresholdCells, ThresholdColumns, range_tag};

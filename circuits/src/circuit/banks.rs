@@ -186,7 +186,7 @@ impl Columns {
 }
 
 impl BankPlan {
-    /// `2^s` times every public input after the header, from the cells it is made of.
+    /// `2^shift` times every public input after the header, from the cells it is made of.
     fn packed_statement(&self, hints: &Hints<'_>) -> Vec<Fr> {
         let mut instances = vec![Fr::ZERO; self.network.instances];
         let scale = Fr::from(1 << self.shape.shift);

@@ -54,9 +54,9 @@ pub(crate) struct LinearCells {
 pub(crate) struct ThresholdCells {
     /// Advice, phase 0: the activation byte `y'`.
     pub(crate) activation: usize,
-    /// Advice, phase 0: the threshold `T_y`.
+    /// Advice, phase 0: the threshold `t_y`.
     pub(crate) threshold: usize,
-    /// Advice, phase 0: limbs of `acc - T_y`.
+    /// Advice, phase 0: limbs of `acc - t_y`.
     pub(crate) distance: Vec<usize>,
     /// Advice, phase 0: limbs of `T_{y+1} - 1 - acc`.
     pub(crate) complement: Vec<usize>,

@@ -5,12 +5,15 @@
 //! slices of one layer are its weight columns times its input activations, and for every block of its output
 //! minus a unit vector times the block's running evaluation: their sum must be 0.
 
+use std::collections::BTreeMap;
+
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
 use crate::{ir::Model, statement::HEADER_INSTANCES};
 
 use super::{
     forms::{Form, Forms},
+    groups::Groups,
     place::{Placement, Spot},
     shape::Shape,
 };
@@ -99,6 +102,26 @@ impl Contraction {
             region.close();
         }
         region.contraction
+    }
+
+    /// Which layers have claims in which groups: a block's are in the equation its evaluation is an operand of.
+    pub(crate) fn groups(&self, placement: &Placement) -> Groups {
+        let mut claims = BTreeMap::new();
+        for (node, (packing, blocks)) in placement.nodes.iter().enumerate() {
+            for block in blocks {
+                let last = block.first_group + packing.groups(block.channels.len());
+                claims.insert(block.end, (node, block.first_group..last));
+            }
+        }
+        let mut groups = Groups::default();
+        for (row, operand) in (self.first_row..).zip(&self.operands) {
+            if let Some(Operand::Evaluation(end)) = operand {
+                let (node, of_block) = &claims[end];
+                let equation = self.zeros.partition_point(|zero| *zero <= row);
+                groups.add(equation, of_block.clone(), *node);
+            }
+        }
+        groups
     }
 
     /// Rows of the region and the row after it, which holds the last product sum.

@@ -104,9 +104,9 @@ impl Sources<'_> {
         }
     }
 
-    /// What is subtracted from the claimed `2^s q' + r` or `T' + d` to leave `m sum_j W_j x'_j`, primes
+    /// What is subtracted from the claimed `2^shift q' + r` or `t + d` to leave `m sum_j W_j x'_j`, primes
     /// meaning that type or class minima are subtracted: with `acc = sum_j W_j x'_j + b + (min_x - z_x) sum_j
-    /// W_j`, it is `m (acc - sum_j W_j x'_j) + c - 2^s min_y`, or `acc - sum_j W_j x'_j - lo`.
+    /// W_j`, it is `m (acc - sum_j W_j x'_j) + c - 2^shift min_y`, or `acc - sum_j W_j x'_j - lo`.
     fn channel_constant(&self, node: usize, channel: usize) -> Fr {
         let forms = &self.forms.nodes[node].channels[channel];
         let node = &self.model.nodes[node];

@@ -16,11 +16,11 @@ use super::{PlanError, shape::MAX_SHIFT};
 /// The requantization of one output channel.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Form {
-    /// `acc m + c = 2^s q + r` with the shift of the whole circuit; `y = clamp(q)`.
+    /// `acc m + c = 2^shift q + r` with the shift of the whole circuit; `y = clamp(q)`.
     Linear(LinearForm),
-    /// `T_y <= acc < T_{y+1}` with the thresholds of this [`StepClass`].
+    /// `t_y <= acc < t_{y+1}` with the thresholds of this [`StepClass`].
     Threshold(usize),
-    /// `y = f(x)` for the byte x, with this one of [`Forms::functions`].
+    /// `y = phi(x)` for the byte x, with this one of [`Forms::functions`].
     Function(usize),
     /// `y = max(a, b)` of two bytes, the accumulator being `2^16 a + b`.
     Maximum,

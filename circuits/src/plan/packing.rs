@@ -1,11 +1,17 @@
 //! Several accumulators in one field element.
 //!
-//! The output channels of a layer are numbered by `(group g, slot b)` and weighted with `B^b rho^g`. A layer
+//! The output channels of a layer are numbered by `(group g, slot i)` and weighted with `B^i rho^g`. A layer
 //! equation `sum_n coef_n (claimed_n - true_n) = 0` at a random `rho` forces, per group,
-//! `sum_b B^b D_b = 0` modulo p. With `|D_b| < B` and `B^G <= 2^252 < p/2` that is an equation between
-//! integers, and reducing it modulo `B`, `B^2`, ... gives `D_b = 0` for every slot. So the weight column
-//! shrinks by G, and no bound is lost: `|D_b| < B` follows from the range checks of the claimed cells and the
-//! interval analysis of the true accumulators.
+//! `sum_i B^i D_i = 0` modulo p. With `|D_i| < B` and `B^G <= 2^252 < p/2` that is an equation between
+//! integers, and reducing it modulo `B`, `B^2`, ... gives `D_i = 0` for every slot. So the weight column
+//! shrinks by G.
+//!
+//! `|D_i| < B` because both sides are in one interval of length below B. The claimed value is there by its lookups,
+//! whatever else the prover did. The true value is there **if the bytes the operator reads are right**: the interval
+//! analysis is about right bytes, and lookups alone let some operators' accumulators go further, by more than B
+//! (`soundness::banks::reach` lists them). That the bytes are right follows from the groups of the operators that define
+//! them, so groups are gone through one after another: no operator may share one with an operator it depends on, which
+//! [`super::groups`] asserts of every plan.
 
 use halo2_proofs::halo2curves::{
     bn256::Fr,
@@ -70,7 +76,7 @@ impl Packing {
     }
 }
 
-/// A strict bound of `|claimed - true|` for `2^s (y' - E) + r`: the length of the interval the lookups allow.
+/// A strict bound of `|claimed - true|` for `2^shift (y' - E) + r`: the length of the interval the lookups allow.
 fn linear_distance(class: &ClampClass, shape: &Shape) -> u128 {
     let (low, high) = excess_parts(class, shape.excess_bits);
     let bits = shape.excess_bits.unwrap_or(0);

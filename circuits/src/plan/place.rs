@@ -18,9 +18,9 @@ use super::{
 /// The requantization form of a lane's channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LaneKind {
-    /// `2^s (y' - E) + r`.
+    /// `2^shift (y' - E) + r`.
     Linear,
-    /// `T + d`.
+    /// `t + d`.
     Threshold,
 }
 

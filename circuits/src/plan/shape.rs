@@ -45,7 +45,7 @@ pub struct Shape {
     pub linear_lanes: u32,
     /// Lanes whose channels are requantized by thresholds.
     pub threshold_lanes: u32,
-    /// `s` of every linear form: `acc m + c = 2^s q + r`, `0 <= r < 2^s`.
+    /// Of every linear form: `acc m + c = 2^shift q + r`, `0 <= r < 2^shift`.
     pub shift: u32,
     /// Width of a limb of `r` or of a threshold distance, bits.
     pub limb_bits: u32,

@@ -6,9 +6,9 @@
 //! | [`BYTE`] | `(y, 0, 0)`, `0 <= y < 256` | statement bytes |
 //! | [`clamp_tag`] | `(y, E, 0)`: `E = 0` inside the clamp, `E >= 0` at its low end, `E <= 0` at its high end | activation and excess of linear channels |
 //! | [`second_tag`] of the two above | the same for the high part of a split excess | |
-//! | [`step_tag`] | `(y, T_y, T_{y+1} - 1 - T_y)` | activation, threshold and interval width of threshold channels |
+//! | [`step_tag`] | `(y, t_y, t_{y+1} - 1 - t_y)` | activation, threshold and interval width of threshold channels |
 //! | [`range_tag`] | `(v, 0, 0)`, `0 <= v < 2^width` | limbs |
-//! | [`function_tag`] | `(f(x), f(x) - x, 0)` for every byte x | output and excess of functions of a byte |
+//! | [`function_tag`] | `(phi(x), phi(x) - x, 0)` for every byte x | output and excess of functions of a byte |
 //! | [`PAIR`] | `(d, 0, 0)` and `(0, d, 0)` for every byte d | distances from a maximum to its operands |
 //! | [`second_tag`] of [`PAIR`] | `(y, 0, 0)`, `0 <= y < 256` | maxima and factors |
 //! | [`PAD`] | `(row, set, 0)` | nobody: fills the table so that no entry occurs twice and every multiplicity is unique |
@@ -143,7 +143,7 @@ pub(crate) fn entry_count(forms: &Forms, shape: &Shape) -> u64 {
     1 + bytes + clamps + forms.intervals as u64 + ranges + functions as u64 + maxima + pairs
 }
 
-/// A clamp class as its low and high excess parts see it: `E = E_0 + 2^h E_1`, both of the sign of `E`.
+/// A clamp class as its low and high excess parts see it: `E = E_0 + 2^split E_1`, both of the sign of `E`.
 pub(crate) fn excess_parts(class: &ClampClass, split: Option<u32>) -> (ClampClass, Option<ClampClass>) {
     match split {
         None => (*class, None),
@@ -165,7 +165,7 @@ fn clamp_entries(tag: i64, class: ClampClass, out: &mut Vec<Entry>) {
 /// Bits of a low excess part that hold the excess of every function of a byte.
 pub(crate) const FUNCTION_EXCESS_BITS: u32 = 8;
 
-/// `(f(x), f(x) - x)` for every byte x: the excess gives x back. A split excess has the high part 0.
+/// `(phi(x), phi(x) - x)` for every byte x: the excess gives x back. A split excess has the high part 0.
 ///
 /// # Panics
 /// If the low part could not hold every excess: its two parts are looked up apart, so a function must need only one.

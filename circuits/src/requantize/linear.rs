@@ -3,10 +3,10 @@
 use super::Steps;
 use crate::ir::AccumulatorRange;
 
-/// The formula `clamp(floor((acc * m + c) / 2^s), lo, hi)`.
+/// The formula `clamp(floor((acc * m + c) / 2^shift), lo, hi)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LinearForm {
-    /// Positive; near `multiplier * 2^s`.
+    /// Positive; near `multiplier * 2^shift`.
     pub m: u64,
     /// Of either sign.
     pub c: i128,
@@ -15,10 +15,10 @@ pub struct LinearForm {
 }
 
 impl LinearForm {
-    /// The largest shift a form may have: `2^s` and the multiples of it in use stay far from the ends of i128.
+    /// The largest shift a form may have: `2^shift` and the multiples of it in use stay far from the ends of i128.
     pub const MAX_SHIFT: u32 = 62;
 
-    /// `floor((acc * m + c) / 2^s)`, the output before the clamp.
+    /// `floor((acc * m + c) / 2^shift)`, the output before the clamp.
     ///
     /// # Panics
     /// If `acc * m + c` overflows i128, which no verified form and no int32 `acc` reach.
@@ -73,13 +73,13 @@ impl LinearForm {
 /// A constant output gets one quotient for the whole range, with a shift that may exceed the smallest.
 ///
 /// # Which forms are exact
-/// With m > 0 the quotient is monotone, so it is exact when it rises to y at `acc = T_y` and not before, for
+/// With m > 0 the quotient is monotone, so it is exact when it rises to y at `acc = t_y` and not before, for
 /// every output y above the first, and does not pass the first and the last output at the ends:
-/// - `T_y * m + c >= y * 2^s` and `(T_y - 1) * m + c <= y * 2^s - 1`;
-/// - `range.lo * m + c >= first * 2^s`, unless the first output is where the clamp begins;
-/// - `range.hi * m + c <= (last + 1) * 2^s - 1`, unless the last output is where the clamp ends.
+/// - `t_y * m + c >= y * 2^shift` and `(t_y - 1) * m + c <= y * 2^shift - 1`;
+/// - `range.lo * m + c >= first * 2^shift`, unless the first output is where the clamp begins;
+/// - `range.hi * m + c <= (last + 1) * 2^shift - 1`, unless the last output is where the clamp ends.
 ///
-/// So c exists if and only if the gap `max (y * 2^s - a * m) - min (y * 2^s - 1 - b * m)` over those lower
+/// So c exists if and only if the gap `max (y * 2^shift - a * m) - min (y * 2^shift - 1 - b * m)` over those lower
 /// bounds (a, y) and upper bounds (b, y) is at most 0. For fixed s the gap is convex in m, a maximum of
 /// lines, one for each pair of bounds. Any pair that is violated at some m with a slope that does not fall
 /// rules out every larger m; any other moves m up to the first value where that pair holds. Starting from
@@ -106,7 +106,7 @@ pub fn linear_form(steps: &Steps, multiplier: f32, clamp: (i32, i32), max_shift:
     Some(form)
 }
 
-/// m = 1 and one quotient: `acc - range.lo + first * 2^s` with `2^s > range.hi - range.lo`.
+/// m = 1 and one quotient: `acc - range.lo + first * 2^shift` with `2^shift > range.hi - range.lo`.
 fn constant_form(steps: &Steps, max_shift: u32) -> Option<LinearForm> {
     let width = steps.range.hi.abs_diff(steps.range.lo);
     let s = u64::BITS - width.leading_zeros();
@@ -123,7 +123,7 @@ fn permitted_span(steps: &Steps, multiplier: f32, clamp: (i32, i32)) -> u64 {
     natural.saturating_add(1).max(u64::from(clamp.1.abs_diff(clamp.0)))
 }
 
-/// The largest m with `(range.hi - range.lo) * m <= span * 2^s`, for a range of at least two accumulators.
+/// The largest m with `(range.hi - range.lo) * m <= span * 2^shift`, for a range of at least two accumulators.
 fn largest_multiplier(range: AccumulatorRange, span: u64, s: u32) -> u64 {
     let largest = (u128::from(span) << s) / u128::from(range.hi.abs_diff(range.lo));
     u64::try_from(largest).unwrap_or(u64::MAX)
@@ -147,7 +147,7 @@ struct Bound {
 }
 
 impl Bound {
-    /// `output * 2^s - acc * m`.
+    /// `output * 2^shift - acc * m`.
     fn offset(self, s: u32, m: u64) -> i128 {
         (i128::from(self.output) << s) - i128::from(self.acc) * i128::from(m)
     }
@@ -155,9 +155,9 @@ impl Bound {
 
 /// Everything an exact form must satisfy.
 struct Bounds {
-    /// `acc * m + c >= output * 2^s`.
+    /// `acc * m + c >= output * 2^shift`.
     at_least: Vec<Bound>,
-    /// `acc * m + c <= output * 2^s - 1`.
+    /// `acc * m + c <= output * 2^shift - 1`.
     less_than: Vec<Bound>,
 }
 
@@ -196,7 +196,7 @@ impl Bounds {
             if lower <= upper {
                 return Some(m);
             }
-            // This pair needs (from.acc - to.acc) * m >= (from.output - to.output) * 2^s + 1.
+            // This pair needs (from.acc - to.acc) * m >= (from.output - to.output) * 2^shift + 1.
             let slope = i128::from(from.acc) - i128::from(to.acc);
             if slope <= 0 {
                 return None;

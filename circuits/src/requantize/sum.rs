@@ -3,12 +3,12 @@
 use super::Steps;
 use crate::ir::{AccumulatorRange, Add};
 
-/// The formula `clamp(floor((a * lhs + b * rhs + c) / 2^s), lo, hi)` of two stored integers.
+/// The formula `clamp(floor((a * lhs + b * rhs + c) / 2^shift), lo, hi)` of two stored integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SumForm {
-    /// Positive; near `lhs_scale * 2^s`.
+    /// Positive; near `lhs_scale * 2^shift`.
     pub lhs: i64,
-    /// Positive; near `rhs_scale * 2^s`.
+    /// Positive; near `rhs_scale * 2^shift`.
     pub rhs: i64,
     /// Of either sign.
     pub c: i64,
@@ -20,7 +20,7 @@ impl SumForm {
     /// The largest shift tried.
     pub const MAX_SHIFT: u32 = 40;
 
-    /// `floor((a * lhs + b * rhs + c) / 2^s)`, the sum before the clamp.
+    /// `floor((a * lhs + b * rhs + c) / 2^shift)`, the sum before the clamp.
     pub fn quotient(&self, a: i32, b: i32) -> i64 {
         (i64::from(a) * self.lhs + i64::from(b) * self.rhs + self.c) >> self.s
     }
@@ -41,7 +41,7 @@ pub fn quantized_sum(add: &Add, a: i32, b: i32) -> i32 {
 /// `None` when there is none.
 ///
 /// For given s, lhs and rhs the admissible c are an interval: with `v = a * lhs + b * rhs` and output y,
-/// `c >= y 2^s - v` unless y is the low end of the clamp, and `c < (y + 1) 2^s - v` unless it is the high end.
+/// `c >= y 2^shift - v` unless y is the low end of the clamp, and `c < (y + 1) 2^shift - v` unless it is the high end.
 pub fn sum_form(add: &Add, a_range: (i32, i32), b_range: (i32, i32)) -> Option<SumForm> {
     let pairs = || (a_range.0..=a_range.1).flat_map(|a| (b_range.0..=b_range.1).map(move |b| (a, b)));
     let outputs: Vec<(i64, i64, i32)> =

@@ -2,10 +2,17 @@
 
 mod algebra;
 mod case;
-mod lies;
+mod control;
+mod example;
+mod fixtures;
+pub(super) mod lies;
 mod pranks;
 mod proofs;
 mod random;
+mod reach;
 mod tables;
 mod uniqueness;
+mod views;
 mod widths;
+
+pub(super) use case::Case;

@@ -9,8 +9,8 @@ use super::case::Case;
 use crate::{
     circuit::Layout,
     plan::{
-        BYTE, Entry, Form, LookupColumns, NodeForms, PAD, PlanError, SECOND_TAG_FACTOR, check_classes,
-        clamp_tag, integer, range_tag, second_tag, step_tag,
+        BYTE, Entry, Form, LookupColumns, MAX_LIMB_BITS, NodeForms, PAD, PAIR, PlanError, SECOND_TAG_FACTOR,
+        check_classes, clamp_tag, integer, range_tag, second_tag, step_tag,
     },
     testing::tables::{definition, entries},
     witness::tag,
@@ -140,6 +140,21 @@ fn slots_look_up_their_own_tags() {
             }
         }
     }
+}
+
+/// The kinds of tags lie behind each other, all below the first second tag; second tags are of those that have one.
+#[test]
+fn no_two_tables_share_a_tag() {
+    let classes = [clamp_tag(0), clamp_tag(65_533)];
+    let ranges = [range_tag(1), range_tag(MAX_LIMB_BITS)];
+    let plain = [0, BYTE, classes[0], classes[1], ranges[0], ranges[1], PAD, PAIR];
+    let second = [BYTE, classes[0], classes[1], PAIR].map(second_tag);
+    let all: Vec<i64> = plain.into_iter().chain(second).collect();
+    assert!(all.windows(2).all(|pair| pair[0] < pair[1]), "{all:?}");
+    assert!(
+        plain.iter().all(|tag| tag % SECOND_TAG_FACTOR == *tag)
+            && second.iter().all(|tag| tag % SECOND_TAG_FACTOR == 0)
+    );
 }
 
 /// Beyond the tag space a class would share its tag with a range: refused before a table is made.

@@ -217,7 +217,7 @@ fn inconsistent_models_are_refused() {
     fn second_multiplier(model: &mut Model, multiplier: f32) {
         layer(model).requantize.channels = ChannelSteps::Multipliers(vec![0.01, multiplier, 0.01]);
     }
-    let changes: [Change; 14] = [
+    let changes: [Change; 17] = [
         ("range below its type's", |model| model.tensors[0].range.1 = 126),
         ("another shape", |model| model.inputs[0].shape = vec![1, 5]),
         ("another shape", |model| model.outputs[0].shape = vec![usize::MAX, 2]),
@@ -230,6 +230,9 @@ fn inconsistent_models_are_refused() {
         ("lists of the wrong length", |model| layer(model).bias.truncate(1)),
         ("lists of the wrong length", |model| layer(model).weights.push(0)),
         ("other sizes", |model| layer(model).outputs = 0),
+        ("input zero point", |model| layer(model).input_zero_point = 128),
+        ("input zero point", |model| layer(model).input_zero_point = 300),
+        ("input zero point", |model| layer(model).input_zero_point = i32::MAX),
         ("not finite and positive", |model| second_multiplier(model, f32::NAN)),
         ("not finite and positive", |model| second_multiplier(model, 0.0)),
     ];

@@ -3,8 +3,8 @@
 //! At an honest witness, with `delta` in front of a cell for its movement:
 //! - lookups: for every tuple that is looked up, per component, the movements of all cells that look it up sum
 //!   to 0; no multiplicity moves;
-//! - layers: for every group g of channels, `sum_b B^b (delta value_b - m_b sum_j W_bj delta x_j) = 0`;
-//! - statement: for every packed public input, `sum_j 256^j delta value_j = 2^s delta instance`;
+//! - layers: for every group g of channels, `sum_i B^i (delta value_i - m_i sum_j W_ij delta x_j) = 0`;
+//! - statement: for every packed public input, `sum_j 256^j delta value_j = 2^shift delta instance`;
 //! - outputs: a statement byte and the activation it repeats move alike.
 //!
 //! In circuits with banks there is an equation per group and position of a block, see `ideal::banks`.

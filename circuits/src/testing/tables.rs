@@ -227,7 +227,7 @@ impl<'a> Content<'a> {
         }
     }
 
-    /// `(f(x), f(x) - x)` of every byte.
+    /// `(phi(x), phi(x) - x)` of every byte.
     fn function(&self, tag: i64, node: &Node, out: &mut BTreeSet<Entry>) {
         let Op::Table(table) = &node.op else { panic!("a {} is no function of a byte", node.op.name()) };
         let type_min = self.model.tensor(node.output).elem.min();

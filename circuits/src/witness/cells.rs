@@ -5,7 +5,7 @@ use crate::plan::{Form, Forms, Interval, LinearCells, NodeForms, PAIR_BASE, Shap
 /// What the cells of a channel hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Requantized {
-    /// `2^s (byte - excess) + remainder` is the accumulator times m plus c, bytes minus the type minimum.
+    /// `2^shift (byte - excess) + remainder` is the accumulator times m plus c, bytes minus the type minimum.
     Linear { byte: i64, excess: i64, remainder: i64 },
     /// The accumulator is `distance` above the start of its interval.
     Threshold { step: Interval, distance: i64 },

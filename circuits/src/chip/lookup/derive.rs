@@ -155,7 +155,7 @@ fn helper(
     sums
 }
 
-/// `sum_t m_t/(alpha + f_t)` over the table sets of a group.
+/// `sum_i count_i/(alpha + f_i)` over the table sets of a helper.
 fn table_helper(multiplicities: &[usize], inverses: &[Fr], hints: &Hints<'_>, rows: usize) -> Vec<Fr> {
     let mut sums = vec![Fr::ZERO; rows];
     for (column, inverses) in multiplicities.iter().zip(inverses.chunks(rows)) {

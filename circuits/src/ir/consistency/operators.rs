@@ -11,6 +11,8 @@ const MAX_POSITION: usize = 1 << 31;
 
 const SIZES: &str = "has other sizes than its tensors";
 const LISTS: &str = "has lists of the wrong length";
+/// The interval analysis subtracts zero points from 8-bit integers in 32 bits.
+const INPUT_ZERO_POINT: &str = "has an input zero point outside the input's type";
 
 type Check = Result<(), &'static str>;
 
@@ -20,6 +22,7 @@ impl FullyConnected {
         holds(sizes && self.inputs > 0 && self.outputs > 0, SIZES)?;
         holds(self.inputs.checked_mul(self.outputs) == Some(self.weights.len()), LISTS)?;
         holds(self.bias.len() == self.outputs, LISTS)?;
+        holds(x.elem.contains(self.input_zero_point), INPUT_ZERO_POINT)?;
         check_requantize(&self.requantize, self.outputs, y)
     }
 }
@@ -37,7 +40,7 @@ impl Convolution {
         let [height, width] = self.window.kernel;
         let weights = elements(&[channels_out, self.group_inputs(), height, width]);
         holds(weights == Some(self.weights.len()) && self.bias.len() == channels_out, LISTS)?;
-        holds(x.elem.contains(self.input_zero_point), "has an input zero point outside the input's type")?;
+        holds(x.elem.contains(self.input_zero_point), INPUT_ZERO_POINT)?;
         check_requantize(&self.requantize, channels_out, y)
     }
 }

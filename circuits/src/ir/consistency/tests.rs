@@ -1,6 +1,6 @@
 use crate::ir::{
-    ChannelSteps, Convolution, Elem, Input, MaxPool, Model, Node, Op, Output, Rearrange, Requantize, Source,
-    Table, Tail, Tensor, TensorId, Window,
+    ChannelSteps, Convolution, Elem, FullyConnected, Input, MaxPool, Model, Node, Op, Output, Rearrange,
+    Requantize, Source, Table, Tail, Tensor, TensorId, Window,
 };
 
 const WINDOW: Window =
@@ -64,6 +64,33 @@ fn a_convolution_fits_its_tensors() {
     assert_refused(&with(|layer| layer.window.dilation[0] = usize::MAX / 2), "2^31");
     assert_refused(&with(|layer| layer.window.pad[0] = 1 << 31), "2^31");
     assert_refused(&with(|layer| layer.input_zero_point = 128), "zero point");
+}
+
+/// A circuit's ranges and constants are computed from the zero point, so that one beyond 8 bits would wrap there.
+#[test]
+fn a_fully_connected_layer_has_a_zero_point_of_its_inputs_type() {
+    let with = |elem: Elem, input_zero_point: i32| {
+        let Convolution { requantize, .. } = convolution();
+        let layer = FullyConnected {
+            inputs: 32,
+            outputs: 2,
+            weights: vec![1; 64],
+            bias: vec![0; 2],
+            input_zero_point,
+            requantize,
+        };
+        let mut model = model(Op::FullyConnected(layer), 2, (-100, 90));
+        model.tensors[0] = Tensor { elem, len: 32, range: (elem.min(), elem.max()) };
+        model
+    };
+    for elem in [Elem::I8, Elem::U8] {
+        for inside in [elem.min(), 0, elem.max()] {
+            assert_eq!(with(elem, inside).check_consistency(), Ok(()));
+        }
+        for outside in [elem.min() - 1, elem.max() + 1, 300, i32::MIN, i32::MAX] {
+            assert_refused(&with(elem, outside), "input zero point");
+        }
+    }
 }
 
 #[test]

@@ -140,7 +140,7 @@ fn thresholds_that_float32_moves_off_every_line_have_no_form() {
     // At 2^29 accumulators round to multiples of 32: thresholds are no longer evenly spaced to within one.
     let (range, multiplier) = ((-(1 << 29), 1 << 29), 2.9e-7);
     assert_eq!(form(range, multiplier, 0, I8), None);
-    // Two adjacent thresholds still lie on some line, one of slope m / 2^s close enough for 3.4 million steps.
+    // Two adjacent thresholds still lie on some line, one of slope m / 2^shift close enough for 3.4 million steps.
     let (steps, clamp) = (steps(range, multiplier, 0, (100, 102)), (100, 102));
     let form = linear_form(&steps, multiplier, clamp, 45).unwrap();
     for near in steps.thresholds.iter().flat_map(|&threshold| threshold - 70..threshold + 70) {

@@ -18,28 +18,28 @@ use crate::{
 };
 
 /// An activation cell: column, row.
-type Cell = (usize, usize);
+pub(super) type Cell = (usize, usize);
 
 /// One activation cell, or the product of two.
-type Monomial = (Cell, Option<Cell>);
+pub(super) type Monomial = (Cell, Option<Cell>);
 
 /// What a power of rho and a power of s are multiplied with: a polynomial in activation cells.
-type Polynomial = BTreeMap<(usize, u64), BTreeMap<Monomial, Fr>>;
+pub(super) type Polynomial = BTreeMap<(usize, u64), BTreeMap<Monomial, Fr>>;
 
 /// Claims of a block in an equation: bank, last row, weights by power of rho, power of s.
-type Claims = (usize, usize, Vec<Fr>, u64);
+pub(super) type Claims = (usize, usize, Vec<Fr>, u64);
 
 /// An equation of the region.
 #[derive(Debug, Default)]
-struct Equation {
-    slices: Polynomial,
-    claims: Vec<Claims>,
+pub(super) struct Equation {
+    pub(super) slices: Polynomial,
+    pub(super) claims: Vec<Claims>,
     /// Public inputs with their weights and power.
     instances: Vec<(usize, Vec<Fr>, u64)>,
 }
 
 /// Reads equations off a plan.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     plan: &'a BankPlan,
     /// Per bank and row the exponents of slices and of claims.
     exponents: BTreeMap<(usize, usize), (u64, u64)>,
@@ -54,7 +54,7 @@ struct Window {
 }
 
 impl<'a> Reader<'a> {
-    fn new(plan: &'a BankPlan) -> Self {
+    pub(super) fn new(plan: &'a BankPlan) -> Self {
         let mut exponents = BTreeMap::new();
         plan.for_each_power(|bank, row, slice, claim| {
             assert_eq!(exponents.insert((bank, row), (slice, claim)), None, "a row has one power");
@@ -94,7 +94,7 @@ impl<'a> Reader<'a> {
     }
 
     /// All equations, in order.
-    fn equations(&self) -> Vec<Equation> {
+    pub(super) fn equations(&self) -> Vec<Equation> {
         let (plan, columns) = (self.plan, &self.plan.columns);
         let ways = columns.ways.len();
         let mut out = Vec::new();
@@ -206,6 +206,7 @@ fn check_operators(plan: &BankPlan) -> usize {
     for equation in reader.equations().into_iter().skip(1) {
         let mut expected = Polynomial::new();
         let mut groups = BTreeSet::new();
+        let mut owners: BTreeMap<usize, usize> = BTreeMap::new();
         for (bank, end, weights, offset) in &equation.claims {
             let mut blocks = plan.placement.blocks.iter();
             let index = blocks.position(|block| (block.bank, block.end()) == (*bank, *end));
@@ -223,6 +224,10 @@ fn check_operators(plan: &BankPlan) -> usize {
             );
             let mut places = (0..lanes).map(|lane| (first + lane / slots, offset_slot + lane % slots));
             assert!(places.all(|place| groups.insert(place)), "slots are distinct");
+            for group in first..first + lanes.div_ceil(slots) {
+                let owner = *owners.entry(group).or_insert(node_index);
+                assert_eq!(owner, node_index, "a group has claims of one operator");
+            }
             let mut exponents = BTreeSet::new();
             for (row, position) in block.rows().zip(block.positions()) {
                 let (_, exponent) = reader.exponents[&(block.bank, row)];
@@ -304,7 +309,8 @@ fn cleaned_weights(weights: &[Fr]) -> Vec<(usize, Fr)> {
     weights.iter().copied().enumerate().filter(|(_, weight)| *weight != Fr::ZERO).collect()
 }
 
-fn check(plan: &BankPlan) -> usize {
+/// Checks all equations and widths of a plan; returns how many coefficients there are.
+pub(super) fn check(plan: &BankPlan) -> usize {
     check_statement(plan);
     widths::audit(plan);
     check_operators(plan)

@@ -25,15 +25,15 @@ use crate::{
 
 /// A network with a plan and an input.
 #[derive(Clone)]
-pub(super) struct Case {
-    pub(super) name: &'static str,
+pub(in crate::soundness) struct Case {
+    pub(in crate::soundness) name: &'static str,
     pub(super) compiled: CompiledCircuit,
-    pub(super) plan: Arc<BankPlan>,
+    pub(in crate::soundness) plan: Arc<BankPlan>,
     pub(super) input: Vec<i32>,
 }
 
 /// Outputs of the whole type; `q` rarely leaves it.
-fn scale(multipliers: &[f32]) -> Scale {
+pub(super) fn scale(multipliers: &[f32]) -> Scale {
     Scale { multipliers: multipliers.to_vec(), zero_point: 3, clamp: (-100, 100) }
 }
 
@@ -141,7 +141,8 @@ fn shared() -> Model {
 }
 
 impl Case {
-    fn new(name: &'static str, model: Model, admitted: impl Fn(&Shape) -> bool) -> Self {
+    /// A model with the cheapest plan among some, and an input.
+    pub(super) fn new(name: &'static str, model: Model, admitted: impl Fn(&Shape) -> bool) -> Self {
         let mut numbers = Numbers::new(21);
         let input = (0..model.tensor(model.inputs[0].tensor).len).map(|_| numbers.int8()).collect();
         let compiled = compile_among(model, Scheme::Kzg, admitted).expect("a small network has a circuit");
@@ -149,7 +150,7 @@ impl Case {
     }
 
     /// One case per kind of equation and form.
-    pub(super) fn all() -> Vec<Self> {
+    pub(in crate::soundness) fn all() -> Vec<Self> {
         let lanes = |lanes: u32, ways: u32| {
             move |shape: &Shape| {
                 let banks = shape.banks.as_ref().expect("the network has banks");
@@ -176,7 +177,7 @@ impl Case {
     }
 
     /// The model in terms of operators that have circuits; its nodes are those the plan numbers.
-    pub(super) fn model(&self) -> &Model {
+    pub(in crate::soundness) fn model(&self) -> &Model {
         &self.plan.model
     }
 

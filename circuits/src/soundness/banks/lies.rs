@@ -18,13 +18,13 @@ use crate::{
 };
 
 /// A lie; `None` where the case offers no opportunity.
-pub(super) struct Lie {
-    pub(super) what: &'static str,
+pub(in crate::soundness) struct Lie {
+    pub(in crate::soundness) what: &'static str,
     pub(super) tell: fn(&Case) -> Option<Told>,
 }
 
 /// All lies.
-pub(super) fn all() -> Vec<&'static Lie> {
+pub(in crate::soundness) fn all() -> Vec<&'static Lie> {
     [LIES, claims::LIES, idle::LIES, derived::LIES, matrices::LIES].into_iter().flatten().collect()
 }
 

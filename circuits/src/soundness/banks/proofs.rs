@@ -30,7 +30,7 @@ const CHOSEN: [&str; 8] = [
     "two channels in each other's place",
     "an idle lane of an input holds part of another byte",
     "an idle lane claims one more, a channel one less",
-    "quotient minus one, remainder plus 2^s",
+    "quotient minus one, remainder plus 2^shift",
     "a sum with its operands' scales exchanged",
     "two positions exchanged with their powers of s",
 ];
@@ -50,4 +50,18 @@ fn ipa_rejects_the_chosen_lies() {
         let told = reject::<Ipa>(case, |what| CHOSEN.contains(&what));
         assert!(told > 2, "{}: {told} lies", case.name);
     }
+}
+
+#[test]
+#[ignore = "minutes; cargo test --release -p lemma-circuits --lib rejects_every_lie -- --ignored"]
+fn kzg_rejects_every_lie_of_every_case() {
+    let told: usize = Case::all().iter().map(|case| reject::<Kzg>(case, |_| true)).sum();
+    assert!(told > 250, "{told} lies");
+}
+
+#[test]
+#[ignore = "minutes; cargo test --release -p lemma-circuits --lib rejects_every_lie -- --ignored"]
+fn ipa_rejects_every_lie_of_every_case() {
+    let told: usize = Case::all().iter().map(|case| reject::<Ipa>(case, |_| true)).sum();
+    assert!(told > 250, "{told} lies");
 }

@@ -1,4 +1,4 @@
-//! Lies about channels in the linear form, `acc m + c = 2^s (y - E) + r`.
+//! Lies about channels in the linear form, `acc m + c = 2^shift (y - E) + r`.
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
@@ -74,7 +74,7 @@ impl Channel {
         Self { byte, excess: byte - self.quotient(), ..self.clone() }
     }
 
-    /// 2^s as an addition to the highest limb.
+    /// 2^shift as an addition to the highest limb.
     fn overflow(&self) -> i64 {
         1 << self.widths[self.widths.len() - 1]
     }
@@ -130,7 +130,7 @@ fn compensated(case: &Case, property: fn(&Channel) -> bool, byte: fn(&Channel) -
     channel.with_excess(byte(&channel)).lie(case, excess_is_caught())
 }
 
-/// The quotient moved by one, the remainder by `2^s`: an interior output is off by one.
+/// The quotient moved by one, the remainder by `2^shift`: an interior output is off by one.
 fn borrowed(case: &Case, by: i64) -> Option<Told> {
     let mut channel = Channel::find(case, Channel::is_interior)?;
     channel.byte += by;
@@ -161,7 +161,7 @@ fn field_quotient(case: &Case) -> Option<Told> {
     told.witness.columns[channel.columns.cells.excess[0]][channel.spot.row] = 1 << 40;
     let shift = Fr::from(2).pow_vartime([u64::from(case.plan.shape.shift)]);
     let value = integer(channel.quotient().into()) * shift + integer(remainder.into());
-    let excess = integer(lie.byte.into()) - value * shift.invert().expect("2^s is not 0");
+    let excess = integer(lie.byte.into()) - value * shift.invert().expect("2^shift is not 0");
     told.overrides.insert((channel.columns.cells.excess[0], channel.spot.row), excess);
     Some(told)
 }
@@ -271,17 +271,17 @@ pub(super) const LIES: &[Lie] = &[
     },
     Lie {
         role: Role::Remainder,
-        what: "quotient minus one, remainder plus 2^s",
+        what: "quotient minus one, remainder plus 2^shift",
         tell: |case| borrowed(case, -1),
     },
     Lie {
         role: Role::Remainder,
-        what: "quotient plus one, remainder minus 2^s",
+        what: "quotient plus one, remainder minus 2^shift",
         tell: |case| borrowed(case, 1),
     },
     Lie {
         role: Role::Remainder,
-        what: "quotient minus one, remainder plus 2^s, where the output saturates",
+        what: "quotient minus one, remainder plus 2^shift, where the output saturates",
         tell: |case| {
             let property = |channel: &Channel| 0 < channel.excess && channel.excess < channel.class.below;
             let mut channel = Channel::find(case, property)?;

@@ -1,4 +1,4 @@
-//! Lies about channels in the threshold form, `acc - lo = T + d`, `d + e` the width of the interval.
+//! Lies about channels in the threshold form, `acc - lo = t + d`, `d + u` the width of the interval.
 
 use super::{Caught, Lie, Told};
 use crate::{

@@ -1,7 +1,7 @@
 //! What the constraints of a circuit with banks should amount to, to first order.
 //!
 //! - operators: for every exponent of s and group g of every equation, over the lanes in the group,
-//!   `sum_b B^b (delta value_b - m_b sum W delta x) = 0`, idle lanes included, which read nothing; for matrix products
+//!   `sum_i B^i (delta value_i - m_i sum W delta x) = 0`, idle lanes included, which read nothing; for matrix products
 //!   `delta (a b) = b delta a + a delta b` in place of `W delta x`;
 //! - products of bytes: `delta p = b' delta a' + a' delta b'`;
 //! - statement: for every public input `delta instance = sum_j 256^j delta y'_j`; in a row of an input the idle lanes
