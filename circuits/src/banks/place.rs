@@ -200,18 +200,25 @@ impl Placement {
     /// Gives every block rows in the emptiest of so many banks of its kind, largest blocks first; `None` if a bank
     /// then has more than `capacity` rows.
     pub(crate) fn placed(&self, counts: [usize; 4], capacity: usize) -> Option<Self> {
-        let mut out = Self { bank_rows: vec![0; counts.iter().sum()], counts, ..self.clone() };
-        let mut order: Vec<usize> = (0..out.blocks.len()).collect();
-        order.sort_by_key(|index| std::cmp::Reverse(out.blocks[*index].positions().len()));
+        let mut bank_rows = vec![0; counts.iter().sum()];
+        let mut order: Vec<usize> = (0..self.blocks.len()).collect();
+        order.sort_by_key(|index| std::cmp::Reverse(self.blocks[*index].positions().len()));
+        // Most shapes hold too little: nothing is copied before all blocks have rows.
+        let mut spots = vec![(0, 0); self.blocks.len()];
         for index in order {
-            let block = &mut out.blocks[index];
+            let block = &self.blocks[index];
             let kind = block.kind as usize;
             let first: usize = counts[..kind].iter().sum();
-            let bank = (first..first + counts[kind]).min_by_key(|bank| out.bank_rows[*bank])?;
-            (block.bank, block.first_row) = (bank, out.bank_rows[bank]);
-            out.bank_rows[bank] += block.positions().len();
+            let bank = (first..first + counts[kind]).min_by_key(|bank| bank_rows[*bank])?;
+            spots[index] = (bank, bank_rows[bank]);
+            bank_rows[bank] += block.positions().len();
+            if bank_rows[bank] > capacity {
+                return None;
+            }
         }
-        out.bank_rows.iter().all(|rows| *rows <= capacity).then_some(out)
+        let block = |(block, (bank, first_row)): (&Block, _)| Block { bank, first_row, ..block.clone() };
+        let blocks = self.blocks.iter().zip(spots).map(block).collect();
+        Some(Self { blocks, lanes: self.lanes.clone(), bank_rows, counts, ..*self })
     }
 
     /// Where every block of a node begins when its blocks share an equation of groups of so many slots: blocks of few

@@ -249,19 +249,25 @@ impl<'a> Search<'a> {
         let variant = &self.variants[index];
         let capacity = usable_rows(shape.k);
         let banks = shape.banks.as_ref()?;
+        let (slots, ways) = (banks.slots() as usize, banks.ways as usize);
+        let key = (index, slots, banks.ways);
+        let columns = shape.weight_columns as usize;
+        let fits = |equations: &Vec<Equation>| {
+            let rows: usize = equations.iter().map(|equation| equation.rows(columns)).sum();
+            rows + Region::FIRST_ROW < capacity
+        };
+        // What is known to be too long need not be placed.
+        if self.equations.get(&key).is_some_and(|equations| !fits(equations)) {
+            return None;
+        }
         let counts = shape.bank_counts().map(|count| count as usize);
         let placement = variant.blocks.placed(counts, capacity)?;
         let network = &self.networks[variant.network];
-        let slots = banks.slots() as usize;
-        let key = (index, slots, banks.ways);
-        let ways = banks.ways as usize;
         let equations = self
             .equations
             .entry(key)
             .or_insert_with(|| sources(network, &placement, slots, ways).equations());
-        let columns = shape.weight_columns as usize;
-        let rows_used: usize = equations.iter().map(|equation| equation.rows(columns)).sum();
-        if rows_used + Region::FIRST_ROW + 1 > capacity {
+        if !fits(equations) {
             return None;
         }
         // The rows of operands depend on the placement; their number does not.
