@@ -98,7 +98,7 @@ impl Copies {
         if saved <= elements / ELEMENTS_PER_SLICE + read + COPY {
             return input;
         }
-        let copied = Copy { homes, model, node }.make(input, &parts, planes);
+        let copied = Copy { homes, model, node, input }.make(&parts, planes);
         self.0.push((input, parts, copied));
         copied
     }
@@ -236,16 +236,18 @@ fn most_common(found: impl Iterator<Item = Steps>, default: [u64; 2]) -> [u64; 2
     counts.into_iter().max_by_key(|(_, count)| *count).map_or(default, |(grid, _)| grid)
 }
 
-/// A copy that is made for a node.
+/// A copy of an input that is made for a node.
 struct Copy<'a> {
     homes: &'a mut Homes,
     model: &'a mut Model,
     node: &'a Node,
+    input: TensorId,
 }
 
 impl Copy<'_> {
     /// The input with these parts from a copy, the rest where it was.
-    fn make(&mut self, input: TensorId, parts: &[Part], planes: Vec<Plane>) -> TensorId {
+    fn make(&mut self, parts: &[Part], planes: Vec<Plane>) -> TensorId {
+        let input = self.input;
         let copied: Vec<usize> = parts.iter().flat_map(|part| part.elements.iter().copied()).collect();
         let source = |element: &usize| Source::Element { input: 0, element: *element };
         let from = self.view(copied.iter().map(source).collect(), vec![input]);
@@ -271,8 +273,9 @@ impl Copy<'_> {
         output
     }
 
+    /// A tensor of the type and range of the input that is copied.
     fn push(&mut self, op: Op, inputs: Vec<TensorId>, len: usize) -> TensorId {
-        let tensor = Tensor { len, ..self.model.tensor(self.node.inputs[0]).clone() };
+        let tensor = Tensor { len, ..self.model.tensor(self.input).clone() };
         self.model.tensors.push(tensor);
         let output = TensorId(self.model.tensors.len() - 1);
         self.model.nodes.push(Node { name: self.node.name.clone(), op, inputs, output });

@@ -184,6 +184,7 @@ pub(crate) fn factor_planes(
     (0..layer.batch * layer.inner.div_ceil(chunk)).map(plane).collect()
 }
 
+/// [`fitting`] exponents of the sources of elements, if all have one.
 fn even(elements: &[usize], source: impl Fn(usize) -> Option<(usize, u64)>) -> Option<Vec<u64>> {
     fitting(&elements.iter().map(|element| source(*element)).collect::<Option<Vec<_>>>()?)
 }

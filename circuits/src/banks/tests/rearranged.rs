@@ -145,6 +145,31 @@ fn an_operand_on_another_grid_is_copied() {
 }
 
 #[test]
+fn a_copy_has_the_range_of_the_operand_it_copies() {
+    let mut network = Network::new(41, 1, [8, 8]);
+    network.convolution(8, 1, SAME, true);
+    let small = network.last;
+    network.upsampled();
+    network.convolution(8, 1, SAME, true);
+    network.table();
+    let first = network.last;
+    network.last = small;
+    network.upsampled();
+    let second = network.last.0;
+    network.last = first;
+    network.add(second);
+    let model = network.finish();
+    let (of_first, of_second) = (model.tensor(first.0).range, model.tensor(second).range);
+    assert_ne!(of_first, of_second);
+    is_planned_with(&model, 2);
+    let base = Base::of(&expand(&model)).unwrap();
+    let [lhs, rhs] = base.model.nodes.last().unwrap().inputs[..] else { panic!("a sum has two operands") };
+    assert_ne!(rhs, second, "read from a copy");
+    assert_eq!((base.model.tensor(lhs).range, base.model.tensor(rhs).range), (of_first, of_second));
+    check(model, 42);
+}
+
+#[test]
 fn one_copy_serves_all_that_read_alike() {
     let mut network = Network::new(39, 2, [8, 8]);
     network.convolution(3, 1, SAME, true);
