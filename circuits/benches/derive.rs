@@ -22,7 +22,7 @@ use lemma_circuits::{
     compile,
     import::import,
     ir::{Input, Model},
-    plan::Scheme,
+    shape::Scheme,
 };
 
 /// Collects advice as the prover does and ignores everything else.

@@ -6,16 +6,13 @@
 //! [`Role`]: a declared hint, a copy, or an evaluation identity.
 
 pub(crate) mod bank;
-pub(crate) mod contraction;
 pub(crate) mod equation;
 pub(crate) mod hints;
-pub(crate) mod lane;
 pub(crate) mod linear;
 pub(crate) mod lookup;
 pub(crate) mod maximum;
 pub(crate) mod power;
 pub(crate) mod product;
-pub(crate) mod statement;
 pub(crate) mod threshold;
 
 use halo2_proofs::{
@@ -24,7 +21,7 @@ use halo2_proofs::{
     poly::Rotation,
 };
 
-use crate::plan::integer;
+use crate::integers::integer;
 
 /// Largest degree of a gate: the quotient domain is four times the circuit.
 pub const MAX_GATE_DEGREE: usize = 5;
@@ -32,7 +29,7 @@ pub const MAX_GATE_DEGREE: usize = 5;
 /// What determines the cells of an advice column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
-    /// An activation byte: pinned by its table and the layer equation, or by the public input.
+    /// An activation byte: pinned by its table and the operator equation, or by the public input.
     Activation,
     /// Output minus unclamped quotient.
     Excess,
@@ -58,13 +55,11 @@ pub enum Role {
     TableHelper,
     /// Running sum of the lookup argument: determined by its gate.
     LookupSum,
-    /// Running evaluation of a lane: determined by its gate.
-    Evaluation,
-    /// Running evaluation of a weight slice: determined by its gate.
+    /// Running evaluation of a vector of weights: determined by its gate.
     WeightEvaluation,
-    /// Operand of a slice: a copy.
+    /// Operand of a product: a copy.
     Operand,
-    /// Running sum of slice products: determined by its gate.
+    /// Running sum of products: determined by its gate.
     ProductSum,
     /// Running evaluation of a slice of a plane: determined by its gate.
     SliceEvaluation,
@@ -97,7 +92,7 @@ impl Role {
     }
 }
 
-/// The library's handles of the columns numbered by `plan::Columns`.
+/// The library's handles of the columns numbered by [`Columns`](crate::columns::Columns).
 #[derive(Clone, Debug)]
 pub(crate) struct Handles {
     pub(crate) fixed: Vec<Column<Fixed>>,
@@ -109,7 +104,7 @@ pub(crate) struct Handles {
     pub(crate) theta: Challenge,
     /// Channels, after phase 0.
     pub(crate) rho: Challenge,
-    /// Positions, after phase 0; in circuits with banks.
+    /// Positions, after phase 0; in circuits that are not flat.
     pub(crate) space: Option<Challenge>,
 }
 
@@ -153,9 +148,9 @@ impl Cells<'_, '_> {
     }
 
     /// # Panics
-    /// If the circuit has no banks.
+    /// If the circuit is flat.
     pub(crate) fn space(&self) -> Expression<Fr> {
-        self.handles.space.expect("circuits with banks have the challenge s").expr()
+        self.handles.space.expect("circuits with positions have the challenge s").expr()
     }
 }
 
@@ -229,11 +224,11 @@ pub(crate) fn product(expressions: impl Iterator<Item = Expression<Fr>>) -> Expr
     expressions.reduce(|product, each| product * each).unwrap_or(Expression::Constant(Fr::ONE))
 }
 
-/// `carried rho^J + sum_j rho^j w_j` over the J columns of `weights` in a row, by Horner's rule.
+/// `sum_j rho^j w_j` over the columns of `weights` in a row, by Horner's rule.
 ///
 /// Weights are sparse: nothing is multiplied before the first that is not 0.
-pub(crate) fn at_rho(weights: &[usize], fixed: &[Vec<Fr>], row: usize, carried: Fr, rho: Fr) -> Fr {
-    weights.iter().rev().fold(carried, |sum, &weight| {
+pub(crate) fn at_rho(weights: &[usize], fixed: &[Vec<Fr>], row: usize, rho: Fr) -> Fr {
+    weights.iter().rev().fold(Fr::ZERO, |sum, &weight| {
         let weight = fixed[weight][row];
         if sum == Fr::ZERO { weight } else { sum * rho + weight }
     })

@@ -1,6 +1,6 @@
-//! Plan and witness as a Halo2 circuit.
+//! Layout and witness as a Halo2 circuit.
 //!
-//! One region with absolute rows; every row is the plan's. Fixed cells and copies are the same in every
+//! One region with absolute rows; every row is the layout's. Fixed cells and copies are the same in every
 //! synthesis pass; a pass assigns the advice columns of its own phase only.
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -12,151 +12,27 @@ use halo2_proofs::{
 };
 use rayon::prelude::*;
 
-pub(crate) mod banks;
-mod lanes;
-
-pub(crate) use lanes::{configure_lanes, lanes};
+pub(crate) mod chips;
 
 use crate::{
-    banks::BankPlan,
     chip::{
-        Handles, Role, Slot,
+        Handles, Role,
         hints::Hints,
         lookup::{LookupWitness, Positions},
     },
-    plan::{Columns, Cost, Plan, Shape},
+    columns::Columns,
+    layout::Layout,
+    shape::Shape,
     witness::{LookupTables, Witness},
 };
+
+use chips::{Chips, bank_chips};
 
 /// The columns and gates of a circuit.
 #[derive(Clone, Debug)]
 pub struct CircuitConfig {
     handles: Handles,
     chips: Chips,
-}
-
-/// The chips of a shape.
-#[derive(Clone, Debug)]
-enum Chips {
-    Lanes(lanes::LaneChips),
-    Banks(banks::BankChips),
-}
-
-/// A plan of either kind.
-#[derive(Clone, Debug)]
-pub enum Layout {
-    /// Fully connected layers: every lane on its own.
-    Lanes(Arc<Plan>),
-    /// Convolutional networks: lanes in banks.
-    Banks(Arc<BankPlan>),
-}
-
-impl From<Arc<Plan>> for Layout {
-    fn from(plan: Arc<Plan>) -> Self {
-        Self::Lanes(plan)
-    }
-}
-
-impl From<Arc<BankPlan>> for Layout {
-    fn from(plan: Arc<BankPlan>) -> Self {
-        Self::Banks(plan)
-    }
-}
-
-impl Layout {
-    /// Columns and gate constants.
-    pub fn shape(&self) -> &Shape {
-        match self {
-            Self::Lanes(plan) => &plan.shape,
-            Self::Banks(plan) => &plan.shape,
-        }
-    }
-
-    /// Rows in use, of `2^k`.
-    pub fn rows(&self) -> usize {
-        match self {
-            Self::Lanes(plan) => plan.rows,
-            Self::Banks(plan) => plan.rows,
-        }
-    }
-
-    /// Predicted proving cost.
-    pub fn cost(&self) -> Cost {
-        match self {
-            Self::Lanes(plan) => plan.cost(),
-            Self::Banks(plan) => plan.cost,
-        }
-    }
-
-    /// Advice cells that hold something, of `2^k` per advice column.
-    pub fn used_cells(&self) -> usize {
-        match self {
-            Self::Lanes(plan) => plan.used_cells(),
-            Self::Banks(plan) => plan.used_cells(),
-        }
-    }
-
-    /// All advice cells.
-    pub fn all_cells(&self) -> usize {
-        (self.shape().num_advice() as usize) << self.shape().k
-    }
-
-    /// Fixed columns, one value per row in use and one more.
-    pub(crate) fn fixed(&self) -> &[Vec<Fr>] {
-        match self {
-            Self::Lanes(plan) => &plan.fixed,
-            Self::Banks(plan) => &plan.fixed,
-        }
-    }
-
-    fn phases(&self) -> &[u8] {
-        match self {
-            Self::Lanes(plan) => &plan.columns.phases,
-            Self::Banks(plan) => &plan.columns.phases,
-        }
-    }
-
-    /// What the lookups of a witness are counted in.
-    pub(crate) fn lookup_tables(&self) -> LookupTables<'_> {
-        let (tables, lookup) = match self {
-            Self::Lanes(plan) => (&plan.tables, &plan.columns.lookup),
-            Self::Banks(plan) => (&plan.tables, &plan.columns.lookup),
-        };
-        let multiplicities = &lookup.multiplicities;
-        LookupTables { tables, fixed: self.fixed(), multiplicities, rows: self.rows() }
-    }
-
-    pub(crate) fn slots(&self) -> Vec<Slot> {
-        match self {
-            Self::Lanes(plan) => {
-                lanes(&plan.columns, &plan.shape).into_iter().flat_map(|lane| lane.slots).collect()
-            }
-            Self::Banks(plan) => banks::bank_slots(&plan.columns, &plan.shape),
-        }
-    }
-
-    /// Every copy constraint, as pairs of (advice column, row), original first.
-    pub(crate) fn for_each_copy(&self, copy: impl FnMut((usize, usize), (usize, usize))) {
-        match self {
-            Self::Lanes(plan) => plan.for_each_copy(copy),
-            Self::Banks(plan) => plan.for_each_copy(copy),
-        }
-    }
-
-    /// Per row of an advice column, whether a gate reads the cell: copies are assigned where one does. `None` where
-    /// gates read every row.
-    fn rows_read<'a>(&'a self, column: usize) -> Option<Box<dyn Fn(usize) -> bool + 'a>> {
-        match self {
-            Self::Lanes(plan) if column == plan.columns.operand => {
-                Some(Box::new(move |row| plan.reads_operand(row)))
-            }
-            Self::Lanes(_) => None,
-            Self::Banks(plan) => {
-                let fixed = &plan.fixed[plan.columns.reading(column)?];
-                Some(Box::new(move |row| fixed[row] != Fr::ZERO))
-            }
-        }
-    }
 }
 
 /// A witness with its multiplicities, and where they count each lookup.
@@ -166,23 +42,22 @@ struct Counted {
     positions: Positions,
 }
 
-/// The circuit of a plan, with the witness of one inference or without for key generation.
+/// The circuit of a layout, with the witness of one inference or without for key generation.
 #[derive(Clone, Debug, Default)]
 pub struct LemmaCircuit {
     shape: Shape,
-    layout: Option<Layout>,
+    layout: Option<Arc<Layout>>,
     witness: Option<Arc<Counted>>,
     overrides: BTreeMap<(usize, usize), Fr>,
     /// What phase 1 is derived by, if not by the layout.
-    derivation: Option<Layout>,
+    derivation: Option<Arc<Layout>>,
 }
 
 impl LemmaCircuit {
     /// The circuit without a witness.
-    pub fn new(layout: impl Into<Layout>) -> Self {
-        let layout = layout.into();
+    pub fn new(layout: Arc<Layout>) -> Self {
         Self {
-            shape: layout.shape().clone(),
+            shape: layout.shape.clone(),
             layout: Some(layout),
             witness: None,
             overrides: BTreeMap::new(),
@@ -191,9 +66,8 @@ impl LemmaCircuit {
     }
 
     /// The circuit with the hints of one inference. Multiplicities are counted here.
-    pub fn with_witness(layout: impl Into<Layout>, mut witness: Witness) -> Self {
-        let layout = layout.into();
-        let positions = witness.count_lookups(&layout.lookup_tables(), &layout.slots());
+    pub fn with_witness(layout: Arc<Layout>, mut witness: Witness) -> Self {
+        let positions = witness.count_lookups(&LookupTables::of(&layout), &layout.slots());
         Self { witness: Some(Arc::new(Counted { witness, positions })), ..Self::new(layout) }
     }
 
@@ -210,10 +84,9 @@ impl LemmaCircuit {
     /// soundness tests.
     #[cfg(any(test, feature = "testing"))]
     #[must_use]
-    pub fn derived_by(mut self, layout: impl Into<Layout>) -> Self {
-        let layout = layout.into();
+    pub fn derived_by(mut self, layout: Arc<Layout>) -> Self {
         if let Some(counted) = self.witness.take().map(Arc::unwrap_or_clone) {
-            let positions = counted.witness.locate_lookups(&layout.lookup_tables(), &layout.slots());
+            let positions = counted.witness.locate_lookups(&LookupTables::of(&layout), &layout.slots());
             self.witness = Some(Arc::new(Counted { positions, ..counted }));
         }
         self.derivation = Some(layout);
@@ -222,10 +95,7 @@ impl LemmaCircuit {
 
     /// What determines the cells of each advice column.
     pub fn roles(shape: &Shape) -> Vec<Role> {
-        if shape.banks.is_some() {
-            return banks::roles(shape);
-        }
-        lanes::roles(shape)
+        chips::roles(shape)
     }
 }
 
@@ -252,13 +122,9 @@ impl Circuit<Fr> for LemmaCircuit {
         if let Err(error) = shape.validate() {
             panic!("{error}");
         }
-        if shape.banks.is_some() {
-            let chips = banks::bank_chips(&crate::banks::Columns::of(&shape), &shape);
-            let (handles, chips) = banks::configure_banks(meta, &shape, chips);
-            return CircuitConfig { handles, chips: Chips::Banks(chips) };
-        }
-        let lanes = lanes(&Columns::of(&shape), &shape);
-        configure_lanes(meta, &shape, lanes)
+        let banks = bank_chips(&Columns::of(&shape), &shape);
+        let (handles, chips) = Chips::configure(meta, &shape, banks);
+        CircuitConfig { handles, chips }
     }
 
     fn synthesize(&self, config: CircuitConfig, mut layouter: impl Layouter<Fr>) -> Result<(), Error> {
@@ -270,34 +136,22 @@ impl Circuit<Fr> for LemmaCircuit {
         layouter.assign_region(
             || "circuit",
             |mut region| {
-                assign_fixed(&mut region, handles, layout.fixed());
+                assign_fixed(&mut region, handles, &layout.fixed);
                 constrain_copies(&mut region, handles, layout);
                 let Some(counted) = &self.witness else { return Ok(()) };
                 let hints = Hints::new(&counted.witness.columns, &self.overrides);
                 let [Some(alpha), Some(theta), Some(rho)] = challenges else {
-                    assign_hints(&mut region, handles, &hints, layout.phases());
+                    assign_hints(&mut region, handles, &hints, &layout.columns.phases);
                     return Ok(());
                 };
                 let lookups = LookupWitness { hints: &hints, positions: &counted.positions, alpha, theta };
-                let mut advice = match (&config.chips, self.derivation.as_ref().unwrap_or(layout), space) {
-                    (Chips::Lanes(chips), Layout::Lanes(plan), None) => chips.derive(plan, &lookups, rho),
-                    (Chips::Banks(chips), Layout::Banks(plan), Some(space)) => {
-                        chips.derive(plan, &lookups, rho, space)
-                    }
-                    _ => return Err(Error::Synthesis),
-                };
-                override_derived(&mut advice, &self.overrides, layout.phases());
+                let derivation = self.derivation.as_ref().unwrap_or(layout);
+                let mut advice = config.chips.derive(derivation, &lookups, rho, space)?;
+                override_derived(&mut advice, &self.overrides, &layout.columns.phases);
                 assign_derived(&mut region, handles, layout, &advice);
                 Ok(())
             },
         )
-    }
-}
-
-/// Puts derived columns where they belong.
-fn place(advice: &mut [Vec<Fr>], columns: Vec<(usize, Vec<Fr>)>) {
-    for (column, values) in columns {
-        advice[column] = values;
     }
 }
 
@@ -349,16 +203,19 @@ fn assign_hints(region: &mut Region<'_, Fr>, handles: &Handles, hints: &Hints<'_
     for columns in columns.chunks(HINT_COLUMNS) {
         let values: Vec<Vec<Fr>> = columns.par_iter().map(|column| hints.column(*column)).collect();
         for (column, values) in columns.iter().zip(&values) {
-            assign_column(region, handles.advice[*column], values, None);
+            assign_column(region, handles.advice[*column], values, None::<fn(usize) -> bool>);
         }
     }
 }
 
-/// Assigns the columns of phase 1.
+/// Assigns the columns of phase 1, copies only where a gate reads them.
 fn assign_derived(region: &mut Region<'_, Fr>, handles: &Handles, layout: &Layout, advice: &[Vec<Fr>]) {
-    for (index, phase) in layout.phases().iter().enumerate() {
+    for (index, phase) in layout.columns.phases.iter().enumerate() {
         if *phase == 1 {
-            assign_column(region, handles.advice[index], &advice[index], layout.rows_read(index));
+            let readers = layout.columns.readers(index);
+            let is_read = |row: usize| readers.iter().any(|reader| layout.fixed[*reader][row] != Fr::ZERO);
+            let is_read = (!readers.is_empty()).then_some(is_read);
+            assign_column(region, handles.advice[index], &advice[index], is_read);
         }
     }
 }
@@ -368,7 +225,7 @@ fn assign_column(
     region: &mut Region<'_, Fr>,
     column: Column<Advice>,
     values: &[Fr],
-    is_read: Option<Box<dyn Fn(usize) -> bool + '_>>,
+    is_read: Option<impl Fn(usize) -> bool>,
 ) {
     for (row, value) in values.iter().enumerate() {
         if is_read.as_ref().is_none_or(|is_read| is_read(row)) {

@@ -6,12 +6,13 @@ use halo2_proofs::halo2curves::ff::PrimeField;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    banks::{self, BankPlan},
-    circuit::{Layout, LemmaCircuit},
-    ir::{Model, ModelId, Op},
-    plan::{Plan, PlanError, Scheme, Shape},
+    circuit::LemmaCircuit,
+    error::PlanError,
+    ir::{Model, ModelId},
+    layout::{Layout, check_size as check_budget},
+    shape::{Scheme, Shape},
     statement::Interface,
-    witness::{Witness, WitnessError},
+    witness::{WitnessError, run},
 };
 
 /// A compiled model: from here keys are made and inferences proven.
@@ -19,7 +20,7 @@ use crate::{
 pub struct CompiledCircuit {
     model: Arc<Model>,
     model_id: ModelId,
-    layout: Layout,
+    layout: Arc<Layout>,
     interface: Interface,
     scheme: Scheme,
 }
@@ -38,14 +39,8 @@ pub struct Assignment {
 /// # Errors
 /// [`PlanError`] when the model cannot be proven exactly or is too large.
 pub fn compile(model: Model, scheme: Scheme) -> Result<CompiledCircuit, PlanError> {
-    let interface = Interface::of(&model);
-    if is_fully_connected(&model) {
-        let plan = Arc::new(Plan::of(&model, scheme)?);
-        return Ok(CompiledCircuit::new(model, plan.into(), interface, scheme));
-    }
-    let plan = Arc::new(BankPlan::of(&model, scheme)?);
-    let interface = plan.interface(interface);
-    Ok(CompiledCircuit::new(model, plan.into(), interface, scheme))
+    let layout = Layout::of(&model, scheme)?;
+    Ok(CompiledCircuit::new(model, layout, scheme))
 }
 
 /// Checks what can be told of a model's size without planning it; [`compile`] may still refuse it.
@@ -53,15 +48,10 @@ pub fn compile(model: Model, scheme: Scheme) -> Result<CompiledCircuit, PlanErro
 /// # Errors
 /// [`PlanError::OverBudget`] names what there is too much of.
 pub fn check_size(model: &Model) -> Result<(), PlanError> {
-    if is_fully_connected(model) { Ok(()) } else { banks::check_size(model) }
+    check_budget(model)
 }
 
-/// Whether the model has the layout of networks that are fully connected on one row.
-fn is_fully_connected(model: &Model) -> bool {
-    model.nodes.iter().all(|node| matches!(node.op, Op::FullyConnected(_)))
-}
-
-/// The circuit of a model in a shape a test chose.
+/// The flat circuit of a model in a shape a test chose.
 ///
 /// # Errors
 /// [`PlanError`] when the model cannot be proven exactly or does not fit the shape.
@@ -72,14 +62,13 @@ fn is_fully_connected(model: &Model) -> bool {
 pub fn compile_with_shape(
     model: Model,
     scheme: Scheme,
-    shape: &crate::plan::ForcedShape,
+    shape: &crate::layout::ForcedShape,
 ) -> Result<CompiledCircuit, PlanError> {
-    let plan = Arc::new(Plan::with_forced_shape(&model, scheme, shape)?);
-    let interface = Interface::of(&model);
-    Ok(CompiledCircuit::new(model, plan.into(), interface, scheme))
+    let layout = Layout::with_forced_shape(&model, scheme, shape)?;
+    Ok(CompiledCircuit::new(model, layout, scheme))
 }
 
-/// The circuit of a model in banks, in the cheapest shape among those a test admits.
+/// The circuit of a model in the cheapest shape among those a test admits.
 ///
 /// # Errors
 /// [`PlanError`] when the model cannot be proven exactly or fits no such shape.
@@ -89,14 +78,14 @@ pub fn compile_among(
     scheme: Scheme,
     admitted: impl Fn(&Shape) -> bool,
 ) -> Result<CompiledCircuit, PlanError> {
-    let plan = Arc::new(BankPlan::among(&model, scheme, admitted)?);
-    let interface = plan.interface(Interface::of(&model));
-    Ok(CompiledCircuit::new(model, plan.into(), interface, scheme))
+    let layout = Layout::among(&model, scheme, admitted)?;
+    Ok(CompiledCircuit::new(model, layout, scheme))
 }
 
 impl CompiledCircuit {
-    fn new(model: Model, layout: Layout, interface: Interface, scheme: Scheme) -> Self {
-        Self { model_id: model.id(), interface, model: Arc::new(model), layout, scheme }
+    fn new(model: Model, layout: Layout, scheme: Scheme) -> Self {
+        let interface = layout.interface(Interface::of(&model));
+        Self { model_id: model.id(), interface, model: Arc::new(model), layout: Arc::new(layout), scheme }
     }
 
     /// The model.
@@ -110,32 +99,8 @@ impl CompiledCircuit {
     }
 
     /// Where everything is in the circuit.
-    pub fn layout(&self) -> &Layout {
+    pub fn layout(&self) -> &Arc<Layout> {
         &self.layout
-    }
-
-    /// The plan of a model of fully connected layers.
-    ///
-    /// # Panics
-    /// If the model has other operators.
-    #[cfg(any(test, feature = "testing"))]
-    pub fn plan(&self) -> &Arc<Plan> {
-        match &self.layout {
-            Layout::Lanes(plan) => plan,
-            Layout::Banks(_) => panic!("the circuit has banks"),
-        }
-    }
-
-    /// The plan of a model whose lanes are in banks.
-    ///
-    /// # Panics
-    /// If the model has fully connected layers alone.
-    #[cfg(any(test, feature = "testing"))]
-    pub fn bank_plan(&self) -> &Arc<BankPlan> {
-        match &self.layout {
-            Layout::Banks(plan) => plan,
-            Layout::Lanes(_) => panic!("the circuit has no banks"),
-        }
     }
 
     /// Columns and gate constants.
@@ -169,7 +134,7 @@ impl CompiledCircuit {
         let mut hash = Sha256::new();
         let shape = bincode::serialize(self.shape()).expect("plain data without maps always serializes");
         hash.update(shape);
-        for column in self.layout.fixed() {
+        for column in &self.layout.fixed {
             hash.update((column.len() as u64).to_le_bytes());
             let bytes: Vec<u8> = column.iter().flat_map(PrimeField::to_repr).collect();
             hash.update(bytes);
@@ -187,10 +152,7 @@ impl CompiledCircuit {
     /// # Errors
     /// When the inputs are not integers of the model's inputs.
     pub fn assign(&self, inputs: &[Vec<i32>]) -> Result<Assignment, WitnessError> {
-        let witness = match &self.layout {
-            Layout::Lanes(plan) => Witness::new(&self.model, plan, inputs)?,
-            Layout::Banks(plan) => banks::run(plan, inputs, &mut |_, _, _| {})?,
-        };
+        let witness = run(&self.layout, inputs, &mut |_, _, _| {})?;
         let outputs = witness.outputs.clone();
         Ok(Assignment { circuit: LemmaCircuit::with_witness(self.layout.clone(), witness), outputs })
     }

@@ -268,19 +268,6 @@ pub struct Node {
     pub output: TensorId,
 }
 
-impl Node {
-    /// The fully connected layer of a node whose model has nothing else.
-    ///
-    /// # Panics
-    /// If the node is another operator.
-    pub(crate) fn dense(&self) -> &FullyConnected {
-        match &self.op {
-            Op::FullyConnected(layer) => layer,
-            other => panic!("node '{}' is a {}, expected a fully connected layer", self.name, other.name()),
-        }
-    }
-}
-
 /// A quantized network: a named integer function.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {

@@ -1,20 +1,28 @@
 //! Quantized neural networks as Halo2 circuits.
 //!
-//! Data flows one way: ONNX bytes -> [`ir::Model`] -> [`CompiledCircuit`], which plans the model in one of two layouts ->
-//! [`circuit::LemmaCircuit`] with a [`witness::Witness`]. Fully connected networks on one row are planned by
-//! [`plan::Plan`], all others by `BankPlan`, in banks of lanes that share rows. This crate is pure: it reads no files, asks no clock and draws no
-//! randomness, and what it computes in parallel runs in the thread pool of its caller.
+//! Data flows one way, a module for each question: ONNX bytes -> [`ir::Model`] -> integer forms of its operators -> network,
+//! place, equations -> [`layout::Layout`] -> [`circuit::LemmaCircuit`] with a [`witness::Witness`]; [`compile`] goes all the
+//! way. This crate is pure: it reads no files, asks no clock and draws no randomness, and what it computes in parallel runs
+//! in the thread pool of its caller.
 
-mod banks;
 mod chip;
 pub mod circuit;
+mod columns;
 mod compiled;
+pub mod cost;
 pub mod edge;
+mod equations;
+mod error;
+mod forms;
 pub mod import;
+mod integers;
 pub mod ir;
-pub mod plan;
+pub mod layout;
+mod network;
+mod place;
 pub mod reference;
 pub mod requantize;
+pub mod shape;
 #[cfg(test)]
 mod soundness;
 pub mod statement;
@@ -26,3 +34,4 @@ pub use chip::{MAX_GATE_DEGREE, Role};
 pub use compiled::{Assignment, CompiledCircuit, check_size, compile};
 #[cfg(any(test, feature = "testing"))]
 pub use compiled::{compile_among, compile_with_shape};
+pub use error::PlanError;

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     ir::{Elem, Model, ModelId, Quantization, Tail},
-    plan::{Scheme, Shape},
+    shape::{Scheme, Shape},
 };
 
 /// Version of the statement, artifact and circuit formats; part of every circuit id.

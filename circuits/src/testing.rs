@@ -10,7 +10,6 @@
 //!
 //! None of this is reachable in a build without the feature.
 
-pub(crate) mod bank_spot;
 pub mod broken;
 pub mod checker;
 pub mod commitment;
@@ -22,6 +21,7 @@ pub mod mutation;
 pub mod networks;
 pub mod recorder;
 pub mod replay;
+pub(crate) mod spot;
 pub mod structure;
 pub mod subject;
 pub mod system;

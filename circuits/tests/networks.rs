@@ -4,8 +4,8 @@ use halo2_proofs::{dev::MockProver, halo2curves::bn256::Fr};
 use lemma_circuits::{
     CompiledCircuit, compile,
     ir::{ChannelSteps, Elem, FullyConnected, Input, Model, Node, Op, Output, Requantize, Tensor, TensorId},
-    plan::Scheme,
     reference,
+    shape::Scheme,
     statement::{CircuitId, Context, Statement},
 };
 use rand::{Rng, SeedableRng};

@@ -20,7 +20,7 @@ mod bundle;
 mod interface;
 mod key;
 
-use lemma_circuits::plan::ShapeError;
+use lemma_circuits::shape::ShapeError;
 
 pub use bundle::ProofBundle;
 pub use key::{Setup, VerifyingKeyFile, Visibilities, Visibility};

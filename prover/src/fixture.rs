@@ -9,7 +9,7 @@ use std::{
 use lemma_circuits::{
     CompiledCircuit, compile,
     ir::{ChannelSteps, Elem, FullyConnected, Input, Model, Node, Op, Output, Requantize, Tensor, TensorId},
-    plan::Scheme,
+    shape::Scheme,
     statement::Context,
 };
 use tempfile::TempDir;

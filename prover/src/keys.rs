@@ -7,7 +7,7 @@ mod proving;
 mod record;
 
 use halo2_proofs::plonk;
-use lemma_circuits::{CompiledCircuit, plan::Scheme, statement::CircuitId};
+use lemma_circuits::{CompiledCircuit, shape::Scheme, statement::CircuitId};
 
 pub use proving::ProvingKeys;
 pub use record::CircuitRecord;

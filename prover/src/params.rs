@@ -27,7 +27,7 @@ pub use cache::Parameters;
 pub(crate) use ipa::LARGEST_PINNED;
 pub use kzg::SrsId;
 /// The smallest and the largest size, as powers of two of rows: at most 256 MiB of points in each basis.
-pub use lemma_circuits::plan::{MAX_K, MIN_K};
+pub use lemma_circuits::shape::{MAX_K, MIN_K};
 pub use srs_file::SrsFileError;
 pub use strings::{SrsRecord, import_srs, list_srs};
 

@@ -23,7 +23,7 @@
 mod key;
 
 use lemma_circuits::{
-    plan::Scheme,
+    shape::Scheme,
     statement::{CircuitId, Context, Statement, StatementError},
 };
 

@@ -13,7 +13,7 @@ use futures::{
     FutureExt,
     future::{BoxFuture, Shared, WeakShared},
 };
-use lemma_circuits::plan::Scheme;
+use lemma_circuits::shape::Scheme;
 use lemma_prover::digest::Digest;
 use moka::future::Cache;
 

@@ -6,7 +6,7 @@ use halo2_proofs::{
     halo2curves::bn256::Fr,
     plonk::{Circuit, ConstraintSystem},
 };
-use lemma_circuits::{circuit::LemmaCircuit, compile, import::import, plan::Scheme, testing::networks};
+use lemma_circuits::{circuit::LemmaCircuit, compile, import::import, shape::Scheme, testing::networks};
 use lemma_plonk::hiding::{Polynomial, margins};
 use lemma_tests::Fixture;
 use rayon::prelude::*;

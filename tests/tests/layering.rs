@@ -74,14 +74,53 @@ fn stages_of_circuits_import_in_one_direction() {
         ("reference", &["ir", "reference", "requantize"]),
         ("edge", &["ir", "edge"]),
         ("import", &["ir", "import", "requantize"]),
-        ("statement", &["ir", "plan", "statement"]),
-        ("plan", &["ir", "plan", "requantize", "statement"]),
-        // The layout with banks and its hints; chips read its columns.
-        ("banks", &["banks", "ir", "plan", "requantize", "statement", "witness"]),
-        ("chip", &["banks", "chip", "plan", "statement"]),
-        ("witness", &["chip", "ir", "plan"]),
-        ("circuit", &["banks", "chip", "plan", "statement", "witness"]),
-        ("compiled", &["banks", "circuit", "ir", "plan", "statement", "witness"]),
+        ("shape", &["shape"]),
+        ("cost", &["cost", "shape"]),
+        ("integers", &[]),
+        ("error", &["ir", "shape"]),
+        ("statement", &["ir", "shape", "statement"]),
+        // The pipeline: from integer forms to a layout, a question each.
+        ("forms", &["error", "forms", "ir", "requantize", "shape"]),
+        ("network", &["error", "forms", "ir", "network", "requantize", "shape", "statement"]),
+        ("place", &["forms", "ir", "network", "place", "shape", "statement"]),
+        ("equations", &["equations", "forms", "ir", "network", "place", "statement"]),
+        ("columns", &["columns", "shape"]),
+        (
+            "layout",
+            &[
+                "columns",
+                "cost",
+                "equations",
+                "error",
+                "forms",
+                "integers",
+                "ir",
+                "layout",
+                "network",
+                "place",
+                "shape",
+                "statement",
+            ],
+        ),
+        // The constraints know columns and equations, and nothing of what they are made from.
+        ("chip", &["chip", "columns", "equations", "forms", "integers", "shape", "statement"]),
+        ("witness", &["chip", "columns", "forms", "ir", "layout", "network", "place", "shape", "witness"]),
+        (
+            "circuit",
+            &[
+                "chip",
+                "circuit",
+                "columns",
+                "equations",
+                "layout",
+                "network",
+                "place",
+                "shape",
+                "statement",
+                "witness",
+            ],
+        ),
+        ("compiled", &["circuit", "error", "ir", "layout", "shape", "statement", "witness"]),
     ];
     let folder = root().join("circuits/src");
     for (path, text) in sources(&folder) {
@@ -177,6 +216,6 @@ fn files_stay_small() {
 
 #[test]
 fn import_lists_are_read() {
-    let text = "use crate::{\n  ir::{A, B},\n  plan::Shape,\n};\nuse crate::chip::X;";
-    assert_eq!(imported_modules(text), ["ir", "plan", "chip"]);
+    let text = "use crate::{\n  ir::{A, B},\n  shape::Shape,\n};\nuse crate::chip::X;";
+    assert_eq!(imported_modules(text), ["ir", "shape", "chip"]);
 }

@@ -5,7 +5,7 @@ use lemma_circuits::{
     edge::quantize_input,
     import::import,
     ir::Model,
-    plan::Scheme,
+    shape::Scheme,
     testing::{
         checker::Checker,
         commitment::violations,

@@ -33,9 +33,10 @@ fn roles_of(networks: &[Tiny]) -> BTreeSet<Role> {
 fn tiny_networks_are_satisfied_and_cover_every_role() {
     let fully_connected = roles_of(&networks::fully_connected());
     assert_eq!(fully_connected.len(), 13, "{fully_connected:?}");
-    let banks = roles_of(&networks::convolutional());
-    assert!(!banks.contains(&Role::Evaluation), "{banks:?}");
-    assert_eq!(banks.len(), 21, "{banks:?}");
+    let of_positions = [Role::SliceEvaluation, Role::Window, Role::Power, Role::PowerCopy];
+    assert!(of_positions.iter().all(|role| !fully_connected.contains(role)), "{fully_connected:?}");
+    let convolutional = roles_of(&networks::convolutional());
+    assert_eq!(convolutional.len(), 21, "{convolutional:?}");
 }
 
 #[test]
@@ -71,14 +72,14 @@ fn mutants_of_fixed_cells_survive_only_in_table_entries_nobody_looked_up() {
             grids.iter().map(|grid| Checker::new(&tiny.subject.system, grid.clone())).collect();
         let (tried, undefended) = undefended_fixed_cells(&mut checkers, &tiny.subject.fixed_uses());
         println!("{}: {tried} fixed cells, {} undefended table cells", tiny.name, undefended.len());
-        let has_banks = tiny.subject.roles.contains(&Role::SliceEvaluation);
+        let has_positions = tiny.subject.roles.contains(&Role::SliceEvaluation);
         for (cell, of) in undefended {
             match of {
                 FixedUse::Table(set) => {
                     assert!(!used(cell, set), "{}: {cell} is looked up and not defended", tiny.name);
                 }
-                // With banks the tangent audit misses every coefficient that these witnesses do not.
-                other => assert!(has_banks, "{}: {other:?} {cell} is not defended", tiny.name),
+                // With positions the tangent audit misses every coefficient that these witnesses do not.
+                other => assert!(has_positions, "{}: {other:?} {cell} is not defended", tiny.name),
             }
         }
     }

@@ -2,35 +2,40 @@
 //!
 //! | column | phase | content |
 //! |---|---|---|
-//! | cells of the forms | 0 | per lane, see [`super::linear`] and [`super::threshold`] |
+//! | cells of the forms | 0 | per lane, see [`super::linear`], [`super::threshold`], [`super::maximum`], [`super::product`] |
 //! | `X_l` | 1 | per lane, running evaluation of a slice |
 //! | `K`, `H` | 1 | the row's powers of s for slices and for claims, copies of [`super::power`] |
 //! | `V` | 1 | running evaluation of the claims of a block |
 //! | `keep_x`, `keep_v` | fixed | whether the evaluations continue from the row before |
 //! | `claim`, `byte`, `C_g` | fixed | whether claims count, what packed bytes count, constants per group |
+//! | `step`, `step_rho` | fixed | in flat banks, what V is multiplied with on its way into the row |
 //!
 //! | constraint | equation | degree | why |
 //! |---|---|---|---|
 //! | slice evaluation | `rows (X_l - keep_x X_l,prev - K y'_l) = 0` | 3 | at the end of a slice X is `sum y' s^exponent` |
 //! | claim evaluation | `rows (V - keep_v V_prev - H (claim sum_l B^(l mod G) rho^(l div G) value_l + byte sum_l 256^l y'_l - sum_g rho^g C_g)) = 0` | 4 | at the end of a block V is `sum s^exponent (claims - constants)`, or the packed bytes of an input |
+//! | claim evaluation, flat | `rows (V - (step + step_rho rho) V_prev - value - byte y' + C) = 0` | 3 | at the end of a block of channels V is `sum_n B^(n mod G) rho^(n div G) (value_n - C_n)`, of bytes `2^shift sum_j 256^j y'_j` |
+//!
+//! A flat bank has one lane and no `X`, `K`, `H`: every plane has one position, so the exponent of s is 0 and a slice is an
+//! activation; channels follow each other in rows instead of lanes.
 //!
 //! # Soundness
-//! Both are determined by phase-0 cells and challenges. A block starts with `keep = 0`, so nothing from the row
-//! before enters it. On rows no block uses, tags are 0, so the cells are 0 by lookup.
+//! V and X are determined by phase-0 cells and challenges. A block starts with `keep = 0`, or step 0, so nothing from the
+//! row before enters it. On rows no block uses, tags are 0, so the cells are 0 by lookup.
 
 use halo2_proofs::{
     halo2curves::{bn256::Fr, ff::Field},
-    plonk::ConstraintSystem,
+    plonk::{ConstraintSystem, Expression},
 };
 use rayon::prelude::*;
 
 use super::{
-    Handles, Slot, Terms, gate, hints::Hints, linear::linear_cells, maximum::maximum_cells, product,
+    Cells, Handles, Slot, Terms, gate, hints::Hints, linear::linear_cells, maximum::maximum_cells, product,
     product::product_cells, sum, threshold::threshold_cells,
 };
 use crate::{
-    banks::{BankColumns, LaneColumns, LaneWeights},
-    plan::Shape,
+    columns::{BankColumns, LaneColumns, LaneWeights, RowWeights, StepColumns},
+    shape::Shape,
 };
 
 /// Rows that are worth a task of their own.
@@ -54,6 +59,10 @@ fn byte_weight(lane: usize) -> Fr {
     Fr::from(256).pow_vartime([lane as u64])
 }
 
+fn weighted(expression: Expression<Fr>, weight: Fr) -> Expression<Fr> {
+    if weight == Fr::ONE { expression } else { expression * weight }
+}
+
 impl BankChip {
     pub(crate) fn new(columns: &BankColumns, shape: &Shape) -> Self {
         let cells = columns.lanes.iter().map(|lane| match &lane.cells {
@@ -75,40 +84,58 @@ impl BankChip {
             if let LaneColumns::Product(cells) = &lane.cells {
                 product::configure(meta, handles, cells, rows);
             }
-            gate(meta, handles, "slice evaluation", rows, |cells| {
-                let carried = cells.fixed(columns.keep_slice) * cells.previous(lane.evaluation);
-                let term = cells.advice(columns.slice_power) * cells.advice(lane.cells.activation());
-                cells.advice(lane.evaluation) - carried - term
-            });
+            if let (Some(evaluation), Some(powers)) = (lane.evaluation, columns.powers()) {
+                gate(meta, handles, "slice evaluation", rows, |cells| {
+                    let carried = cells.fixed(powers.keep_slice) * cells.previous(evaluation);
+                    let term = cells.advice(powers.slice) * cells.advice(lane.cells.activation());
+                    cells.advice(evaluation) - carried - term
+                });
+            }
         }
-        gate(meta, handles, "claim evaluation", rows, |cells| {
-            let mut groups = Vec::new();
-            for (group, constant) in columns.constants.iter().enumerate() {
-                let lanes =
-                    self.values.iter().enumerate().map(|(lane, value)| (self.weights.lane(lane), value));
-                let members = lanes.filter(|((of, _), _)| *of == group);
-                let claims: Vec<_> =
-                    members.map(|((_, weight), value)| value.expression(cells) * weight).collect();
-                let claims = cells.fixed(columns.claim) * sum(claims.into_iter());
-                groups.push(claims - cells.fixed(*constant));
+        gate(meta, handles, "claim evaluation", rows, |cells| match &columns.weights {
+            RowWeights::Powers(powers) => {
+                let value = self.claims(cells, Some(powers.counts));
+                let carried = cells.fixed(powers.keep_claims) * cells.previous(columns.claims);
+                cells.advice(columns.claims) - carried - cells.advice(powers.claim) * value
             }
-            let folded = groups.into_iter().rev().reduce(|folded, group| folded * cells.rho() + group);
-            let mut value = folded.expect("a bank has at least one group");
-            if let Some(byte) = columns.byte {
-                let bytes: Vec<_> = columns
-                    .lanes
-                    .iter()
-                    .enumerate()
-                    .map(|(lane, cell)| cells.advice(cell.cells.activation()) * byte_weight(lane))
-                    .collect();
-                value = value + cells.fixed(byte) * sum(bytes.into_iter());
+            RowWeights::Steps(StepColumns { step, step_rho }) => {
+                let value = self.claims(cells, None);
+                let step = cells.fixed(*step) + cells.fixed(*step_rho) * cells.rho();
+                cells.advice(columns.claims) - step * cells.previous(columns.claims) - value
             }
-            let carried = cells.fixed(columns.keep_claims) * cells.previous(columns.claims);
-            cells.advice(columns.claims) - carried - cells.advice(columns.claim_power) * value
         });
     }
 
-    /// The lanes' evaluation columns. `powers` are those of the rows' slices, 0 from row `used` on.
+    /// `claim sum_l B^(l mod G) rho^(l div G) value_l - sum_g rho^g C_g + byte sum_l 256^l y'_l`.
+    fn claims(&self, cells: &mut Cells<'_, '_>, counts: Option<usize>) -> Expression<Fr> {
+        let columns = &self.columns;
+        let mut groups = Vec::new();
+        for (group, constant) in columns.constants.iter().enumerate() {
+            let lanes = self.values.iter().enumerate().map(|(lane, value)| (self.weights.lane(lane), value));
+            let members = lanes.filter(|((of, _), _)| *of == group);
+            let claims: Vec<_> =
+                members.map(|((_, weight), value)| weighted(value.expression(cells), weight)).collect();
+            let claims = sum(claims.into_iter());
+            let claims = match counts {
+                Some(counts) => cells.fixed(counts) * claims,
+                None => claims,
+            };
+            groups.push(claims - cells.fixed(*constant));
+        }
+        let folded = groups.into_iter().rev().reduce(|folded, group| folded * cells.rho() + group);
+        let value = folded.expect("a bank has at least one group");
+        let Some(byte) = columns.byte else { return value };
+        let bytes = columns.lanes.iter().enumerate();
+        let bytes: Vec<_> = bytes
+            .map(|(lane, cell)| weighted(cells.advice(cell.cells.activation()), byte_weight(lane)))
+            .collect();
+        value + cells.fixed(byte) * sum(bytes.into_iter())
+    }
+
+    /// The evaluation column of a lane's slices. `powers` are those of the rows, 0 from row `used` on.
+    ///
+    /// # Panics
+    /// If the bank is flat.
     pub(crate) fn slice_evaluations(
         &self,
         lane: usize,
@@ -118,7 +145,7 @@ impl BankChip {
         used: usize,
     ) -> Vec<Fr> {
         let activation = self.columns.lanes[lane].cells.activation();
-        let keep = &fixed[self.columns.keep_slice];
+        let keep = &fixed[self.columns.powers().expect("the rows of the bank have powers").keep_slice];
         let mut evaluations = vec![Fr::ZERO; powers.len()];
         let mut running = Fr::ZERO;
         for row in 0..used {
@@ -134,33 +161,51 @@ impl BankChip {
         evaluations
     }
 
-    /// The column of the claims. `powers` are those of the rows' claims, 0 from row `used` on.
+    /// The column of the claims, nonzero on `used` of its rows. `powers` are those of the rows' claims, of a flat bank
+    /// none.
     pub(crate) fn claim_evaluations(
         &self,
         fixed: &[Vec<Fr>],
         hints: &Hints<'_>,
-        powers: &[Fr],
+        powers: Option<&[Fr]>,
         rho: Fr,
-        used: usize,
+        [used, rows]: [usize; 2],
     ) -> Vec<Fr> {
-        let keep = &fixed[self.columns.keep_claims];
-        let claim =
-            |row: usize| if row < used { powers[row] * self.value(fixed, hints, rho, row) } else { Fr::ZERO };
-        let claims = (0..powers.len()).into_par_iter().with_min_len(CHUNK).map(claim);
-        let mut evaluations: Vec<Fr> = claims.collect();
-        for row in 1..used {
-            if keep[row] != Fr::ZERO {
-                let carried = evaluations[row - 1];
-                evaluations[row] += carried;
+        let claim = |row: usize| {
+            if row >= used {
+                return Fr::ZERO;
             }
+            let value = self.value(fixed, hints, rho, row);
+            powers.map_or(value, |powers| powers[row] * value)
+        };
+        let mut evaluations: Vec<Fr> = (0..rows).into_par_iter().with_min_len(CHUNK).map(claim).collect();
+        for row in 1..used {
+            let carried = self.carried(fixed, evaluations[row - 1], rho, row);
+            evaluations[row] += carried;
         }
         evaluations
+    }
+
+    /// What the evaluation of the claims brings into a row.
+    fn carried(&self, fixed: &[Vec<Fr>], evaluation: Fr, rho: Fr, row: usize) -> Fr {
+        let times = |by: Fr| if by == Fr::ZERO { Fr::ZERO } else { evaluation * by };
+        match &self.columns.weights {
+            RowWeights::Powers(powers) if fixed[powers.keep_claims][row] == Fr::ZERO => Fr::ZERO,
+            RowWeights::Powers(_) => evaluation,
+            // Most steps have one part.
+            RowWeights::Steps(StepColumns { step, step_rho }) if fixed[*step_rho][row] == Fr::ZERO => {
+                times(fixed[*step][row])
+            }
+            RowWeights::Steps(StepColumns { step, step_rho }) => {
+                times(fixed[*step][row] + fixed[*step_rho][row] * rho)
+            }
+        }
     }
 
     fn value(&self, fixed: &[Vec<Fr>], hints: &Hints<'_>, rho: Fr, row: usize) -> Fr {
         let columns = &self.columns;
         let mut value = Fr::ZERO;
-        if fixed[columns.claim][row] != Fr::ZERO {
+        if columns.powers().is_none_or(|powers| fixed[powers.counts][row] != Fr::ZERO) {
             let groups = self.values.chunks(self.weights.slots()).zip(&columns.constants);
             for (claims, constant) in groups.rev() {
                 value =

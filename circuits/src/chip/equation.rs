@@ -18,13 +18,18 @@
 //! | operator equation | `zero P = 0` | 2 | per operator: weights times inputs minus claims is 0 |
 //! | public input | `statement (O_0 - 2^shift instance) = 0` | 2 | the statement's equation reads the public inputs |
 //!
+//! Circuits without positions have no `M`, `F`, `keep_m` and `sign`: the only power of s is 1 and a window is one operand,
+//! so a product is `end U O`. They have no equation for the statement either: the operands on its rows are the evaluations
+//! of the packed bytes themselves, at most 31 of them, so `2^shift sum_j 256^j y'_j` has one solution. The statement's
+//! header, circuit id and context, is constrained by no gate; the transcript absorbs it.
+//!
 //! # Soundness
 //! An equation is a polynomial in s and rho whose coefficients are polynomials in phase-0 cells: at
 //! `rho^g s^exponent`, for the outputs of group g at the position with that exponent, `sum_i B^i (true_i - claimed_i)`.
 //! Different positions of a block have different exponents and different groups different powers of rho, so at
 //! random s and rho all coefficients are 0 but with probability (degree)/p. Then every slot of a group is equal if the
-//! bytes its operators read are right (`plan::packing`): groups are gone through in an order in which those of the
-//! operators that define these bytes come first, and `plan::groups` asserts that there is one.
+//! bytes its operators read are right (`forms::packing`): groups are gone through in an order in which those of the
+//! operators that define these bytes come first, and `equations::groups` asserts that there is one.
 
 use halo2_proofs::{
     halo2curves::{bn256::Fr, ff::Field},
@@ -34,9 +39,13 @@ use rayon::prelude::*;
 
 use super::{Handles, at_rho, gate, sum};
 use crate::{
-    banks::{Columns, Factor, Operand, Region, Row, Way},
-    plan::Shape,
+    columns::{BankLane, Columns, PositionColumns, Way},
+    equations::{Factor, Operand, Region, Row},
+    shape::Shape,
 };
+
+/// Rows that are worth a task of their own.
+const CHUNK: usize = 1 << 6;
 
 /// Adds the gates.
 pub(crate) fn configure(
@@ -56,18 +65,25 @@ pub(crate) fn configure(
                 .fold(carried, |sum, &weight| sum * cells.rho() + cells.fixed(weight));
             cells.advice(way.weight_evaluation) - evaluation
         });
-        gate(meta, handles, "window", rows, |cells| {
-            let carried = cells.fixed(columns.keep_window) * cells.previous(way.window);
-            cells.advice(way.window) - carried - cells.fixed(columns.sign) * cells.advice(way.operand)
-        });
+        if let (Some(positions), Some(window)) = (&columns.positions, way.window) {
+            gate(meta, handles, "window", rows, |cells| {
+                let carried = cells.fixed(positions.keep_window) * cells.previous(window);
+                cells.advice(window) - carried - cells.fixed(positions.sign) * cells.advice(way.operand)
+            });
+        }
     }
     gate(meta, handles, "product sum", rows, |cells| {
         let products: Vec<_> = columns
             .ways
             .iter()
-            .map(|way| cells.advice(way.weight_evaluation) * cells.advice(way.window))
+            .map(|way| cells.advice(way.weight_evaluation) * cells.advice(way.window()))
             .collect();
-        let term = cells.fixed(columns.end) * cells.advice(columns.factor) * sum(products.into_iter());
+        let end = cells.fixed(columns.end);
+        let scale = match &columns.positions {
+            Some(positions) => end * cells.advice(positions.factor),
+            None => end,
+        };
+        let term = scale * sum(products.into_iter());
         cells.next(columns.product) - cells.advice(columns.product) - term
     });
     gate(meta, handles, "operator equation", columns.zero, |cells| cells.advice(columns.product));
@@ -77,40 +93,62 @@ pub(crate) fn configure(
     });
 }
 
-/// What the columns of the region are derived from: slice evaluations, claims and powers are in `advice`.
+/// What the columns of the region are derived from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sources<'a> {
     pub(crate) region: &'a Region,
     pub(crate) columns: &'a Columns,
     pub(crate) fixed: &'a [Vec<Fr>],
+    /// Claims, powers, and per lane the column of its slices ([`BankLane::slice`]).
     pub(crate) advice: &'a [Vec<Fr>],
     /// The public inputs after the header.
     pub(crate) instances: &'a [Fr],
+}
+
+/// The derived cells of a way.
+struct WayCells {
+    operands: Vec<Fr>,
+    weights: Vec<Fr>,
+    windows: Option<Vec<Fr>>,
+}
+
+impl WayCells {
+    /// What the weights of a row are multiplied with.
+    fn window(&self, row: usize) -> Fr {
+        self.windows.as_ref().unwrap_or(&self.operands)[row]
+    }
 }
 
 impl Sources<'_> {
     /// The columns of the region by index, the product sums one longer than `rows`.
     pub(crate) fn derive(&self, rho: Fr, rows: usize) -> Vec<(usize, Vec<Fr>)> {
         let columns = self.columns;
-        let lanes: Vec<usize> = columns.lanes().map(|lane| lane.evaluation).collect();
-        let factors = self.factors(&lanes, rows);
+        let lanes: Vec<usize> = columns.lanes().map(BankLane::slice).collect();
+        let factors =
+            columns.positions.map(|positions| (positions.factor, self.factors(&positions, &lanes, rows)));
         let ways = columns.ways.par_iter().enumerate().map(|(index, way)| {
             let operands = self.operands(&lanes, index, rows);
-            let (weights, windows) = self.evaluations(way, &operands, rho);
-            [(way.operand, operands), (way.weight_evaluation, weights), (way.window, windows)]
+            let windows = way.window.map(|_| self.windows(&operands));
+            WayCells { operands, weights: self.weight_evaluations(way, rho, rows), windows }
         });
-        let ways: Vec<[(usize, Vec<Fr>); 3]> = ways.collect();
+        let ways: Vec<WayCells> = ways.collect();
+        let product = |row: usize| {
+            let sum = ways.iter().map(|way| way.weights[row] * way.window(row)).sum::<Fr>();
+            factors.as_ref().map_or(sum, |(_, factors)| sum * factors[row])
+        };
         let mut sum = Fr::ZERO;
         let sums = (0..rows).map(|row| {
             if self.fixed[columns.end][row] != Fr::ZERO {
-                let products = ways.iter().map(|[_, (_, weights), (_, windows)]| weights[row] * windows[row]);
-                sum += products.sum::<Fr>() * factors[row];
+                sum += product(row);
             }
             sum
         });
         let sums = [Fr::ZERO].into_iter().chain(sums).collect();
-        let shared = [(columns.product, sums), (columns.factor, factors)];
-        ways.into_iter().flatten().chain(shared).collect()
+        let ways = columns.ways.iter().zip(ways).flat_map(|(columns, way)| {
+            let cells = [(columns.operand, way.operands), (columns.weight_evaluation, way.weights)];
+            cells.into_iter().chain(columns.window.zip(way.windows))
+        });
+        ways.chain([(columns.product, sums)]).chain(factors).collect()
     }
 
     /// The rows of the region.
@@ -118,11 +156,11 @@ impl Sources<'_> {
         (Region::FIRST_ROW..).zip(&self.region.rows)
     }
 
-    fn factors(&self, lanes: &[usize], rows: usize) -> Vec<Fr> {
+    fn factors(&self, positions: &PositionColumns, lanes: &[usize], rows: usize) -> Vec<Fr> {
         let mut factors = vec![Fr::ZERO; rows];
         for (row, content) in self.rows() {
             factors[row] = match content.factor {
-                Some(Factor::Power(exponent)) => self.advice[self.columns.powers][exponent as usize],
+                Some(Factor::Power(exponent)) => self.advice[positions.powers][exponent as usize],
                 Some(Factor::Slice { lane, row: end }) => self.advice[lanes[lane]][end],
                 None => continue,
             };
@@ -148,21 +186,32 @@ impl Sources<'_> {
         operands
     }
 
-    /// The weight evaluations and windows of a way.
-    fn evaluations(&self, way: &Way, operands: &[Fr], rho: Fr) -> (Vec<Fr>, Vec<Fr>) {
-        let (mut weights, mut windows) = (vec![Fr::ZERO; operands.len()], vec![Fr::ZERO; operands.len()]);
-        let (mut weight, mut window) = (Fr::ZERO, Fr::ZERO);
+    /// What a row adds to its vector depends on no other row, so only what a vector carries on is computed in sequence.
+    fn weight_evaluations(&self, way: &Way, rho: Fr, rows: usize) -> Vec<Fr> {
+        let of_row = |row| at_rho(&way.weights, self.fixed, row, rho);
+        let mut evaluations: Vec<Fr> = (0..rows).into_par_iter().with_min_len(CHUNK).map(of_row).collect();
+        let step = rho.pow_vartime([way.weights.len() as u64]);
+        for row in 1..rows {
+            if self.fixed[self.columns.keep_weight][row] != Fr::ZERO {
+                let carried = evaluations[row - 1] * step;
+                evaluations[row] += carried;
+            }
+        }
+        evaluations
+    }
+
+    fn windows(&self, operands: &[Fr]) -> Vec<Fr> {
+        let mut windows = vec![Fr::ZERO; operands.len()];
+        let mut window = Fr::ZERO;
         for (row, content) in self.rows() {
-            let carried = if content.keep_weight { weight } else { Fr::ZERO };
-            weight = at_rho(&way.weights, self.fixed, row, carried, rho);
             window = if content.keep_window { window } else { Fr::ZERO };
             match content.sign {
                 0 => {}
                 1 => window += operands[row],
                 _ => window -= operands[row],
             }
-            (weights[row], windows[row]) = (weight, window);
+            windows[row] = window;
         }
-        (weights, windows)
+        windows
     }
 }

@@ -11,7 +11,7 @@ use halo2_proofs::halo2curves::{
 };
 
 use super::Terms;
-use crate::plan::integer;
+use crate::integers::integer;
 
 /// The phase-0 columns of one inference.
 #[derive(Debug)]

@@ -11,15 +11,19 @@
 //! | lookup (clamp class, `y'`, `E_0`) | in the table | `E_0 = 0` strictly inside the clamp, `>= 0` at its low end, `<= 0` at its high end |
 //! | lookup (clamp class, second, `y'`, `E_1`) | in the table | the same for the high part |
 //! | lookup (range, `r_i`) | in the table | the limbs are digits, so `0 <= r < 2^shift` |
-//! | lane evaluation | `value = 2^shift (y' - E) + r` | enters the layer equation in place of `acc m + c - 2^shift min` |
+//! | claim evaluation | `value = 2^shift (y' - E) + r` | enters the operator's equation in place of `acc m + c - 2^shift min` |
 //!
 //! # Soundness
 //! Given the accumulator the cells are unique: `2^shift q' + r` has one quotient and remainder; `q' = y' - E` with
 //! the sign of E fixed by the end of the clamp y' lies at has one solution y' = clamp(q'); E has one pair of
 //! parts of equal sign with `|E_0| < 2^split`.
 
-use super::{Slot, Terms, lane::LaneChip};
-use crate::plan::{LinearCells, LinearColumns, SECOND_TAG_FACTOR, Shape, range_tag};
+use super::{Slot, Terms};
+use crate::{
+    columns::LinearCells,
+    forms::tables::{SECOND_TAG_FACTOR, range_tag},
+    shape::Shape,
+};
 
 /// The lookups of a channel and what it claims.
 pub(crate) fn linear_cells(cells: &LinearCells, shape: &Shape) -> (Vec<Slot>, Terms) {
@@ -35,18 +39,4 @@ pub(crate) fn linear_cells(cells: &LinearCells, shape: &Shape) -> (Vec<Slot>, Te
     let quotient = activation().plus(Terms::limbs(&cells.excess, shape.excess_bits.unwrap_or(0)).times(-1));
     let remainder = Terms::limbs(&cells.limbs, shape.limb_bits);
     (slots, quotient.times(1 << shape.shift).plus(remainder))
-}
-
-/// The cells, lookups and value of a linear lane.
-pub(crate) fn linear_lane(columns: &LinearColumns, shape: &Shape) -> LaneChip {
-    let (slots, value) = linear_cells(&columns.cells, shape);
-    LaneChip {
-        slots,
-        value,
-        gated: None,
-        evaluation: columns.evaluation,
-        step: columns.step,
-        step_rho: columns.step_rho,
-        constant: columns.constant,
-    }
 }

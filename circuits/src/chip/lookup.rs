@@ -29,7 +29,7 @@ use halo2_proofs::{
 };
 
 use super::{Cells, Handles, Slot, gate, product, sum};
-use crate::plan::LookupColumns;
+use crate::columns::LookupColumns;
 
 mod derive;
 

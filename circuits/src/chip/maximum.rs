@@ -16,7 +16,10 @@
 //! `y' - d_2 = b'`. With `d_1, d_2 >= 0` and one of them 0, y' is the larger.
 
 use super::{Slot, Terms};
-use crate::plan::{MaximumCells, PAIR_BASE, SECOND_TAG_FACTOR};
+use crate::{
+    columns::MaximumCells,
+    forms::{PAIR_BASE, tables::SECOND_TAG_FACTOR},
+};
 
 /// The lookups of a maximum and what it claims.
 pub(crate) fn maximum_cells(cells: &MaximumCells) -> (Vec<Slot>, Terms) {

@@ -16,11 +16,16 @@ use halo2_proofs::{
 use rayon::prelude::*;
 
 use super::{Handles, gate};
-use crate::banks::Columns;
+use crate::columns::PositionColumns;
 
 /// Adds the gate.
-pub(crate) fn configure(meta: &mut ConstraintSystem<Fr>, handles: &Handles, columns: &Columns) {
-    gate(meta, handles, "power", columns.lookup.rows, |cells| {
+pub(crate) fn configure(
+    meta: &mut ConstraintSystem<Fr>,
+    handles: &Handles,
+    columns: &PositionColumns,
+    rows: usize,
+) {
+    gate(meta, handles, "power", rows, |cells| {
         let first = cells.fixed(columns.first);
         let later = Expression::Constant(Fr::ONE) - first.clone();
         cells.advice(columns.powers) - first - later * cells.previous(columns.powers) * cells.space()

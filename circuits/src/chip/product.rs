@@ -18,7 +18,10 @@
 use halo2_proofs::{halo2curves::bn256::Fr, plonk::ConstraintSystem};
 
 use super::{Handles, Slot, Terms, gate};
-use crate::plan::{PAIR_BASE, ProductCells, SECOND_TAG_FACTOR};
+use crate::{
+    columns::ProductCells,
+    forms::{PAIR_BASE, tables::SECOND_TAG_FACTOR},
+};
 
 /// The lookups of a product and what it claims.
 pub(crate) fn product_cells(cells: &ProductCells) -> (Vec<Slot>, Terms) {

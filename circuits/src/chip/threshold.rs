@@ -11,14 +11,14 @@
 //! |---|---|---|
 //! | lookup (step class, `y'`, `t`, `d + u`) | in the table `(y', t_y, t_{y+1} - 1 - t_y)` | t is the threshold of y, and the two distances fill its interval |
 //! | lookup (range, `d_i`), lookup (range, `u_i`) | in the table | `d >= 0` and `u >= 0` |
-//! | lane evaluation | `value = t + d`, on statement bytes `2^shift y'` | enters the layer equation in place of `acc - lo` |
+//! | claim evaluation | `value = t + d` | enters the operator's equation in place of `acc - lo` |
 //!
 //! # Soundness
 //! The intervals of a class partition the reachable accumulators, so the accumulator lies in one of them:
 //! y', t, d and u are unique.
 
-use super::{Slot, Terms, lane::LaneChip};
-use crate::plan::{Shape, ThresholdCells, ThresholdColumns, range_tag};
+use super::{Slot, Terms};
+use crate::{columns::ThresholdCells, forms::tables::range_tag, shape::Shape};
 
 /// The lookups of a channel and what it claims.
 pub(crate) fn threshold_cells(cells: &ThresholdCells, shape: &Shape) -> (Vec<Slot>, Terms) {
@@ -30,18 +30,4 @@ pub(crate) fn threshold_cells(cells: &ThresholdCells, shape: &Shape) -> (Vec<Slo
         slots.push(Slot::one(cells.channel, range_tag(shape.limb_bits), Terms::cell(limb)));
     }
     (slots, Terms::cell(cells.threshold).plus(distance()))
-}
-
-/// The cells, lookups and value of a threshold lane.
-pub(crate) fn threshold_lane(columns: &ThresholdColumns, shape: &Shape) -> LaneChip {
-    let (slots, value) = threshold_cells(&columns.cells, shape);
-    LaneChip {
-        slots,
-        value,
-        gated: Some((columns.byte, Terms::cell(columns.cells.activation).times(1 << shape.shift))),
-        evaluation: columns.evaluation,
-        step: columns.step,
-        step_rho: columns.step_rho,
-        constant: columns.constant,
-    }
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{banks, lies};
+use super::lies;
 
 /// Directories with sources; paths on the page begin with one of them, or below the sources of this crate.
 const CRATES: [&str; 5] = ["circuits", "plonk", "prover", "server", "tests"];
@@ -79,8 +79,7 @@ fn every_test_the_page_names_exists() {
 /// Whatever the page quotes is the name of a lie, whole.
 #[test]
 fn every_lie_the_page_names_is_told() {
-    let of_layers = lies::all().into_iter().map(|lie| lie.what);
-    let told: BTreeSet<&str> = of_layers.chain(banks::lies::all().into_iter().map(|lie| lie.what)).collect();
+    let told: BTreeSet<&str> = lies::all().into_iter().map(|lie| lie.what).collect();
     let page = page();
     let named = quoted(&page, '"');
     assert!(named.len() > 50, "{} lies", named.len());

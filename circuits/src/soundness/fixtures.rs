@@ -1,11 +1,12 @@
-//! The committed models.
+//! The circuits of every committed model, under both schemes, against the models' definitions.
 
 use std::path::{Path, PathBuf};
 
-use crate::{
-    import::import,
-    ir::{Model, Op},
-};
+use rayon::prelude::*;
+
+use super::{algebra, control, views, widths};
+
+use crate::{import::import, ir::Model, layout::Layout, shape::Scheme};
 
 /// Folders of models that are made to be refused, and of models that are not committed.
 const LEFT_OUT: [&str; 2] = ["hostile", "generated"];
@@ -30,16 +31,29 @@ fn all() -> Vec<(String, Model)> {
     files.filter_map(model).collect()
 }
 
-fn is_fully_connected(model: &Model) -> bool {
-    model.nodes.iter().all(|node| matches!(node.op, Op::FullyConnected(_)))
-}
+/// SOUNDNESS.md, section *Error*: the degrees of the identities stay below this power of two.
+const DEGREE_BITS: u32 = 23;
 
-/// Those that are fully connected on one row.
-pub(super) fn fully_connected() -> Vec<(String, Model)> {
-    all().into_iter().filter(|(_, model)| is_fully_connected(model)).collect()
-}
-
-/// Those that have circuits with banks.
-pub(super) fn with_banks() -> Vec<(String, Model)> {
-    all().into_iter().filter(|(_, model)| !is_fully_connected(model)).collect()
+#[test]
+fn the_circuits_of_every_fixture_are_their_models() {
+    let models = all();
+    let check = |(path, model): &(String, Model)| -> [usize; 3] {
+        let of_scheme = |scheme| {
+            let layout = Layout::of(model, scheme).unwrap_or_else(|error| panic!("{path}: {error}"));
+            println!("{path}, {scheme:?}");
+            assert!(
+                widths::degrees(&layout) < 1 << DEGREE_BITS,
+                "degrees sum to {}",
+                widths::degrees(&layout)
+            );
+            [algebra::check(&layout), control::check(&layout).bytes, views::check(&layout, model)]
+        };
+        let [kzg, ipa] = [Scheme::Kzg, Scheme::Ipa].map(of_scheme);
+        [0, 1, 2].map(|count| kzg[count] + ipa[count])
+    };
+    let all: Vec<[usize; 3]> = models.par_iter().with_max_len(1).map(check).collect();
+    let [coefficients, bytes, constants] =
+        [0, 1, 2].map(|count| all.iter().map(|of| of[count]).sum::<usize>());
+    println!("{} models, {coefficients} coefficients, {bytes} bytes, {constants} constants", models.len());
+    assert!(models.len() > 400 && coefficients > 1_000_000 && bytes > 200_000 && constants > 0);
 }

@@ -1,22 +1,10 @@
 //! Packing groups: a layout in which an operator shares one with another that it reads is refused.
 
-use super::{banks, case::Case};
+use super::case::Case;
 use crate::{
-    banks::{LaneWeights, Operand, Region},
+    equations::{Operand, Region},
     ir::Model,
 };
-
-#[test]
-fn layers_that_share_a_group_are_refused() {
-    for case in Case::all() {
-        let (plan, mut region) = (&case.plan, case.plan.contraction.clone());
-        assert_eq!(region.groups(&plan.placement).waiting(&case.model), None, "{}", case.name);
-        // Without the zero between the two layers they are one equation, and both have claims in its first group.
-        region.zeros.remove(1);
-        let groups = region.groups(&plan.placement);
-        assert_eq!(groups.waiting(&case.model), Some(&[0, 1].into()), "{}", case.name);
-    }
-}
 
 /// Whether a node reads what another computes, directly or through others.
 fn depends(model: &Model, node: usize, on: usize) -> bool {
@@ -26,16 +14,16 @@ fn depends(model: &Model, node: usize, on: usize) -> bool {
 }
 
 /// The operator whose claims are in each equation, in order; none in the statement's.
-fn owners(case: &banks::Case) -> Vec<Option<usize>> {
-    let region = &case.plan.region;
+fn owners(case: &Case) -> Vec<Option<usize>> {
+    let region = &case.layout.region;
     let mut owners = vec![None; region.zeros.len()];
     for (row, content) in (Region::FIRST_ROW..).zip(&region.rows) {
         let equation = region.zeros.partition_point(|zero| *zero <= row);
         for operand in &content.operands {
             if let Operand::Claims { bank, row } = operand {
-                let mut blocks = case.plan.placement.blocks.iter();
+                let mut blocks = case.layout.placement.blocks.iter();
                 let block = blocks.find(|block| (block.bank, block.end()) == (*bank, *row));
-                owners[equation] = block.expect("claims of a block").node;
+                owners[equation] = block.expect("claims of a block").content.node();
             }
         }
     }
@@ -45,16 +33,21 @@ fn owners(case: &banks::Case) -> Vec<Option<usize>> {
 #[test]
 fn operators_that_share_a_group_are_refused_where_one_reads_the_other() {
     let (mut refused, mut allowed) = (0, 0);
-    for case in banks::Case::all() {
-        let (plan, owners) = (&case.plan, owners(&case));
-        let slots = LaneWeights::of(&plan.shape).slots();
-        assert_eq!(plan.region.groups(&plan.placement, slots).waiting(case.model()), None, "{}", case.name);
+    for case in Case::all() {
+        let (layout, owners) = (&case.layout, owners(&case));
+        assert_eq!(
+            layout.region.groups(&layout.placement, &layout.packings).waiting(case.model()),
+            None,
+            "{}",
+            case.name
+        );
         for (equation, pair) in owners.windows(2).enumerate() {
             let [Some(first), Some(second)] = *pair else { continue };
             // Without the zero between them the two equations are one.
-            let mut region = plan.region.clone();
+            let mut region = layout.region.clone();
             region.zeros.remove(equation);
-            let is_refused = region.groups(&plan.placement, slots).waiting(case.model()).is_some();
+            let is_refused =
+                region.groups(&layout.placement, &layout.packings).waiting(case.model()).is_some();
             assert_eq!(is_refused, depends(case.model(), second, first), "{}: {pair:?}", case.name);
             *(if is_refused { &mut refused } else { &mut allowed }) += 1;
         }

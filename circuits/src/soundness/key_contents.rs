@@ -1,6 +1,9 @@
-//! What a key commits to: the fixed cells and the copies of the plan, all of them and no others.
+//! What a key commits to: the fixed cells and the copies of the layout, all of them and no others.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use halo2_proofs::{
     dev::MockProver,
@@ -17,8 +20,8 @@ use halo2_proofs::{
 };
 use rayon::prelude::*;
 
-use super::{banks, case::Case};
-use crate::circuit::{Layout, LemmaCircuit};
+use super::case::Case;
+use crate::{circuit::LemmaCircuit, layout::Layout};
 
 /// Column of the permutation argument, row.
 type Cell = (usize, usize);
@@ -26,10 +29,9 @@ type Cell = (usize, usize);
 /// Cells that are equal to each other, each set once, without those that are equal to nothing.
 type Classes = BTreeSet<BTreeSet<Cell>>;
 
-/// The circuits of all cases, with what their plans are.
-fn layouts() -> Vec<Layout> {
-    let lanes = Case::all().into_iter().map(|case| Layout::from(case.plan));
-    lanes.chain(banks::Case::all().into_iter().map(|case| Layout::from(case.plan))).collect()
+/// The layouts of all cases.
+fn layouts() -> impl Iterator<Item = Arc<Layout>> {
+    Case::all().into_iter().map(|case| case.layout)
 }
 
 /// Padded to the rows of the domain.
@@ -40,7 +42,7 @@ fn columns(layout: &Layout) -> Vec<Vec<Fr>> {
         column.resize(rows, Fr::ZERO);
         column
     };
-    layout.fixed().iter().map(padded).collect()
+    layout.fixed.iter().map(padded).collect()
 }
 
 #[test]
@@ -59,7 +61,7 @@ fn a_key_commits_to_the_fixed_cells_of_the_plan() {
     }
 }
 
-/// The classes of the copies that a plan lists, by the place of their columns in the permutation argument.
+/// The classes of the copies that a layout lists, by the place of their columns in the permutation argument.
 fn listed(layout: &Layout, places: &BTreeMap<usize, usize>) -> Classes {
     let mut classes: BTreeMap<Cell, BTreeSet<Cell>> = BTreeMap::new();
     let mut heads: BTreeMap<Cell, Cell> = BTreeMap::new();

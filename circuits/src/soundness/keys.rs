@@ -13,7 +13,7 @@ use halo2_proofs::{
 };
 use sha2::{Digest, Sha256};
 
-use crate::{CompiledCircuit, circuit::LemmaCircuit, compile, import::import, plan::Scheme};
+use crate::{CompiledCircuit, circuit::LemmaCircuit, compile, import::import, shape::Scheme};
 
 /// Name of the pin, model.
 const PINNED: [(&str, &str); 6] = [

@@ -9,15 +9,11 @@ use super::{
     system::System,
 };
 use crate::{
-    banks,
     chip::Slot,
-    circuit::{
-        Layout,
-        banks::{bank_chips, configure_banks},
-        configure_lanes, lanes,
-    },
-    plan::integer,
-    witness::Witness,
+    circuit::chips::{Chips, bank_chips},
+    integers::integer,
+    layout::Layout,
+    witness::{LookupTables, run},
 };
 
 /// A circuit in which one lookup ignores its last value and looks up 0 in its place.
@@ -55,12 +51,9 @@ impl<'a> BlindLookup<'a> {
     /// If the inputs are not integers of the model's inputs.
     pub fn grid(&self, inputs: &[Vec<i32>], draw: u64) -> Grid {
         let compiled = &self.subject.compiled;
-        let witness = match compiled.layout() {
-            Layout::Lanes(plan) => Witness::new(compiled.model(), plan, inputs),
-            Layout::Banks(plan) => banks::run(plan, inputs, &mut |_, _, _| {}),
-        };
+        let witness = run(compiled.layout(), inputs, &mut |_, _, _| {});
         let mut witness = witness.expect("inputs of the model");
-        let tables = compiled.layout().lookup_tables();
+        let tables = LookupTables::of(compiled.layout());
         witness.count_lookups(&tables, &self.slots);
         let mut grid = self.subject.grid(inputs, draw);
         for &multiplicity in tables.multiplicities {
@@ -73,29 +66,11 @@ impl<'a> BlindLookup<'a> {
     }
 }
 
-/// The constraints of a layout with other lookups, as many per lane or bank as before.
+/// The constraints of a layout with other lookups, as many per bank as before.
 fn configure(layout: &Layout, slots: &[Slot]) -> System {
     let mut constraints = ConstraintSystem::default();
-    let mut slots = slots.iter().cloned();
-    match layout {
-        Layout::Lanes(plan) => {
-            let mut lanes = lanes(&plan.columns, &plan.shape);
-            lanes
-                .iter_mut()
-                .flat_map(|lane| &mut lane.slots)
-                .zip(&mut slots)
-                .for_each(|(old, new)| *old = new);
-            configure_lanes(&mut constraints, &plan.shape, lanes);
-        }
-        Layout::Banks(plan) => {
-            let mut chips = bank_chips(&plan.columns, &plan.shape);
-            chips
-                .iter_mut()
-                .flat_map(|chip| &mut chip.slots)
-                .zip(&mut slots)
-                .for_each(|(old, new)| *old = new);
-            configure_banks(&mut constraints, &plan.shape, chips);
-        }
-    }
+    let mut chips = bank_chips(&layout.columns, &layout.shape);
+    chips.iter_mut().flat_map(|chip| &mut chip.slots).zip(slots).for_each(|(old, new)| *old = new.clone());
+    Chips::configure(&mut constraints, &layout.shape, chips);
     System::of(&constraints)
 }

@@ -53,7 +53,6 @@ pub fn determined_by(role: Role) -> Option<&'static str> {
         Role::Helper => Some("lookup helper"),
         Role::TableHelper => Some("table helper"),
         Role::LookupSum => Some("lookup sum"),
-        Role::Evaluation => Some("lane evaluation"),
         Role::WeightEvaluation => Some("weight evaluation"),
         Role::ProductSum => Some("product sum"),
         Role::SliceEvaluation => Some("slice evaluation"),

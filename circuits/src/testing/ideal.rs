@@ -3,16 +3,18 @@
 //! At an honest witness, with `delta` in front of a cell for its movement:
 //! - lookups: for every tuple that is looked up, per component, the movements of all cells that look it up sum
 //!   to 0; no multiplicity moves;
-//! - layers: for every group g of channels, `sum_i B^i (delta value_i - m_i sum_j W_ij delta x_j) = 0`;
-//! - statement: for every packed public input, `sum_j 256^j delta value_j = 2^shift delta instance`;
-//! - outputs: a statement byte and the activation it repeats move alike.
+//! - operators: for every exponent of s and group g of every equation, over the channels in the group,
+//!   `sum_i B^i (delta value_i - m_i sum W delta x) = 0`, idle lanes included, which read nothing; for matrix products
+//!   `delta (a b) = b delta a + a delta b` in place of `W delta x`;
+//! - products of bytes: `delta p = b' delta a' + a' delta b'`;
+//! - statement: for every public input `delta instance = sum_j 256^j delta y'_j`; in a row of an input the idle lanes
+//!   count as further bytes, in flat circuits what its rows claim counts, and a copied output moves with its home;
+//! - idle lanes of inputs: for every exponent of s, the movements of the idle cells with this exponent sum to 0.
 //!
-//! In circuits with banks there is an equation per group and position of a block, see `ideal::banks`.
+//! Which elements an accumulator reads is taken from the model, rearranged tensors resolved one by one.
 //!
 //! That a group gives one equation and not one per channel is no gap: the channels are apart by size, see
-//! `plan::packing`, which no derivative sees.
-
-mod banks;
+//! `forms::packing`, which no derivative sees.
 
 use std::collections::BTreeMap;
 
@@ -23,14 +25,19 @@ use halo2_proofs::halo2curves::{
 
 use super::{
     grid::{Cell, Grid},
+    spot::{self, Spot, multiplier, reads, resolve},
     subject::Subject,
     tangent::Form,
 };
 use crate::{
-    chip::{Terms, lane::LaneChip},
-    circuit::{Layout, lanes},
-    plan::{Form as Requantization, Plan, Spot, Step, Use, integer},
-    statement::{HEADER_INSTANCES, LANES_PER_INSTANCE},
+    chip::Terms,
+    columns::{LaneColumns, ProductCells},
+    integers::integer,
+    ir::{Model, TensorId},
+    layout::Layout,
+    place::{Block, Content, Start},
+    statement::HEADER_INSTANCES,
+    witness::LookupTables,
 };
 
 /// All predicted equations at a grid of an honest witness.
@@ -42,13 +49,11 @@ pub fn forms(subject: &Subject, grid: &Grid) -> Vec<Form> {
 
 /// The predicted equations that are none of the lookup argument's.
 pub fn forms_without_lookups(subject: &Subject, grid: &Grid) -> Vec<Form> {
-    let plan = match subject.compiled.layout() {
-        Layout::Lanes(plan) => plan,
-        Layout::Banks(plan) => return banks::forms(subject, plan, grid),
-    };
-    let lanes = lanes(&plan.columns, &plan.shape);
-    let mut out = layers(subject, &lanes);
-    out.extend(statement(plan, &lanes));
+    let layout = subject.compiled.layout();
+    let mut out = products(layout, grid);
+    out.extend(operators(layout, grid));
+    out.extend(statement(subject, layout));
+    out.extend(idle(layout));
     let is_hint = |cell: &Cell| subject.roles[cell.column].is_hint();
     let copies = grid.copies.iter().filter(|pair| pair.iter().all(is_hint));
     out.extend(copies.map(|[from, to]| vec![(*from, Fr::ONE), (*to, -Fr::ONE)]));
@@ -65,7 +70,7 @@ fn lookups(layout: &Layout, grid: &Grid) -> Vec<Form> {
     let mut sums: BTreeMap<Vec<[u8; 32]>, [Form; 3]> = BTreeMap::new();
     for slot in &layout.slots() {
         for row in 0..layout.rows() {
-            let tag = layout.fixed()[slot.tag][row] * integer(slot.factor.into());
+            let tag = layout.fixed[slot.tag][row] * integer(slot.factor.into());
             let value = |terms: &Terms| -> Fr {
                 scaled(terms, row, Fr::ONE).iter().map(|(cell, by)| grid.value(*cell) * by).sum()
             };
@@ -76,66 +81,153 @@ fn lookups(layout: &Layout, grid: &Grid) -> Vec<Form> {
             }
         }
     }
-    let tables = layout.lookup_tables();
+    let tables = LookupTables::of(layout);
     let multiplicities = tables.multiplicities.iter();
     let still = multiplicities
         .flat_map(|column| (0..layout.rows()).map(|row| vec![(Cell::advice(*column, row), Fr::ONE)]));
     sums.into_values().flatten().filter(|form| !form.is_empty()).chain(still).collect()
 }
 
-fn layers(subject: &Subject, lanes: &[LaneChip]) -> Vec<Form> {
-    let plan = subject.compiled.plan();
-    let activation = |spot: Spot| Cell::advice(plan.columns.activation(spot.lane), spot.row);
-    let mut out = Vec::new();
-    for (index, node) in subject.compiled.model().nodes.iter().enumerate() {
-        let layer = node.dense();
-        let (packing, blocks) = &plan.placement.nodes[index];
-        for group in blocks.iter().flat_map(|block| block.channels.chunks(packing.slots)) {
-            let mut form = Form::new();
-            for (slot, &channel) in group.iter().enumerate() {
-                let power = packing.weight(slot);
-                let home = plan.placement.homes[node.output.0][channel];
-                form.extend(scaled(&lanes[home.lane].value, home.row, power));
-                let multiplier = match &plan.forms.nodes[index].channels[channel] {
-                    Requantization::Linear(form) => i128::from(form.m),
-                    Requantization::Threshold(_)
-                    | Requantization::Function(_)
-                    | Requantization::Maximum
-                    | Requantization::Product => 1,
+/// `delta p = b' delta a' + a' delta b'`, in rows that hold nothing too.
+fn products(layout: &Layout, grid: &Grid) -> Vec<Form> {
+    let lanes = layout.columns.lanes().filter_map(|lane| match &lane.cells {
+        LaneColumns::Product(cells) => Some(cells),
+        _ => None,
+    });
+    let form = |cells: &ProductCells, row: usize| {
+        let [first, second] = cells.factors.map(|column| Cell::advice(column, row));
+        vec![
+            (Cell::advice(cells.activation, row), Fr::ONE),
+            (first, -grid.value(second)),
+            (second, -grid.value(first)),
+        ]
+    };
+    lanes.flat_map(|cells| (0..layout.rows).map(move |row| form(cells, row))).collect()
+}
+
+/// `2^(bits * slot)`.
+fn power_of_base(bits: u32, slot: usize) -> Fr {
+    Fr::from(2).pow_vartime([u64::from(bits) * slot as u64])
+}
+
+fn operators(layout: &Layout, grid: &Grid) -> Vec<Form> {
+    let model = &layout.model;
+    // Blocks whose equation is not their own share groups.
+    let shared: BTreeMap<usize, Start> = (0..model.nodes.len())
+        .filter(|node| !layout.network.maps.iter().any(|map| map.node == *node && map.is_planewise()))
+        .flat_map(|node| layout.placement.starts(node, layout.packings[node].slots))
+        .collect();
+    let mut groups: BTreeMap<(usize, usize, u64), Form> = BTreeMap::new();
+    for (index, block) in layout.placement.blocks.iter().enumerate() {
+        let Content::Node(node_index) = block.content else { continue };
+        let (node, packing) = (&model.nodes[node_index], layout.packings[node_index]);
+        let planes = &layout.network.homes.home(block.tensor).planes;
+        let start = shared.get(&index).copied().unwrap_or_default();
+        let equation = if shared.contains_key(&index) { node_index } else { model.nodes.len() + index };
+        for row in block.rows() {
+            let first = block.at(row, 0).map(|(plane, position)| planes[plane].exponents[position]);
+            for lane in 0..layout.placement.lanes_per_bank.of(block.kind) {
+                let Start { group, slot } = start.of_member(block.member(row, lane), packing.slots);
+                let form = groups.entry((equation, group, first.unwrap_or_default())).or_default();
+                let weight = packing.weight(slot);
+                let spot = Spot { block: index, lane, row };
+                form.extend(scaled(&spot.claim(layout), row, weight));
+                let Some((plane, position)) = block.at(row, lane) else { continue };
+                let scale = multiplier(layout, node_index, planes[plane].channel);
+                let activation = |(input, element): (usize, usize)| {
+                    let stored = resolve(model, node.inputs[input], element);
+                    let spot = stored.and_then(|(tensor, element)| Spot::of(layout, tensor, element));
+                    spot.map(|spot| spot.activation(layout))
                 };
-                for (input, weight) in layer.row(channel).iter().enumerate() {
-                    let source = plan.placement.homes[node.inputs[0].0][input];
-                    let weight = integer(i128::from(*weight) * multiplier);
-                    form.push((activation(source), -power * weight));
+                for (input, element, factor) in
+                    reads(layout, node_index, node, planes[plane].elements[position])
+                {
+                    let factor = -weight * integer(i128::from(factor) * scale);
+                    form.extend(activation((input, element)).map(|cell| (cell, factor)));
+                }
+                for (left, right) in spot::products(node, planes[plane].elements[position]) {
+                    let pair = activation((0, left)).zip(activation((1, right)));
+                    let (left, right) = pair.expect("factors are stored copies");
+                    let factor = -weight * integer(scale);
+                    form.extend([(left, factor * grid.value(right)), (right, factor * grid.value(left))]);
                 }
             }
-            out.push(form);
         }
+    }
+    groups.into_values().collect()
+}
+
+/// Where the elements of the ports are in the public inputs: tensor, element, row of the instance, byte.
+fn packed(subject: &Subject, model: &Model) -> Vec<(TensorId, usize, usize, usize)> {
+    let interface = subject.compiled.interface();
+    let tensors = model.inputs.iter().map(|input| input.tensor);
+    let tensors = tensors.chain(model.outputs.iter().map(|output| output.tensor));
+    let mut first = HEADER_INSTANCES;
+    let mut out = Vec::new();
+    for (tensor, port) in tensors.zip(interface.ports()) {
+        let bytes = usize::from(port.bytes_per_instance);
+        let place = |element: usize| (tensor, element, first + element / bytes, element % bytes);
+        out.extend((0..port.len()).map(place));
+        first += port.instances();
     }
     out
 }
 
-fn statement(plan: &Plan, lanes: &[LaneChip]) -> Vec<Form> {
-    let mut out = Vec::new();
-    for (row, end) in (HEADER_INSTANCES..).zip(&plan.placement.instances) {
-        let scale = integer(1 << plan.shape.shift);
-        let mut form = vec![(Cell::instance(row), -scale)];
-        let mut power = Fr::ONE;
-        let rows = &plan.placement.lanes[end.lane].rows;
-        for position in (0..=end.row).rev().take(LANES_PER_INSTANCE) {
-            let lane = &lanes[end.lane];
-            form.extend(scaled(&lane.value, position, power));
-            if let Some((_, terms)) = &lane.gated {
-                form.extend(scaled(terms, position, power));
-            }
-            power *= Fr::from(256);
-            let begins = matches!(rows[position].step, Step::Start);
-            assert!(matches!(rows[position].content, Use::Byte { .. }), "a chunk holds bytes");
-            if begins {
-                break;
+fn statement(subject: &Subject, layout: &Layout) -> Vec<Form> {
+    if layout.columns.positions.is_none() {
+        return packed_blocks(layout);
+    }
+    let model = &layout.model;
+    let inputs: usize = model.inputs.iter().map(|input| model.tensor(input.tensor).len).sum();
+    let mut forms: BTreeMap<usize, Form> = BTreeMap::new();
+    for (index, (tensor, element, instance, byte)) in packed(subject, model).into_iter().enumerate() {
+        let form = forms.entry(instance).or_insert_with(|| vec![(Cell::instance(instance), -Fr::ONE)]);
+        let stored = resolve(model, tensor, element);
+        let spot = stored.and_then(|(tensor, element)| Spot::of(layout, tensor, element));
+        let spot = spot.expect("ports hold no constants");
+        form.push((spot.activation(layout), power_of_base(8, byte)));
+        let block = &layout.placement.blocks[spot.block];
+        let is_last = index < inputs && spot.lane + 1 == block.planes.len();
+        for lane in (spot.lane + 1..layout.placement.lanes_per_bank.of(block.kind)).filter(|_| is_last) {
+            let idle = Spot { lane, ..spot };
+            form.push((idle.activation(layout), power_of_base(8, byte + lane - spot.lane)));
+        }
+    }
+    forms.into_values().collect()
+}
+
+/// The public inputs of a flat circuit: each is what the rows of one block claim, and of thresholds their bytes besides.
+fn packed_blocks(layout: &Layout) -> Vec<Form> {
+    let blocks = layout.placement.blocks.iter().enumerate();
+    let packed = blocks.filter(|(_, block)| !matches!(block.content, Content::Node(_)));
+    let form = |(instance, (index, block)): (usize, (usize, &Block))| {
+        let mut form = vec![(Cell::instance(instance), -integer(1 << layout.shape.shift))];
+        for row in block.rows() {
+            let spot = Spot { block: index, lane: 0, row };
+            let weight = power_of_base(8, block.member(row, 0));
+            form.extend(scaled(&spot.claim(layout), row, weight));
+            if let LaneColumns::Threshold(_) = spot.columns(layout) {
+                form.push((spot.activation(layout), weight * integer(1 << layout.shape.shift)));
             }
         }
-        out.push(form);
+        form
+    };
+    (HEADER_INSTANCES..).zip(packed).map(form).collect()
+}
+
+fn idle(layout: &Layout) -> Vec<Form> {
+    let mut forms: BTreeMap<u64, Form> = BTreeMap::new();
+    let blocks = layout.placement.blocks.iter().enumerate();
+    for (index, block) in blocks.filter(|(_, block)| block.content == Content::Input) {
+        let exponents = &layout.network.slices[block.tensor.0].exponents;
+        for row in block.rows() {
+            let Some((plane, position)) = block.at(row, 0) else { continue };
+            let form = forms.entry(exponents[plane][position]).or_default();
+            let members = block.planes.len();
+            for lane in members..layout.placement.lanes_per_bank.of(block.kind) {
+                form.push((Spot { block: index, lane, row }.activation(layout), Fr::ONE));
+            }
+        }
     }
-    out
+    forms.into_values().filter(|form| !form.is_empty()).collect()
 }

@@ -9,7 +9,7 @@ use super::{
     grid::{Cell, Kind},
     pseudorandom,
 };
-use crate::{Role, plan::LookupColumns};
+use crate::{Role, columns::LookupColumns};
 
 /// The other values a cell is given: plus and minus one, doubled, and a pseudorandom one.
 pub fn lies(cell: Cell, value: Fr) -> Vec<Fr> {
@@ -21,11 +21,9 @@ pub fn lies(cell: Cell, value: Fr) -> Vec<Fr> {
 /// Per role, the constraint that must fail, and the others that may fail with it.
 pub fn expected(role: Role) -> (&'static str, &'static [&'static str]) {
     match role {
-        Role::Activation => {
-            ("lookup helper", &["lane evaluation", "slice evaluation", "claim evaluation", COPY])
-        }
+        Role::Activation => ("lookup helper", &["slice evaluation", "claim evaluation", COPY]),
         Role::Excess | Role::Remainder | Role::Distance | Role::Threshold => {
-            ("lookup helper", &["lane evaluation", "claim evaluation"])
+            ("lookup helper", &["claim evaluation"])
         }
         Role::Complement => ("lookup helper", &[]),
         Role::Product => ("product", &["slice evaluation"]),
@@ -35,10 +33,9 @@ pub fn expected(role: Role) -> (&'static str, &'static [&'static str]) {
         Role::Helper => ("lookup helper", &["lookup sum"]),
         Role::TableHelper => ("table helper", &["lookup sum"]),
         Role::LookupSum => ("lookup sum", &["lookup sum boundary"]),
-        Role::Evaluation => ("lane evaluation", &[COPY]),
         Role::WeightEvaluation => ("weight evaluation", &["product sum"]),
         Role::Operand => (COPY, &["product sum", "public input"]),
-        Role::ProductSum => ("product sum", &["layer equation", "operator equation"]),
+        Role::ProductSum => ("product sum", &["operator equation"]),
         Role::SliceEvaluation => ("slice evaluation", &[COPY]),
         Role::ClaimEvaluation => ("claim evaluation", &[COPY]),
         Role::Window => ("window", &["product sum"]),
@@ -47,8 +44,8 @@ pub fn expected(role: Role) -> (&'static str, &'static [&'static str]) {
     }
 }
 
-/// The same in circuits with banks, where an operand enters a window.
-fn expected_in_banks(role: Role) -> (&'static str, &'static [&'static str]) {
+/// The same in circuits with positions, where an operand enters a window.
+fn expected_with_positions(role: Role) -> (&'static str, &'static [&'static str]) {
     match role {
         Role::Operand => ("window", &[COPY, "public input"]),
         role => expected(role),
@@ -72,7 +69,7 @@ pub fn mutate_advice(checker: &mut Checker<'_>, roles: &[Role], cells: &[Cell]) 
     let mut outcome = Outcome::default();
     let expected = |role: Role| match role {
         Role::Multiplicity if roles.contains(&Role::TableHelper) => ("table helper", &[][..]),
-        role if roles.contains(&Role::Power) => expected_in_banks(role),
+        role if roles.contains(&Role::Power) => expected_with_positions(role),
         role => expected(role),
     };
     for &cell in cells {

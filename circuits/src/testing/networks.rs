@@ -12,7 +12,8 @@ use super::subject::Subject;
 use crate::{
     compile_with_shape,
     ir::{ChannelSteps, Elem, FullyConnected, Input, Model, Node, Op, Output, Requantize, Tensor, TensorId},
-    plan::{ForcedShape, Scheme},
+    layout::ForcedShape,
+    shape::Scheme,
 };
 
 /// A tiny network in a forced shape.
@@ -179,12 +180,12 @@ pub fn groups() -> Tiny {
     tiny("groups 2-26", &[2, 26], &LINEAR_LAYERS, &shape)
 }
 
-/// All networks of fully connected layers on one row.
+/// All networks in flat circuits.
 pub fn fully_connected() -> Vec<Tiny> {
     vec![linear(), lanes(), split(), groups(), threshold(), mixed()]
 }
 
-/// All networks, of either layout.
+/// All networks.
 pub fn all() -> Vec<Tiny> {
     fully_connected().into_iter().chain(convolutional()).collect()
 }

@@ -9,7 +9,7 @@ use halo2_proofs::{
 };
 
 use super::grid::{Cell, Grid, Kind};
-use crate::{circuit::LemmaCircuit, plan::Shape};
+use crate::{circuit::LemmaCircuit, shape::Shape};
 
 /// The gates of a shape with the cells of a grid.
 ///

@@ -85,7 +85,7 @@ pub fn columns(subject: &Subject, grid: &Grid) -> Vec<String> {
     let planned = |(column, role): (usize, &Role)| {
         let is_copied = match role {
             Role::Activation => subject.compiled.shape().banks.is_none(),
-            Role::Evaluation | Role::SliceEvaluation | Role::ClaimEvaluation => true,
+            Role::SliceEvaluation | Role::ClaimEvaluation => true,
             Role::Power | Role::PowerCopy | Role::Operand => true,
             _ => false,
         };

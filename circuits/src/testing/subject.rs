@@ -8,18 +8,19 @@ use halo2_proofs::{
 };
 
 use super::{
-    bank_spot::BankSpot,
     grid::{Cell, Grid, Kind},
     mutation::FixedUse,
     recorder::{challenges, record},
+    spot::Spot,
     system::{Constraint, System},
 };
 use crate::{
     CompiledCircuit, Role,
-    banks::{BankColumns, BankKind, BankPlan, LaneColumns},
-    circuit::{Layout, LemmaCircuit},
+    circuit::LemmaCircuit,
+    columns::{BankColumns, LaneColumns, LinearCells, ThresholdCells},
     ir::TensorId,
-    plan::{LinearCells, Plan, ThresholdCells, Use},
+    layout::Layout,
+    shape::BankKind,
     statement::{CircuitId, Context, HEADER_INSTANCES, Statement},
 };
 
@@ -89,16 +90,8 @@ impl Subject {
 
     /// What each fixed column is for.
     pub fn fixed_uses(&self) -> Vec<FixedUse> {
-        match self.compiled.layout() {
-            Layout::Lanes(plan) => {
-                let columns = &plan.columns;
-                FixedUse::of(columns.fixed, &columns.lookup, [columns.zero, columns.statement])
-            }
-            Layout::Banks(plan) => {
-                let columns = &plan.columns;
-                FixedUse::of(columns.fixed, &columns.lookup, [columns.zero, columns.statement])
-            }
-        }
+        let columns = &self.compiled.layout().columns;
+        FixedUse::of(columns.fixed, &columns.lookup, [columns.zero, columns.statement])
     }
 
     /// The true inputs: their activation cells and the public inputs that pack them.
@@ -117,15 +110,8 @@ impl Subject {
 
     /// The activation cell of an element of a stored tensor.
     fn activation(&self, tensor: TensorId, element: usize) -> Cell {
-        match self.compiled.layout() {
-            Layout::Lanes(plan) => {
-                let spot = plan.placement.homes[tensor.0][element];
-                Cell::advice(plan.columns.activation(spot.lane), spot.row)
-            }
-            Layout::Banks(plan) => {
-                BankSpot::of(plan, tensor, element).expect("inputs are stored").activation(plan)
-            }
-        }
+        let layout = self.compiled.layout();
+        Spot::of(layout, tensor, element).expect("inputs are stored").activation(layout)
     }
 
     /// The rows of the public inputs that gates bind.
@@ -136,10 +122,7 @@ impl Subject {
     /// Hints that hold nothing: multiplicities, and the cells of rows without an activation. The idle lanes of a bank
     /// hold something in the rows that its other lanes use.
     pub fn idle_hints(&self) -> BTreeSet<Cell> {
-        let busy: BTreeSet<(usize, usize)> = match self.compiled.layout() {
-            Layout::Lanes(plan) => busy_lane_cells(plan),
-            Layout::Banks(plan) => busy_bank_cells(plan),
-        };
+        let busy = busy_cells(self.compiled.layout());
         let hints = (0..self.roles.len()).filter(|column| self.roles[*column].is_hint());
         hints
             .flat_map(|column| (0..self.compiled.layout().rows()).map(move |row| (column, row)))
@@ -159,54 +142,38 @@ impl Subject {
 
     /// Whether a fixed column is a switch of range checks in a bank that has no remainders.
     pub fn is_idle_switch(&self, kind: Kind, column: usize) -> bool {
-        let Layout::Banks(plan) = self.compiled.layout() else { return false };
-        let mut banks = plan.columns.banks.iter().filter(|bank| bank.kind == BankKind::Linear);
+        let layout = self.compiled.layout();
+        let mut banks = layout.columns.banks.iter().filter(|bank| bank.kind == BankKind::Linear);
         kind == Kind::Fixed
-            && plan.shape.remainder_limbs() == 0
+            && layout.shape.remainder_limbs() == 0
             && banks.any(|bank| bank.channel == Some(column))
     }
 
     /// Whether the cell is a power of s in a row of a bank that no block uses: it is multiplied with cells that are 0.
     pub fn is_unused_power(&self, cell: Cell) -> bool {
-        let Layout::Banks(plan) = self.compiled.layout() else { return false };
+        let layout = self.compiled.layout();
         let powers = |bank: &&BankColumns| {
-            cell.kind == Kind::Advice && [bank.slice_power, bank.claim_power].contains(&cell.column)
+            let is_power = |column: usize| {
+                bank.powers().is_some_and(|powers| [powers.slice, powers.claim].contains(&column))
+            };
+            cell.kind == Kind::Advice && is_power(cell.column)
         };
-        plan.columns
-            .banks
-            .iter()
-            .find(powers)
-            .is_some_and(|bank| plan.fixed[bank.lanes[0].cells.tag()][cell.row] == Fr::ZERO)
+        let bank = layout.columns.banks.iter().find(powers);
+        bank.is_some_and(|bank| layout.fixed[bank.lanes[0].cells.tag()][cell.row] == Fr::ZERO)
     }
 }
 
-fn busy_lane_cells(plan: &Plan) -> BTreeSet<(usize, usize)> {
-    let columns = |lane: usize| match lane.checked_sub(plan.columns.linear.len()) {
-        None => linear_cells(&plan.columns.linear[lane].cells),
-        Some(lane) => threshold_cells(&plan.columns.threshold[lane].cells),
-    };
+fn busy_cells(layout: &Layout) -> BTreeSet<(usize, usize)> {
     let mut out = BTreeSet::new();
-    for (lane, rows) in plan.placement.lanes.iter().enumerate() {
-        for (row, used) in rows.rows.iter().enumerate() {
-            if matches!(used.content, Use::Byte { .. } | Use::Channel { .. }) {
-                out.extend(columns(lane).into_iter().map(|column| (column, row)));
-            }
-        }
-    }
-    out
-}
-
-fn busy_bank_cells(plan: &BankPlan) -> BTreeSet<(usize, usize)> {
-    let mut out = BTreeSet::new();
-    for block in &plan.placement.blocks {
-        let lanes = &plan.columns.banks[block.bank].lanes;
+    for block in &layout.placement.blocks {
+        let lanes = &layout.columns.banks[block.bank].lanes;
         let columns: Vec<usize> = lanes.iter().flat_map(|lane| hints(&lane.cells)).collect();
         out.extend(block.rows().flat_map(|row| columns.iter().map(move |column| (*column, row))));
     }
     out
 }
 
-/// The phase-0 columns of a lane of a bank.
+/// The phase-0 columns of a lane.
 pub(crate) fn hints(lane: &LaneColumns) -> Vec<usize> {
     match lane {
         LaneColumns::Linear(cells) => linear_cells(cells),

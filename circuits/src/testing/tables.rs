@@ -5,14 +5,16 @@ use std::{
     ops::RangeInclusive,
 };
 
-use halo2_proofs::halo2curves::bn256::Fr;
-
 use super::subject::Subject;
 use crate::{
-    circuit::{Layout, lanes},
+    forms::{
+        Form, Forms,
+        tables::{Entry, PAIR, SECOND_TAG_FACTOR, range_tag},
+    },
     ir::{Model, Node, Op, Requantize},
-    plan::{Entry, Form, Forms, PAIR, SECOND_TAG_FACTOR, Shape, range_tag},
+    layout::Layout,
     requantize::{LinearForm, quantized_product, quantized_sum},
+    shape::Shape,
     witness::tag,
 };
 
@@ -21,7 +23,7 @@ use crate::{
 ///
 /// Nothing here reads the planner's tables or its thresholds.
 pub fn expected(subject: &Subject) -> BTreeSet<[i64; 4]> {
-    definition(subject.compiled.layout(), subject.compiled.model())
+    definition(subject.compiled.layout())
 }
 
 /// The tuples in the fixed columns that some slot of some row can look up.
@@ -29,16 +31,16 @@ pub fn reachable(subject: &Subject) -> BTreeSet<[i64; 4]> {
     entries(subject.compiled.layout()).0
 }
 
-/// [`expected`] of a layout; the model is the one that was compiled.
-pub(crate) fn definition(layout: &Layout, model: &Model) -> BTreeSet<Entry> {
-    let content = Content::of(layout, model);
+/// [`expected`] of a layout.
+pub(crate) fn definition(layout: &Layout) -> BTreeSet<Entry> {
+    let content = Content::of(layout);
     let shape = content.shape;
     let mut out = BTreeSet::from([[0; 4]]);
     out.extend((0..256).map(|byte| [1, byte, 0, 0]));
     if content.split().is_some() {
         out.extend((0..256).map(|byte| [SECOND_TAG_FACTOR, byte, 0, 0]));
     }
-    for (tag, channels) in channels_by_tag(layout, model) {
+    for (tag, channels) in channels_by_tag(layout) {
         content.under(tag, &channels, &mut out);
     }
     let mut widths = if shape.linear_lanes > 0 { shape.remainder_widths() } else { Vec::new() };
@@ -54,27 +56,18 @@ pub(crate) fn definition(layout: &Layout, model: &Model) -> BTreeSet<Entry> {
 /// The entries of the tables that some slot of some row can look up, and the others.
 pub(crate) fn entries(layout: &Layout) -> (BTreeSet<Entry>, BTreeSet<Entry>) {
     let tags = tags(layout);
-    let tables = match layout {
-        Layout::Lanes(plan) => &plan.tables,
-        Layout::Banks(plan) => &plan.tables,
-    };
-    tables.iter().flatten().copied().partition(|entry| tags.contains(&entry[0]))
+    layout.tables.iter().flatten().copied().partition(|entry| tags.contains(&entry[0]))
 }
 
 /// Per accumulator of a channel, its output minus the type minimum; of a product of bytes the product.
 #[cfg(test)]
-pub(crate) fn requantizations(
-    layout: &Layout,
-    model: &Model,
-    node: usize,
-    channel: usize,
-) -> BTreeMap<i64, i64> {
-    let content = Content::of(layout, model);
+pub(crate) fn requantizations(layout: &Layout, node: usize, channel: usize) -> BTreeMap<i64, i64> {
+    let content = Content::of(layout);
     let op = &content.model.nodes[node].op;
     let type_min = i64::from(content.model.tensor(content.model.nodes[node].output).elem.min());
     let pairs = |of: fn(i64, i64) -> i64| {
         let pairs = (0..256).flat_map(|a| (0..256).map(move |b| (a, b)));
-        pairs.map(|(a, b)| (a * crate::plan::PAIR_BASE + b, of(a, b))).collect()
+        pairs.map(|(a, b)| (a * crate::forms::PAIR_BASE + b, of(a, b))).collect()
     };
     match op {
         Op::Maximum => pairs(i64::max),
@@ -87,16 +80,9 @@ pub(crate) fn requantizations(
     }
 }
 
-fn fixed(layout: &Layout) -> &[Vec<Fr>] {
-    match layout {
-        Layout::Lanes(plan) => &plan.fixed,
-        Layout::Banks(plan) => &plan.fixed,
-    }
-}
-
 /// Every tag some slot asks for in some row.
 pub(crate) fn tags(layout: &Layout) -> BTreeSet<i64> {
-    let (slots, fixed) = (layout.slots(), fixed(layout));
+    let (slots, fixed) = (layout.slots(), &layout.fixed);
     let of_slot = |slot: &crate::chip::Slot| {
         let (column, factor) = (slot.tag, slot.factor);
         (0..layout.rows()).map(move |row| tag(fixed, column, row) * factor)
@@ -105,33 +91,16 @@ pub(crate) fn tags(layout: &Layout) -> BTreeSet<i64> {
 }
 
 /// Per tag, the nodes and channels whose rows have it.
-fn channels_by_tag(layout: &Layout, model: &Model) -> BTreeMap<i64, BTreeSet<(usize, usize)>> {
-    let fixed = fixed(layout);
+fn channels_by_tag(layout: &Layout) -> BTreeMap<i64, BTreeSet<(usize, usize)>> {
     let mut out: BTreeMap<i64, BTreeSet<(usize, usize)>> = BTreeMap::new();
-    match layout {
-        Layout::Lanes(plan) => {
-            let lanes = lanes(&plan.columns, &plan.shape);
-            for (node, (_, blocks)) in plan.placement.nodes.iter().enumerate() {
-                let home = &plan.placement.homes[model.nodes[node].output.0];
-                for &channel in blocks.iter().flat_map(|block| &block.channels) {
-                    let spot = home[channel];
-                    let tag = tag(fixed, lanes[spot.lane].slots[0].tag, spot.row);
-                    out.entry(tag).or_default().insert((node, channel));
-                }
-            }
-        }
-        Layout::Banks(plan) => {
-            for block in &plan.placement.blocks {
-                let Some(node) = block.node else { continue };
-                let home = plan.network.homes.home(block.tensor);
-                let lanes = &plan.columns.banks[block.bank].lanes;
-                for (plane, lane) in block.planes.iter().zip(lanes) {
-                    let channel = (node, home.planes[*plane].channel);
-                    let tags = block.rows().map(|row| tag(fixed, lane.cells.tag(), row));
-                    tags.for_each(|tag| {
-                        out.entry(tag).or_default().insert(channel);
-                    });
-                }
+    for block in &layout.placement.blocks {
+        let Some(node) = block.content.node() else { continue };
+        let home = layout.network.homes.home(block.tensor);
+        for (lane, columns) in layout.columns.banks[block.bank].lanes.iter().enumerate() {
+            for row in block.rows() {
+                let Some((plane, _)) = block.at(row, lane) else { continue };
+                let tag = tag(&layout.fixed, columns.cells.tag(), row);
+                out.entry(tag).or_default().insert((node, home.planes[plane].channel));
             }
         }
     }
@@ -146,11 +115,8 @@ struct Content<'a> {
 }
 
 impl<'a> Content<'a> {
-    fn of(layout: &'a Layout, model: &'a Model) -> Self {
-        match layout {
-            Layout::Lanes(plan) => Self { model, forms: &plan.forms, shape: &plan.shape },
-            Layout::Banks(plan) => Self { model: &plan.model, forms: &plan.forms, shape: &plan.shape },
-        }
+    fn of(layout: &'a Layout) -> Self {
+        Self { model: &layout.model, forms: &layout.forms, shape: &layout.shape }
     }
 
     fn split(&self) -> Option<u32> {

@@ -18,7 +18,7 @@
 //! - the equations span exactly what the plan predicts ([`super::ideal`]), no less and no more.
 //!
 //! A cell that alone looks up an entry cannot move at all, whatever else binds it. So the audit is repeated
-//! without the lookup gates ([`relaxed`]): then layer equations, copies and public inputs must span what is
+//! without the lookup gates ([`relaxed`]): then operator equations, copies and public inputs must span what is
 //! predicted of them.
 //!
 //! What no derivative sees: ranges that are too wide, and second solutions apart from the honest one.

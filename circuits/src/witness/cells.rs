@@ -1,6 +1,10 @@
 //! The hint cells of one requantized channel.
 
-use crate::plan::{Form, Forms, Interval, LinearCells, NodeForms, PAIR_BASE, Shape, ThresholdCells};
+use crate::{
+    columns::{LinearCells, ThresholdCells},
+    forms::{Form, Forms, Interval, NodeForms, PAIR_BASE},
+    shape::Shape,
+};
 
 /// What the cells of a channel hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

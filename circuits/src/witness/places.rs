@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use crate::{
     chip::{Slot, lookup::Positions},
-    plan::Entry,
+    forms::tables::Entry,
 };
 
 use super::values;

@@ -11,7 +11,7 @@
 //!   42+s     p  proof
 //! ```
 
-use lemma_circuits::{plan::Scheme, statement::CircuitId};
+use lemma_circuits::{shape::Scheme, statement::CircuitId};
 
 use super::ArtifactError;
 use crate::envelope::{self, Kind};

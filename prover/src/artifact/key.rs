@@ -15,7 +15,7 @@ use halo2_proofs::{
 use lemma_circuits::{
     circuit::LemmaCircuit,
     ir::ModelId,
-    plan::{Scheme, Shape},
+    shape::{Scheme, Shape},
     statement::{CircuitId, Interface, circuit_id},
 };
 use rayon::prelude::*;

@@ -1,7 +1,7 @@
 use halo2_proofs::halo2curves::{bn256::G1Affine, group::GroupEncoding};
 use lemma_circuits::{
     ir::{Elem, Quantization, Tail},
-    plan::Scheme,
+    shape::Scheme,
     statement::{CircuitId, Port},
 };
 use proptest::prelude::*;
@@ -131,7 +131,7 @@ fn edited(
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Parts {
     model: lemma_circuits::ir::ModelId,
-    shape: lemma_circuits::plan::Shape,
+    shape: lemma_circuits::shape::Shape,
     interface: lemma_circuits::statement::Interface,
     visibilities: Visibilities,
     setup: Setup,

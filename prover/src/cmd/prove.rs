@@ -22,7 +22,7 @@ use super::session::{Compiled, Session};
 use super::text;
 
 /// CPU seconds of the unit on the reference machine: good enough for a progress bar.
-const REFERENCE_UNIT_S: f64 = lemma_circuits::plan::MSM_MICROSECONDS as f64 * 1e-6;
+const REFERENCE_UNIT_S: f64 = lemma_circuits::cost::MSM_MICROSECONDS as f64 * 1e-6;
 
 /// Runs the command.
 pub(crate) fn run(args: &ProveArgs, session: &Session) -> Result<Outcome, Failure> {

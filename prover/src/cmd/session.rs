@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use lemma_circuits::plan::Scheme;
+use lemma_circuits::shape::Scheme;
 use lemma_circuits::statement::CircuitId;
 use lemma_circuits::{CompiledCircuit, compile};
 use lemma_prover::inputs::shown;

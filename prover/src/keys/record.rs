@@ -4,7 +4,7 @@ use bincode::Options;
 use lemma_circuits::{
     CompiledCircuit,
     ir::ModelId,
-    plan::Scheme,
+    shape::Scheme,
     statement::{CircuitId, FORMAT_VERSION},
 };
 use serde::{Deserialize, Serialize};

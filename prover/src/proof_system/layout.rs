@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ff::Field;
 use halo2_proofs::{plonk::ConstraintSystem, poly::Rotation};
-use lemma_circuits::plan::Scheme;
+use lemma_circuits::shape::Scheme;
 
 /// Bytes of a compressed point and of a scalar.
 const ELEMENT: usize = 32;

@@ -8,7 +8,7 @@ use halo2_proofs::{
     },
     poly::Rotation,
 };
-use lemma_circuits::plan::Scheme;
+use lemma_circuits::shape::Scheme;
 use lemma_plonk::watch::Unwatched;
 use rand::rngs::OsRng;
 

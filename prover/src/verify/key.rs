@@ -17,7 +17,7 @@ use std::sync::Arc;
 use halo2_proofs::{halo2curves::bn256::G1Affine, plonk::VerifyingKey};
 use lemma_circuits::{
     ir::ModelId,
-    plan::{Scheme, Shape},
+    shape::{Scheme, Shape},
     statement::{CircuitId, Interface},
 };
 

@@ -1,6 +1,6 @@
 //! What jobs are to do and what comes of them.
 
-use lemma_circuits::{plan::Scheme, statement::CircuitId};
+use lemma_circuits::{shape::Scheme, statement::CircuitId};
 use lemma_prover::{
     digest::Digest,
     keys::{CircuitRecord, SetupChoice},

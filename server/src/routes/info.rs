@@ -1,7 +1,7 @@
 //! What the service is.
 
 use axum::{Json, extract::State};
-use lemma_circuits::{import::supported, plan::MAX_K, statement::FORMAT_VERSION};
+use lemma_circuits::{import::supported, shape::MAX_K, statement::FORMAT_VERSION};
 
 use crate::{
     state::App,

@@ -1,6 +1,6 @@
 //! Circuits and the jobs that build them.
 
-use lemma_circuits::{CompiledCircuit, plan};
+use lemma_circuits::{CompiledCircuit, shape};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -21,11 +21,11 @@ pub enum Scheme {
     Kzg,
 }
 
-impl From<plan::Scheme> for Scheme {
-    fn from(scheme: plan::Scheme) -> Self {
+impl From<shape::Scheme> for Scheme {
+    fn from(scheme: shape::Scheme) -> Self {
         match scheme {
-            plan::Scheme::Ipa => Self::Ipa,
-            plan::Scheme::Kzg => Self::Kzg,
+            shape::Scheme::Ipa => Self::Ipa,
+            shape::Scheme::Kzg => Self::Kzg,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use lemma_circuits::{
     CompiledCircuit, compile, import,
-    plan::Scheme,
+    shape::Scheme,
     statement::{CircuitId, Context},
 };
 use lemma_prover::{

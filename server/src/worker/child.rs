@@ -214,7 +214,7 @@ impl Progress for Reports {
 
 #[cfg(test)]
 mod tests {
-    use lemma_circuits::plan::Scheme;
+    use lemma_circuits::shape::Scheme;
 
     use super::*;
     use crate::jobs::Setup;

@@ -1,6 +1,6 @@
 //! Errors of the libraries as failures of jobs.
 
-use lemma_circuits::{import::ImportError, plan::PlanError, witness::WitnessError};
+use lemma_circuits::{PlanError, import::ImportError, witness::WitnessError};
 use lemma_prover::{
     keys::KeysError, params::ParamsError, prove::ProveError, store::StoreError, verify::VerifierKeyError,
 };

@@ -48,7 +48,7 @@ fn forward(mut from: impl Read, asked: &Sender<io::Result<Asked>>) {
 
 #[cfg(test)]
 mod tests {
-    use lemma_circuits::plan::Scheme;
+    use lemma_circuits::shape::Scheme;
 
     use super::*;
     use crate::worker::protocol::write_message;

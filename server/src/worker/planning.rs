@@ -13,11 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lemma_circuits::{
-    compile,
-    import::import,
-    plan::{PlanError, Scheme},
-};
+use lemma_circuits::{PlanError, compile, import::import, shape::Scheme};
 
 use super::{
     ChildCommand,

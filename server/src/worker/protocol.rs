@@ -14,7 +14,7 @@ use std::{
     path::PathBuf,
 };
 
-use lemma_circuits::{plan::Scheme, statement::CircuitId};
+use lemma_circuits::{shape::Scheme, statement::CircuitId};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{

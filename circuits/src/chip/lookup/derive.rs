@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::{GROUP, LookupChip};
 use crate::{
     chip::{Slot, hints::Hints},
-    plan::LookupColumns,
+    columns::LookupColumns,
 };
 
 /// Where the tables hold what each row looks up.

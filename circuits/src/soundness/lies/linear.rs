@@ -2,21 +2,26 @@
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
-use super::{Caught, Lie, Told};
+use super::{Lie, OPERATOR, places, unused};
 use crate::{
     Role,
-    plan::{ClampClass, Form, LaneKind, LinearColumns, Plan, Spot, integer},
-    soundness::case::Case,
+    columns::{LaneColumns, LinearCells},
+    forms::{ClampClass, Form},
+    integers::integer,
+    ir::TensorId,
+    shape::BankKind,
+    soundness::case::{Case, Caught, Told},
     witness::Witness,
 };
 
-/// A linear channel of an honest inference.
+/// An output in the linear form of an honest inference.
 #[derive(Clone)]
 struct Channel {
     node: usize,
-    index: usize,
-    spot: Spot,
-    columns: LinearColumns,
+    tensor: TensorId,
+    element: usize,
+    row: usize,
+    cells: LinearCells,
     class: ClampClass,
     byte: i64,
     excess: i64,
@@ -27,33 +32,32 @@ struct Channel {
 
 impl Channel {
     fn all(case: &Case) -> Vec<Self> {
-        let plan: &Plan = &case.plan;
-        let cells = case.honest().columns;
-        let mut out = Vec::new();
-        for (node, forms) in plan.forms.nodes.iter().enumerate() {
-            for (index, form) in forms.channels.iter().enumerate() {
-                if let Form::Linear(_) = form {
-                    let spot = plan.placement.homes[case.model.nodes[node].output.0][index];
-                    let columns = plan.columns.linear[spot.lane].clone();
-                    let low_bits = plan.shape.excess_bits.unwrap_or(0);
-                    let cell = |column: &usize| cells[*column][spot.row];
-                    let parts = columns.cells.excess.iter().zip([0, low_bits]);
-                    out.push(Self {
-                        node,
-                        index,
-                        spot,
-                        class: plan.forms.clamps[forms.clamp],
-                        byte: cell(&columns.cells.activation),
-                        excess: parts.map(|(column, bits)| cell(column) << bits).sum(),
-                        remainder: columns.cells.limbs.iter().map(cell).collect(),
-                        low_bits,
-                        widths: plan.shape.remainder_widths(),
-                        columns,
-                    });
-                }
-            }
-        }
-        out
+        let layout = &*case.layout;
+        let honest = case.honest().columns;
+        let channel = |place: super::Place<'_>| {
+            let (Form::Linear(_), LaneColumns::Linear(cells)) = (place.form, place.spot.columns(layout))
+            else {
+                return None;
+            };
+            let row = place.spot.row;
+            let low_bits = layout.shape.excess_bits.unwrap_or(0);
+            let cell = |column: &usize| honest[*column][row];
+            let parts = cells.excess.iter().zip([0, low_bits]);
+            Some(Self {
+                node: place.node,
+                tensor: place.tensor,
+                element: place.element,
+                row,
+                cells: cells.clone(),
+                class: layout.forms.clamps[layout.forms.nodes[place.node].clamp],
+                byte: cell(&cells.activation),
+                excess: parts.map(|(column, bits)| cell(column) << bits).sum(),
+                remainder: cells.limbs.iter().map(cell).collect(),
+                low_bits,
+                widths: layout.shape.remainder_widths(),
+            })
+        };
+        places(case).filter_map(channel).collect()
     }
 
     /// The first channel with a property.
@@ -80,9 +84,9 @@ impl Channel {
     }
 
     fn write(&self, cells: &mut [Vec<i64>]) {
-        let row = self.spot.row;
-        cells[self.columns.cells.activation][row] = self.byte;
-        match self.columns.cells.excess.as_slice() {
+        let row = self.row;
+        cells[self.cells.activation][row] = self.byte;
+        match self.cells.excess.as_slice() {
             [low, high] => {
                 let (sign, size) = (self.excess.signum(), self.excess.abs());
                 cells[*low][row] = sign * (size & ((1 << self.low_bits) - 1));
@@ -90,18 +94,17 @@ impl Channel {
             }
             parts => cells[parts[0]][row] = self.excess,
         }
-        for (column, limb) in self.columns.cells.limbs.iter().zip(&self.remainder) {
+        for (column, limb) in self.cells.limbs.iter().zip(&self.remainder) {
             cells[*column][row] = *limb;
         }
     }
 
     /// The witness with this channel's cells as they are here, and what follows from its output.
     fn told(&self, case: &Case) -> Witness {
-        let output = case.model.nodes[self.node].output;
-        let type_min = case.model.tensor(output).elem.min();
+        let type_min = case.model().tensor(self.tensor).elem.min();
         case.lying(Some(self.node), |cells, tensors| {
             self.write(cells);
-            tensors[output.0][self.index] = type_min + i32::try_from(self.byte).expect("a byte");
+            tensors[self.tensor.0][self.element] = type_min + i32::try_from(self.byte).expect("a byte");
         })
     }
 
@@ -121,7 +124,7 @@ fn remainder_is_caught() -> Caught {
 /// An interior output moved by one, nothing else changed.
 fn moved(case: &Case, by: i64) -> Option<Told> {
     let channel = Channel::find(case, Channel::is_interior)?;
-    Channel { byte: channel.byte + by, ..channel }.lie(case, Caught::LayerEquation)
+    Channel { byte: channel.byte + by, ..channel }.lie(case, OPERATOR)
 }
 
 /// Another output with the excess that makes up for it.
@@ -142,60 +145,62 @@ fn borrowed(case: &Case, by: i64) -> Option<Told> {
 fn recut(case: &Case, carry: i64) -> Option<Told> {
     let channel = Channel::find(case, |channel| channel.excess >> channel.low_bits > 0)?;
     let mut witness = case.honest();
-    let [low, high] = channel.columns.cells.excess[..] else { return None };
-    witness.columns[low][channel.spot.row] += carry << channel.low_bits;
-    witness.columns[high][channel.spot.row] -= carry;
+    let [low, high] = channel.cells.excess[..] else { return None };
+    witness.columns[low][channel.row] += carry << channel.low_bits;
+    witness.columns[high][channel.row] -= carry;
     Some(Told::new(case, witness, excess_is_caught()))
 }
 
 /// An output of the prover's choice, remainder 0, and the excess that solves the equation in the field.
 fn field_quotient(case: &Case) -> Option<Told> {
     let channel = Channel::find(case, |channel| channel.is_interior() && channel.remainder[0] != 0)?;
-    let bits = case.plan.shape.limb_bits;
+    let bits = case.layout.shape.limb_bits;
     let limbs = channel.remainder.iter().zip(0u32..);
     let remainder: i64 = limbs.map(|(limb, index)| limb << (index * bits)).sum();
     let lie =
         Channel { byte: channel.byte + 1, remainder: vec![0; channel.remainder.len()], ..channel.clone() };
     let mut told = lie.lie(case, excess_is_caught())?;
     // A placeholder that no table holds: its lookup is counted nowhere.
-    told.witness.columns[channel.columns.cells.excess[0]][channel.spot.row] = 1 << 40;
-    let shift = Fr::from(2).pow_vartime([u64::from(case.plan.shape.shift)]);
+    told.witness.columns[channel.cells.excess[0]][channel.row] = 1 << 40;
+    let shift = Fr::from(2).pow_vartime([u64::from(case.layout.shape.shift)]);
     let value = integer(channel.quotient().into()) * shift + integer(remainder.into());
     let excess = integer(lie.byte.into()) - value * shift.invert().expect("2^shift is not 0");
-    told.overrides.insert((channel.columns.cells.excess[0], channel.spot.row), excess);
+    told.overrides.insert((channel.cells.excess[0], channel.row), excess);
     Some(told)
 }
 
 /// A cell of a row that holds nothing.
-fn unused_row(case: &Case, column: fn(&LinearColumns) -> usize, caught: Caught) -> Option<Told> {
-    let columns = case.plan.columns.linear.first()?;
-    let row = case.plan.placement.lanes[0].rows.len();
-    (row < case.plan.rows).then(|| {
-        let mut witness = case.honest();
-        witness.columns[column(columns)][row] = 1;
-        Told::new(case, witness, caught)
-    })
+fn unused_row(case: &Case, column: fn(&LinearCells) -> usize, caught: Caught) -> Option<Told> {
+    let (cells, row) = unused(case, |cells| matches!(cells, LaneColumns::Linear(_)))?;
+    let LaneColumns::Linear(cells) = cells else { return None };
+    let mut witness = case.honest();
+    *witness.columns.get_mut(column(cells))?.get_mut(row)? = 1;
+    Some(Told::new(case, witness, caught))
 }
 
-/// The row of the input's first element in a linear lane.
-fn input_row(case: &Case) -> Option<(LinearColumns, usize)> {
-    let spot = case.plan.placement.homes[case.model.inputs[0].tensor.0][0];
-    let lane = &case.plan.placement.lanes[spot.lane];
-    (lane.kind == LaneKind::Linear).then(|| (case.plan.columns.linear[spot.lane].clone(), spot.row))
+/// The row of the input's first element in a flat lane of the linear form, which claims the byte.
+fn input_row(case: &Case) -> Option<(&LinearCells, usize)> {
+    let spot = case.spot(case.input_tensor(), 0);
+    let block = &case.layout.placement.blocks[spot.block];
+    let is_claimed = case.layout.columns.positions.is_none() && block.kind == BankKind::Linear;
+    match spot.columns(&case.layout) {
+        LaneColumns::Linear(cells) if is_claimed => Some((cells, spot.row)),
+        _ => None,
+    }
 }
 
 /// The network runs on another input byte; `hide` makes the row's value that of the stated byte.
 fn hidden_input(
     case: &Case,
     by: i32,
-    hide: fn(&Case, &LinearColumns) -> (usize, i64),
+    hide: fn(&Case, &LinearCells) -> (usize, i64),
     caught: Caught,
 ) -> Option<Told> {
     let (columns, row) = input_row(case)?;
     let mut input = case.input.clone();
     input[0] += by;
     let mut witness = case.of(&input);
-    let (column, value) = hide(case, &columns);
+    let (column, value) = hide(case, columns);
     witness.columns[column][row] = value;
     Some(Told::new(case, witness, caught))
 }
@@ -214,7 +219,7 @@ pub(super) const LIES: &[Lie] = &[
     Lie {
         role: Role::Activation,
         what: "an unused row holds a byte",
-        tell: |case| unused_row(case, |columns| columns.cells.activation, excess_is_caught()),
+        tell: |case| unused_row(case, |columns| columns.activation, excess_is_caught()),
     },
     Lie {
         role: Role::Activation,
@@ -262,12 +267,12 @@ pub(super) const LIES: &[Lie] = &[
     Lie {
         role: Role::Excess,
         what: "an unused row holds an excess",
-        tell: |case| unused_row(case, |columns| columns.cells.excess[0], excess_is_caught()),
+        tell: |case| unused_row(case, |columns| columns.excess[0], excess_is_caught()),
     },
     Lie {
         role: Role::Excess,
         what: "an input hidden behind an excess",
-        tell: |case| hidden_input(case, 1, |_, columns| (columns.cells.excess[0], 1), excess_is_caught()),
+        tell: |case| hidden_input(case, 1, |_, columns| (columns.excess[0], 1), excess_is_caught()),
     },
     Lie {
         role: Role::Remainder,
@@ -297,21 +302,21 @@ pub(super) const LIES: &[Lie] = &[
         tell: |case| {
             let mut channel = Channel::find(case, |channel| channel.remainder[0] > 0)?;
             channel.remainder[0] -= 1;
-            channel.lie(case, Caught::LayerEquation)
+            channel.lie(case, OPERATOR)
         },
     },
     Lie {
         role: Role::Remainder,
         what: "an unused row holds a remainder",
-        tell: |case| unused_row(case, |columns| columns.cells.limbs[0], remainder_is_caught()),
+        tell: |case| unused_row(case, |columns| columns.limbs[0], remainder_is_caught()),
     },
     Lie {
         role: Role::Remainder,
         what: "an input hidden behind a remainder",
         tell: |case| {
-            let top = |case: &Case, columns: &LinearColumns| {
-                let width = case.plan.shape.remainder_widths().pop().unwrap_or(0);
-                (columns.cells.limbs[columns.cells.limbs.len() - 1], 1 << width)
+            let top = |case: &Case, columns: &LinearCells| {
+                let width = case.layout.shape.remainder_widths().pop().unwrap_or(0);
+                (columns.limbs[columns.limbs.len() - 1], 1 << width)
             };
             hidden_input(case, -1, top, remainder_is_caught())
         },

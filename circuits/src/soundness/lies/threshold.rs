@@ -1,20 +1,23 @@
 //! Lies about channels in the threshold form, `acc - lo = t + d`, `d + u` the width of the interval.
 
-use super::{Caught, Lie, Told};
+use super::{Lie, OPERATOR, places, unused};
 use crate::{
     Role,
-    plan::{Form, Interval, LaneKind, Plan, Spot, ThresholdColumns},
-    soundness::case::Case,
+    columns::{LaneColumns, ThresholdCells},
+    forms::{Form, Interval},
+    ir::TensorId,
+    soundness::case::{Case, Caught, Told},
     witness::Witness,
 };
 
-/// A threshold channel of an honest inference.
+/// An output in the threshold form of an honest inference.
 #[derive(Clone)]
 struct Channel {
     node: usize,
-    index: usize,
-    spot: Spot,
-    columns: ThresholdColumns,
+    tensor: TensorId,
+    element: usize,
+    row: usize,
+    cells: ThresholdCells,
     intervals: Vec<Interval>,
     /// Index of the true interval.
     at: usize,
@@ -27,36 +30,35 @@ struct Channel {
 
 impl Channel {
     fn all(case: &Case) -> Vec<Self> {
-        let plan: &Plan = &case.plan;
-        let cells = case.honest().columns;
-        let mut out = Vec::new();
-        for (node, forms) in plan.forms.nodes.iter().enumerate() {
-            for (index, form) in forms.channels.iter().enumerate() {
-                let Form::Threshold(class) = form else { continue };
-                let spot = plan.placement.homes[case.model.nodes[node].output.0][index];
-                let columns = plan.columns.threshold[spot.lane - plan.columns.linear.len()].clone();
-                let cell = |column: &usize| cells[*column][spot.row];
-                let intervals = plan.forms.steps[*class].intervals();
-                let threshold = cell(&columns.cells.threshold);
-                out.push(Self {
-                    node,
-                    index,
-                    spot,
-                    at: intervals
-                        .iter()
-                        .position(|interval| interval.start == threshold)
-                        .expect("a threshold"),
-                    intervals,
-                    byte: cell(&columns.cells.activation),
-                    threshold,
-                    distance: columns.cells.distance.iter().map(cell).collect(),
-                    complement: columns.cells.complement.iter().map(cell).collect(),
-                    limb_bits: plan.shape.limb_bits,
-                    columns,
-                });
-            }
-        }
-        out
+        let layout = &*case.layout;
+        let honest = case.honest().columns;
+        let channel = |place: super::Place<'_>| {
+            let (Form::Threshold(class), LaneColumns::Threshold(cells)) =
+                (place.form, place.spot.columns(layout))
+            else {
+                return None;
+            };
+            let row = place.spot.row;
+            let cell = |column: &usize| honest[*column][row];
+            let intervals = layout.forms.steps[*class].intervals();
+            let threshold = cell(&cells.threshold);
+            let at = intervals.iter().position(|interval| interval.start == threshold);
+            Some(Self {
+                node: place.node,
+                tensor: place.tensor,
+                element: place.element,
+                row,
+                cells: cells.clone(),
+                at: at.expect("a threshold"),
+                intervals,
+                byte: cell(&cells.activation),
+                threshold,
+                distance: cells.distance.iter().map(cell).collect(),
+                complement: cells.complement.iter().map(cell).collect(),
+                limb_bits: layout.shape.limb_bits,
+            })
+        };
+        places(case).filter_map(channel).collect()
     }
 
     fn find(case: &Case, property: impl Fn(&Self) -> bool) -> Option<Self> {
@@ -96,23 +98,20 @@ impl Channel {
     }
 
     fn write(&self, cells: &mut [Vec<i64>]) {
-        let row = self.spot.row;
-        cells[self.columns.cells.activation][row] = self.byte;
-        cells[self.columns.cells.threshold][row] = self.threshold;
+        let row = self.row;
+        cells[self.cells.activation][row] = self.byte;
+        cells[self.cells.threshold][row] = self.threshold;
         let limbs = self.distance.iter().chain(&self.complement);
-        for (column, limb) in
-            self.columns.cells.distance.iter().chain(&self.columns.cells.complement).zip(limbs)
-        {
+        for (column, limb) in self.cells.distance.iter().chain(&self.cells.complement).zip(limbs) {
             cells[*column][row] = *limb;
         }
     }
 
     fn told(&self, case: &Case) -> Witness {
-        let output = case.model.nodes[self.node].output;
-        let type_min = case.model.tensor(output).elem.min();
+        let type_min = case.model().tensor(self.tensor).elem.min();
         case.lying(Some(self.node), |cells, tensors| {
             self.write(cells);
-            tensors[output.0][self.index] = type_min + i32::try_from(self.byte).expect("a byte");
+            tensors[self.tensor.0][self.element] = type_min + i32::try_from(self.byte).expect("a byte");
         })
     }
 
@@ -136,9 +135,10 @@ fn changed(case: &Case, change: fn(&mut Channel), caught: Caught) -> Option<Told
 
 /// A carry between the limbs of a distance whose second limb is positive.
 fn carried(case: &Case, limbs: fn(&mut Channel) -> &mut Vec<i64>, caught: Caught) -> Option<Told> {
-    let mut channel = Channel::all(case)
-        .into_iter()
-        .find_map(|mut channel| (limbs(&mut channel)[1] > 0).then_some(channel))?;
+    let mut channel = Channel::all(case).into_iter().find_map(|mut channel| {
+        let has_second = limbs(&mut channel).get(1).is_some_and(|limb| *limb > 0);
+        has_second.then_some(channel)
+    })?;
     let bits = channel.limb_bits;
     let limbs = limbs(&mut channel);
     limbs[0] += 1 << bits;
@@ -147,32 +147,23 @@ fn carried(case: &Case, limbs: fn(&mut Channel) -> &mut Vec<i64>, caught: Caught
 }
 
 /// Cells of a row that holds nothing.
-fn unused_row(
-    case: &Case,
-    write: fn(&ThresholdColumns) -> Vec<(usize, i64)>,
-    caught: Caught,
-) -> Option<Told> {
-    let columns = case.plan.columns.threshold.first()?;
-    let row = case.plan.placement.lanes[case.plan.columns.linear.len()].rows.len();
-    (row < case.plan.rows).then(|| {
-        let mut witness = case.honest();
-        write(columns).into_iter().for_each(|(column, value)| witness.columns[column][row] = value);
-        Told::new(case, witness, caught)
-    })
+fn unused_row(case: &Case, write: fn(&ThresholdCells) -> Vec<(usize, i64)>, caught: Caught) -> Option<Told> {
+    let (cells, row) = unused(case, |cells| matches!(cells, LaneColumns::Threshold(_)))?;
+    let LaneColumns::Threshold(cells) = cells else { return None };
+    let mut witness = case.honest();
+    write(cells).into_iter().for_each(|(column, value)| witness.columns[column][row] = value);
+    Some(Told::new(case, witness, caught))
 }
 
 /// The network runs on another input byte; the threshold makes the row's value that of the stated byte.
 fn hidden_input(case: &Case) -> Option<Told> {
-    let spot = case.plan.placement.homes[case.model.inputs[0].tensor.0][0];
-    let lane = &case.plan.placement.lanes[spot.lane];
-    (lane.kind == LaneKind::Threshold).then(|| {
-        let mut input = case.input.clone();
-        input[0] += 1;
-        let mut witness = case.of(&input);
-        let columns = &case.plan.columns.threshold[spot.lane - case.plan.columns.linear.len()];
-        witness.columns[columns.cells.threshold][spot.row] = -(1 << case.plan.shape.shift);
-        Told::new(case, witness, tables(Role::Activation))
-    })
+    let spot = case.spot(case.input_tensor(), 0);
+    let LaneColumns::Threshold(cells) = spot.columns(&case.layout) else { return None };
+    let mut input = case.input.clone();
+    input[0] += 1;
+    let mut witness = case.of(&input);
+    witness.columns[cells.threshold][spot.row] = -(1 << case.layout.shape.shift);
+    Some(Told::new(case, witness, tables(Role::Activation)))
 }
 
 pub(super) const LIES: &[Lie] = &[
@@ -189,7 +180,7 @@ pub(super) const LIES: &[Lie] = &[
             let Interval { byte, start, width } = channel.intervals[channel.at + 1];
             let (distance, complement) = (channel.limbs(width / 2), channel.limbs(width - width / 2));
             let lie = Channel { byte, threshold: start, distance, complement, ..channel };
-            lie.lie(case, Caught::LayerEquation)
+            lie.lie(case, OPERATOR)
         },
     },
     Lie {
@@ -223,7 +214,7 @@ pub(super) const LIES: &[Lie] = &[
     Lie {
         role: Role::Threshold,
         what: "an unused row holds a threshold",
-        tell: |case| unused_row(case, |columns| vec![(columns.cells.threshold, 1)], tables(Role::Activation)),
+        tell: |case| unused_row(case, |columns| vec![(columns.threshold, 1)], tables(Role::Activation)),
     },
     Lie { role: Role::Threshold, what: "an input hidden behind a threshold", tell: hidden_input },
     Lie {
@@ -255,7 +246,7 @@ pub(super) const LIES: &[Lie] = &[
             };
             let mut channel = Channel::find(case, property)?;
             up(&mut channel);
-            channel.lie(case, Caught::LayerEquation)
+            channel.lie(case, OPERATOR)
         },
     },
     Lie {
@@ -277,9 +268,8 @@ pub(super) const LIES: &[Lie] = &[
         role: Role::Distance,
         what: "an unused row holds distances",
         tell: |case| {
-            let cells = |columns: &ThresholdColumns| {
-                vec![(columns.cells.distance[0], 1), (columns.cells.complement[0], -1)]
-            };
+            let cells =
+                |columns: &ThresholdCells| vec![(columns.distance[0], 1), (columns.complement[0], -1)];
             unused_row(case, cells, Caught::Tables(vec![Role::Distance, Role::Complement]))
         },
     },

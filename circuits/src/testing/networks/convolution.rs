@@ -4,7 +4,7 @@ use super::{Builder, Scale, Slide, Tiny};
 use crate::{
     compile_among,
     ir::{Model, Source},
-    plan::{Scheme, Shape},
+    shape::{Scheme, Shape},
     testing::subject::Subject,
 };
 
@@ -27,7 +27,7 @@ type Widths = [u32; 4];
 fn tiny(name: &'static str, model: Model, [lanes, threshold_lanes, ways, weight_columns]: Widths) -> Tiny {
     let inputs = model.tensor(model.inputs[0].tensor).len;
     let admitted = |shape: &Shape| {
-        let banks = shape.banks.as_ref().expect("the network has banks");
+        let Some(banks) = &shape.banks else { return false };
         let thresholds = shape.threshold_lanes == 0 || banks.threshold_lanes == threshold_lanes;
         let widths = (banks.lanes, banks.ways, shape.weight_columns) == (lanes, ways, weight_columns);
         // Few rows, so that every cell can be examined.

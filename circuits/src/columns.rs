@@ -1,0 +1,381 @@
+//! Which column is what: the only place that numbers columns.
+
+mod cells;
+
+use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+
+use crate::shape::{BankKind, Shape};
+
+pub(crate) use cells::{LaneColumns, LinearCells, MaximumCells, ProductCells, ThresholdCells};
+
+/// The columns of the lookup argument.
+#[derive(Clone, Debug)]
+pub(crate) struct LookupColumns {
+    /// Fixed: 1 on every row the circuit uses.
+    pub(crate) rows: usize,
+    /// Fixed: 1 on row 0 and on the row after the last used one.
+    pub(crate) boundary: usize,
+    /// Fixed: per table set its tag and value columns.
+    pub(crate) tables: Vec<Vec<usize>>,
+    /// Advice, phase 0: multiplicities, one column per table set.
+    pub(crate) multiplicities: Vec<usize>,
+    /// Advice, phase 1: helper columns of the lookups.
+    pub(crate) helpers: Vec<usize>,
+    /// Advice, phase 1: helper columns of the tables; none where the lookup sum holds them.
+    pub(crate) table_helpers: Vec<usize>,
+    /// Advice, phase 1: the lookup sum.
+    pub(crate) sum: usize,
+}
+
+/// A lane: its hint cells and the running evaluation of its slices.
+#[derive(Clone, Debug)]
+pub(crate) struct BankLane {
+    pub(crate) cells: LaneColumns,
+    /// Advice, phase 1: `X`; none in flat banks, whose slices are single activations.
+    pub(crate) evaluation: Option<usize>,
+}
+
+impl BankLane {
+    /// Advice: what operands copy, the evaluation of a slice.
+    pub(crate) fn slice(&self) -> usize {
+        self.evaluation.unwrap_or_else(|| self.cells.activation())
+    }
+}
+
+/// How the rows of a block are told apart in the evaluation of its claims.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum RowWeights {
+    /// By powers of s: rows are positions of the planes in the lanes.
+    Powers(PowerColumns),
+    /// By what the evaluation is multiplied with from row to row: rows are planes of one position.
+    Steps(StepColumns),
+}
+
+/// The columns that weight rows by powers of s.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PowerColumns {
+    /// Advice, phase 1: power of s of the slices, a copy.
+    pub(crate) slice: usize,
+    /// Advice, phase 1: power of s of the claims, a copy.
+    pub(crate) claim: usize,
+    /// Fixed: 1 where the slice evaluations continue.
+    pub(crate) keep_slice: usize,
+    /// Fixed: 1 where the evaluation of the claims continues.
+    pub(crate) keep_claims: usize,
+    /// Fixed: 1 where the claims of the lanes' forms count.
+    pub(crate) counts: usize,
+}
+
+/// The columns that weight the rows of a flat bank: `V = (step + step_rho rho) V_prev + ..`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StepColumns {
+    /// Fixed: constant part of the step.
+    pub(crate) step: usize,
+    /// Fixed: coefficient of rho in the step.
+    pub(crate) step_rho: usize,
+}
+
+/// The columns of a bank.
+#[derive(Clone, Debug)]
+pub(crate) struct BankColumns {
+    pub(crate) kind: BankKind,
+    pub(crate) lanes: Vec<BankLane>,
+    pub(crate) weights: RowWeights,
+    /// Advice, phase 1: running evaluation of the claims, `V`.
+    pub(crate) claims: usize,
+    /// Fixed: 1 where the remainder limbs or threshold distances are looked up.
+    pub(crate) channel: Option<usize>,
+    /// Fixed: what the packed bytes of a row count, where a lane's claim is not its byte already.
+    pub(crate) byte: Option<usize>,
+    /// Fixed: per group of lanes, the constant part of the claims.
+    pub(crate) constants: Vec<usize>,
+}
+
+impl BankColumns {
+    /// The columns that weight its rows by powers of s, if it is not flat.
+    pub(crate) fn powers(&self) -> Option<&PowerColumns> {
+        match &self.weights {
+            RowWeights::Powers(columns) => Some(columns),
+            RowWeights::Steps(_) => None,
+        }
+    }
+
+    /// Columns of copies in it.
+    fn copied(&self) -> impl Iterator<Item = usize> + '_ {
+        let slices = self.lanes.iter().map(BankLane::slice);
+        slices
+            .chain(self.powers().into_iter().flat_map(|powers| [powers.slice, powers.claim]))
+            .chain([self.claims])
+    }
+}
+
+/// A way of the equations' region.
+#[derive(Clone, Debug)]
+pub(crate) struct Way {
+    /// Fixed: packed weights.
+    pub(crate) weights: Vec<usize>,
+    /// Advice, phase 1: evaluation of the weights at rho.
+    pub(crate) weight_evaluation: usize,
+    /// Advice, phase 1: the operand, a copy.
+    pub(crate) operand: usize,
+    /// Advice, phase 1: running sum of slices; without positions a window is one operand.
+    pub(crate) window: Option<usize>,
+}
+
+impl Way {
+    /// Advice: what is multiplied with the weights.
+    pub(crate) fn window(&self) -> usize {
+        self.window.unwrap_or(self.operand)
+    }
+}
+
+/// The columns that only circuits with positions have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PositionColumns {
+    /// Fixed: 1 on row 0.
+    pub(crate) first: usize,
+    /// Advice, phase 1: `s^row`.
+    pub(crate) powers: usize,
+    /// Advice, phase 1: what the products of a row are multiplied with, a copy.
+    pub(crate) factor: usize,
+    /// Fixed: 1 where the windows continue.
+    pub(crate) keep_window: usize,
+    /// Fixed: 1 or -1 where the operands enter or leave the windows.
+    pub(crate) sign: usize,
+}
+
+/// All columns of a circuit, by index within their kind.
+#[derive(Clone, Debug)]
+pub(crate) struct Columns {
+    pub(crate) lookup: LookupColumns,
+    /// Linear banks first.
+    pub(crate) banks: Vec<BankColumns>,
+    pub(crate) ways: Vec<Way>,
+    pub(crate) positions: Option<PositionColumns>,
+    /// Advice, phase 1: the product sum.
+    pub(crate) product: usize,
+    /// Fixed: 1 where the weight evaluations continue.
+    pub(crate) keep_weight: usize,
+    /// Fixed: 1 where windows and weights are multiplied.
+    pub(crate) end: usize,
+    /// Fixed: 1 where the product sum must be 0.
+    pub(crate) zero: usize,
+    /// Fixed: 1 where the first operand is a public input.
+    pub(crate) statement: usize,
+    /// Phase of every advice column.
+    pub(crate) phases: Vec<u8>,
+    /// Number of fixed columns.
+    pub(crate) fixed: usize,
+}
+
+/// What the claims of a bank's lanes are weighted with: `B^(lane mod G) rho^(lane div G)`.
+#[derive(Clone, Debug)]
+pub(crate) struct LaneWeights {
+    slots: usize,
+    base_bits: u32,
+    powers: Vec<Fr>,
+}
+
+impl LaneWeights {
+    /// A flat bank has one lane, of weight 1.
+    pub(crate) fn of(shape: &Shape) -> Self {
+        let (slots, base_bits) =
+            shape.banks.as_ref().map_or((1, 0), |banks| (banks.slots() as usize, banks.base_bits));
+        let power = |slot: usize| Fr::from(2).pow_vartime([u64::from(base_bits) * slot as u64]);
+        Self { slots, base_bits, powers: (0..slots).map(power).collect() }
+    }
+
+    /// Lanes of a group.
+    pub(crate) fn slots(&self) -> usize {
+        self.slots
+    }
+
+    /// Logarithm of B.
+    pub(crate) fn base_bits(&self) -> u32 {
+        self.base_bits
+    }
+
+    /// The group of a lane within its bank, and `B^slot`.
+    pub(crate) fn lane(&self, lane: usize) -> (usize, Fr) {
+        (lane / self.slots, self.powers[lane % self.slots])
+    }
+}
+
+/// Hands out column indices.
+#[derive(Default)]
+struct Counter(usize);
+
+impl Counter {
+    /// The next index.
+    fn one(&mut self) -> usize {
+        self.0 += 1;
+        self.0 - 1
+    }
+
+    /// The next indices.
+    fn many(&mut self, count: u32) -> Vec<usize> {
+        (0..count).map(|_| self.one()).collect()
+    }
+}
+
+impl Columns {
+    /// Numbers the columns of a shape.
+    pub(crate) fn of(shape: &Shape) -> Self {
+        let mut numbering = Numbering { shape, fixed: Counter::default(), advice: Counter::default() };
+        let (rows, boundary) = (numbering.fixed.one(), numbering.fixed.one());
+        let tables = (0..shape.table_sets).map(|_| numbering.fixed.many(shape.table_width())).collect();
+        let kinds = BankKind::ALL.into_iter().zip(shape.bank_counts());
+        let kinds = kinds.flat_map(|(kind, count)| (0..count).map(move |_| kind));
+        let mut banks: Vec<BankColumns> = kinds.map(|kind| numbering.bank(kind)).collect();
+        let Numbering { mut fixed, mut advice, .. } = numbering;
+        let multiplicities = advice.many(shape.table_sets);
+        let derived = advice.0;
+        let (helpers, sum) = (advice.many(shape.helper_columns()), advice.one());
+        let table_helpers = advice.many(shape.table_helper_columns());
+        banks.iter_mut().for_each(|bank| derive_bank(bank, &mut advice));
+        let has_positions = shape.banks.is_some();
+        let ways = (0..shape.ways()).map(|_| Way {
+            weights: fixed.many(shape.weight_columns),
+            weight_evaluation: advice.one(),
+            operand: advice.one(),
+            window: has_positions.then(|| advice.one()),
+        });
+        let ways = ways.collect();
+        let first = has_positions.then(|| fixed.one());
+        let keep_weight = fixed.one();
+        let positions = first.map(|first| PositionColumns {
+            first,
+            powers: advice.one(),
+            factor: advice.one(),
+            keep_window: fixed.one(),
+            sign: fixed.one(),
+        });
+        let columns = Self {
+            lookup: LookupColumns { rows, boundary, tables, multiplicities, helpers, table_helpers, sum },
+            banks,
+            ways,
+            positions,
+            product: advice.one(),
+            keep_weight,
+            end: fixed.one(),
+            zero: fixed.one(),
+            statement: fixed.one(),
+            phases: (0..advice.0).map(|index| u8::from(index >= derived)).collect(),
+            fixed: fixed.0,
+        };
+        assert_eq!(columns.fixed, shape.num_fixed() as usize, "the shape counts other fixed columns");
+        assert_eq!(
+            columns.phases.len(),
+            shape.num_advice() as usize,
+            "the shape counts other advice columns"
+        );
+        columns
+    }
+
+    /// All lanes, in order.
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = &BankLane> {
+        self.banks.iter().flat_map(|bank| &bank.lanes)
+    }
+
+    /// Columns under the permutation argument.
+    pub(crate) fn copied(&self) -> Vec<usize> {
+        let banks = self.banks.iter().flat_map(BankColumns::copied);
+        let positions = self.positions.iter().flat_map(|columns| [columns.powers, columns.factor]);
+        banks.chain(positions).chain(self.ways.iter().map(|way| way.operand)).collect()
+    }
+}
+
+/// Numbers the columns of phase 0 and those that are fixed, bank by bank.
+struct Numbering<'a> {
+    shape: &'a Shape,
+    fixed: Counter,
+    advice: Counter,
+}
+
+impl Numbering<'_> {
+    fn bank(&mut self, kind: BankKind) -> BankColumns {
+        let lanes = self.shape.lanes_per_bank()[kind as usize];
+        let (cells, channel) = match kind {
+            BankKind::Linear => self.linear(lanes),
+            BankKind::Threshold => self.threshold(lanes),
+            BankKind::Maximum | BankKind::Product => (self.pairs(kind, lanes), None),
+        };
+        let is_flat = self.shape.banks.is_none();
+        let fixed = &mut self.fixed;
+        let weights = if is_flat {
+            RowWeights::Steps(StepColumns { step: fixed.one(), step_rho: fixed.one() })
+        } else {
+            RowWeights::Powers(PowerColumns {
+                slice: 0,
+                claim: 0,
+                keep_slice: fixed.one(),
+                keep_claims: fixed.one(),
+                counts: fixed.one(),
+            })
+        };
+        // On the bytes of the statement a flat lane of the linear form claims `2^shift y'` already.
+        let counts_bytes = if is_flat { BankKind::Threshold } else { BankKind::Linear };
+        BankColumns {
+            kind,
+            lanes: cells.into_iter().map(|cells| BankLane { cells, evaluation: None }).collect(),
+            weights,
+            claims: 0,
+            channel,
+            byte: (kind == counts_bytes).then(|| fixed.one()),
+            constants: fixed.many(self.shape.groups_per_bank()[kind as usize]),
+        }
+    }
+
+    fn linear(&mut self, lanes: u32) -> (Vec<LaneColumns>, Option<usize>) {
+        let (tag, channel) = (self.fixed.one(), self.fixed.one());
+        let (shape, advice) = (self.shape, &mut self.advice);
+        let lane = |_| {
+            LaneColumns::Linear(LinearCells {
+                activation: advice.one(),
+                excess: advice.many(shape.excess_cells()),
+                limbs: advice.many(shape.remainder_limbs()),
+                tag,
+                channel,
+            })
+        };
+        ((0..lanes).map(lane).collect(), Some(channel))
+    }
+
+    fn threshold(&mut self, lanes: u32) -> (Vec<LaneColumns>, Option<usize>) {
+        let channel = self.fixed.one();
+        let (shape, fixed, advice) = (self.shape, &mut self.fixed, &mut self.advice);
+        let lane = |_| {
+            LaneColumns::Threshold(ThresholdCells {
+                activation: advice.one(),
+                threshold: advice.one(),
+                distance: advice.many(shape.threshold_limbs),
+                complement: advice.many(shape.threshold_limbs),
+                tag: fixed.one(),
+                channel,
+            })
+        };
+        ((0..lanes).map(lane).collect(), Some(channel))
+    }
+
+    fn pairs(&mut self, kind: BankKind, lanes: u32) -> Vec<LaneColumns> {
+        let tag = self.fixed.one();
+        let advice = &mut self.advice;
+        let lane = |_| {
+            let (activation, pair) = (advice.one(), [advice.one(), advice.one()]);
+            match kind {
+                BankKind::Product => LaneColumns::Product(ProductCells { activation, factors: pair, tag }),
+                _ => LaneColumns::Maximum(MaximumCells { activation, distances: pair, tag }),
+            }
+        };
+        (0..lanes).map(lane).collect()
+    }
+}
+
+/// Numbers the columns of phase 1.
+fn derive_bank(bank: &mut BankColumns, advice: &mut Counter) {
+    if let RowWeights::Powers(powers) = &mut bank.weights {
+        bank.lanes.iter_mut().for_each(|lane| lane.evaluation = Some(advice.one()));
+        (powers.slice, powers.claim) = (advice.one(), advice.one());
+    }
+    bank.claims = advice.one();
+}

@@ -1,0 +1,127 @@
+//! Who shares a group, and that the argument for packing can go through the groups one after another.
+//!
+//! A group is one power of rho in one equation: the claims in it are told apart by the size of their errors alone
+//! (`forms::packing`). That an operator's errors are small follows from its lookups and from the bytes it reads being
+//! right, and these are right by the groups of the operators that define them. So every group must have its turn: all
+//! its operators read only what earlier groups have settled. An operator in one group with another that it depends
+//! on, directly or through operators of further groups, would make the argument go in a circle, and the circuit unsound
+//! while every gate of it holds.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
+
+use crate::ir::{Model, Node};
+
+/// Per equation and power of rho, the operators that have claims there.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Groups(BTreeMap<(usize, usize), BTreeSet<usize>>);
+
+impl Groups {
+    /// Notes that an operator has claims in these groups of an equation.
+    pub(crate) fn add(&mut self, equation: usize, groups: Range<usize>, node: usize) {
+        for group in groups {
+            self.0.entry((equation, group)).or_default().insert(node);
+        }
+    }
+
+    /// Goes through the groups as the induction of SOUNDNESS.md, lemma *The network*, does.
+    ///
+    /// # Panics
+    /// If an operator shares a group with one it depends on, directly or through operators of other groups.
+    pub(crate) fn assert_every_one_has_its_turn(&self, model: &Model) {
+        let waiting = self.waiting(model);
+        let name = |node: &usize| model.nodes[*node].name.as_str();
+        let names: Option<Vec<&str>> = waiting.map(|group| group.iter().map(name).collect());
+        assert!(names.is_none(), "nodes {names:?} share a packing group and wait for each other");
+    }
+
+    /// The operators of a group whose turn never comes, if there is such a group.
+    pub(crate) fn waiting(&self, model: &Model) -> Option<&BTreeSet<usize>> {
+        let mut right = vec![false; model.tensors.len()];
+        model.inputs.iter().for_each(|input| right[input.tensor.0] = true);
+        let mut open: Vec<&BTreeSet<usize>> = self.0.values().collect();
+        loop {
+            let before = open.len();
+            for (index, node) in model.nodes.iter().enumerate() {
+                let reads_right = |node: &Node| node.inputs.iter().all(|input| right[input.0]);
+                if right[node.output.0] || !reads_right(node) {
+                    continue;
+                }
+                let has_turn = |group: &BTreeSet<usize>| {
+                    group.contains(&index) && group.iter().all(|node| reads_right(&model.nodes[*node]))
+                };
+                open.retain(|group| !has_turn(group));
+                // A view has no claims, and neither has an operator all of whose channels are constant.
+                right[node.output.0] = open.iter().all(|group| !group.contains(&index));
+            }
+            if open.len() == before {
+                return open.first().copied();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::equations::Groups;
+    use crate::ir::{Elem, Input, Model, Node, Op, Tensor, TensorId};
+
+    /// Maxima of earlier tensors, given by the tensors they read; tensor 0 is the input, node n defines tensor n + 1.
+    fn network(reads: &[[usize; 2]]) -> Model {
+        let tensor = Tensor { elem: Elem::I8, len: 1, range: (-128, 127) };
+        let node = |(index, reads): (usize, &[usize; 2])| Node {
+            name: format!("node {index}"),
+            op: Op::Maximum,
+            inputs: reads.map(TensorId).to_vec(),
+            output: TensorId(index + 1),
+        };
+        Model {
+            tensors: vec![tensor; reads.len() + 1],
+            nodes: reads.iter().enumerate().map(node).collect(),
+            inputs: vec![Input { name: "x".into(), shape: vec![1], tensor: TensorId(0), quantize: None }],
+            outputs: Vec::new(),
+        }
+    }
+
+    /// The groups, by the operators that have claims in them, each in an equation of its own.
+    fn groups(all: &[&[usize]]) -> Groups {
+        let mut groups = Groups::default();
+        for (equation, group) in all.iter().enumerate() {
+            group.iter().for_each(|node| groups.add(equation, 0..1, *node));
+        }
+        groups
+    }
+
+    #[track_caller]
+    fn assert_waiting(reads: &[[usize; 2]], all: &[&[usize]], expected: &[usize]) {
+        let expected = expected.iter().copied().collect();
+        assert_eq!(groups(all).waiting(&network(reads)), Some(&expected));
+    }
+
+    #[test]
+    fn operators_share_a_group_when_none_depends_on_another() {
+        let model = network(&[[0, 0], [0, 0], [1, 2]]);
+        groups(&[&[2], &[0, 1], &[0], &[2]]).assert_every_one_has_its_turn(&model);
+        groups(&[&[1], &[2], &[0]]).assert_every_one_has_its_turn(&model);
+    }
+
+    #[test]
+    #[should_panic(expected = "[\"node 0\", \"node 1\"]) share a packing group")]
+    fn an_operator_in_a_group_with_the_one_it_reads_is_refused() {
+        groups(&[&[0], &[0, 1]]).assert_every_one_has_its_turn(&network(&[[0, 0], [1, 1]]));
+    }
+
+    #[test]
+    fn an_operator_in_a_group_with_one_it_reads_through_others_is_refused() {
+        assert_waiting(&[[0, 0], [1, 1], [2, 0]], &[&[0, 2], &[1]], &[0, 2]);
+    }
+
+    /// Each group alone would do: 0 and 3 do not depend on each other, neither do 1 and 2. But the group of 0 and 3 waits
+    /// for 2, which 3 reads, and the group of 1 and 2 for 0, which 1 reads.
+    #[test]
+    fn groups_that_wait_for_each_other_are_refused() {
+        assert_waiting(&[[0, 0], [1, 0], [0, 0], [3, 0]], &[&[0, 3], &[1, 2]], &[0, 3]);
+    }
+}

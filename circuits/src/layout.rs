@@ -1,0 +1,271 @@
+//! From a model to a layout: which columns and rows the circuit has and what each of them holds.
+//!
+//! The layout is a pure function of the model and the commitment scheme; no input value reaches it. It is the end of a
+//! pipeline, a folder for each question: `network`, what is computed, `place`, where the planes lie,
+//! `equations`, what must be 0; here `search` chooses the columns, and `fixed` fills what no input changes.
+
+mod budget;
+mod fixed;
+pub(crate) mod search;
+
+use halo2_proofs::halo2curves::bn256::Fr;
+
+use crate::{
+    columns::{BankColumns, Columns, Way},
+    cost::Cost,
+    equations::{Region, Row, packed_statement},
+    error::PlanError,
+    forms::{
+        Forms,
+        tables::{self, Entry},
+    },
+    ir::{Model, Op, TensorId},
+    network::{Base, Network, expand::expand, homes::Cell, slices::Reader},
+    place::{Block, Placement},
+    shape::{BankKind, Scheme, Shape, usable_rows},
+    statement::Interface,
+};
+
+pub(crate) use budget::check_size;
+#[cfg(any(test, feature = "testing"))]
+pub use search::ForcedShape;
+
+/// Everything about a circuit that does not depend on an input.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// The model in terms of operators that have circuits.
+    pub(crate) model: Model,
+    pub(crate) shape: Shape,
+    /// Rows the circuit uses; the lookup sum ends on the row after them.
+    pub(crate) rows: usize,
+    pub(crate) columns: Columns,
+    pub(crate) forms: Forms,
+    pub(crate) network: Network,
+    pub(crate) placement: Placement,
+    /// Per node of the model.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) packings: Vec<crate::forms::Packing>,
+    pub(crate) region: Region,
+    /// Per table set its entries, [`Layout::rows`] each.
+    pub(crate) tables: Vec<Vec<Entry>>,
+    /// Fixed columns, [`Layout::rows`]` + 1` values each.
+    pub(crate) fixed: Vec<Vec<Fr>>,
+    pub(crate) cost: Cost,
+}
+
+impl Layout {
+    /// The cheapest layout for a model under a commitment scheme.
+    ///
+    /// # Errors
+    /// [`PlanError`] when the model cannot be proven exactly or is too large.
+    pub(crate) fn of(model: &Model, scheme: Scheme) -> Result<Self, PlanError> {
+        Self::among(model, scheme, |_| true)
+    }
+
+    /// The cheapest layout among the shapes `admitted`.
+    ///
+    /// # Errors
+    /// As [`Layout::of`].
+    pub(crate) fn among(
+        model: &Model,
+        scheme: Scheme,
+        admitted: impl Fn(&Shape) -> bool,
+    ) -> Result<Self, PlanError> {
+        model.check_consistency()?;
+        check_size(model)?;
+        let expanded = expand(model);
+        let flat = if is_flat(&expanded) { Self::flat(&expanded, scheme, &admitted)? } else { None };
+        // Positions make layers no cheaper.
+        let is_enough =
+            flat.is_some() && expanded.nodes.iter().any(|node| matches!(node.op, Op::FullyConnected(_)));
+        let in_space = if is_enough { None } else { Self::in_space(&expanded, scheme, &admitted)? };
+        let too_large = || PlanError::TooLarge { activations: model.activations(), macs: model.macs() };
+        [flat, in_space].into_iter().flatten().min_by_key(|layout| layout.cost).ok_or_else(too_large)
+    }
+
+    /// The cheapest layout whose planes have one position.
+    fn flat(
+        model: &Model,
+        scheme: Scheme,
+        admitted: impl Fn(&Shape) -> bool,
+    ) -> Result<Option<Self>, PlanError> {
+        let base = Base::flat(model)?;
+        let choice = search::cheapest_flat(&base, scheme, admitted)?;
+        Ok(choice.map(|choice| Self::with_choice(&base.model, choice, scheme)))
+    }
+
+    /// The cheapest layout whose planes have positions, told apart by powers of s.
+    fn in_space(
+        model: &Model,
+        scheme: Scheme,
+        admitted: impl Fn(&Shape) -> bool,
+    ) -> Result<Option<Self>, PlanError> {
+        let base = Base::of(model)?;
+        let choice = search::cheapest(&base.model, &base, scheme, admitted)?;
+        Ok(choice.map(|choice| Self::with_choice(&base.model, choice, scheme)))
+    }
+
+    fn with_choice(model: &Model, choice: search::Choice, scheme: Scheme) -> Self {
+        let search::Choice { shape, forms, network, placement, packings, equations } = choice;
+        let columns = Columns::of(&shape);
+        let packed = packed_statement(&placement);
+        let region = Region::of(&packed, &equations, shape.weight_columns as usize);
+        // A flat circuit multiplies the operand of the row itself: without one the prover could choose it.
+        let has_operand = |row: &Row| row.factor.is_none() || !row.operands.is_empty();
+        assert!(
+            columns.positions.is_some() || region.rows.iter().all(has_operand),
+            "a product has an operand"
+        );
+        region.groups(&placement, &packings).assert_every_one_has_its_turn(model);
+        let entries = tables::entries(&forms, &shape);
+        let table_rows = entries.len().div_ceil(shape.table_sets as usize);
+        let rows = search::rows(&network, &placement, &region).max(table_rows);
+        assert!(rows <= usable_rows(shape.k), "{rows} rows planned in 2^{}", shape.k);
+        let tables = tables::fill(&entries, shape.table_sets, rows);
+        let sources = fixed::Sources {
+            model,
+            network: &network,
+            forms: &forms,
+            shape: &shape,
+            columns: &columns,
+            placement: &placement,
+            region: &region,
+            packings: &packings,
+            tables: &tables,
+            rows,
+        };
+        let fixed = sources.build();
+        let cost = Cost::of(&shape, scheme);
+        let model = model.clone();
+        Self {
+            model,
+            shape,
+            rows,
+            columns,
+            forms,
+            network,
+            placement,
+            #[cfg(any(test, feature = "testing"))]
+            packings,
+            region,
+            tables,
+            fixed,
+            cost,
+        }
+    }
+
+    /// Columns and gate constants.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// Rows in use, of `2^k`.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Predicted proving cost.
+    pub fn cost(&self) -> Cost {
+        self.cost
+    }
+
+    /// All advice cells.
+    pub fn all_cells(&self) -> usize {
+        (self.shape.num_advice() as usize) << self.shape.k
+    }
+
+    /// The interface with the packing of the public inputs this layout reads.
+    pub(crate) fn interface(&self, mut interface: Interface) -> Interface {
+        for (port, bytes) in interface.inputs.iter_mut().zip(&self.network.inputs.bytes) {
+            port.bytes_per_instance = u8::try_from(*bytes).expect("at most 31 bytes are packed");
+        }
+        interface
+    }
+
+    /// Advice cells that hold something, of `2^k` per advice column.
+    pub fn used_cells(&self) -> usize {
+        let shape = &self.shape;
+        let bank = |(bank, rows): (&BankColumns, &usize)| {
+            let of_form = match bank.kind {
+                BankKind::Linear => 1 + shape.excess_cells() + shape.remainder_limbs(),
+                BankKind::Threshold => 2 + 2 * shape.threshold_limbs,
+                BankKind::Maximum | BankKind::Product => 3,
+            };
+            let running = bank.lanes.iter().filter(|lane| lane.evaluation.is_some()).count() + 1;
+            let powers = bank.powers().map_or(0, |_| 2);
+            rows * (bank.lanes.len() * of_form as usize + running + powers)
+        };
+        let banks: usize = self.columns.banks.iter().zip(&self.placement.bank_rows).map(bank).sum();
+        let lookups = self.rows * shape.lookup_columns() as usize;
+        let way = |way: &Way| 2 + usize::from(way.window.is_some());
+        let of_region = 1 + self.columns.ways.iter().map(way).sum::<usize>();
+        let positions = self.columns.positions.map_or(0, |_| self.region.rows.len() + self.rows);
+        banks + lookups + self.region.rows.len() * of_region + positions
+    }
+
+    /// Calls `visit` with bank, row and the powers of s it is weighted with: of its slices, of its claims. Rows of flat
+    /// banks have none.
+    pub(crate) fn for_each_power(&self, mut visit: impl FnMut(usize, usize, u64, u64)) {
+        let has_powers = |block: &&Block| self.columns.banks[block.bank].powers().is_some();
+        for block in self.placement.blocks.iter().filter(has_powers) {
+            let home = self.network.homes.home(block.tensor);
+            let slices = &self.network.slices[block.tensor.0];
+            for row in block.rows() {
+                let Some((plane, position)) = block.at(row, 0) else { continue };
+                let slice = slices.exponents[plane][position];
+                let claim = match block.content.node() {
+                    Some(_) => home.planes[plane].exponents[position],
+                    None => {
+                        let element = home.planes[plane].elements[position];
+                        self.network.instance_of(block.tensor, element).0 as u64
+                    }
+                };
+                visit(block.bank, row, slice, claim);
+            }
+        }
+    }
+
+    /// Calls `visit` with public input, byte, activation column and row of every element of a model output.
+    pub(crate) fn for_each_output(&self, mut visit: impl FnMut(usize, usize, usize, usize)) {
+        for (cell, reader) in &self.network.outputs {
+            let (Cell::Stored { tensor, element }, Reader::Byte { instance, byte }) = (cell, reader) else {
+                unreachable!("outputs are stored and read by the statement")
+            };
+            let (column, row) = self.activation(*tensor, *element);
+            visit(*instance, *byte, column, row);
+        }
+    }
+
+    /// The column and row of a stored element.
+    pub(crate) fn activation(&self, tensor: TensorId, element: usize) -> (usize, usize) {
+        let (plane, position) = self.network.homes.home(tensor).spot(element);
+        let (block, member) = self.placement.member(tensor, plane);
+        let (lane, row) = block.spot(member, position);
+        (self.columns.banks[block.bank].lanes[lane].cells.activation(), row)
+    }
+}
+
+/// Whether planes of one position may be what a network is best laid out in: it is fully connected layers, and functions
+/// and sums that read no more elements than the layers do, each of which takes a row of the equations.
+fn is_flat(model: &Model) -> bool {
+    let (mut of_layers, mut of_others) = (0, 0);
+    for node in &model.nodes {
+        match &node.op {
+            Op::FullyConnected(layer) => of_layers += layer.inputs,
+            Op::Table(_) | Op::Add(_) => of_others += node.inputs.len() * model.tensor(node.output).len,
+            Op::Rearrange(_) => {}
+            Op::Convolution(_)
+            | Op::MatMul(_)
+            | Op::MaxPool(_)
+            | Op::Multiply(_)
+            | Op::Maximum
+            | Op::Product => {
+                return false;
+            }
+        }
+    }
+    of_others <= of_layers
+}
+
+#[cfg(test)]
+mod tests;

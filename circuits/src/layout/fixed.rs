@@ -1,0 +1,286 @@
+//! The fixed columns: everything about a circuit that is the same for every input.
+
+use std::collections::BTreeMap;
+
+use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+
+use crate::{
+    columns::{BankColumns, Columns, LaneWeights, RowWeights},
+    equations::{Region, Row, Weights},
+    forms::{
+        Form, Forms, Packing,
+        tables::{BYTE, Entry, PAIR, clamp_tag, function_tag, step_tag},
+    },
+    integers::integer,
+    ir::Model,
+    network::{
+        Network,
+        homes::{Cell, Plane},
+        maps::{Map, Tap},
+    },
+    place::{Arrangement, Block, Placement, Start},
+    shape::Shape,
+};
+
+/// What the fixed columns are made from.
+pub(crate) struct Sources<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) network: &'a Network,
+    pub(crate) forms: &'a Forms,
+    pub(crate) shape: &'a Shape,
+    pub(crate) columns: &'a Columns,
+    pub(crate) placement: &'a Placement,
+    pub(crate) region: &'a Region,
+    /// Per node.
+    pub(crate) packings: &'a [Packing],
+    pub(crate) tables: &'a [Vec<Entry>],
+    pub(crate) rows: usize,
+}
+
+impl Sources<'_> {
+    /// All fixed columns, `rows + 1` values each.
+    pub(crate) fn build(&self) -> Vec<Vec<Fr>> {
+        let mut out = vec![vec![Fr::ZERO; self.rows + 1]; self.columns.fixed];
+        let lookup = &self.columns.lookup;
+        out[lookup.rows][..self.rows].fill(Fr::ONE);
+        out[lookup.boundary][0] = Fr::ONE;
+        out[lookup.boundary][self.rows] = Fr::ONE;
+        if let Some(positions) = &self.columns.positions {
+            out[positions.first][0] = Fr::ONE;
+        }
+        for (columns, entries) in lookup.tables.iter().zip(self.tables) {
+            for (index, column) in columns.iter().enumerate() {
+                for (cell, entry) in out[*column].iter_mut().zip(entries) {
+                    *cell = integer(entry[index].into());
+                }
+            }
+        }
+        let bases = self.network.maps.iter().map(|map| self.bases(map)).collect::<Vec<_>>();
+        for block in &self.placement.blocks {
+            match block.content.node() {
+                None => self.bytes(block, &mut out),
+                Some(node) => {
+                    let map = self.network.maps.iter().position(|map| map.node == node);
+                    self.channels(block, node, &bases[map.expect("a stored node has a map")], &mut out);
+                }
+            }
+        }
+        self.region(&mut out);
+        out
+    }
+
+    /// How the evaluations of a block go from row to row.
+    fn successions(&self, block: &Block, bank: &BankColumns, out: &mut [Vec<Fr>]) {
+        match (&bank.weights, &block.arrangement) {
+            (RowWeights::Powers(columns), Arrangement::Beside(order)) => {
+                for (index, row) in block.rows().enumerate() {
+                    let starts = index == 0 || order.slice_ends.contains(&(index - 1));
+                    out[columns.keep_slice][row] = Fr::from(u64::from(!starts));
+                    out[columns.keep_claims][row] = Fr::from(u64::from(index > 0));
+                }
+            }
+            (RowWeights::Steps(columns), Arrangement::Below) => {
+                // Horner's rule: the last plane comes first.
+                for (index, row) in block.rows().enumerate().skip(1) {
+                    let member = block.len() - 1 - index;
+                    let (step, step_rho) = self.step(block, member);
+                    (out[columns.step][row], out[columns.step_rho][row]) = (step, step_rho);
+                }
+            }
+            _ => unreachable!("flat banks hold planes below each other, others beside each other"),
+        }
+    }
+
+    /// What the evaluation is multiplied with on its way to a member, in parts `step + step_rho rho`: by 256 to the next
+    /// byte, by B to the next slot, by `rho / B^(G-1)` to the last slot of the group before.
+    fn step(&self, block: &Block, member: usize) -> (Fr, Fr) {
+        let Some(node) = block.content.node() else { return (Fr::from(256), Fr::ZERO) };
+        let packing = self.packings[node];
+        if member % packing.slots == packing.slots - 1 {
+            (Fr::ZERO, packing.unwind())
+        } else {
+            (packing.weight(1), Fr::ZERO)
+        }
+    }
+
+    /// Rows of the statement's bytes. They count what they are packed with, times `2^shift`.
+    fn bytes(&self, block: &Block, out: &mut [Vec<Fr>]) {
+        let bank = &self.columns.banks[block.bank];
+        self.successions(block, bank, out);
+        for row in block.rows() {
+            out[bank.lanes[0].cells.tag()][row] = integer(BYTE.into());
+            if let (Some(byte), Some(weight)) = (bank.byte, self.byte_weight(block, row)) {
+                out[byte][row] = weight;
+            }
+        }
+    }
+
+    /// What a row of the statement's bytes counts; none in a flat bank whose claims are the bytes.
+    fn byte_weight(&self, block: &Block, row: usize) -> Option<Fr> {
+        let scale = Fr::from(1 << self.shape.shift);
+        let Arrangement::Beside(_) = block.arrangement else { return Some(scale) };
+        let (plane, position) = block.at(row, 0)?;
+        let element = self.network.homes.home(block.tensor).planes[plane].elements[position];
+        let (_, byte) = self.network.instance_of(block.tensor, element);
+        Some(byte_weight(byte) * scale)
+    }
+
+    fn channels(&self, block: &Block, node: usize, bases: &[Vec<i64>], out: &mut [Vec<Fr>]) {
+        let bank = &self.columns.banks[block.bank];
+        self.successions(block, bank, out);
+        let forms = &self.forms.nodes[node];
+        let home = self.network.homes.home(block.tensor);
+        let tag = |plane: usize| match forms.form(home.planes[plane].channel) {
+            Form::Linear(_) => clamp_tag(forms.clamp),
+            Form::Threshold(class) => step_tag(self.forms, *class),
+            Form::Function(function) => function_tag(self.forms, *function),
+            Form::Maximum | Form::Product => PAIR,
+        };
+        let form = forms.form(home.planes[block.planes[0]].channel);
+        let looks_up_limbs = matches!(form, Form::Linear(_) | Form::Threshold(_));
+        // An idle lane of the linear form claims the low end of its clamp, one of a function the byte 0, others
+        // look up zeros.
+        let idle = match form {
+            Form::Linear(_) => i128::from(self.forms.clamps[forms.clamp].lo) << self.shape.shift,
+            Form::Threshold(_) | Form::Function(_) | Form::Maximum | Form::Product => 0,
+        };
+        let weights = LaneWeights::of(self.shape);
+        for row in block.rows() {
+            if let Some(channel) = bank.channel.filter(|_| looks_up_limbs) {
+                out[channel][row] = Fr::ONE;
+            }
+            if let Some(powers) = bank.powers() {
+                out[powers.counts][row] = Fr::ONE;
+            }
+            for (lane, columns) in bank.lanes.iter().enumerate() {
+                let constant = match block.at(row, lane) {
+                    Some((plane, position)) => {
+                        out[columns.cells.tag()][row] = integer(tag(plane).into());
+                        self.constant(node, home.planes[plane].channel, bases[plane][position])
+                    }
+                    None => idle,
+                };
+                let (group, weight) = weights.lane(lane);
+                out[bank.constants[group]][row] += weight * integer(constant);
+            }
+        }
+    }
+
+    /// What is subtracted from the claimed `2^shift q' + r` or `t + d` to leave `m sum W x'`; `base` is what the
+    /// accumulator is when every stored `x'` is 0.
+    fn constant(&self, node: usize, channel: usize, base: i64) -> i128 {
+        match self.forms.nodes[node].form(channel) {
+            Form::Linear(form) => {
+                let output = self.model.nodes[node].output;
+                let type_min = i128::from(self.model.tensor(output).elem.min());
+                i128::from(form.m) * i128::from(base) + form.c - (type_min << self.shape.shift)
+            }
+            Form::Threshold(class) => i128::from(base) - i128::from(self.forms.steps[*class].steps.range.lo),
+            Form::Function(_) => i128::from(base) << self.shape.shift,
+            Form::Maximum | Form::Product => base.into(),
+        }
+    }
+
+    /// Per output plane and position the accumulator when every stored `x'` is 0.
+    fn bases(&self, map: &Map) -> Vec<Vec<i64>> {
+        let home = self.network.homes.home(map.output);
+        let plane = |plane: &Plane| vec![map.bias(plane.channel); plane.elements.len()];
+        let mut bases: Vec<Vec<i64>> = home.planes.iter().map(plane).collect();
+        for tap in &map.taps {
+            for (cell, position) in &tap.pairs {
+                let value = match cell {
+                    Cell::Stored { tensor, .. } => self.model.tensor(*tensor).elem.min() - tap.zero,
+                    Cell::Constant(value) => value - tap.zero,
+                };
+                for (plane, weight) in &tap.weights {
+                    bases[*plane][*position] += weight * i64::from(value);
+                }
+            }
+        }
+        bases
+    }
+
+    fn region(&self, out: &mut [Vec<Fr>]) {
+        let columns = self.columns;
+        let vectors: Vec<Vectors<'_>> = self.network.maps.iter().map(|map| Vectors::of(self, map)).collect();
+        for (row, content) in (Region::FIRST_ROW..).zip(&self.region.rows) {
+            if let Some(positions) = &columns.positions {
+                out[positions.keep_window][row] = Fr::from(u64::from(content.keep_window));
+                out[positions.sign][row] = integer(content.sign.into());
+            }
+            out[columns.keep_weight][row] = Fr::from(u64::from(content.keep_weight));
+            out[columns.end][row] = Fr::from(u64::from(content.factor.is_some()));
+            for (way, weights) in columns.ways.iter().zip(&content.weights) {
+                self.weights(*weights, content, &vectors, |column, value| {
+                    out[way.weights[column]][row] += value
+                });
+            }
+        }
+        for row in &self.region.zeros {
+            out[columns.zero][*row] = Fr::ONE;
+        }
+        out[columns.statement][Region::FIRST_ROW..Region::FIRST_ROW + self.network.instances].fill(Fr::ONE);
+    }
+
+    /// The part of a vector of packed weights that is in a row.
+    fn weights(&self, weights: Weights, row: &Row, vectors: &[Vectors<'_>], mut add: impl FnMut(usize, Fr)) {
+        let width = self.shape.weight_columns as usize;
+        let mut at = |group: usize, value: Fr| {
+            if group / width == row.part {
+                add(group % width, value);
+            }
+        };
+        match weights {
+            Weights::None => {}
+            Weights::One { group } => at(group, Fr::ONE),
+            Weights::Minus { node, start } => {
+                at(start.group, -node.map_or(Fr::ONE, |node| self.packings[node].weight(start.slot)));
+            }
+            Weights::Byte { byte } => at(0, -(byte_weight(byte) * Fr::from(1 << self.shape.shift))),
+            Weights::Tap { map: index, tap, block } => {
+                vectors[index].tap(&self.network.maps[index].taps[tap], block.is_none(), at);
+            }
+        }
+    }
+}
+
+/// Where the weights of a map's taps go: per output plane its multiplier and its place in the equation.
+struct Vectors<'a> {
+    sources: &'a Sources<'a>,
+    map: &'a Map,
+    /// Where blocks begin in the equation they share.
+    starts: BTreeMap<usize, Start>,
+    /// `B^slot`.
+    powers: Vec<Fr>,
+}
+
+impl<'a> Vectors<'a> {
+    fn of(sources: &'a Sources<'a>, map: &'a Map) -> Self {
+        let packing = sources.packings[map.node];
+        let powers = (0..packing.slots).map(|slot| packing.weight(slot)).collect();
+        Self { sources, map, starts: sources.placement.starts(map.node, packing.slots), powers }
+    }
+
+    /// Calls `at` with group and packed weight of every output plane of a tap.
+    fn tap(&self, tap: &Tap, shares_equation: bool, mut at: impl FnMut(usize, Fr)) {
+        let (sources, map) = (self.sources, self.map);
+        let forms = &sources.forms.nodes[map.node];
+        let home = sources.network.homes.home(map.output);
+        for (plane, weight) in &tap.weights {
+            let scale = match forms.form(home.planes[*plane].channel) {
+                Form::Linear(form) => i128::from(form.m),
+                Form::Threshold(_) | Form::Maximum | Form::Product => 1,
+                Form::Function(_) => 1 << sources.shape.shift,
+            };
+            let (block, member) = sources.placement.members[map.output.0][*plane];
+            let start = if shares_equation { self.starts[&block] } else { Start::default() };
+            let Start { group, slot } = start.of_member(member, self.powers.len());
+            at(group, integer(i128::from(*weight) * scale) * self.powers[slot]);
+        }
+    }
+}
+
+/// `256^byte`.
+fn byte_weight(byte: usize) -> Fr {
+    Fr::from(256).pow_vartime([byte as u64])
+}

@@ -1,0 +1,177 @@
+//! What a circuit computes: tensors as planes, operators as linear maps, and how they are read.
+//!
+//! Every activation has one cell in a lane of a bank. The lanes of a bank share their rows: restarts, powers of
+//! the challenge s. Beside each lane runs the evaluation `X = sum x' s^exponent` of its slices, beside each
+//! bank the evaluation of what its lanes claim their accumulators to be. An operator is an equation between
+//! the two at random s and rho; its size is that of its weights and planes, not of its multiplications.
+//!
+//! Where every plane has one position the circuit is *flat*: all exponents are 0, so nothing that has to do with s exists,
+//! and a lane is a bank of its own, whose claims follow each other in rows.
+//!
+//! `expand` writes operators in terms of simpler ones, `homes` arranges tensors in planes, `copies` says which operands are
+//! read from a copy, `maps` reads operators as linear maps, `slices` splits planes where readers differ, `products`
+//! arranges matrix products.
+
+pub(crate) mod copies;
+pub(crate) mod expand;
+pub(crate) mod homes;
+pub(crate) mod maps;
+pub(crate) mod products;
+pub(crate) mod slices;
+
+use std::sync::Arc;
+
+use crate::{
+    error::PlanError,
+    forms::Solutions,
+    ir::{AccumulatorRange, Model, Op, TensorId},
+    requantize::ChannelFunction,
+    shape::MAX_SHIFT,
+    statement::{Interface, LANES_PER_INSTANCE, Port},
+};
+
+use homes::{Cell, Constants, Homes, Runs, input_runs};
+use maps::Map;
+use slices::{Reader, Slices};
+
+/// What follows from the model and the number of lanes of a bank.
+#[derive(Clone, Debug)]
+pub(crate) struct Network {
+    pub(crate) homes: Arc<Homes>,
+    pub(crate) maps: Arc<Vec<Map>>,
+    pub(crate) slices: Vec<Slices>,
+    pub(crate) outputs: Vec<(Cell, Reader)>,
+    pub(crate) inputs: Inputs,
+    /// Public inputs after the header.
+    pub(crate) instances: usize,
+}
+
+/// How model inputs are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Inputs {
+    /// Per model input, the planes that share rows.
+    pub(crate) runs: Vec<Runs>,
+    /// Per model input, bytes of a public input.
+    pub(crate) bytes: Vec<usize>,
+}
+
+/// What follows from the model alone.
+#[derive(Clone, Debug)]
+pub(crate) struct Base {
+    /// With the copies that are made.
+    pub(crate) model: Model,
+    pub(crate) solutions: Solutions,
+    homes: Arc<Homes>,
+    maps: Arc<Vec<Map>>,
+}
+
+impl Base {
+    pub(crate) fn of(model: &Model) -> Result<Self, PlanError> {
+        let (model, homes) = Homes::of(model, &constants(model)?);
+        let solutions = Solutions::of(&model)?;
+        Ok(Self::with_homes(model, solutions, homes))
+    }
+
+    /// With planes of one position.
+    pub(crate) fn flat(model: &Model) -> Result<Self, PlanError> {
+        Ok(Self::with_homes(model.clone(), Solutions::of(model)?, Homes::flat(model)))
+    }
+
+    fn with_homes(model: Model, solutions: Solutions, homes: Homes) -> Self {
+        let maps = Map::all(&model, &homes, &solutions.forms(&model, MAX_SHIFT).nodes);
+        Self { model, solutions, homes: Arc::new(homes), maps: Arc::new(maps) }
+    }
+
+    /// The network of a flat circuit, whose statement is copied instead of read.
+    pub(crate) fn flat_network(&self) -> Network {
+        let bytes = vec![LANES_PER_INSTANCE; self.model.inputs.len()];
+        let slices = slices::slices(&self.homes, &self.maps, &[]);
+        let instances = Interface::of(&self.model).ports().map(Port::instances).sum();
+        let inputs = Inputs { runs: Vec::new(), bytes };
+        let (homes, maps) = (self.homes.clone(), self.maps.clone());
+        Network { homes, maps, slices, outputs: Vec::new(), inputs, instances }
+    }
+
+    /// How inputs are read in banks of `lanes` lanes.
+    pub(crate) fn inputs(&self, model: &Model, lanes: usize) -> Inputs {
+        let inputs = model.inputs.iter().map(|input| input_runs(self.homes.home(input.tensor), lanes));
+        let (runs, bytes) = inputs.unzip();
+        Inputs { runs, bytes }
+    }
+
+    /// The network whose inputs are read so.
+    pub(crate) fn network(&self, model: &Model, inputs: Inputs) -> Network {
+        let homes = &self.homes;
+        let lengths = model.inputs.iter().map(|input| model.tensor(input.tensor).len);
+        let before: usize = lengths.zip(&inputs.bytes).map(|(len, bytes)| len.div_ceil(*bytes)).sum();
+        let (outputs, instances) = outputs(model, homes, before);
+        let mut slices = slices::slices(homes, &self.maps, &outputs);
+        for (input, runs) in model.inputs.iter().zip(&inputs.runs) {
+            runs.iter().for_each(|run| slices[input.tensor.0].join(run));
+        }
+        let (homes, maps) = (self.homes.clone(), self.maps.clone());
+        Network { homes, maps, slices, outputs, inputs, instances }
+    }
+}
+
+/// The channels that have the same output for every reachable accumulator, but for those of model outputs.
+fn constants(model: &Model) -> Result<Constants, PlanError> {
+    let mut constants = vec![Vec::new(); model.tensors.len()];
+    for node in &model.nodes {
+        let by = match &node.op {
+            Op::FullyConnected(layer) => &layer.requantize,
+            Op::Convolution(layer) => &layer.requantize,
+            _ => continue,
+        };
+        let constant = |(range, function): (&AccumulatorRange, ChannelFunction<'_>)| {
+            let [low, high] = [range.lo, range.hi].map(|acc| function.output(acc));
+            (low == high).then_some(low)
+        };
+        let ranges = model.accumulator_ranges(node)?;
+        constants[node.output.0] = ranges.iter().zip(by.functions()).map(constant).collect();
+    }
+    let mut shown: Vec<TensorId> = model.outputs.iter().map(|output| output.tensor).collect();
+    while let Some(tensor) = shown.pop() {
+        constants[tensor.0].iter_mut().for_each(|constant| *constant = None);
+        let rearranged =
+            model.nodes.iter().filter(|node| node.output == tensor && matches!(node.op, Op::Rearrange(_)));
+        shown.extend(rearranged.flat_map(|node| node.inputs.iter().copied()));
+    }
+    Ok(constants)
+}
+
+/// The statement's bytes of the model outputs, and the number of public inputs after the header.
+fn outputs(model: &Model, homes: &Homes, before: usize) -> (Vec<(Cell, Reader)>, usize) {
+    let mut first = before;
+    let mut out = Vec::new();
+    for output in &model.outputs {
+        let view = homes.view(output.tensor);
+        let bytes = LANES_PER_INSTANCE;
+        let reader = |(index, cell): (usize, &Cell)| {
+            assert!(matches!(cell, Cell::Stored { .. }), "outputs are stored, see `expand`");
+            (*cell, Reader::Byte { instance: first + index / bytes, byte: index % bytes })
+        };
+        out.extend(view.iter().enumerate().map(reader));
+        first += view.len().div_ceil(bytes);
+    }
+    (out, first)
+}
+
+impl Network {
+    /// The public input after the header that holds an element of a model input, and the byte in it.
+    pub(crate) fn instance_of(&self, tensor: TensorId, element: usize) -> (usize, usize) {
+        let (first, bytes) = self.input_packing(tensor);
+        (first + element / bytes, element % bytes)
+    }
+
+    fn input_packing(&self, tensor: TensorId) -> (usize, usize) {
+        let mut first = 0;
+        for (input, &bytes) in self.homes.inputs.iter().zip(&self.inputs.bytes) {
+            if *input == tensor {
+                return (first, bytes);
+            }
+            first += self.homes.view(*input).len().div_ceil(bytes);
+        }
+        panic!("tensor {} is no model input", tensor.0)
+    }
+}

@@ -1,0 +1,456 @@
+//! Homes: how the elements of a stored tensor are arranged into planes and positions.
+//!
+//! A stored tensor (a model input or the output of an operator that computes something) is a list of planes;
+//! the elements of a plane follow each other in the rows of one lane. Every position of a plane has an
+//! exponent: the power of the challenge s it is weighted with where its operator's equation sums it up.
+//! Exponents follow the image grid, so that every tap of a convolution shifts all of them by the same amount;
+//! only efficiency depends on that, soundness on the exponents of one operator's outputs being distinct.
+//!
+//! Rearranged tensors are not stored: a [`Cell`] says where each of their elements lives.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::{
+    ir::{Convolution, MatMul, Model, Node, Op, Rearrange, Source, TensorId},
+    network::{
+        copies::{Copies, grid},
+        products::{Side, factor_planes, fitting, keeps_slices, product_planes, role},
+    },
+    statement::LANES_PER_INSTANCE,
+};
+
+/// Where an element of any tensor lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cell {
+    /// In a stored tensor.
+    Stored { tensor: TensorId, element: usize },
+    /// Nowhere: it is this integer for every input.
+    Constant(i32),
+}
+
+/// Elements that share a lane.
+#[derive(Clone, Debug)]
+pub(crate) struct Plane {
+    /// The operator's output channel; of elementwise operators and inputs the number of the plane.
+    pub(crate) channel: usize,
+    /// Flat element indices, by position.
+    pub(crate) elements: Vec<usize>,
+    /// Exponents of s, by position.
+    pub(crate) exponents: Vec<u64>,
+    /// Exponents with which readers evaluate the plane, by position: the same but for copies, which are there to have
+    /// others.
+    pub(crate) read: Vec<u64>,
+}
+
+impl Plane {
+    /// A plane that is read as it is claimed.
+    pub(crate) fn new(channel: usize, elements: Vec<usize>, exponents: Vec<u64>) -> Self {
+        Self { channel, elements, read: exponents.clone(), exponents }
+    }
+}
+
+/// Per tensor and channel, the integer a channel has for every input; empty where that is not known.
+pub(crate) type Constants = Vec<Vec<Option<i32>>>;
+
+/// The planes of a stored tensor.
+#[derive(Clone, Debug)]
+pub(crate) struct Home {
+    pub(crate) planes: Vec<Plane>,
+    /// Per element its plane and position, `None` for constants.
+    pub(crate) spots: Vec<Option<(usize, usize)>>,
+}
+
+impl Home {
+    pub(crate) fn new(planes: Vec<Plane>, len: usize) -> Self {
+        let mut spots = vec![None; len];
+        for (index, plane) in planes.iter().enumerate() {
+            assert_eq!(plane.elements.len(), plane.exponents.len(), "one exponent per position");
+            for (position, &element) in plane.elements.iter().enumerate() {
+                assert_eq!(spots[element], None, "element {element} is in one plane");
+                spots[element] = Some((index, position));
+            }
+        }
+        Self { planes, spots }
+    }
+
+    /// A plane of consecutive elements per channel that is not constant, all with the same exponents.
+    fn image(constants: &[Option<i32>], exponents: &[u64]) -> Self {
+        let len = exponents.len();
+        let plane = |channel: usize| {
+            Plane::new(channel, (channel * len..(channel + 1) * len).collect(), exponents.to_vec())
+        };
+        let live = (0..constants.len()).filter(|channel| constants[*channel].is_none());
+        Self::new(live.map(plane).collect(), constants.len() * len)
+    }
+
+    /// The plane and position of an element.
+    ///
+    /// # Panics
+    /// If it is constant, which no view calls stored.
+    pub(crate) fn spot(&self, element: usize) -> (usize, usize) {
+        self.spots[element].expect("views call only elements of planes stored")
+    }
+
+    /// The exponent with which readers evaluate an element.
+    pub(crate) fn read(&self, element: usize) -> u64 {
+        let (plane, position) = self.spot(element);
+        self.planes[plane].read[position]
+    }
+}
+
+/// The homes and views of all tensors.
+#[derive(Clone, Debug)]
+pub(crate) struct Homes {
+    /// Per tensor its planes, `None` when it is not stored.
+    pub(crate) stored: Vec<Option<Home>>,
+    /// Per tensor and element, where it lives.
+    pub(crate) views: Vec<Vec<Cell>>,
+    /// Tensors of the model inputs.
+    pub(crate) inputs: Vec<TensorId>,
+}
+
+impl Homes {
+    /// The homes of a model's tensors, and the model with the copies that are made on the way.
+    pub(crate) fn of(model: &Model, constants: &Constants) -> (Model, Self) {
+        let inputs = model.inputs.iter().map(|input| input.tensor).collect();
+        let mut homes =
+            Self { stored: vec![None; model.tensors.len()], views: views(model, constants), inputs };
+        let pitch = widest(model);
+        for input in &model.inputs {
+            homes.stored[input.tensor.0] = Some(homes.input(model, input.tensor, pitch));
+        }
+        let mut with_copies = Model { nodes: Vec::new(), ..model.clone() };
+        let mut copies = Copies::default();
+        for node in &model.nodes {
+            let node = match &node.op {
+                Op::Convolution(_) => copies.of_convolution(&mut with_copies, &mut homes, node, pitch),
+                _ => node.clone(),
+            };
+            let home = homes.of_node(model, &node, &constants[node.output.0], pitch);
+            let node = match &home {
+                Some(home) if is_elementwise(&node.op) && role(model, node.output).is_none() => {
+                    copies.of_operands(&mut with_copies, &mut homes, &node, home)
+                }
+                _ => node,
+            };
+            homes.stored[node.output.0] = home;
+            with_copies.nodes.push(node);
+        }
+        (with_copies, homes)
+    }
+
+    /// Homes whose planes have one position: every stored element is one.
+    pub(crate) fn flat(model: &Model) -> Self {
+        let unknown: Constants = vec![Vec::new(); model.tensors.len()];
+        let inputs: Vec<TensorId> = model.inputs.iter().map(|input| input.tensor).collect();
+        let computed = model.nodes.iter().filter(|node| !matches!(node.op, Op::Rearrange(_)));
+        let mut stored = vec![None; model.tensors.len()];
+        for tensor in inputs.iter().copied().chain(computed.map(|node| node.output)) {
+            stored[tensor.0] = Some(Home::image(&vec![None; model.tensor(tensor).len], &[0]));
+        }
+        Self { stored, views: views(model, &unknown), inputs }
+    }
+
+    /// The home of a node's output, if it is stored.
+    fn of_node(&self, model: &Model, node: &Node, constants: &[Option<i32>], pitch: usize) -> Option<Home> {
+        let len = model.tensor(node.output).len;
+        Some(match &node.op {
+            Op::Rearrange(_) => return None,
+            Op::Table(_) if let Some((layer, side)) = role(model, node.output) => {
+                self.factor(layer, side, node.inputs[0], len)
+            }
+            Op::MatMul(layer) => Home::new(product_planes(layer), len),
+            Op::FullyConnected(_) => Home::image(constants, &[0]),
+            Op::Convolution(layer) => Home::image(constants, &self.exponents(layer, node.inputs[0], pitch)),
+            Op::MaxPool(_) | Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::Maximum | Op::Product => {
+                let mirror = node.inputs.iter().find_map(|input| self.mirror(*input));
+                let home = mirror.or_else(|| self.following(node.inputs[0]));
+                home.unwrap_or_else(|| Home::new(flat_planes(len), len))
+            }
+        })
+    }
+
+    /// Adds a stored tensor, the next one of the model.
+    pub(crate) fn store(&mut self, tensor: TensorId, home: Home) {
+        assert_eq!(tensor.0, self.stored.len(), "tensors are added in order");
+        self.views.push((0..home.spots.len()).map(|element| Cell::Stored { tensor, element }).collect());
+        self.stored.push(Some(home));
+    }
+
+    /// Adds a tensor that is not stored, the next one of the model.
+    pub(crate) fn show(&mut self, tensor: TensorId, cells: Vec<Cell>) {
+        assert_eq!(tensor.0, self.stored.len(), "tensors are added in order");
+        self.views.push(cells);
+        self.stored.push(None);
+    }
+
+    /// Where the elements of a rearrangement live.
+    pub(crate) fn rearranged(&self, rearrange: &Rearrange, inputs: &[TensorId]) -> Vec<Cell> {
+        rearranged(&self.views, rearrange, inputs)
+    }
+
+    /// The home of a stored tensor.
+    ///
+    /// # Panics
+    /// If it is not stored.
+    pub(crate) fn home(&self, tensor: TensorId) -> &Home {
+        self.stored[tensor.0].as_ref().expect("only stored tensors are asked for")
+    }
+
+    /// The view of a tensor.
+    pub(crate) fn view(&self, tensor: TensorId) -> &[Cell] {
+        &self.views[tensor.0]
+    }
+
+    /// Exponents of a convolution's outputs such that a tap shifts them evenly against those of most of its input's
+    /// channels, if there are such; the plain grid otherwise.
+    fn exponents(&self, layer: &Convolution, input: TensorId, pitch: usize) -> Vec<u64> {
+        let [height, width] = layer.window.output;
+        let on = |[down, right]: [u64; 2]| -> Vec<u64> {
+            let row = |y: u64| (0..width as u64).map(move |x| y * down + x * right);
+            (0..height as u64).flat_map(row).collect()
+        };
+        let even = on(grid(self, input, &layer.window, pitch));
+        if distinct(&even) { even } else { on([pitch as u64, 1]) }
+    }
+
+    /// The planes and exponents of what a tensor views, if that is part of one stored tensor, evenly.
+    fn mirror(&self, tensor: TensorId) -> Option<Home> {
+        let view = self.view(tensor);
+        let Cell::Stored { tensor: source, .. } = *view.first()? else { return None };
+        let home = self.stored[source.0].as_ref()?;
+        let empty = |plane: &Plane| Plane::new(plane.channel, Vec::new(), Vec::new());
+        let mut planes: Vec<Plane> = home.planes.iter().map(empty).collect();
+        for (index, cell) in view.iter().enumerate() {
+            let Cell::Stored { tensor, element } = *cell else { return None };
+            if tensor != source {
+                return None;
+            }
+            let (plane, position) = home.spot(element);
+            planes[plane].elements.push(index);
+            planes[plane].exponents.push(home.planes[plane].read[position]);
+        }
+        planes.iter_mut().for_each(|plane| plane.read.clone_from(&plane.exponents));
+        planes.retain(|plane| !plane.elements.is_empty());
+        let exponents: Vec<u64> = planes.first()?.exponents.clone();
+        let even = planes.iter().all(|plane| plane.exponents == exponents) && distinct(&exponents);
+        even.then(|| Home::new(planes, view.len()))
+    }
+
+    /// A plane for each that a tensor views elements of, which claims them with exponents that fit, and is read in order,
+    /// as an image is; if those are few. Constants are in planes as large as the largest.
+    fn following(&self, tensor: TensorId) -> Option<Home> {
+        let view = self.view(tensor);
+        let mut places = HashMap::new();
+        let (mut planes, mut constants) = (Vec::<Vec<usize>>::new(), Vec::new());
+        for (index, cell) in view.iter().enumerate() {
+            let Some((plane, _)) = self.source(*cell) else {
+                constants.push(index);
+                continue;
+            };
+            let fresh = planes.len();
+            let place = *places.entry(plane).or_insert(fresh);
+            match planes.get_mut(place) {
+                Some(elements) => elements.push(index),
+                None => planes.push(vec![index]),
+            }
+        }
+        let largest = planes.iter().map(Vec::len).max()?;
+        planes.extend(constants.chunks(largest).map(<[usize]>::to_vec));
+        let plane = |(channel, elements): (usize, Vec<usize>)| {
+            let sources: Option<Vec<_>> =
+                elements.iter().map(|element| self.source(view[*element])).collect();
+            let read: Vec<u64> = (0..elements.len() as u64).collect();
+            let exponents = sources.and_then(|sources| fitting(&sources)).unwrap_or_else(|| read.clone());
+            Plane { channel, elements, exponents, read }
+        };
+        let is_few = planes.len() * FEWEST_IN_PLANES <= view.len();
+        is_few.then(|| Home::new(planes.into_iter().enumerate().map(plane).collect(), view.len()))
+    }
+
+    /// Where a stored element is and the exponent it is read with.
+    pub(crate) fn source(&self, cell: Cell) -> Option<((TensorId, usize), u64)> {
+        match cell {
+            Cell::Stored { tensor, element } => {
+                let home = self.home(tensor);
+                Some(((tensor, home.spot(element).0), home.read(element)))
+            }
+            Cell::Constant(_) => None,
+        }
+    }
+
+    /// The arrangement of a copy of a tensor that is a factor of a matrix product.
+    fn factor(&self, layer: &MatMul, side: Side, from: TensorId, len: usize) -> Home {
+        let mirror = self.mirror(from).filter(|home| keeps_slices(layer, side, home));
+        mirror.unwrap_or_else(|| {
+            let view = self.view(from);
+            let source = |element: usize| match view[element] {
+                Cell::Stored { tensor, element } => {
+                    let home = self.stored[tensor.0].as_ref()?;
+                    let (plane, position) = home.spot(element);
+                    // Planes of all tensors have different numbers.
+                    let first = (0..tensor.0).map(|tensor| self.planes(tensor)).sum::<usize>();
+                    Some((first + plane, home.planes[plane].read[position]))
+                }
+                Cell::Constant(_) => None,
+            };
+            Home::new(factor_planes(layer, side, source), len)
+        })
+    }
+
+    fn planes(&self, tensor: usize) -> usize {
+        self.stored[tensor].as_ref().map_or(0, |home| home.planes.len())
+    }
+
+    /// The arrangement of a model input: for a convolution its channels, one plane per phase of the stride.
+    fn input(&self, model: &Model, tensor: TensorId, pitch: usize) -> Home {
+        let len = model.tensor(tensor).len;
+        let planes = model.nodes.iter().find_map(|node| match &node.op {
+            Op::Convolution(layer) => self.phases(layer, node.inputs[0], tensor, len, pitch),
+            _ => None,
+        });
+        Home::new(planes.unwrap_or_else(|| flat_planes(len)), len)
+    }
+
+    fn phases(
+        &self,
+        layer: &Convolution,
+        input: TensorId,
+        tensor: TensorId,
+        len: usize,
+        pitch: usize,
+    ) -> Option<Vec<Plane>> {
+        let view = self.view(input);
+        let own = |cell: &Cell| matches!(cell, Cell::Stored { tensor: of, .. } if *of == tensor);
+        if view.len() != len || !view.iter().all(own) {
+            return None;
+        }
+        let ([height, width], [down, right]) = (layer.window.input, layer.window.stride);
+        let mut planes = Vec::new();
+        for image in 0..layer.channels_in {
+            for (y, x) in (0..down.min(height)).flat_map(|y| (0..right.min(width)).map(move |x| (y, x))) {
+                let (mut elements, mut exponents) = (Vec::new(), Vec::new());
+                for (row, y) in (y..height).step_by(down).enumerate() {
+                    for (column, x) in (x..width).step_by(right).enumerate() {
+                        let Cell::Stored { element, .. } = view[(image * height + y) * width + x] else {
+                            return None;
+                        };
+                        elements.push(element);
+                        exponents.push((row * pitch + column) as u64);
+                    }
+                }
+                planes.push(Plane::new(planes.len(), elements, exponents));
+            }
+        }
+        let elements: HashSet<usize> =
+            planes.iter().flat_map(|plane| plane.elements.iter().copied()).collect();
+        (elements.len() == len).then_some(planes)
+    }
+}
+
+/// Whether every element of the output is computed of one element of each input.
+fn is_elementwise(op: &Op) -> bool {
+    matches!(op, Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::Maximum | Op::Product)
+}
+
+pub(crate) fn distinct(exponents: &[u64]) -> bool {
+    let mut seen = HashSet::new();
+    exponents.iter().all(|exponent| seen.insert(*exponent))
+}
+
+/// Elements that planes hold on average if there is one for each that is viewed.
+const FEWEST_IN_PLANES: usize = 8;
+
+/// Planes of a tensor without an image.
+const FLAT_PLANES: usize = 8;
+
+/// Elements dealt to planes in flat order.
+fn flat_planes(len: usize) -> Vec<Plane> {
+    let plane = |channel: usize| {
+        let elements: Vec<usize> = (channel..len).step_by(FLAT_PLANES).collect();
+        let exponents = (0..elements.len() as u64).collect();
+        Plane::new(channel, elements, exponents)
+    };
+    (0..FLAT_PLANES.min(len)).map(plane).collect()
+}
+
+/// Runs of planes of a model input whose elements at each position follow each other in the statement.
+pub(crate) type Runs = Vec<Vec<usize>>;
+
+/// The longest runs of at most `lanes` planes that public inputs can hold, and the bytes per public input.
+pub(crate) fn input_runs(home: &Home, lanes: usize) -> (Runs, usize) {
+    let runs = (1..=lanes).rev().map(|most| runs(&home.planes, most));
+    let mut fitting = runs.filter_map(|runs| bytes_per_instance(home, &runs).map(|bytes| (runs, bytes)));
+    fitting.next().expect("rows of one byte fit every public input")
+}
+
+/// Runs of planes, at most `most` long, in which at every position the elements are consecutive.
+fn runs(planes: &[Plane], most: usize) -> Runs {
+    let mut order: Vec<usize> = (0..planes.len()).collect();
+    order.sort_by_key(|index| planes[*index].elements[0]);
+    let follows = |one: &Plane, next: &Plane| {
+        one.elements.len() == next.elements.len()
+            && one.elements.iter().zip(&next.elements).all(|(one, next)| one + 1 == *next)
+            && one.exponents == next.exponents
+    };
+    let mut runs = Runs::new();
+    for index in order {
+        match runs.last_mut() {
+            Some(run)
+                if run.len() < most
+                    && run.last().is_some_and(|last| follows(&planes[*last], &planes[index])) =>
+            {
+                run.push(index);
+            }
+            _ => runs.push(vec![index]),
+        }
+    }
+    runs
+}
+
+/// Bytes per public input: the most that split no row of a run, `None` when every size splits one.
+fn bytes_per_instance(home: &Home, runs: &Runs) -> Option<usize> {
+    let rows: Vec<(usize, usize)> = runs
+        .iter()
+        .flat_map(|run| home.planes[run[0]].elements.iter().map(|start| (*start, run.len())))
+        .collect();
+    let splits_none = |size: &usize| rows.iter().all(|(start, len)| start / size == (start + len - 1) / size);
+    (1..=LANES_PER_INSTANCE).rev().find(splits_none)
+}
+
+/// The widest image of a model.
+fn widest(model: &Model) -> usize {
+    let width = |op: &Op| match op {
+        Op::Convolution(layer) => layer.window.input[1].max(layer.window.output[1]),
+        Op::MaxPool(pool) => pool.window.input[1].max(pool.window.output[1]),
+        _ => 1,
+    };
+    model.nodes.iter().map(|node| width(&node.op)).max().unwrap_or(1)
+}
+
+fn views(model: &Model, constants: &Constants) -> Vec<Vec<Cell>> {
+    let stored = |tensor: usize| {
+        let (tensor, constants) = (TensorId(tensor), &constants[tensor]);
+        let len = model.tensor(tensor).len;
+        let cell = |element: usize| {
+            let constant = constants.get(element * constants.len() / len).copied().flatten();
+            constant.map_or(Cell::Stored { tensor, element }, Cell::Constant)
+        };
+        (0..len).map(cell).collect()
+    };
+    let mut views: Vec<Vec<Cell>> = (0..model.tensors.len()).map(stored).collect();
+    for node in &model.nodes {
+        if let Op::Rearrange(rearrange) = &node.op {
+            views[node.output.0] = rearranged(&views, rearrange, &node.inputs);
+        }
+    }
+    views
+}
+
+fn rearranged(views: &[Vec<Cell>], rearrange: &Rearrange, inputs: &[TensorId]) -> Vec<Cell> {
+    let cell = |source: &Source| match *source {
+        Source::Element { input, element } => views[inputs[input].0][element],
+        Source::Constant(value) => Cell::Constant(value),
+    };
+    rearrange.sources.iter().map(cell).collect()
+}

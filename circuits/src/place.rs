@@ -1,0 +1,362 @@
+//! Placement: blocks of planes in the lanes of a bank.
+//!
+//! All rows of a bank serve its lanes alike: tag, exponents and restarts are shared. So the planes of a block
+//! have the same positions, exponents and slices; each slice is a run of rows. In flat banks, of one lane each, the
+//! planes of a block have one position and lie below each other.
+
+mod flat;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    forms::Forms,
+    ir::{Model, TensorId},
+    network::{
+        homes::{Home, Homes},
+        slices::Slices,
+    },
+    shape::BankKind,
+};
+
+pub(crate) use flat::Flat;
+
+/// Lanes of the banks of each kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LanesPerBank {
+    pub(crate) linear: usize,
+    pub(crate) threshold: usize,
+    pub(crate) pair: usize,
+}
+
+impl LanesPerBank {
+    pub(crate) fn of(self, kind: BankKind) -> usize {
+        match kind {
+            BankKind::Linear => self.linear,
+            BankKind::Threshold => self.threshold,
+            BankKind::Maximum | BankKind::Product => self.pair,
+        }
+    }
+}
+
+/// Which position each row of a block holds; the same for all blocks of planes that are alike.
+#[derive(Debug)]
+pub(crate) struct RowOrder {
+    /// Positions in row order: slice by slice.
+    pub(crate) positions: Vec<usize>,
+    /// Per slice its last row, counted from the first row of the block.
+    pub(crate) slice_ends: Vec<usize>,
+}
+
+impl RowOrder {
+    fn of(slices: &Slices, plane: usize) -> Self {
+        let classes = &slices.classes[plane];
+        let mut positions: Vec<usize> = (0..classes.len()).collect();
+        positions.sort_by_key(|position| (classes[*position], *position));
+        let mut slice_ends = vec![0; slices.uses[plane].len()];
+        for (row, position) in positions.iter().enumerate() {
+            slice_ends[classes[*position]] = row;
+        }
+        Self { positions, slice_ends }
+    }
+}
+
+/// What a block holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Planes of a model input.
+    Input,
+    /// Planes of the output of this node.
+    Node(usize),
+    /// Bytes of a model output, copied from where they live: its planes are elements.
+    Output,
+}
+
+impl Content {
+    /// The node whose channels a block holds.
+    pub(crate) fn node(self) -> Option<usize> {
+        match self {
+            Self::Node(node) => Some(node),
+            Self::Input | Self::Output => None,
+        }
+    }
+}
+
+/// How the planes of a block lie in its rows.
+#[derive(Clone, Debug)]
+pub(crate) enum Arrangement {
+    /// A lane for each plane; rows go through their positions.
+    Beside(Arc<RowOrder>),
+    /// One lane; a row for each plane, which has one position, the last plane first.
+    Below,
+}
+
+/// Planes that share rows, or in a flat bank their lane.
+#[derive(Clone, Debug)]
+pub(crate) struct Block {
+    pub(crate) tensor: TensorId,
+    pub(crate) content: Content,
+    pub(crate) kind: BankKind,
+    /// Its members, fewer than the lanes when some are idle.
+    pub(crate) planes: Vec<usize>,
+    pub(crate) arrangement: Arrangement,
+    /// Bank, counted over banks of all kinds, linear ones first.
+    pub(crate) bank: usize,
+    pub(crate) first_row: usize,
+}
+
+impl Block {
+    /// Rows it occupies.
+    pub(crate) fn len(&self) -> usize {
+        match &self.arrangement {
+            Arrangement::Beside(order) => order.positions.len(),
+            Arrangement::Below => self.planes.len(),
+        }
+    }
+
+    /// Rows of the circuit the block occupies.
+    pub(crate) fn rows(&self) -> std::ops::Range<usize> {
+        self.first_row..self.first_row + self.len()
+    }
+
+    /// The row of the circuit on which the block's claims are complete.
+    pub(crate) fn end(&self) -> usize {
+        self.first_row + self.len() - 1
+    }
+
+    /// Which member a lane holds in a row of the circuit, or would if it were not idle.
+    pub(crate) fn member(&self, row: usize, lane: usize) -> usize {
+        match &self.arrangement {
+            Arrangement::Beside(_) => lane,
+            Arrangement::Below => self.planes.len() - 1 - (row - self.first_row),
+        }
+    }
+
+    /// The plane and the position in it that a lane holds in a row of the circuit; none in idle lanes.
+    pub(crate) fn at(&self, row: usize, lane: usize) -> Option<(usize, usize)> {
+        let plane = *self.planes.get(self.member(row, lane))?;
+        let position = match &self.arrangement {
+            Arrangement::Beside(order) => order.positions[row - self.first_row],
+            Arrangement::Below => 0,
+        };
+        Some((plane, position))
+    }
+
+    /// The lane of a member, and the row of the circuit of one of its positions.
+    ///
+    /// # Panics
+    /// If the block does not hold the position.
+    pub(crate) fn spot(&self, member: usize, position: usize) -> (usize, usize) {
+        match &self.arrangement {
+            Arrangement::Beside(order) => {
+                let index = order.positions.iter().position(|each| *each == position);
+                (member, self.first_row + index.expect("a block holds every position of its planes"))
+            }
+            Arrangement::Below => (0, self.row_below(member)),
+        }
+    }
+
+    /// Slices of each of its planes.
+    pub(crate) fn num_slices(&self) -> usize {
+        match &self.arrangement {
+            Arrangement::Beside(order) => order.slice_ends.len(),
+            Arrangement::Below => 1,
+        }
+    }
+
+    /// The lane of a member, and the row of the circuit on which the evaluation of one of its slices is complete.
+    pub(crate) fn slice_end(&self, member: usize, class: usize) -> (usize, usize) {
+        match &self.arrangement {
+            Arrangement::Beside(order) => (member, self.first_row + order.slice_ends[class]),
+            Arrangement::Below => (0, self.row_below(member)),
+        }
+    }
+
+    fn row_below(&self, member: usize) -> usize {
+        self.first_row + self.planes.len() - 1 - member
+    }
+}
+
+/// The group and the slot in it of a block's first member.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Start {
+    pub(crate) group: usize,
+    pub(crate) slot: usize,
+}
+
+impl Start {
+    /// The group and slot of a member of groups of so many slots.
+    pub(crate) fn of_member(self, member: usize, slots: usize) -> Self {
+        Self { group: self.group + member / slots, slot: self.slot + member % slots }
+    }
+}
+
+/// The blocks of a model, before and after they have rows.
+#[derive(Clone, Debug)]
+pub(crate) struct Placement {
+    pub(crate) blocks: Vec<Block>,
+    /// Per tensor and plane its block, and which member it is.
+    pub(crate) members: Vec<Vec<(usize, usize)>>,
+    /// Rows in use per bank.
+    pub(crate) bank_rows: Vec<usize>,
+    /// Lanes of a bank of each kind.
+    pub(crate) lanes_per_bank: LanesPerBank,
+    /// Banks of each kind, in the order of [`BankKind::ALL`].
+    counts: [usize; 4],
+}
+
+/// Per tensor and plane, the block of which it is which member.
+fn members(homes: &Homes, blocks: &[Block]) -> Vec<Vec<(usize, usize)>> {
+    let planes = |home: &Option<Home>| home.as_ref().map_or(0, |home| home.planes.len());
+    let mut members: Vec<_> = homes.stored.iter().map(|home| vec![(0, 0); planes(home)]).collect();
+    for (index, block) in blocks.iter().enumerate().filter(|(_, block)| block.content != Content::Output) {
+        for (member, plane) in block.planes.iter().enumerate() {
+            members[block.tensor.0][*plane] = (index, member);
+        }
+    }
+    members
+}
+
+impl Placement {
+    /// The blocks of all stored tensors, without rows.
+    pub(crate) fn blocks(
+        model: &Model,
+        homes: &Homes,
+        slices: &[Slices],
+        runs: &[Vec<Vec<usize>>],
+        forms: &Forms,
+        lanes_per_bank: LanesPerBank,
+    ) -> Self {
+        let mut blocks = Vec::new();
+        let mut block = |tensor, content, kind, planes: &[usize], rows: &Arc<RowOrder>| {
+            let (planes, arrangement) = (planes.to_vec(), Arrangement::Beside(rows.clone()));
+            blocks.push(Block { tensor, content, kind, planes, arrangement, bank: 0, first_row: 0 });
+        };
+        for (input, runs) in model.inputs.iter().zip(runs) {
+            for run in runs {
+                let rows = Arc::new(RowOrder::of(&slices[input.tensor.0], run[0]));
+                block(input.tensor, Content::Input, BankKind::Linear, run, &rows);
+            }
+        }
+        for (index, node) in model.nodes.iter().enumerate() {
+            let Some(home) = &homes.stored[node.output.0] else { continue };
+            let slices = &slices[node.output.0];
+            let kind = |plane: usize| forms.nodes[index].form(home.planes[plane].channel).bank();
+            for of in BankKind::ALL {
+                let planes = (0..home.planes.len()).filter(|plane| kind(*plane) == of).collect();
+                for like in alike(home, slices, planes) {
+                    let rows = Arc::new(RowOrder::of(slices, like[0]));
+                    for planes in like.chunks(lanes_per_bank.of(of)) {
+                        block(node.output, Content::Node(index), of, planes, &rows);
+                    }
+                }
+            }
+        }
+        let members = members(homes, &blocks);
+        Self { blocks, members, bank_rows: Vec::new(), lanes_per_bank, counts: [0; 4] }
+    }
+
+    /// Rows of all blocks of a kind, and of the largest.
+    pub(crate) fn demand(&self, kind: BankKind) -> (usize, usize) {
+        let rows = self.blocks.iter().filter(|block| block.kind == kind).map(|block| block.len());
+        rows.fold((0, 0), |(sum, largest), rows| (sum + rows, largest.max(rows)))
+    }
+
+    /// Gives every block rows in the emptiest of so many banks of its kind, largest blocks first; `None` if a bank
+    /// then has more than `capacity` rows.
+    pub(crate) fn placed(&self, counts: [usize; 4], capacity: usize) -> Option<Self> {
+        let mut bank_rows = vec![0; counts.iter().sum()];
+        let mut order: Vec<usize> = (0..self.blocks.len()).collect();
+        order.sort_by_key(|index| std::cmp::Reverse(self.blocks[*index].len()));
+        // Most shapes hold too little: nothing is copied before all blocks have rows.
+        let mut spots = vec![(0, 0); self.blocks.len()];
+        for index in order {
+            let block = &self.blocks[index];
+            let kind = block.kind as usize;
+            let first: usize = counts[..kind].iter().sum();
+            let bank = (first..first + counts[kind]).min_by_key(|bank| bank_rows[*bank])?;
+            spots[index] = (bank, bank_rows[bank]);
+            bank_rows[bank] += block.len();
+            if bank_rows[bank] > capacity {
+                return None;
+            }
+        }
+        let block = |(block, (bank, first_row)): (&Block, _)| Block { bank, first_row, ..block.clone() };
+        let blocks = self.blocks.iter().zip(spots).map(block).collect();
+        Some(Self { blocks, members: self.members.clone(), bank_rows, counts, ..*self })
+    }
+
+    /// Where every block of a node begins when its blocks share an equation of groups of so many slots: blocks of few
+    /// lanes share a group. Planes below each other begin groups, and end them.
+    pub(crate) fn starts(&self, node: usize, slots: usize) -> BTreeMap<usize, Start> {
+        let mut next = Start::default();
+        let blocks = self.blocks.iter().enumerate();
+        let blocks = blocks.filter(|(_, block)| block.content == Content::Node(node));
+        blocks
+            .map(|(index, block)| {
+                let room = match block.arrangement {
+                    Arrangement::Beside(_) => self.lanes_per_bank.of(block.kind),
+                    Arrangement::Below => block.len().next_multiple_of(slots),
+                };
+                if next.slot + room > slots && next.slot > 0 {
+                    next = Start { group: next.group + 1, slot: 0 };
+                }
+                let start = next;
+                next = match next.slot + room {
+                    end if end < slots => Start { slot: end, ..next },
+                    end => Start { group: next.group + end.div_ceil(slots), slot: 0 },
+                };
+                (index, start)
+            })
+            .collect()
+    }
+
+    /// Groups of so many slots that the claims of a block reach over.
+    pub(crate) fn groups(&self, block: &Block, slots: usize) -> usize {
+        match block.arrangement {
+            Arrangement::Beside(_) => self.lanes_per_bank.of(block.kind).div_ceil(slots),
+            Arrangement::Below => block.len().div_ceil(slots),
+        }
+    }
+
+    /// The first lane of a bank, counted over all lanes.
+    pub(crate) fn first_lane(&self, bank: usize) -> usize {
+        let mut before = bank;
+        let mut lanes = 0;
+        for (kind, count) in BankKind::ALL.into_iter().zip(self.counts) {
+            lanes += before.min(count) * self.lanes_per_bank.of(kind);
+            before = before.saturating_sub(count);
+        }
+        lanes
+    }
+
+    /// The block of a plane, and which member it is.
+    pub(crate) fn member(&self, tensor: TensorId, plane: usize) -> (&Block, usize) {
+        let (block, member) = self.members[tensor.0][plane];
+        (&self.blocks[block], member)
+    }
+
+    /// The lane, counted over all banks, and the row of the evaluation of a slice of a plane.
+    pub(crate) fn slice(&self, tensor: TensorId, plane: usize, class: usize) -> (usize, usize) {
+        let (block, member) = self.member(tensor, plane);
+        let (lane, row) = block.slice_end(member, class);
+        (self.first_lane(block.bank) + lane, row)
+    }
+}
+
+/// Planes grouped by slices and exponents, in order of first occurrence.
+fn alike(home: &Home, slices: &Slices, planes: Vec<usize>) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for plane in planes {
+        let same = |group: &&mut Vec<usize>| {
+            let first = group[0];
+            slices.classes[first] == slices.classes[plane]
+                && slices.exponents[first] == slices.exponents[plane]
+                && home.planes[first].exponents == home.planes[plane].exponents
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(plane),
+            None => groups.push(vec![plane]),
+        }
+    }
+    groups
+}

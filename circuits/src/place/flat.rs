@@ -1,0 +1,127 @@
+//! Placement in flat banks: every lane on its own, one activation in a row.
+//!
+//! Blocks are placed one after another, each in the emptiest lane: per input its bytes, per operator its channels, per
+//! output copies of its bytes. Bytes that share a public input and channels that share an equation with what they read
+//! alone stay together; the channels of a layer fill what room there is.
+
+use crate::{
+    forms::{Forms, Packing},
+    ir::{Model, TensorId},
+    network::{Network, maps::Map},
+    place::{Arrangement, Block, Content, LanesPerBank, Placement, members},
+    shape::BankKind,
+    statement::LANES_PER_INSTANCE,
+};
+
+/// What is placed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flat<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) network: &'a Network,
+    pub(crate) forms: &'a Forms,
+    /// Per node.
+    pub(crate) packings: &'a [Packing],
+}
+
+impl Flat<'_> {
+    /// The placement in so many lanes of the linear form and of thresholds, of at most `capacity` rows; `None` when
+    /// they do not suffice.
+    pub(crate) fn placed(&self, lanes: [usize; 2], capacity: usize) -> Option<Placement> {
+        let [linear, threshold] = lanes;
+        let mut placer = Placer { linear, capacity, rows: vec![0; linear + threshold], blocks: Vec::new() };
+        for input in &self.model.inputs {
+            let elements: Vec<usize> = (0..self.model.tensor(input.tensor).len).collect();
+            placer.bytes(input.tensor, Content::Input, &elements)?;
+        }
+        for map in self.network.maps.iter() {
+            self.channels(map, &mut placer)?;
+        }
+        for output in &self.model.outputs {
+            let elements: Vec<usize> = (0..self.model.tensor(output.tensor).len).collect();
+            placer.bytes(output.tensor, Content::Output, &elements)?;
+        }
+        let Placer { rows, blocks, .. } = placer;
+        Some(Placement {
+            members: members(&self.network.homes, &blocks),
+            blocks,
+            bank_rows: rows,
+            lanes_per_bank: LanesPerBank { linear: 1, threshold: 1, pair: 1 },
+            counts: [linear, threshold, 0, 0],
+        })
+    }
+
+    fn channels(&self, map: &Map, placer: &mut Placer) -> Option<()> {
+        let (forms, planes) = (&self.forms.nodes[map.node], &self.network.homes.home(map.output).planes);
+        for kind in [BankKind::Linear, BankKind::Threshold] {
+            let is_of_kind = |plane: &usize| forms.form(planes[*plane].channel).bank() == kind;
+            let of_kind: Vec<usize> = (0..planes.len()).filter(is_of_kind).collect();
+            let together = if map.is_planewise() { self.packings[map.node].slots } else { of_kind.len() };
+            for planes in of_kind.chunks(together.max(1)) {
+                placer.channels(map, kind, planes)?;
+            }
+        }
+        Some(())
+    }
+}
+
+struct Placer {
+    /// Lanes of the linear form, which come first.
+    linear: usize,
+    capacity: usize,
+    /// Rows in use per lane.
+    rows: Vec<usize>,
+    blocks: Vec<Block>,
+}
+
+impl Placer {
+    /// The emptiest lane of a kind (any kind for `None`) and its free rows.
+    fn emptiest(&self, kind: Option<BankKind>) -> Option<(usize, usize)> {
+        let lanes = match kind {
+            None => 0..self.rows.len(),
+            Some(BankKind::Linear) => 0..self.linear,
+            Some(_) => self.linear..self.rows.len(),
+        };
+        let lane = lanes.min_by_key(|lane| self.rows[*lane])?;
+        Some((lane, self.capacity.saturating_sub(self.rows[lane]))).filter(|(_, free)| *free > 0)
+    }
+
+    fn kind(&self, lane: usize) -> BankKind {
+        if lane < self.linear { BankKind::Linear } else { BankKind::Threshold }
+    }
+
+    fn push(&mut self, lane: usize, tensor: TensorId, content: Content, planes: &[usize]) {
+        self.blocks.push(Block {
+            tensor,
+            content,
+            kind: self.kind(lane),
+            planes: planes.to_vec(),
+            arrangement: Arrangement::Below,
+            bank: lane,
+            first_row: self.rows[lane],
+        });
+        self.rows[lane] += planes.len();
+    }
+
+    /// The bytes of a port; those of a public input lie in one lane.
+    fn bytes(&mut self, tensor: TensorId, content: Content, elements: &[usize]) -> Option<()> {
+        for packed in elements.chunks(LANES_PER_INSTANCE) {
+            let (lane, free) = self.emptiest(None)?;
+            if free < packed.len() {
+                return None;
+            }
+            self.push(lane, tensor, content, packed);
+        }
+        Some(())
+    }
+
+    fn channels(&mut self, map: &Map, kind: BankKind, planes: &[usize]) -> Option<()> {
+        let mut rest = planes;
+        while !rest.is_empty() {
+            let (lane, free) = self.emptiest(Some(kind))?;
+            let (planes, others) = rest.split_at(free.min(rest.len()));
+            self.push(lane, map.output, Content::Node(map.node), planes);
+            rest = others;
+        }
+        Some(())
+    }
+}

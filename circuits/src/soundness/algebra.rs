@@ -1,0 +1,436 @@
+//! The equations as polynomials: read off the region and the fixed columns, coefficient by coefficient, they are the
+//! operators' definitions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+use proptest::prelude::*;
+
+use super::{
+    case::Case,
+    control,
+    random::{random_layers, random_network},
+    widths,
+};
+use crate::{
+    equations::{Factor, Operand, Region},
+    forms::Packing,
+    integers::integer,
+    ir::Model,
+    layout::{ForcedShape, Layout},
+    place::{Content, Start},
+    reference,
+    shape::{Scheme, Shape},
+    statement::LANES_PER_INSTANCE,
+    testing::{
+        networks::Numbers,
+        spot::{Spot, multiplier, products, reads, resolve},
+    },
+    witness::run,
+};
+
+/// An activation cell: column, row.
+pub(super) type Cell = (usize, usize);
+
+/// One activation cell, or the product of two.
+pub(super) type Monomial = (Cell, Option<Cell>);
+
+/// What a power of rho and a power of s are multiplied with: a polynomial in activation cells.
+pub(super) type Polynomial = BTreeMap<(usize, u64), BTreeMap<Monomial, Fr>>;
+
+/// Claims of a block in an equation: bank, last row, weights by power of rho, power of s.
+pub(super) type Claims = (usize, usize, Vec<Fr>, u64);
+
+/// An equation of the region.
+#[derive(Debug, Default)]
+pub(super) struct Equation {
+    pub(super) slices: Polynomial,
+    pub(super) claims: Vec<Claims>,
+    /// Public inputs with their weights and power.
+    instances: Vec<(usize, Vec<Fr>, u64)>,
+}
+
+/// Reads equations off a layout.
+pub(super) struct Reader<'a> {
+    layout: &'a Layout,
+    /// Per bank and row the exponents of slices and of claims.
+    exponents: BTreeMap<(usize, usize), (u64, u64)>,
+}
+
+/// What a window holds.
+#[derive(Clone, Debug, Default)]
+struct Window {
+    cells: BTreeMap<Cell, (u64, Fr)>,
+    claims: Vec<(usize, usize)>,
+    instances: Vec<usize>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(layout: &'a Layout) -> Self {
+        let mut exponents = BTreeMap::new();
+        layout.for_each_power(|bank, row, slice, claim| {
+            assert_eq!(exponents.insert((bank, row), (slice, claim)), None, "a row has one power");
+        });
+        Self { layout, exponents }
+    }
+
+    /// The exponents of slices and of claims in a row of a bank, 0 in flat banks.
+    fn exponents(&self, bank: usize, row: usize) -> (u64, u64) {
+        match self.layout.columns.banks[bank].powers() {
+            Some(_) => self.exponents[&(bank, row)],
+            None => (0, 0),
+        }
+    }
+
+    /// The bank of a lane counted over all banks, and its activation column.
+    fn lane(&self, lane: usize) -> (usize, usize) {
+        let banks = self.layout.columns.banks.iter().enumerate();
+        let mut lanes = banks.flat_map(|(bank, columns)| columns.lanes.iter().map(move |lane| (bank, lane)));
+        let (bank, lane) = lanes.nth(lane).expect("the lane exists");
+        (bank, lane.cells.activation())
+    }
+
+    /// Adds an operand to a window; slices are the rows the evaluation runs over.
+    fn add(&self, window: &mut Window, operand: Operand, sign: Fr, row: usize) {
+        match operand {
+            Operand::Slice { lane, row: end } => {
+                let (bank, column) = self.lane(lane);
+                let powers = self.layout.columns.banks[bank].powers();
+                let mut at = end;
+                loop {
+                    let (exponent, _) = self.exponents(bank, at);
+                    window.cells.entry((column, at)).or_insert((exponent, Fr::ZERO)).1 += sign;
+                    if powers.is_none_or(|powers| self.layout.fixed[powers.keep_slice][at] == Fr::ZERO) {
+                        break;
+                    }
+                    at -= 1;
+                }
+            }
+            Operand::Claims { bank, row } => window.claims.push((bank, row)),
+            Operand::Instance => window.instances.push(row - Region::FIRST_ROW),
+            // A way without a contribution: its weights are checked to be 0.
+            Operand::First => {}
+        }
+    }
+
+    /// All equations, in order.
+    pub(super) fn equations(&self) -> Vec<Equation> {
+        let (layout, columns) = (self.layout, &self.layout.columns);
+        let ways = columns.ways.len();
+        let mut out = Vec::new();
+        let mut equation = Equation::default();
+        let mut windows = vec![Window::default(); ways];
+        let mut weights: Vec<Vec<Fr>> = vec![Vec::new(); ways];
+        for (index, content) in layout.region.rows.iter().enumerate() {
+            let row = Region::FIRST_ROW + index;
+            if layout.fixed[columns.zero][row] == Fr::ONE {
+                out.push(std::mem::take(&mut equation));
+            }
+            for (way, of) in columns.ways.iter().enumerate() {
+                let at = |column: usize| layout.fixed[column][row];
+                // Without positions a window is the operand of its row.
+                let [keep, sign] = match &columns.positions {
+                    Some(positions) => [positions.keep_window, positions.sign].map(at),
+                    None => [Fr::ZERO, at(columns.end)],
+                };
+                if keep == Fr::ZERO {
+                    windows[way] = Window::default();
+                }
+                if sign != Fr::ZERO {
+                    self.add(&mut windows[way], content.operands[way], sign, row);
+                }
+                let mut evaluation: Vec<Fr> =
+                    of.weights.iter().map(|column| layout.fixed[*column][row]).collect();
+                if layout.fixed[columns.keep_weight][row] == Fr::ONE {
+                    evaluation.extend(weights[way].iter());
+                }
+                weights[way] = evaluation;
+                let is_end = layout.fixed[columns.end][row] == Fr::ONE;
+                assert_eq!(is_end, content.factor.is_some());
+                match content.factor {
+                    Some(Factor::Power(power)) => equation.product(&windows[way], &weights[way], power),
+                    Some(Factor::Slice { lane, row }) => {
+                        let mut factor = Window::default();
+                        self.add(&mut factor, Operand::Slice { lane, row }, Fr::ONE, row);
+                        equation.square(&windows[way], &weights[way], &factor);
+                    }
+                    None => {}
+                }
+            }
+        }
+        out.push(equation);
+        out
+    }
+}
+
+impl Equation {
+    fn product(&mut self, window: &Window, weights: &[Fr], power: u64) {
+        if weights.iter().all(|weight| *weight == Fr::ZERO) {
+            return;
+        }
+        for (cell, (exponent, sign)) in &window.cells {
+            for (group, weight) in weights.iter().enumerate() {
+                let form = self.slices.entry((group, power + exponent)).or_default();
+                *form.entry((*cell, None)).or_default() += *weight * sign;
+            }
+        }
+        self.claims.extend(window.claims.iter().map(|(bank, row)| (*bank, *row, weights.to_vec(), power)));
+        self.instances.extend(window.instances.iter().map(|index| (*index, weights.to_vec(), power)));
+    }
+
+    /// A window of slices times a slice.
+    fn square(&mut self, window: &Window, weights: &[Fr], factor: &Window) {
+        if weights.iter().all(|weight| *weight == Fr::ZERO) {
+            return;
+        }
+        assert!(
+            window.claims.is_empty() && window.instances.is_empty(),
+            "only slices are multiplied by slices"
+        );
+        for (cell, (exponent, sign)) in &window.cells {
+            for (other, (more, factor)) in &factor.cells {
+                for (group, weight) in weights.iter().enumerate() {
+                    let form = self.slices.entry((group, exponent + more)).or_default();
+                    let monomial = (*cell.min(other), Some(*cell.max(other)));
+                    *form.entry(monomial).or_default() += *weight * sign * factor;
+                }
+            }
+        }
+    }
+}
+
+/// Without coefficients that are 0.
+fn cleaned(polynomial: Polynomial) -> Polynomial {
+    let form = |(monomial, mut form): ((usize, u64), BTreeMap<Monomial, Fr>)| {
+        form.retain(|_, coefficient| *coefficient != Fr::ZERO);
+        (!form.is_empty()).then_some((monomial, form))
+    };
+    polynomial.into_iter().filter_map(form).collect()
+}
+
+/// The group whose claims have minus the weight of a slot, all others 0, and the slot.
+fn start(weights: &[Fr], packing: Packing) -> Start {
+    let groups: Vec<usize> = (0..weights.len()).filter(|group| weights[*group] != Fr::ZERO).collect();
+    assert_eq!(groups.len(), 1, "claims enter one group");
+    let slot = (0..packing.slots).find(|slot| weights[groups[0]] == -packing.weight(*slot));
+    Start { group: groups[0], slot: slot.expect("claims have minus the weight of a slot") }
+}
+
+/// Checks every operator's equations against its definition; returns how many coefficients there are.
+fn check_operators(layout: &Layout) -> usize {
+    let reader = Reader::new(layout);
+    let mut seen = BTreeSet::new();
+    let mut coefficients = 0;
+    let of_statement = usize::from(layout.columns.positions.is_some());
+    for equation in reader.equations().into_iter().skip(of_statement) {
+        let mut expected = Polynomial::new();
+        let mut groups = BTreeSet::new();
+        let mut owners: BTreeMap<usize, usize> = BTreeMap::new();
+        for (bank, end, weights, offset) in &equation.claims {
+            let mut blocks = layout.placement.blocks.iter();
+            let index = blocks.position(|block| (block.bank, block.end()) == (*bank, *end));
+            let index = index.expect("claims of a block");
+            assert!(seen.insert(index), "a block is claimed once");
+            let block = &layout.placement.blocks[index];
+            let Content::Node(node_index) = block.content else {
+                panic!("inputs are claimed in the statement's equation")
+            };
+            let node = &layout.model.nodes[node_index];
+            let home = layout.network.homes.home(block.tensor);
+            let lanes = layout.placement.lanes_per_bank.of(block.kind);
+            let packing = layout.packings[node_index];
+            let first = start(weights, packing);
+            let members: BTreeSet<usize> =
+                block.rows().flat_map(|row| (0..lanes).map(move |lane| block.member(row, lane))).collect();
+            assert!(
+                members.len() + first.slot <= packing.slots || first.slot == 0,
+                "a block beside others is within a group"
+            );
+            for member in members {
+                let Start { group, slot } = first.of_member(member, packing.slots);
+                assert!(slot < packing.slots && groups.insert((group, slot)), "slots are distinct");
+                let owner = *owners.entry(group).or_insert(node_index);
+                assert_eq!(owner, node_index, "a group has claims of one operator");
+            }
+            let mut exponents = BTreeSet::new();
+            for row in block.rows() {
+                let (_, exponent) = reader.exponents(block.bank, row);
+                assert!(exponents.insert((block.member(row, 0), exponent)), "rows of a block are told apart");
+                for (lane, (plane, position)) in
+                    (0..lanes).filter_map(|lane| Some((lane, block.at(row, lane)?)))
+                {
+                    let plane = &home.planes[plane];
+                    let Start { group, slot } = first.of_member(block.member(row, lane), packing.slots);
+                    let power = packing.weight(slot);
+                    let scale = multiplier(layout, node_index, plane.channel);
+                    let form = expected.entry((group, offset + exponent)).or_default();
+                    let element = plane.elements[position];
+                    for (input, element, weight) in reads(layout, node_index, node, element) {
+                        let stored = resolve(&layout.model, node.inputs[input], element);
+                        let spot = stored.and_then(|(tensor, element)| Spot::of(layout, tensor, element));
+                        let Some(spot) = spot else { continue };
+                        let cell = spot.activation(layout);
+                        let factor = integer(i128::from(weight) * scale) * power;
+                        *form.entry(((cell.column, cell.row), None)).or_default() += factor;
+                    }
+                    for pair in products(node, element) {
+                        let cell = |side: usize, element: usize| {
+                            let (tensor, element) = resolve(&layout.model, node.inputs[side], element)?;
+                            let cell = Spot::of(layout, tensor, element)?.activation(layout);
+                            Some((cell.column, cell.row))
+                        };
+                        let pair = (cell(0, pair.0).zip(cell(1, pair.1))).expect("factors are stored copies");
+                        let monomial = (pair.0.min(pair.1), Some(pair.0.max(pair.1)));
+                        *form.entry(monomial).or_default() += integer(scale) * power;
+                    }
+                }
+            }
+        }
+        let (found, expected) = (cleaned(equation.slices), cleaned(expected));
+        assert_eq!(found, expected);
+        coefficients += found.values().map(BTreeMap::len).sum::<usize>();
+    }
+    let of_nodes = layout.placement.blocks.iter().filter(|block| block.content.node().is_some()).count();
+    assert_eq!(seen.len(), of_nodes, "every block is claimed");
+    coefficients
+}
+
+/// Checks that the operands of the statement's rows are the evaluations of its bytes, block by block, and that nothing
+/// multiplies them.
+fn check_packed_statement(layout: &Layout) {
+    let bytes = layout.placement.blocks.iter().filter(|block| block.content.node().is_none());
+    let claims = bytes.map(|block| Operand::Claims { bank: block.bank, row: block.end() });
+    let rows = layout.region.rows.iter().zip(Region::FIRST_ROW..).take(layout.network.instances);
+    let operands = rows.map(|(content, row)| {
+        let columns = [layout.columns.end, layout.columns.keep_weight].into_iter();
+        let mut columns = columns.chain(layout.columns.ways.iter().flat_map(|way| way.weights.clone()));
+        assert!(columns.all(|column| layout.fixed[column][row] == Fr::ZERO), "row {row}");
+        content.operands[0]
+    });
+    assert_eq!(operands.collect::<Vec<_>>(), claims.collect::<Vec<_>>());
+}
+
+/// Checks the statement's equation: instances minus inputs minus output bytes, and the idle lanes.
+fn check_statement(layout: &Layout) {
+    let reader = Reader::new(layout);
+    let equation = reader.equations().into_iter().next().expect("the statement comes first");
+    let scale = Fr::from(1 << layout.shape.shift);
+    let offset = equation.instances[0].2;
+    let instances: Vec<(usize, u64)> = equation
+        .instances
+        .iter()
+        .map(|(index, weights, power)| {
+            assert_eq!(cleaned_weights(weights), [(0, Fr::ONE)]);
+            (*index, power - offset)
+        })
+        .collect();
+    assert_eq!(
+        instances,
+        (0..layout.network.instances).map(|index| (index, index as u64)).collect::<Vec<_>>()
+    );
+    let inputs: BTreeSet<(usize, usize)> =
+        equation.claims.iter().map(|claims| (claims.0, claims.1)).collect();
+    let of_bytes = Packing { base_bits: 0, slots: 1 };
+    let is_whole = |claims: &Claims| start(&claims.2, of_bytes) == Start::default() && claims.3 == offset;
+    assert!(equation.claims.iter().all(is_whole));
+    let blocks: Vec<_> =
+        layout.placement.blocks.iter().filter(|block| block.content.node().is_none()).collect();
+    assert_eq!(inputs, blocks.iter().map(|block| (block.bank, block.end())).collect());
+    let mut expected = Polynomial::new();
+    layout.for_each_output(|instance, byte, column, row| {
+        let form = expected.entry((0, offset + instance as u64)).or_default();
+        *form.entry(((column, row), None)).or_default() -= scale * Fr::from(256).pow_vartime([byte as u64]);
+    });
+    for block in blocks {
+        let lanes = &layout.columns.banks[block.bank].lanes;
+        for (row, lane) in
+            block.rows().flat_map(|row| (block.planes.len()..lanes.len()).map(move |lane| (row, lane)))
+        {
+            let (exponent, _) = reader.exponents(block.bank, row);
+            let form = expected.entry((1, exponent)).or_default();
+            *form.entry(((lanes[lane].cells.activation(), row), None)).or_default() += Fr::ONE;
+        }
+    }
+    assert_eq!(cleaned(equation.slices), cleaned(expected));
+}
+
+fn cleaned_weights(weights: &[Fr]) -> Vec<(usize, Fr)> {
+    weights.iter().copied().enumerate().filter(|(_, weight)| *weight != Fr::ZERO).collect()
+}
+
+/// Checks all equations and widths of a layout; returns how many coefficients there are.
+pub(super) fn check(layout: &Layout) -> usize {
+    match layout.columns.positions {
+        Some(_) => check_statement(layout),
+        None => check_packed_statement(layout),
+    }
+    widths::audit(layout);
+    check_operators(layout)
+}
+
+#[test]
+fn the_equations_of_the_cases_are_the_operators() {
+    for case in Case::all() {
+        let coefficients = check(&case.layout);
+        println!("{}: {coefficients} coefficients", case.name);
+        assert!(coefficients > 10, "{}: {coefficients} coefficients", case.name);
+    }
+}
+
+/// The layout with about twice the lanes, of half the rows, and as many weight columns: layers in more blocks.
+fn in_short_lanes(layout: &Layout, model: &Model, weight_columns: u32) -> Option<Layout> {
+    let shape = &layout.shape;
+    let longest = layout.placement.bank_rows.iter().max()?;
+    let forced = ForcedShape {
+        k: shape.k + 1,
+        lane_rows: LANES_PER_INSTANCE.max(longest / 2),
+        linear_lanes: 2 * shape.linear_lanes + 1,
+        threshold_lanes: 2 * shape.threshold_lanes,
+        limb_bits: shape.limb_bits,
+        excess_bits: shape.excess_bits,
+        table_sets: shape.table_sets,
+        weight_columns,
+    };
+    Layout::with_forced_shape(model, Scheme::Kzg, &forced).ok()
+}
+
+/// Checks the equations and control columns of a layout and an inference of it.
+fn check_inference(layout: &Layout, model: &Model, seed: u64) {
+    check(layout);
+    control::check(layout);
+    let mut numbers = Numbers::new(seed);
+    let input: Vec<i32> = (0..model.tensor(model.inputs[0].tensor).len).map(|_| numbers.int8()).collect();
+    let expected = reference::run(model, std::slice::from_ref(&input)).unwrap();
+    let witness = run(layout, &[input], &mut |_, _, _| {}).unwrap();
+    assert_eq!(expected.outputs(), witness.outputs.iter().collect::<Vec<_>>());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn the_equations_of_random_networks_are_the_operators(
+        seed: u64, lanes in prop::sample::select(vec![1_u32, 2, 3, 8]), ways in 1_u32..4, thresholds in 0_u32..3,
+    ) {
+        let model = random_network(seed);
+        let admitted = |shape: &Shape| {
+            let Some(banks) = &shape.banks else { return false };
+            (banks.lanes, banks.ways) == (lanes, ways)
+                && (shape.threshold_lanes == 0 || banks.threshold_lanes == 1 << thresholds)
+        };
+        let layout = Layout::among(&model, Scheme::Kzg, admitted)
+            .or_else(|_| Layout::of(&model, Scheme::Kzg)).unwrap();
+        check_inference(&layout, &model, seed ^ 1);
+    }
+
+    #[test]
+    fn the_equations_of_random_flat_networks_are_the_operators(seed: u64, weight_columns in 1_u32..5) {
+        let model = random_layers(seed);
+        let layout = Layout::of(&model, Scheme::Kzg).unwrap();
+        check_inference(&layout, &model, seed ^ 1);
+        if layout.columns.positions.is_none()
+            && let Some(layout) = in_short_lanes(&layout, &model, weight_columns)
+        {
+            check_inference(&layout, &model, seed ^ 2);
+        }
+    }
+}

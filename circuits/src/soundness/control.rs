@@ -1,0 +1,374 @@
+//! The columns that no gate computes: tags, switches, constants and the weights of packed bytes, in every row of every
+//! bank, against the model's definition and the placement alone; and which element each byte of the statement is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+
+use super::{case::Case, views, widths};
+use crate::{
+    columns::{LaneColumns, LaneWeights, RowWeights, StepColumns},
+    forms::{
+        Form, centers,
+        tables::{BYTE, PAIR, clamp_tag, function_tag, step_tag},
+    },
+    integers::integer,
+    ir::{Model, Node, Op, TensorId},
+    layout::Layout,
+    place::{Arrangement, Block, Content, Start},
+    shape::BankKind,
+    statement::{HEADER_INSTANCES, Interface, LANES_PER_INSTANCE},
+    testing::spot::{Spot, reads},
+};
+
+/// How much there was to check.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Checked {
+    /// Bytes of statements.
+    pub(super) bytes: usize,
+    /// Lanes in rows of blocks that have fewer planes than the bank has lanes.
+    pub(super) idle: usize,
+    /// Rows of banks in which no block lies.
+    pub(super) unused: usize,
+}
+
+/// Public input after the header, and the byte in it.
+type Place = (usize, usize);
+
+struct Control<'a> {
+    layout: &'a Layout,
+    /// Per bank and row, the block that lies there.
+    owners: BTreeMap<(usize, usize), usize>,
+    /// Per bank and row, the power of s of its claims.
+    powers: BTreeMap<(usize, usize), u64>,
+    weights: LaneWeights,
+    /// The elements of model inputs where rows of banks count them.
+    inputs: BTreeMap<Place, (TensorId, usize)>,
+    /// The cells of copied outputs where rows of flat banks count them.
+    outputs: BTreeMap<Place, (usize, usize)>,
+    checked: Checked,
+}
+
+/// Checks all control columns of a layout.
+pub(super) fn check(layout: &Layout) -> Checked {
+    let mut control = Control::new(layout);
+    control.switches();
+    for bank in 0..layout.columns.banks.len() {
+        for row in 0..=layout.rows {
+            match control.owners.get(&(bank, row)).copied() {
+                None => control.unused(bank, row),
+                Some(block) => control.used(bank, row, block),
+            }
+        }
+    }
+    control.statement();
+    control.checked
+}
+
+fn flag(is_on: bool) -> Fr {
+    Fr::from(u64::from(is_on))
+}
+
+impl<'a> Control<'a> {
+    fn new(layout: &'a Layout) -> Self {
+        let mut owners = BTreeMap::new();
+        for (index, block) in layout.placement.blocks.iter().enumerate() {
+            for row in block.rows() {
+                assert_eq!(owners.insert((block.bank, row), index), None, "two blocks in a row");
+            }
+        }
+        let mut powers = BTreeMap::new();
+        layout.for_each_power(|bank, row, _, claims| {
+            powers.insert((bank, row), claims);
+        });
+        let weights = LaneWeights::of(&layout.shape);
+        let (inputs, outputs) = (BTreeMap::new(), BTreeMap::new());
+        Self { layout, owners, powers, weights, inputs, outputs, checked: Checked::default() }
+    }
+
+    fn at(&self, column: usize, row: usize) -> Fr {
+        self.layout.fixed[column][row]
+    }
+
+    fn column(&self, column: Option<usize>, row: usize) -> Fr {
+        column.map_or(Fr::ZERO, |column| self.at(column, row))
+    }
+
+    fn tags(&self, bank: usize, row: usize) -> Vec<Fr> {
+        let lanes = &self.layout.columns.banks[bank].lanes;
+        lanes.iter().map(|lane| self.at(lane.cells.tag(), row)).collect()
+    }
+
+    fn constants(&self, bank: usize, row: usize) -> Vec<Fr> {
+        let columns = &self.layout.columns.banks[bank].constants;
+        columns.iter().map(|column| self.at(*column, row)).collect()
+    }
+
+    /// The switches that all banks share. No row that is used is blinded, nor the one the lookup sum ends in.
+    fn switches(&self) {
+        let (layout, columns) = (self.layout, &self.layout.columns);
+        assert!(layout.rows + 7 <= 1 << layout.shape.k);
+        for row in 0..=layout.rows {
+            assert_eq!(self.at(columns.lookup.rows, row), flag(row < layout.rows));
+            assert_eq!(self.at(columns.lookup.boundary, row), flag(row == 0 || row == layout.rows));
+            let first = columns.positions.map(|positions| self.at(positions.first, row));
+            assert!(first.is_none_or(|first| first == flag(row == 0)));
+            let stated = HEADER_INSTANCES..HEADER_INSTANCES + layout.network.instances;
+            assert_eq!(self.at(columns.statement, row), flag(stated.contains(&row)));
+            assert_eq!(self.at(columns.zero, row), flag(row == 0 || layout.region.zeros.contains(&row)));
+        }
+    }
+
+    /// Lookups force every cell of the row to 0, and nothing counts them.
+    fn unused(&mut self, bank: usize, row: usize) {
+        let columns = &self.layout.columns.banks[bank];
+        let of_rows = match &columns.weights {
+            RowWeights::Powers(powers) => vec![powers.counts, powers.keep_slice, powers.keep_claims],
+            RowWeights::Steps(steps) => vec![steps.step, steps.step_rho],
+        };
+        let switches = of_rows.into_iter().map(Some).chain([columns.channel, columns.byte]);
+        let switches = switches.map(|column| self.column(column, row));
+        let all = self.tags(bank, row).into_iter().chain(self.constants(bank, row)).chain(switches);
+        assert!(all.into_iter().all(|cell| cell == Fr::ZERO), "bank {bank}, row {row}");
+        self.checked.unused += 1;
+    }
+
+    fn used(&mut self, bank: usize, row: usize, index: usize) {
+        let columns = &self.layout.columns.banks[bank];
+        let block = &self.layout.placement.blocks[index];
+        assert_eq!(block.kind, columns.kind);
+        let starts = row == block.first_row;
+        match (&columns.weights, &block.arrangement) {
+            (RowWeights::Powers(powers), Arrangement::Beside(order)) => {
+                let starts_slice = starts || order.slice_ends.contains(&(row - 1 - block.first_row));
+                assert_eq!(self.at(powers.keep_claims, row), flag(!starts));
+                assert_eq!(self.at(powers.keep_slice, row), flag(!starts_slice));
+                assert_eq!(self.at(powers.counts, row), flag(block.content.node().is_some()));
+                self.checked.idle += columns.lanes.len() - block.planes.len();
+            }
+            (RowWeights::Steps(steps), Arrangement::Below) if starts => {
+                assert_eq!([steps.step, steps.step_rho].map(|column| self.at(column, row)), [Fr::ZERO; 2]);
+                self.weights_below(steps, block);
+            }
+            (RowWeights::Steps(_), Arrangement::Below) => {}
+            _ => panic!("planes lie below each other in flat banks, and only there"),
+        }
+        match block.content {
+            Content::Node(node) => self.channels(bank, row, (index, node)),
+            Content::Input | Content::Output if matches!(block.arrangement, Arrangement::Below) => {
+                self.packed_byte(bank, row, index);
+            }
+            Content::Input | Content::Output => self.input(bank, row, index),
+        }
+    }
+
+    /// What the steps of a block make of its rows: the evaluation at its end is the sum of the members' claims times
+    /// `B^slot rho^group`, of bytes times `256^member`.
+    fn weights_below(&self, steps: &StepColumns, block: &Block) {
+        let packing = block.content.node().map(|node| self.layout.packings[node]);
+        // The weight of the row, as a coefficient and the power of rho it is multiplied with.
+        let (mut weight, mut group) = (Fr::ONE, 0);
+        for row in block.rows().rev() {
+            let member = block.member(row, 0);
+            let expected = match packing {
+                Some(packing) => {
+                    let Start { group, slot } = Start::default().of_member(member, packing.slots);
+                    (packing.weight(slot), group)
+                }
+                None => (Fr::from(256).pow_vartime([member as u64]), 0),
+            };
+            assert_eq!((weight, group), expected, "row {row}");
+            match [steps.step, steps.step_rho].map(|column| self.at(column, row)) {
+                [step, Fr::ZERO] => weight *= step,
+                [Fr::ZERO, step] => (weight, group) = (weight * step, group + 1),
+                _ => panic!("row {row}: a step has one part"),
+            }
+        }
+    }
+
+    /// A row of the statement's bytes in a flat circuit: the blocks of bytes are the public inputs, in order.
+    fn packed_byte(&mut self, bank: usize, row: usize, index: usize) {
+        let (layout, columns) = (self.layout, &self.layout.columns.banks[bank]);
+        let block = &layout.placement.blocks[index];
+        assert_eq!(self.tags(bank, row), [integer(BYTE.into())]);
+        let others = self.constants(bank, row).into_iter().chain([self.column(columns.channel, row)]);
+        assert!(others.into_iter().all(|cell| cell == Fr::ZERO));
+        // The claim of a linear lane is the byte already.
+        let counted = flag(columns.kind == BankKind::Threshold) * Fr::from(1 << layout.shape.shift);
+        assert_eq!(self.column(columns.byte, row), counted);
+        let before = layout.placement.blocks[..index].iter();
+        let instance = before.filter(|block| block.content.node().is_none()).count();
+        let place = (instance, block.member(row, 0));
+        let element = (block.tensor, block.planes[place.1]);
+        let cell = (columns.lanes[0].cells.activation(), row);
+        let is_new = match block.content {
+            Content::Output => self.outputs.insert(place, cell).is_none(),
+            _ => self.inputs.insert(place, element).is_none(),
+        };
+        assert!(is_new, "two bytes in one place");
+    }
+
+    /// A row of a model input: bytes of one public input, which the powers of the claims say.
+    fn input(&mut self, bank: usize, row: usize, index: usize) {
+        let columns = &self.layout.columns.banks[bank];
+        assert_eq!(columns.kind, BankKind::Linear);
+        assert!(self.tags(bank, row).iter().all(|tag| *tag == integer(BYTE.into())));
+        let others = self.constants(bank, row).into_iter().chain([self.column(columns.channel, row)]);
+        assert!(others.into_iter().all(|cell| cell == Fr::ZERO));
+        let scale = Fr::from(1 << self.layout.shape.shift);
+        let weight = |byte: usize| Fr::from(256).pow_vartime([byte as u64]) * scale;
+        let counted = self.column(columns.byte, row);
+        let first = (0..LANES_PER_INSTANCE).find(|byte| counted == weight(*byte));
+        let first = first.expect("a byte of a public input");
+        let block = &self.layout.placement.blocks[index];
+        let planes = &self.layout.network.homes.home(block.tensor).planes;
+        for lane in 0..block.planes.len() {
+            let (plane, position) = block.at(row, lane).expect("a plane");
+            assert!(first + lane < LANES_PER_INSTANCE, "a byte beyond its public input");
+            let place = (self.powers[&(bank, row)] as usize, first + lane);
+            let element = (block.tensor, planes[plane].elements[position]);
+            assert_eq!(self.inputs.insert(place, element), None, "two bytes in one place");
+        }
+    }
+
+    /// A row of an operator's outputs: tags of their forms, and what is constant in their claims.
+    fn channels(&self, bank: usize, row: usize, (index, node): (usize, usize)) {
+        let (layout, columns) = (self.layout, &self.layout.columns.banks[bank]);
+        let block = &layout.placement.blocks[index];
+        let planes = &layout.network.homes.home(block.tensor).planes;
+        let forms = &layout.forms.nodes[node];
+        let form = |plane: usize| forms.form(planes[plane].channel);
+        let tag = |plane: usize| match form(plane) {
+            Form::Linear(_) => clamp_tag(forms.clamp),
+            Form::Threshold(class) => step_tag(&layout.forms, *class),
+            Form::Function(function) => function_tag(&layout.forms, *function),
+            Form::Maximum | Form::Product => PAIR,
+        };
+        let of_first = form(block.planes[0]);
+        // Only lanes of thresholds have a tag each.
+        let shares_tag = !matches!(columns.lanes[0].cells, LaneColumns::Threshold(_));
+        let mut constants = vec![Fr::ZERO; columns.constants.len()];
+        for (lane, found) in self.tags(bank, row).into_iter().enumerate() {
+            let (expected, constant) = match block.at(row, lane) {
+                Some((plane, position)) => {
+                    let (channel, element) = (planes[plane].channel, planes[plane].elements[position]);
+                    let base = at_zero(layout, node, &layout.model.nodes[node], element);
+                    (tag(plane), widths::truth(layout, node, channel, base))
+                }
+                None => (if shares_tag { tag(block.planes[0]) } else { 0 }, self.idle(of_first, node)),
+            };
+            assert_eq!(found, integer(expected.into()), "bank {bank}, row {row}, lane {lane}");
+            let (group, weight) = self.weights.lane(lane);
+            constants[group] += weight * integer(constant);
+        }
+        assert_eq!(self.constants(bank, row), constants, "bank {bank}, row {row}");
+        assert_eq!(self.column(columns.byte, row), Fr::ZERO);
+        let has_limbs = matches!(of_first, Form::Linear(_) | Form::Threshold(_)) && columns.channel.is_some();
+        assert_eq!(self.column(columns.channel, row), flag(has_limbs));
+    }
+
+    /// What an idle lane claims: the low end of the clamp, the byte 0, or nothing.
+    fn idle(&self, form: &Form, node: usize) -> i128 {
+        let (forms, shape) = (&self.layout.forms, &self.layout.shape);
+        match form {
+            Form::Linear(_) => i128::from(forms.clamps[forms.nodes[node].clamp].lo) << shape.shift,
+            Form::Threshold(_) | Form::Function(_) | Form::Maximum | Form::Product => 0,
+        }
+    }
+
+    /// Every byte of the statement, as the verifier packs it, is the element it states, and no other byte is counted.
+    fn statement(&mut self) {
+        let layout = self.layout;
+        let mut outputs = std::mem::take(&mut self.outputs);
+        let mut copied = BTreeMap::new();
+        layout.for_each_copy(|from, to| {
+            copied.insert(to, from);
+        });
+        layout.for_each_output(|instance, byte, column, row| {
+            assert_eq!(outputs.insert((instance, byte), (column, row)), None, "two bytes in one place");
+        });
+        let interface = layout.interface(Interface::of(&layout.model));
+        let mut first = 0;
+        for (input, port) in layout.model.inputs.iter().zip(&interface.inputs) {
+            let bytes = usize::from(port.bytes_per_instance);
+            for element in 0..port.len() {
+                let place = (first + element / bytes, element % bytes);
+                assert_eq!(self.inputs.remove(&place), Some((input.tensor, element)), "{place:?}");
+            }
+            self.checked.bytes += port.len();
+            first += port.instances();
+        }
+        for (output, port) in layout.model.outputs.iter().zip(&interface.outputs) {
+            let bytes = usize::from(port.bytes_per_instance);
+            for element in 0..port.len() {
+                let place = (first + element / bytes, element % bytes);
+                let stored = views::source(&layout.model, output.tensor, element);
+                let (tensor, of) =
+                    stored.expect("an output is a cell, also where the model shows a constant");
+                let spot = Spot::of(layout, tensor, of).expect("an output's channels are stored");
+                let cell = spot.activation(layout);
+                let found = outputs.remove(&place).map(|found| copied.get(&found).copied().unwrap_or(found));
+                assert_eq!(found, Some((cell.column, cell.row)), "{place:?}");
+            }
+            self.checked.bytes += port.len();
+            first += port.instances();
+        }
+        assert!(self.inputs.is_empty() && outputs.is_empty(), "a byte that the statement does not have");
+        assert_eq!(first + HEADER_INSTANCES, interface.instances());
+    }
+}
+
+/// The accumulator of an output element when every byte that is stored is 0, from the operator's definition.
+fn at_zero(layout: &Layout, index: usize, node: &Node, element: usize) -> i64 {
+    let model: &Model = &layout.model;
+    let (bias, zero) = match &node.op {
+        Op::FullyConnected(layer) => (i64::from(layer.bias[element]), Some(layer.input_zero_point)),
+        Op::Convolution(layer) => {
+            let channel = element / layer.window.output_len();
+            (i64::from(layer.bias[channel]), Some(layer.input_zero_point))
+        }
+        // Sums are of integers; all others are of bytes.
+        Op::Add(_) => (0, Some(0)),
+        Op::MatMul(layer) => {
+            let least = |side: usize| model.tensor(node.inputs[side]).elem.min();
+            let [lhs, rhs] = [layer.lhs_zero_point - least(0), layer.rhs_zero_point - least(1)];
+            (layer.inner as i64 * i64::from(lhs) * i64::from(rhs), None)
+        }
+        Op::Multiply(by) => (centers(model, node, by).iter().product(), None),
+        _ => (0, None),
+    };
+    let part = |(input, element, weight): (usize, usize, i64)| {
+        let tensor = node.inputs[input];
+        let least = model.tensor(tensor).elem.min();
+        let value = views::constant(layout, tensor, element).unwrap_or(least);
+        weight * i64::from(value - zero.unwrap_or(least))
+    };
+    bias + reads(layout, index, node, element).into_iter().map(part).sum::<i64>()
+}
+
+#[test]
+fn the_control_columns_of_the_cases_are_the_definitions() {
+    let checked: Vec<Checked> = Case::all().iter().map(|case| check(&case.layout)).collect();
+    let seen = |count: fn(&Checked) -> usize| checked.iter().map(count).sum::<usize>();
+    assert!(seen(|checked| checked.bytes) > 100 && seen(|checked| checked.idle) > 50, "{checked:?}");
+    assert!(seen(|checked| checked.unused) > 50, "{checked:?}");
+}
+
+/// The statement of a case leaves no public input without a byte.
+#[test]
+fn every_public_input_of_the_cases_holds_a_byte() {
+    for case in Case::all() {
+        let mut control = Control::new(&case.layout);
+        for ((bank, row), block) in control.owners.clone() {
+            if case.layout.placement.blocks[block].content.node().is_none() {
+                control.used(bank, row, block);
+            }
+        }
+        let mut stated: BTreeSet<usize> =
+            control.inputs.keys().chain(control.outputs.keys()).map(|(instance, _)| *instance).collect();
+        case.layout.for_each_output(|instance, _, _, _| {
+            stated.insert(instance);
+        });
+        assert_eq!(stated, (0..case.layout.network.instances).collect(), "{}", case.name);
+    }
+}

@@ -1,0 +1,152 @@
+//! Lies about phase 1: the prover derives it by another layout than the verifier's.
+
+use std::sync::Arc;
+
+use super::{Lie, exchange};
+use crate::{
+    Role,
+    columns::BankLane,
+    equations::{Factor, Operand, Region},
+    layout::Layout,
+    place::{Arrangement, Content},
+    soundness::case::{Case, Caught, Told},
+    witness::Witness,
+};
+use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+
+/// The honest witness, derived by a changed layout.
+fn derived(case: &Case, caught: &'static [&'static str], change: impl FnOnce(&mut Layout)) -> Told {
+    let mut layout = (*case.layout).clone();
+    change(&mut layout);
+    Told { derivation: Some(Arc::new(layout)), ..Told::new(case, case.honest(), Caught::By(caught)) }
+}
+
+/// The first row of the region that is none of the statement's.
+pub(in crate::soundness) fn first_row(layout: &Layout) -> usize {
+    match layout.columns.positions {
+        Some(_) => layout.region.zeros[1] - Region::FIRST_ROW,
+        None => layout.network.instances,
+    }
+}
+
+/// Indices of the region's rows after the statement's that move a slice into the window.
+pub(in crate::soundness) fn slices(layout: &Layout) -> Vec<usize> {
+    let is_slice = |index: &usize| {
+        let row = &layout.region.rows[*index];
+        row.sign != 0 && matches!(row.operands.first(), Some(Operand::Slice { .. }))
+    };
+    (first_row(layout)..layout.region.rows.len()).filter(is_slice).collect()
+}
+
+/// Another slice of the same lane in place of the one a tap reads, and the lane it is on. In a flat circuit slices are
+/// single activations: one with another value.
+pub(in crate::soundness) fn other_slice(layout: &mut Layout, honest: &Witness, index: usize) -> bool {
+    let Some(Operand::Slice { lane, row }) = layout.region.rows[index].operands.first().copied() else {
+        return false;
+    };
+    let slice = layout.columns.lanes().nth(lane).map(BankLane::slice);
+    let cells = slice.and_then(|column| honest.columns.get(column));
+    let differs = |other: usize| other != row && cells.is_none_or(|cells| cells[other] != cells[row]);
+    let other = layout.region.rows.iter().flat_map(|each| &each.operands).find_map(|each| match each {
+        Operand::Slice { lane: of, row: end } if *of == lane && differs(*end) => Some(*end),
+        _ => None,
+    });
+    if let Some(row) = other {
+        layout.region.rows[index].operands[0] = Operand::Slice { lane, row };
+    }
+    other.is_some()
+}
+
+/// A slice end of a block that later rows follow: where the evaluation restarts.
+pub(in crate::soundness) fn restart(layout: &Layout) -> Option<(usize, usize)> {
+    let inputs = layout.placement.blocks.iter().filter(|block| block.content == Content::Input);
+    inputs.into_iter().find_map(|block| {
+        let Arrangement::Beside(order) = &block.arrangement else { return None };
+        let keep_slice = layout.columns.banks[block.bank].powers()?.keep_slice;
+        let end = order.slice_ends.iter().min()?;
+        (order.slice_ends.len() > 1).then(|| (keep_slice, block.first_row + end + 1))
+    })
+}
+
+/// A row of the region where a window starts anew although it held something.
+pub(in crate::soundness) fn window_start(layout: &Layout) -> Option<usize> {
+    layout.columns.positions?;
+    let rows = &layout.region.rows;
+    let holds = |index: usize| rows[index].sign != 0 || rows[index].keep_window;
+    let starts = |index: &usize| !rows[*index].keep_window && holds(*index - 1);
+    slices(layout).into_iter().skip(1).rfind(starts).map(|index| Region::FIRST_ROW + index)
+}
+
+fn stale_slice(case: &Case) -> Option<Told> {
+    let (column, row) = restart(&case.layout)?;
+    Some(derived(case, &["operator equation", "slice evaluation"], |layout| {
+        layout.fixed[column][row] = Fr::ONE
+    }))
+}
+
+fn stale_window(case: &Case) -> Option<Told> {
+    let row = window_start(&case.layout)?;
+    Some(derived(case, &["operator equation", "window"], |layout| {
+        // The derivation follows the region's rows.
+        layout.region.rows[row - Region::FIRST_ROW].keep_window = true;
+    }))
+}
+
+fn wrong_slice(case: &Case) -> Option<Told> {
+    let honest = case.honest();
+    let change = |layout: &mut Layout, index: usize| other_slice(layout, &honest, index);
+    let mut candidates = slices(&case.layout).into_iter();
+    let index = candidates.find(|index| change(&mut (*case.layout).clone(), *index))?;
+    Some(derived(case, &["copy", "operator equation"], |layout| assert!(change(layout, index))))
+}
+
+fn wrong_power(case: &Case) -> Option<Told> {
+    case.layout.columns.positions?;
+    let rows = &case.layout.region.rows;
+    let index = (first_row(&case.layout)..rows.len()).find(|index| rows[*index].factor.is_some())?;
+    Some(derived(case, &["copy", "operator equation"], |layout| {
+        layout.region.rows[index].factor = rows[index].factor.map(Factor::another);
+    }))
+}
+
+/// Two positions of a block exchanged, and with them the powers their claims are weighted with: every equation holds.
+fn exchanged_powers(case: &Case) -> Option<Told> {
+    let (node, tensor) = case.stored()[0];
+    let layout = &case.layout;
+    layout.columns.positions?;
+    let block = layout.placement.blocks.iter().find(|block| block.content == Content::Node(node))?;
+    let bank = &layout.columns.banks[block.bank];
+    let rows: Vec<usize> = block.rows().collect();
+    let alike = |one: usize, other: usize| {
+        bank.constants.iter().all(|column| layout.fixed[*column][one] == layout.fixed[*column][other])
+    };
+    let other = (1..rows.len()).find(|other| alike(rows[0], rows[*other]))?;
+    let [one, other] = [rows[0], rows[other]].map(|row| block.at(row, 0).map(|(_, position)| position));
+    let (one, other) = (one?, other?);
+    let witness = case.lying(Some(node), |columns, tensors| {
+        for plane in &block.planes {
+            let elements = &layout.network.homes.home(tensor).planes[*plane].elements;
+            let (one, other) = (elements[one], elements[other]);
+            exchange(case, columns, case.spot(tensor, one), case.spot(tensor, other));
+            tensors[tensor.0].swap(one, other);
+        }
+    });
+    let mut liar = (**layout).clone();
+    let homes = Arc::make_mut(&mut liar.network.homes);
+    let home = homes.stored[tensor.0].as_mut()?;
+    home.planes[block.planes[0]].exponents.swap(one, other);
+    let told = Told::new(case, witness, Caught::By(&["copy"]));
+    Some(Told { derivation: Some(Arc::new(liar)), ..told })
+}
+
+pub(super) const LIES: &[Lie] = &[
+    Lie { role: Role::SliceEvaluation, what: "a slice evaluation that is not restarted", tell: stale_slice },
+    Lie { role: Role::Window, what: "a window that is not restarted", tell: stale_window },
+    Lie { role: Role::Operand, what: "another slice in a window", tell: wrong_slice },
+    Lie { role: Role::PowerCopy, what: "another power of s for a product", tell: wrong_power },
+    Lie {
+        role: Role::PowerCopy,
+        what: "two positions exchanged with their powers of s",
+        tell: exchanged_powers,
+    },
+];

@@ -1,0 +1,115 @@
+//! Lies about lanes that hold nothing.
+
+use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+
+use super::{Lie, OPERATOR, add_to_claim, room};
+use crate::{
+    Role,
+    shape::BankKind,
+    soundness::case::{Case, Caught, Told},
+    statement::HEADER_INSTANCES,
+    testing::spot::Spot,
+};
+
+/// Idle lanes of inputs, or of operators of a kind, on the first row of each block.
+fn idle(case: &Case, kind: BankKind, of_input: bool) -> Vec<Spot> {
+    let placement = &case.layout.placement;
+    let blocks = placement.blocks.iter().enumerate();
+    let blocks = blocks.filter(|(_, block)| block.kind == kind && block.content.node().is_none() == of_input);
+    let spots = blocks.flat_map(|(index, block)| {
+        let lanes = block.planes.len()..placement.lanes_per_bank.of(kind);
+        lanes.map(move |lane| Spot { block: index, lane, row: block.first_row })
+    });
+    spots.collect()
+}
+
+/// An idle lane of an input holds part of the byte that the statement packs next: the public input is the same.
+fn borrowed_byte(case: &Case) -> Option<Told> {
+    let tensor = case.input_tensor();
+    let per_instance = usize::from(case.compiled.interface().inputs[0].bytes_per_instance);
+    let lanes = case.layout.placement.lanes_per_bank.of(BankKind::Linear);
+    let element = (0..case.input.len() - 1).find(|element| {
+        let spot = case.spot(tensor, *element);
+        let is_last = spot.lane + 1 == case.layout.placement.blocks[spot.block].planes.len();
+        let same_instance = (element + 1) % per_instance != 0;
+        is_last && spot.lane + 1 < lanes && same_instance && case.input[element + 1] > -128
+    })?;
+    let mut witness = case.lying(None, |_, tensors| tensors[tensor.0][element + 1] -= 1);
+    let spot = case.spot(tensor, element);
+    let idle = Spot { lane: spot.lane + 1, ..spot };
+    witness.columns[idle.columns(&case.layout).activation()][idle.row] = 1;
+    Some(Told::new(case, witness, OPERATOR))
+}
+
+/// An idle lane of an input holds a byte, and the public input counts it.
+fn stated_byte(case: &Case) -> Option<Told> {
+    let spot = idle(case, BankKind::Linear, true).into_iter().next()?;
+    let mut witness = case.honest();
+    witness.columns[spot.columns(&case.layout).activation()][spot.row] = 255;
+    let block = &case.layout.placement.blocks[spot.block];
+    let first = &case.layout.network.homes.home(block.tensor).planes[block.planes[0]];
+    let (_, position) = block.at(block.first_row, 0)?;
+    let (instance, byte) = case.layout.network.instance_of(block.tensor, first.elements[position]);
+    let mut told = Told::new(case, witness, OPERATOR);
+    let weight = Fr::from(256).pow_vartime([(byte + spot.lane) as u64]);
+    told.public[HEADER_INSTANCES + instance] += Fr::from(255) * weight;
+    Some(told)
+}
+
+/// An idle lane of an operator claims one more than it should, alone or with a channel that claims one less.
+fn claim(case: &Case, with_channel: bool) -> Option<Told> {
+    let channel = |spot: &Spot| Spot { lane: 0, ..*spot };
+    let mut spots = idle(case, BankKind::Linear, false).into_iter();
+    let spot = spots.find(|spot| room(case, *spot, 1) && (!with_channel || room(case, channel(spot), -1)))?;
+    let mut witness = case.honest();
+    add_to_claim(case, &mut witness, spot, 1);
+    if with_channel {
+        add_to_claim(case, &mut witness, channel(&spot), -1);
+    }
+    Some(Told::new(case, witness, OPERATOR))
+}
+
+/// An idle lane of thresholds holds a byte.
+fn threshold_byte(case: &Case) -> Option<Told> {
+    let spot = idle(case, BankKind::Threshold, false).into_iter().next()?;
+    let mut witness = case.honest();
+    witness.columns[spot.columns(&case.layout).activation()][spot.row] = 1;
+    Some(Told::new(case, witness, Caught::Tables(vec![Role::Activation])))
+}
+
+/// An idle lane of thresholds claims an accumulator, its distances adding up to 0.
+fn threshold_claim(case: &Case) -> Option<Told> {
+    let spot = idle(case, BankKind::Threshold, false).into_iter().next()?;
+    let mut witness = case.honest();
+    add_to_claim(case, &mut witness, spot, 1);
+    Some(Told::new(case, witness, Caught::TablesAnd(vec![Role::Complement], "operator equation")))
+}
+
+pub(super) const LIES: &[Lie] = &[
+    Lie {
+        role: Role::Activation,
+        what: "an idle lane of an input holds part of another byte",
+        tell: borrowed_byte,
+    },
+    Lie {
+        role: Role::Activation,
+        what: "an idle lane of an input is part of the public input",
+        tell: stated_byte,
+    },
+    Lie {
+        role: Role::Remainder,
+        what: "an idle lane of an operator claims one more",
+        tell: |case| claim(case, false),
+    },
+    Lie {
+        role: Role::Remainder,
+        what: "an idle lane claims one more, a channel one less",
+        tell: |case| claim(case, true),
+    },
+    Lie { role: Role::Activation, what: "an idle lane of thresholds holds a byte", tell: threshold_byte },
+    Lie {
+        role: Role::Distance,
+        what: "an idle lane of thresholds claims an accumulator",
+        tell: threshold_claim,
+    },
+];

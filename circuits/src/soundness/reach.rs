@@ -1,0 +1,110 @@
+//! How far lookups alone let accumulators go. Where that is further than the packing allows for, the packing lemma needs
+//! what it assumes: that the bytes an operator reads are right.
+
+use super::{
+    case::Case,
+    widths::{Interval, claims, truth, truths},
+};
+use crate::{
+    forms::centers,
+    ir::{AccumulatorRange, Model, Node, Op},
+    layout::Layout,
+};
+
+/// The model with the ranges that lookups alone leave to its tensors: every byte of a maximum, the function of every
+/// byte, and any product of two bytes.
+fn loosened(layout: &Layout) -> Model {
+    let mut model = layout.model.clone();
+    for node in &layout.model.nodes {
+        let output = model.tensor(node.output);
+        let (least, most) = (output.elem.min(), output.elem.max());
+        let range = match &node.op {
+            Op::Maximum => (least, most),
+            Op::Table(table) => {
+                let entries = || table.entries.iter().copied();
+                entries().min().zip(entries().max()).expect("a table has entries")
+            }
+            Op::Product => (least, least + 255 * 255),
+            Op::Rearrange(rearrange) => {
+                let inputs: Vec<_> = node.inputs.iter().map(|input| model.tensor(*input)).collect();
+                rearrange.range(&inputs).expect("a view shows something")
+            }
+            _ => output.range,
+        };
+        model.tensors[node.output.0].range = range;
+    }
+    model
+}
+
+/// The accumulators that these ranges allow, whether they fit int32 or not.
+fn accumulators(layout: &Layout, model: &Model, index: usize, channel: usize) -> Option<AccumulatorRange> {
+    let node = &model.nodes[index];
+    let range = |input: usize| model.tensor(node.inputs[input]).range;
+    match &node.op {
+        Op::FullyConnected(layer) => Some(layer.accumulator_ranges(range(0))[channel]),
+        Op::Convolution(layer) => Some(layer.accumulator_ranges(range(0))[channel]),
+        Op::MatMul(layer) => Some(layer.accumulator_range(range(0), range(1))),
+        Op::Add(_) => Some(weighted(&layout.forms.nodes[index].addends, 0, &[range(0), range(1)])),
+        // Nothing in its lookups ties the product to the factors beside it.
+        Op::Multiply(by) => {
+            let bytes = |input: usize| {
+                let least = model.tensor(node.inputs[input]).elem.min();
+                (range(input).0 - least, range(input).1 - least)
+            };
+            let [lhs, rhs] = centers(model, node, by);
+            Some(weighted(&[1, rhs, lhs], lhs * rhs, &[0, 1, 2].map(bytes)))
+        }
+        // Of one byte or two, whatever they are.
+        Op::Table(_) | Op::Maximum | Op::Product | Op::MaxPool(_) | Op::Rearrange(_) => None,
+    }
+}
+
+/// `constant + sum of weights times values` over values in ranges.
+fn weighted(weights: &[i64], constant: i64, ranges: &[(i32, i32)]) -> AccumulatorRange {
+    let ends = |(weight, range): (&i64, &(i32, i32))| [range.0, range.1].map(|end| weight * i64::from(end));
+    let parts = || weights.iter().zip(ranges).map(ends);
+    let lo = constant + parts().map(|[one, other]| one.min(other)).sum::<i64>();
+    let hi = constant + parts().map(|[one, other]| one.max(other)).sum::<i64>();
+    AccumulatorRange { lo, hi }
+}
+
+/// The largest difference between a claim that the tables allow and a truth that lookups alone leave, where such truths
+/// reach beyond those of right bytes.
+fn error(layout: &Layout, model: &Model, index: usize, node: &Node, channel: usize) -> Option<i128> {
+    let loose = accumulators(layout, model, index, channel)?;
+    let loose: Interval = (truth(layout, index, channel, loose.lo), truth(layout, index, channel, loose.hi));
+    let right = truths(layout, index, node, channel);
+    let claims = claims(layout, index, layout.forms.nodes[index].form(channel));
+    let error = (claims.1 - loose.0).max(loose.1 - claims.0);
+    (loose.0 < right.0 || loose.1 > right.1).then_some(error)
+}
+
+/// Case, operator, and whether its errors could reach the base of the packing.
+const BEYOND: [(&str, &str, bool); 4] = [
+    ("bytes", "multiply", true),
+    ("matrices", "matrix product", false),
+    ("matrices", "matrix product", false),
+    // It reads a copy: a function of any byte, where what is copied is in a smaller range.
+    ("tied sum", "convolution", false),
+];
+
+/// Lemma *Packing* is about operators that read right bytes for the sake of these.
+#[test]
+fn lookups_alone_let_these_accumulators_leave_their_intervals() {
+    let mut beyond = Vec::new();
+    for case in Case::all() {
+        let layout = &case.layout;
+        let model = loosened(layout);
+        for (index, node) in layout.model.nodes.iter().enumerate() {
+            let Some(home) = &layout.network.homes.stored[node.output.0] else { continue };
+            let base = layout.packings[index].base_bits;
+            let errors =
+                home.planes.iter().filter_map(|plane| error(layout, &model, index, node, plane.channel));
+            if let Some(worst) = errors.max() {
+                println!("{}, node {index}: an error of {worst}, the base is 2^{base}", case.name);
+                beyond.push((case.name, node.op.name(), worst >= 1 << base));
+            }
+        }
+    }
+    assert_eq!(beyond, BEYOND);
+}
