@@ -9,7 +9,7 @@ use crate::{
     circuit::LemmaCircuit,
     error::PlanError,
     ir::{Model, ModelId},
-    layout::{Layout, check_size as check_budget},
+    layout::Layout,
     shape::{Scheme, Shape},
     statement::Interface,
     witness::{WitnessError, run},
@@ -41,14 +41,6 @@ pub struct Assignment {
 pub fn compile(model: Model, scheme: Scheme) -> Result<CompiledCircuit, PlanError> {
     let layout = Layout::of(&model, scheme)?;
     Ok(CompiledCircuit::new(model, layout, scheme))
-}
-
-/// Checks what can be told of a model's size without planning it; [`compile`] may still refuse it.
-///
-/// # Errors
-/// [`PlanError::OverBudget`] names what there is too much of.
-pub fn check_size(model: &Model) -> Result<(), PlanError> {
-    check_budget(model)
 }
 
 /// The flat circuit of a model in a shape a test chose.

@@ -26,7 +26,7 @@ use crate::{
     statement::Interface,
 };
 
-pub(crate) use budget::check_size;
+pub use budget::check_size;
 #[cfg(any(test, feature = "testing"))]
 pub use search::ForcedShape;
 

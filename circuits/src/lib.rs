@@ -31,7 +31,8 @@ pub mod testing;
 pub mod witness;
 
 pub use chip::{MAX_GATE_DEGREE, Role};
-pub use compiled::{Assignment, CompiledCircuit, check_size, compile};
+pub use compiled::{Assignment, CompiledCircuit, compile};
 #[cfg(any(test, feature = "testing"))]
 pub use compiled::{compile_among, compile_with_shape};
 pub use error::PlanError;
+pub use layout::check_size;

@@ -36,7 +36,8 @@ pub(crate) fn usable_rows(k: u32) -> usize {
 }
 
 const MAX_LANES: u32 = 256;
-const MAX_WEIGHT_COLUMNS: u32 = 1024;
+/// Most columns of packed weights.
+pub(crate) const MAX_WEIGHT_COLUMNS: u32 = 1024;
 const MAX_THRESHOLD_LIMBS: u32 = 16;
 
 /// Most table column sets.

@@ -19,7 +19,7 @@ use crate::{
     equations::{Factor, Operand, Region},
     layout::Layout,
     network::homes::Cell,
-    place::{Block, Content},
+    place::Content,
     shape::Shape,
     statement::LANES_PER_INSTANCE,
 };
@@ -288,17 +288,14 @@ impl Layout {
     fn for_each_copied_output(&self, mut copy: impl FnMut((usize, usize), (usize, usize))) {
         for block in self.placement.blocks.iter().filter(|block| block.content == Content::Output) {
             let view = self.network.homes.view(block.tensor);
-            let column =
-                |block: &Block, lane: usize| self.columns.banks[block.bank].lanes[lane].cells.activation();
-            for row in block.rows() {
-                let (Some((element, _)), lane) = (block.at(row, 0), 0) else { continue };
-                let Cell::Stored { tensor, element } = view[element] else {
+            // Row by row: the last member comes first.
+            for (member, element) in block.planes.iter().enumerate().rev() {
+                let Cell::Stored { tensor, element } = view[*element] else {
                     unreachable!("outputs are stored, see `expand`")
                 };
-                let (plane, position) = self.network.homes.home(tensor).spot(element);
-                let (home, member) = self.placement.member(tensor, plane);
-                let (home_lane, home_row) = home.spot(member, position);
-                copy((column(home, home_lane), home_row), (column(block, lane), row));
+                let (lane, row) = block.spot(member, 0);
+                let column = self.columns.banks[block.bank].lanes[lane].cells.activation();
+                copy(self.activation(tensor, element), (column, row));
             }
         }
     }

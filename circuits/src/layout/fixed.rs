@@ -6,7 +6,7 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
 use crate::{
     columns::{BankColumns, Columns, LaneWeights, RowWeights},
-    equations::{Region, Row, Weights},
+    equations::{Region, Weights},
     forms::{
         Form, Forms, Packing,
         tables::{BYTE, Entry, PAIR, clamp_tag, function_tag, step_tag},
@@ -203,6 +203,9 @@ impl Sources<'_> {
     fn region(&self, out: &mut [Vec<Fr>]) {
         let columns = self.columns;
         let vectors: Vec<Vectors<'_>> = self.network.maps.iter().map(|map| Vectors::of(self, map)).collect();
+        let width = self.shape.weight_columns as usize;
+        // The rows of a vector follow each other: it is made once.
+        let mut vector: Vec<(Weights, Vec<Fr>)> = vec![(Weights::None, Vec::new()); columns.ways.len()];
         for (row, content) in (Region::FIRST_ROW..).zip(&self.region.rows) {
             if let Some(positions) = &columns.positions {
                 out[positions.keep_window][row] = Fr::from(u64::from(content.keep_window));
@@ -210,10 +213,12 @@ impl Sources<'_> {
             }
             out[columns.keep_weight][row] = Fr::from(u64::from(content.keep_weight));
             out[columns.end][row] = Fr::from(u64::from(content.factor.is_some()));
-            for (way, weights) in columns.ways.iter().zip(&content.weights) {
-                self.weights(*weights, content, &vectors, |column, value| {
-                    out[way.weights[column]][row] += value
-                });
+            for ((way, weights), (of, vector)) in columns.ways.iter().zip(&content.weights).zip(&mut vector) {
+                if of != weights {
+                    (*of, *vector) = (*weights, self.vector(*weights, &vectors));
+                }
+                let part = vector.iter().skip(content.part * width);
+                part.zip(&way.weights).for_each(|(weight, column)| out[*column][row] = *weight);
             }
         }
         for row in &self.region.zeros {
@@ -222,23 +227,23 @@ impl Sources<'_> {
         out[columns.statement][Region::FIRST_ROW..Region::FIRST_ROW + self.network.instances].fill(Fr::ONE);
     }
 
-    /// The part of a vector of packed weights that is in a row.
-    fn weights(&self, weights: Weights, row: &Row, vectors: &[Vectors<'_>], mut add: impl FnMut(usize, Fr)) {
-        let width = self.shape.weight_columns as usize;
-        let mut at = |group: usize, value: Fr| {
-            if group / width == row.part {
-                add(group % width, value);
-            }
+    /// A vector of packed weights, group by group.
+    fn vector(&self, weights: Weights, vectors: &[Vectors<'_>]) -> Vec<Fr> {
+        let unit = |group: usize, value: Fr| {
+            let mut vector = vec![Fr::ZERO; group + 1];
+            vector[group] = value;
+            vector
         };
         match weights {
-            Weights::None => {}
-            Weights::One { group } => at(group, Fr::ONE),
+            Weights::None => Vec::new(),
+            Weights::One { group } => unit(group, Fr::ONE),
             Weights::Minus { node, start } => {
-                at(start.group, -node.map_or(Fr::ONE, |node| self.packings[node].weight(start.slot)));
+                let weight = node.map_or(Fr::ONE, |node| self.packings[node].weight(start.slot));
+                unit(start.group, -weight)
             }
-            Weights::Byte { byte } => at(0, -(byte_weight(byte) * Fr::from(1 << self.shape.shift))),
+            Weights::Byte { byte } => vec![-(byte_weight(byte) * Fr::from(1 << self.shape.shift))],
             Weights::Tap { map: index, tap, block } => {
-                vectors[index].tap(&self.network.maps[index].taps[tap], block.is_none(), at);
+                vectors[index].tap(&self.network.maps[index].taps[tap], block.is_none())
             }
         }
     }
@@ -261,11 +266,12 @@ impl<'a> Vectors<'a> {
         Self { sources, map, starts: sources.placement.starts(map.node, packing.slots), powers }
     }
 
-    /// Calls `at` with group and packed weight of every output plane of a tap.
-    fn tap(&self, tap: &Tap, shares_equation: bool, mut at: impl FnMut(usize, Fr)) {
+    /// The packed weights of a tap, group by group.
+    fn tap(&self, tap: &Tap, shares_equation: bool) -> Vec<Fr> {
         let (sources, map) = (self.sources, self.map);
         let forms = &sources.forms.nodes[map.node];
         let home = sources.network.homes.home(map.output);
+        let mut vector = Vec::new();
         for (plane, weight) in &tap.weights {
             let scale = match forms.form(home.planes[*plane].channel) {
                 Form::Linear(form) => i128::from(form.m),
@@ -275,8 +281,12 @@ impl<'a> Vectors<'a> {
             let (block, member) = sources.placement.members[map.output.0][*plane];
             let start = if shares_equation { self.starts[&block] } else { Start::default() };
             let Start { group, slot } = start.of_member(member, self.powers.len());
-            at(group, integer(i128::from(*weight) * scale) * self.powers[slot]);
+            if group >= vector.len() {
+                vector.resize(group + 1, Fr::ZERO);
+            }
+            vector[group] += integer(i128::from(*weight) * scale) * self.powers[slot];
         }
+        vector
     }
 }
 

@@ -12,7 +12,7 @@ mod matrices;
 mod statement;
 mod threshold;
 
-pub(super) use derived::{first_row, other_slice, restart, slices, window_start};
+pub(super) use derived::{claims_start, first_row, other_slice, restart, slices, window_start};
 
 use super::case::{Case, Caught, Told};
 use crate::{
@@ -100,7 +100,7 @@ fn exchanged(case: &Case, pairs: &[(usize, usize)]) -> Told {
     Told::new(case, witness, OPERATOR)
 }
 
-/// A channel's output in an honest inference, with its form.
+/// An output of an operator that computes it.
 #[derive(Clone, Copy)]
 struct Place<'a> {
     node: usize,
@@ -108,6 +108,17 @@ struct Place<'a> {
     element: usize,
     spot: Spot,
     form: &'a Form,
+}
+
+impl Place<'_> {
+    /// The inference in which this output is `byte` and its cells are what `write` makes them, and what follows.
+    fn lying(&self, case: &Case, byte: i64, write: impl Fn(&mut [Vec<i64>])) -> Witness {
+        let type_min = case.model().tensor(self.tensor).elem.min();
+        case.lying(Some(self.node), |cells, tensors| {
+            write(cells);
+            tensors[self.tensor.0][self.element] = type_min + i32::try_from(byte).expect("a byte");
+        })
+    }
 }
 
 /// Every output of every operator that computes one.

@@ -152,6 +152,12 @@ fn changes(layout: &Layout, honest: &Witness) -> Vec<(String, Change)> {
             Box::new(move |layout| layout.fixed[column][row] = Fr::ONE),
         ));
     }
+    if let Some((column, row)) = lies::claims_start(layout) {
+        out.push((
+            format!("claims go on in row {row}"),
+            Box::new(move |layout| layout.fixed[column][row] = Fr::ONE),
+        ));
+    }
     if let (Some(row), Some(positions)) = (lies::window_start(layout), layout.columns.positions) {
         out.push((
             format!("no new window in row {row}"),

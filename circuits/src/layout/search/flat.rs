@@ -12,11 +12,12 @@ use crate::{
     layout::search::{Choice, splits},
     network::{Base, Network},
     place::{Flat, Placement},
-    shape::{BankKind, MAX_K, MAX_LIMB_BITS, MAX_SHIFT, MIN_K, Scheme, Shape, TABLES_IN_SUM, usable_rows},
+    shape::{
+        BankKind, MAX_K, MAX_LIMB_BITS, MAX_SHIFT, MAX_WEIGHT_COLUMNS, MIN_K, Scheme, Shape, TABLES_IN_SUM,
+        usable_rows,
+    },
     statement::Interface,
 };
-
-const MAX_WEIGHT_COLUMNS: usize = 1024;
 
 /// The cheapest choice among the `admitted` shapes, `None` if the network fits no shape.
 ///
@@ -120,10 +121,10 @@ impl<'a> Search<'a> {
         let capacity = usable_rows(shape.k);
         let held = self.with_lanes(shape, capacity)?;
         let fits = |columns: usize| held.fits(columns, self.instances());
-        if !fits(MAX_WEIGHT_COLUMNS) {
+        let (mut too_few, mut enough) = (0, MAX_WEIGHT_COLUMNS as usize);
+        if !fits(enough) {
             return None;
         }
-        let (mut too_few, mut enough) = (0, MAX_WEIGHT_COLUMNS);
         while enough - too_few > 1 {
             let middle = too_few.midpoint(enough);
             if fits(middle) { enough = middle } else { too_few = middle }

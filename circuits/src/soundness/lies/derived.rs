@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::{Lie, exchange};
 use crate::{
     Role,
-    columns::BankLane,
+    columns::{BankLane, RowWeights},
     equations::{Factor, Operand, Region},
     layout::Layout,
-    place::{Arrangement, Content},
+    place::{Arrangement, Block, Content},
     soundness::case::{Case, Caught, Told},
     witness::Witness,
 };
@@ -59,8 +59,8 @@ pub(in crate::soundness) fn other_slice(layout: &mut Layout, honest: &Witness, i
 
 /// A slice end of a block that later rows follow: where the evaluation restarts.
 pub(in crate::soundness) fn restart(layout: &Layout) -> Option<(usize, usize)> {
-    let inputs = layout.placement.blocks.iter().filter(|block| block.content == Content::Input);
-    inputs.into_iter().find_map(|block| {
+    let mut inputs = layout.placement.blocks.iter().filter(|block| block.content == Content::Input);
+    inputs.find_map(|block| {
         let Arrangement::Beside(order) = &block.arrangement else { return None };
         let keep_slice = layout.columns.banks[block.bank].powers()?.keep_slice;
         let end = order.slice_ends.iter().min()?;
@@ -81,6 +81,39 @@ fn stale_slice(case: &Case) -> Option<Told> {
     let (column, row) = restart(&case.layout)?;
     Some(derived(case, &["operator equation", "slice evaluation"], |layout| {
         layout.fixed[column][row] = Fr::ONE
+    }))
+}
+
+/// The column that says how a block's evaluation of claims goes on, and the first row of a block behind another's: 1 there
+/// takes the evaluation over.
+pub(in crate::soundness) fn claims_start(layout: &Layout) -> Option<(usize, usize)> {
+    let behind = |block: &&Block| block.content.node().is_some() && block.first_row > 0;
+    let block = layout.placement.blocks.iter().find(behind)?;
+    let column = match &layout.columns.banks[block.bank].weights {
+        RowWeights::Powers(powers) => powers.keep_claims,
+        RowWeights::Steps(steps) => steps.step,
+    };
+    Some((column, block.first_row))
+}
+
+fn stale_claims(case: &Case) -> Option<Told> {
+    let (column, row) = claims_start(&case.layout)?;
+    Some(derived(case, &["claim evaluation", "operator equation"], |layout| {
+        layout.fixed[column][row] = Fr::ONE
+    }))
+}
+
+/// A row where a vector of weights starts anew, behind one that had weights, and is multiplied.
+fn stale_weights(case: &Case) -> Option<Told> {
+    let layout = &case.layout;
+    let (keep, rows) = (layout.columns.keep_weight, &layout.region.rows);
+    let starts = |index: &usize| {
+        let row = Region::FIRST_ROW + index;
+        layout.fixed[keep][row] == Fr::ZERO && rows[*index].factor.is_some()
+    };
+    let index = (first_row(layout) + 1..rows.len()).rfind(starts)?;
+    Some(derived(case, &["operator equation", "weight evaluation"], |layout| {
+        layout.fixed[keep][Region::FIRST_ROW + index] = Fr::ONE
     }))
 }
 
@@ -141,6 +174,16 @@ fn exchanged_powers(case: &Case) -> Option<Told> {
 
 pub(super) const LIES: &[Lie] = &[
     Lie { role: Role::SliceEvaluation, what: "a slice evaluation that is not restarted", tell: stale_slice },
+    Lie {
+        role: Role::ClaimEvaluation,
+        what: "an evaluation of claims that is not restarted",
+        tell: stale_claims,
+    },
+    Lie {
+        role: Role::WeightEvaluation,
+        what: "an evaluation of weights that is not restarted",
+        tell: stale_weights,
+    },
     Lie { role: Role::Window, what: "a window that is not restarted", tell: stale_window },
     Lie { role: Role::Operand, what: "another slice in a window", tell: wrong_slice },
     Lie { role: Role::PowerCopy, what: "another power of s for a product", tell: wrong_power },

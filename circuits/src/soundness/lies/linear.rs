@@ -2,13 +2,12 @@
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
-use super::{Lie, OPERATOR, places, unused};
+use super::{Lie, OPERATOR, Place, places, unused};
 use crate::{
     Role,
     columns::{LaneColumns, LinearCells},
     forms::{ClampClass, Form},
     integers::integer,
-    ir::TensorId,
     shape::BankKind,
     soundness::case::{Case, Caught, Told},
     witness::Witness,
@@ -16,10 +15,8 @@ use crate::{
 
 /// An output in the linear form of an honest inference.
 #[derive(Clone)]
-struct Channel {
-    node: usize,
-    tensor: TensorId,
-    element: usize,
+struct Channel<'a> {
+    place: Place<'a>,
     row: usize,
     cells: LinearCells,
     class: ClampClass,
@@ -30,11 +27,11 @@ struct Channel {
     widths: Vec<u32>,
 }
 
-impl Channel {
-    fn all(case: &Case) -> Vec<Self> {
+impl<'a> Channel<'a> {
+    fn all(case: &'a Case) -> Vec<Self> {
         let layout = &*case.layout;
         let honest = case.honest().columns;
-        let channel = |place: super::Place<'_>| {
+        let channel = |place: Place<'a>| {
             let (Form::Linear(_), LaneColumns::Linear(cells)) = (place.form, place.spot.columns(layout))
             else {
                 return None;
@@ -44,9 +41,7 @@ impl Channel {
             let cell = |column: &usize| honest[*column][row];
             let parts = cells.excess.iter().zip([0, low_bits]);
             Some(Self {
-                node: place.node,
-                tensor: place.tensor,
-                element: place.element,
+                place,
                 row,
                 cells: cells.clone(),
                 class: layout.forms.clamps[layout.forms.nodes[place.node].clamp],
@@ -61,7 +56,7 @@ impl Channel {
     }
 
     /// The first channel with a property.
-    fn find(case: &Case, property: impl Fn(&Self) -> bool) -> Option<Self> {
+    fn find(case: &'a Case, property: impl Fn(&Self) -> bool) -> Option<Self> {
         Self::all(case).into_iter().find(|channel| property(channel))
     }
 
@@ -101,11 +96,7 @@ impl Channel {
 
     /// The witness with this channel's cells as they are here, and what follows from its output.
     fn told(&self, case: &Case) -> Witness {
-        let type_min = case.model().tensor(self.tensor).elem.min();
-        case.lying(Some(self.node), |cells, tensors| {
-            self.write(cells);
-            tensors[self.tensor.0][self.element] = type_min + i32::try_from(self.byte).expect("a byte");
-        })
+        self.place.lying(case, self.byte, |cells| self.write(cells))
     }
 
     fn lie(&self, case: &Case, caught: Caught) -> Option<Told> {
@@ -128,7 +119,11 @@ fn moved(case: &Case, by: i64) -> Option<Told> {
 }
 
 /// Another output with the excess that makes up for it.
-fn compensated(case: &Case, property: fn(&Channel) -> bool, byte: fn(&Channel) -> i64) -> Option<Told> {
+fn compensated(
+    case: &Case,
+    property: fn(&Channel<'_>) -> bool,
+    byte: fn(&Channel<'_>) -> i64,
+) -> Option<Told> {
     let channel = Channel::find(case, property)?;
     channel.with_excess(byte(&channel)).lie(case, excess_is_caught())
 }
@@ -234,17 +229,17 @@ pub(super) const LIES: &[Lie] = &[
     Lie {
         role: Role::Excess,
         what: "excess inside the clamp",
-        tell: |case| compensated(case, Channel::is_interior, |channel| channel.byte + 1),
+        tell: |case| compensated(case, |channel| channel.is_interior(), |channel| channel.byte + 1),
     },
     Lie {
         role: Role::Excess,
         what: "negative excess at the low end",
-        tell: |case| compensated(case, Channel::is_interior, |channel| channel.class.lo),
+        tell: |case| compensated(case, |channel| channel.is_interior(), |channel| channel.class.lo),
     },
     Lie {
         role: Role::Excess,
         what: "positive excess at the high end",
-        tell: |case| compensated(case, Channel::is_interior, |channel| channel.class.hi),
+        tell: |case| compensated(case, |channel| channel.is_interior(), |channel| channel.class.hi),
     },
     Lie {
         role: Role::Excess,
@@ -288,7 +283,7 @@ pub(super) const LIES: &[Lie] = &[
         role: Role::Remainder,
         what: "quotient minus one, remainder plus 2^shift, where the output saturates",
         tell: |case| {
-            let property = |channel: &Channel| 0 < channel.excess && channel.excess < channel.class.below;
+            let property = |channel: &Channel<'_>| 0 < channel.excess && channel.excess < channel.class.below;
             let mut channel = Channel::find(case, property)?;
             channel.excess += 1;
             *channel.remainder.last_mut()? += channel.overflow();

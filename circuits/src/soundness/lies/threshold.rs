@@ -1,21 +1,18 @@
 //! Lies about channels in the threshold form, `acc - lo = t + d`, `d + u` the width of the interval.
 
-use super::{Lie, OPERATOR, places, unused};
+use super::{Lie, OPERATOR, Place, places, unused};
 use crate::{
     Role,
     columns::{LaneColumns, ThresholdCells},
     forms::{Form, Interval},
-    ir::TensorId,
     soundness::case::{Case, Caught, Told},
     witness::Witness,
 };
 
 /// An output in the threshold form of an honest inference.
 #[derive(Clone)]
-struct Channel {
-    node: usize,
-    tensor: TensorId,
-    element: usize,
+struct Channel<'a> {
+    place: Place<'a>,
     row: usize,
     cells: ThresholdCells,
     intervals: Vec<Interval>,
@@ -28,11 +25,11 @@ struct Channel {
     limb_bits: u32,
 }
 
-impl Channel {
-    fn all(case: &Case) -> Vec<Self> {
+impl<'a> Channel<'a> {
+    fn all(case: &'a Case) -> Vec<Self> {
         let layout = &*case.layout;
         let honest = case.honest().columns;
-        let channel = |place: super::Place<'_>| {
+        let channel = |place: Place<'a>| {
             let (Form::Threshold(class), LaneColumns::Threshold(cells)) =
                 (place.form, place.spot.columns(layout))
             else {
@@ -44,9 +41,7 @@ impl Channel {
             let threshold = cell(&cells.threshold);
             let at = intervals.iter().position(|interval| interval.start == threshold);
             Some(Self {
-                node: place.node,
-                tensor: place.tensor,
-                element: place.element,
+                place,
                 row,
                 cells: cells.clone(),
                 at: at.expect("a threshold"),
@@ -61,7 +56,7 @@ impl Channel {
         places(case).filter_map(channel).collect()
     }
 
-    fn find(case: &Case, property: impl Fn(&Self) -> bool) -> Option<Self> {
+    fn find(case: &'a Case, property: impl Fn(&Self) -> bool) -> Option<Self> {
         Self::all(case).into_iter().find(|channel| property(channel))
     }
 
@@ -108,11 +103,7 @@ impl Channel {
     }
 
     fn told(&self, case: &Case) -> Witness {
-        let type_min = case.model().tensor(self.tensor).elem.min();
-        case.lying(Some(self.node), |cells, tensors| {
-            self.write(cells);
-            tensors[self.tensor.0][self.element] = type_min + i32::try_from(self.byte).expect("a byte");
-        })
+        self.place.lying(case, self.byte, |cells| self.write(cells))
     }
 
     fn lie(&self, case: &Case, caught: Caught) -> Option<Told> {
@@ -125,16 +116,20 @@ fn tables(role: Role) -> Caught {
 }
 
 /// Changes an interior channel whose lowest limbs of both distances are positive.
-fn changed(case: &Case, change: fn(&mut Channel), caught: Caught) -> Option<Told> {
+fn changed(case: &Case, change: fn(&mut Channel<'_>), caught: Caught) -> Option<Told> {
     let property =
-        |channel: &Channel| channel.is_interior() && channel.distance[0] > 0 && channel.complement[0] > 0;
+        |channel: &Channel<'_>| channel.is_interior() && channel.distance[0] > 0 && channel.complement[0] > 0;
     let mut channel = Channel::find(case, property)?;
     change(&mut channel);
     channel.lie(case, caught)
 }
 
 /// A carry between the limbs of a distance whose second limb is positive.
-fn carried(case: &Case, limbs: fn(&mut Channel) -> &mut Vec<i64>, caught: Caught) -> Option<Told> {
+fn carried(
+    case: &Case,
+    limbs: for<'c, 'p> fn(&'c mut Channel<'p>) -> &'c mut Vec<i64>,
+    caught: Caught,
+) -> Option<Told> {
     let mut channel = Channel::all(case).into_iter().find_map(|mut channel| {
         let has_second = limbs(&mut channel).get(1).is_some_and(|limb| *limb > 0);
         has_second.then_some(channel)
@@ -187,7 +182,7 @@ pub(super) const LIES: &[Lie] = &[
         role: Role::Threshold,
         what: "a threshold moved up with the distance",
         tell: |case| {
-            let up = |channel: &mut Channel| {
+            let up = |channel: &mut Channel<'_>| {
                 channel.threshold += 1;
                 channel.distance[0] -= 1;
             };
@@ -198,12 +193,12 @@ pub(super) const LIES: &[Lie] = &[
         role: Role::Threshold,
         what: "a threshold moved up with both distances",
         tell: |case| {
-            let up = |channel: &mut Channel| {
+            let up = |channel: &mut Channel<'_>| {
                 channel.threshold += 1;
                 channel.distance[0] -= 1;
                 channel.complement[0] += 1;
             };
-            let property = |channel: &Channel| {
+            let property = |channel: &Channel<'_>| {
                 channel.distance[0] > 0 && channel.complement[0] + 1 < 1 << channel.limb_bits
             };
             let mut channel = Channel::find(case, property)?;
@@ -237,11 +232,11 @@ pub(super) const LIES: &[Lie] = &[
         role: Role::Distance,
         what: "a step up inside the interval",
         tell: |case| {
-            let up = |channel: &mut Channel| {
+            let up = |channel: &mut Channel<'_>| {
                 channel.distance[0] -= 1;
                 channel.complement[0] += 1;
             };
-            let property = |channel: &Channel| {
+            let property = |channel: &Channel<'_>| {
                 channel.distance[0] > 0 && channel.complement[0] + 1 < 1 << channel.limb_bits
             };
             let mut channel = Channel::find(case, property)?;
