@@ -215,7 +215,7 @@ impl Sources<'_> {
         }
         let block_of = |term: &Term| {
             let Reader::Tap { tap, .. } = term.reader else { unreachable!("only taps were asked for") };
-            let plane = map.taps[tap].weights[0].0;
+            let plane = map.taps[tap].first_plane;
             self.placement.members[map.output.0][plane].0
         };
         let mut by_block: HashMap<usize, Vec<Track>> = HashMap::new();

@@ -192,8 +192,8 @@ impl Sources<'_> {
                     Cell::Stored { tensor, .. } => self.model.tensor(*tensor).elem.min() - tap.zero,
                     Cell::Constant(value) => value - tap.zero,
                 };
-                for (plane, weight) in &tap.weights {
-                    bases[*plane][*position] += weight * i64::from(value);
+                for (plane, weight) in tap.planes() {
+                    bases[plane][*position] += weight * i64::from(value);
                 }
             }
         }
@@ -272,19 +272,19 @@ impl<'a> Vectors<'a> {
         let forms = &sources.forms.nodes[map.node];
         let home = sources.network.homes.home(map.output);
         let mut vector = Vec::new();
-        for (plane, weight) in &tap.weights {
-            let scale = match forms.form(home.planes[*plane].channel) {
+        for (plane, weight) in tap.planes() {
+            let scale = match forms.form(home.planes[plane].channel) {
                 Form::Linear(form) => i128::from(form.m),
                 Form::Threshold(_) | Form::Maximum | Form::Product => 1,
                 Form::Function(_) => 1 << sources.shape.shift,
             };
-            let (block, member) = sources.placement.members[map.output.0][*plane];
+            let (block, member) = sources.placement.members[map.output.0][plane];
             let start = if shares_equation { self.starts[&block] } else { Start::default() };
             let Start { group, slot } = start.of_member(member, self.powers.len());
             if group >= vector.len() {
                 vector.resize(group + 1, Fr::ZERO);
             }
-            vector[group] += integer(i128::from(*weight) * scale) * self.powers[slot];
+            vector[group] += integer(i128::from(weight) * scale) * self.powers[slot];
         }
         vector
     }

@@ -21,12 +21,21 @@ use crate::{
 /// Part of a linear map.
 #[derive(Clone, Debug)]
 pub(crate) struct Tap {
-    /// Weights with their output plane, ascending; zeros too, so that planes with the same readers look alike.
-    pub(crate) weights: Vec<(usize, i64)>,
+    /// The output plane of the first weight.
+    pub(crate) first_plane: usize,
+    /// Weights of output planes that follow each other; zeros too, so that planes with the same readers look alike.
+    pub(crate) weights: Vec<i64>,
     /// Input elements and the output positions they contribute to.
     pub(crate) pairs: Vec<(Cell, usize)>,
     /// What is subtracted from every input integer.
     pub(crate) zero: i32,
+}
+
+impl Tap {
+    /// Output planes with their weights.
+    pub(crate) fn planes(&self) -> impl Iterator<Item = (usize, i64)> + '_ {
+        (self.first_plane..).zip(self.weights.iter().copied())
+    }
 }
 
 /// The linear map of a node.
@@ -78,23 +87,19 @@ fn bias(bias: &[i32]) -> Vec<i64> {
     bias.iter().map(|bias| i64::from(*bias)).collect()
 }
 
-/// The weights of the planes whose channels are among `channels`.
-fn weights(planes: &[Plane], channels: Range<usize>, at: impl Fn(usize) -> i16) -> Vec<(usize, i64)> {
+/// The first of the planes whose channels are among `channels`, and the weights of all of them.
+fn weights(planes: &[Plane], channels: Range<usize>, at: impl Fn(usize) -> i16) -> (usize, Vec<i64>) {
     let first = planes.partition_point(|plane| plane.channel < channels.start);
-    let planes = planes.iter().enumerate().skip(first);
-    planes
-        .take_while(|(_, plane)| plane.channel < channels.end)
-        .map(|(index, plane)| (index, i64::from(at(plane.channel))))
-        .collect()
+    let end = planes.partition_point(|plane| plane.channel < channels.end);
+    (first, planes[first..end].iter().map(|plane| i64::from(at(plane.channel))).collect())
 }
 
 fn fully_connected(layer: &FullyConnected, node: &Node, homes: &Homes) -> Vec<Tap> {
     let view = homes.view(node.inputs[0]);
     let planes = &homes.home(node.output).planes;
-    let tap = |input: usize| Tap {
-        weights: weights(planes, 0..layer.outputs, |output| layer.row(output)[input]),
-        pairs: vec![(view[input], 0)],
-        zero: layer.input_zero_point,
+    let tap = |input: usize| {
+        let (first_plane, weights) = weights(planes, 0..layer.outputs, |output| layer.row(output)[input]);
+        Tap { first_plane, weights, pairs: vec![(view[input], 0)], zero: layer.input_zero_point }
     };
     (0..layer.inputs).map(tap).filter(|tap| !tap.weights.is_empty()).collect()
 }
@@ -117,7 +122,7 @@ fn convolution(layer: &Convolution, node: &Node, homes: &Homes) -> Vec<Tap> {
                 let row = output * per_group + channel % per_group;
                 layer.weights[row * window.taps() + dy * kernel_width + dx]
             };
-            let weights = weights(planes, readers.clone(), at);
+            let (first_plane, weights) = weights(planes, readers.clone(), at);
             let mut pairs = Vec::new();
             for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
                 if let Some(source) = window.source([y, x], [dy, dx]) {
@@ -125,7 +130,7 @@ fn convolution(layer: &Convolution, node: &Node, homes: &Homes) -> Vec<Tap> {
                 }
             }
             if !pairs.is_empty() && !weights.is_empty() {
-                taps.push(Tap { weights, pairs, zero: layer.input_zero_point });
+                taps.push(Tap { first_plane, weights, pairs, zero: layer.input_zero_point });
             }
         }
         of_channels.push(taps);
@@ -164,7 +169,7 @@ fn elementwise(model: &Model, node: &Node, homes: &Homes, addends: &[i64]) -> Ve
         for (index, plane) in home.planes.iter().enumerate() {
             let pairs =
                 plane.elements.iter().enumerate().map(|(position, &element)| (view[element], position));
-            taps.push(Tap { weights: vec![(index, addend)], pairs: pairs.collect(), zero });
+            taps.push(Tap { first_plane: index, weights: vec![addend], pairs: pairs.collect(), zero });
         }
     }
     taps

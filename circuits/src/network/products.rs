@@ -70,7 +70,7 @@ impl MatrixProduct {
                 Vector::LhsCenter => -self.centers[0],
                 Vector::RhsCenter => -self.centers[1],
             };
-            Tap { weights: vec![(plane, weight)], pairs: Vec::new(), zero: 0 }
+            Tap { first_plane: plane, weights: vec![weight], pairs: Vec::new(), zero: 0 }
         };
         (0..planes).flat_map(|plane| Vector::ALL.map(|vector| tap(plane, vector))).collect()
     }

@@ -86,7 +86,7 @@ pub(crate) fn slices(homes: &Homes, maps: &[Map], outputs: &[(Cell, Reader)]) ->
     for (map_index, map) in maps.iter().enumerate() {
         let home = homes.home(map.output);
         for (tap_index, tap) in map.taps.iter().enumerate() {
-            let exponents = &home.planes[tap.weights[0].0].exponents;
+            let exponents = &home.planes[tap.first_plane].exponents;
             let reader = Reader::Tap { map: map_index, tap: tap_index };
             for (cell, position) in &tap.pairs {
                 if let Cell::Stored { tensor, element } = cell {

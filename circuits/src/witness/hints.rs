@@ -78,8 +78,8 @@ impl Builder<'_> {
                 .iter()
                 .map(|(cell, position)| (i64::from(self.value(cell) - tap.zero), *position))
                 .collect();
-            for (plane, weight) in &tap.weights {
-                let sums = &mut sums[*plane];
+            for (plane, weight) in tap.planes() {
+                let sums = &mut sums[plane];
                 values.iter().for_each(|(value, position)| sums[*position] += weight * value);
             }
         }
