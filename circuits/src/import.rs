@@ -15,12 +15,14 @@ mod attributes;
 mod builder;
 mod constant;
 mod error;
+mod faults;
 mod functions;
 mod graph;
 mod limits;
 mod lower;
 mod ops;
 mod proto;
+mod resume;
 mod spread;
 mod value;
 mod wire;
@@ -30,10 +32,13 @@ mod tests;
 
 use prost::Message;
 
-pub use error::{ImportError, ImportErrorKind, NodeLabel, TensorError, UncertainAnswer};
+pub use error::{
+    ImportError, ImportErrorKind, NodeLabel, ReasonGroup, Refusal, TensorError, UncertainAnswer,
+};
 pub use ops::{SupportedOp, supported};
 
 use crate::ir::Model;
+use faults::{Fault, Faults};
 
 /// Imports the ONNX model in `bytes`; `file` names it in messages.
 ///
@@ -42,7 +47,29 @@ use crate::ir::Model;
 /// # Errors
 /// [`ImportError`] when the bytes are no ONNX model within the caps, or use anything that is not supported exactly.
 pub fn import(bytes: &[u8], file: &str) -> Result<Model, ImportError> {
-    read(bytes).map_err(|fault| ImportError { file: file.to_owned(), node: fault.node, kind: fault.kind })
+    read(bytes, Faults::first()).map_err(|faults| {
+        // There is one: reading ended with it.
+        let fault = faults.into_iter().next().unwrap_or_else(|| Fault::from(ImportErrorKind::NoGraph));
+        named(fault, file)
+    })
+}
+
+/// The same, but goes on behind what is refused, so that every reason is told at once.
+///
+/// What only follows from an earlier reason is left out: what reads a refused value is not looked at, up to the next quantizer
+/// of known shape. So a model without these reasons may still have others. At most about a thousand are told.
+///
+/// # Errors
+/// [`Refusal`] when the bytes are no ONNX model within the caps, or use anything that is not supported exactly.
+pub fn examine(bytes: &[u8], file: &str) -> Result<Model, Refusal> {
+    read(bytes, Faults::all()).map_err(|faults| Refusal {
+        file: file.to_owned(),
+        reasons: faults.into_iter().map(|fault| named(fault, file)).collect(),
+    })
+}
+
+fn named(Fault { node, kind }: Fault, file: &str) -> ImportError {
+    ImportError { file: file.to_owned(), node, kind }
 }
 
 /// Whether an imported file is in QDQ form with int8 activations. Its integers are those of onnxruntime with the session option
@@ -51,13 +78,24 @@ pub fn import(bytes: &[u8], file: &str) -> Result<Model, ImportError> {
 /// False for bytes that [`import`] refuses.
 pub fn needs_int8_option(bytes: &[u8]) -> bool {
     let proto = wire::check(bytes).ok().and_then(|()| proto::ModelProto::decode(bytes).ok());
-    let graph = proto.and_then(|proto| graph::Graph::from_proto(proto).ok());
+    let graph = proto.and_then(|proto| graph::Graph::from_proto(proto, &mut Faults::first()).ok());
     graph.is_some_and(|graph| graph.computes_on_dequantized(proto::data_type::INT8))
 }
 
-fn read(bytes: &[u8]) -> Result<Model, graph::Fault> {
+/// The model, or what is wrong.
+fn read(bytes: &[u8], mut faults: Faults) -> Result<Model, Vec<Fault>> {
+    match decoded(bytes, &mut faults) {
+        Ok(Some(model)) if faults.is_empty() => Ok(model),
+        Ok(_) => Err(faults.with(None)),
+        Err(last) => Err(faults.with(Some(last))),
+    }
+}
+
+/// The model; `None` where something was noted.
+fn decoded(bytes: &[u8], faults: &mut Faults) -> Result<Option<Model>, Fault> {
     wire::check(bytes)?;
     let proto = proto::ModelProto::decode(bytes)
         .map_err(|error| ImportErrorKind::Malformed { reason: error.to_string() })?;
-    lower::lower(graph::Graph::from_proto(proto)?, limits::Budget::for_file(bytes.len()))
+    let graph = graph::Graph::from_proto(proto, faults)?;
+    lower::lower(graph, limits::Budget::for_file(bytes.len()), faults)
 }

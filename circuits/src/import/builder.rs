@@ -74,6 +74,12 @@ impl Builder {
         Ok(Activation { tensor, elem, shape: shape.to_vec() })
     }
 
+    /// Integers of which nothing is known, in the place of what was refused.
+    pub(super) fn stand_in(&mut self, elem: Elem, shape: &[usize]) -> Result<Activation, ImportErrorKind> {
+        let tensor = self.input_tensor(elem, shape)?;
+        Ok(Activation { tensor, elem, shape: shape.to_vec() })
+    }
+
     fn input_tensor(&mut self, elem: Elem, shape: &[usize]) -> Result<TensorId, ImportErrorKind> {
         let len = limits::elements("a graph input", shape)?;
         Ok(self.add_tensor(Tensor { elem, len, range: (elem.min(), elem.max()) }, None))

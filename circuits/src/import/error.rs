@@ -1,9 +1,13 @@
 //! Why a file is not imported.
 
+mod group;
+mod refusal;
 mod report;
 mod tensor;
 mod uncertain;
 
+pub use group::ReasonGroup;
+pub use refusal::Refusal;
 pub use report::{ImportError, NodeLabel};
 pub use tensor::TensorError;
 pub use uncertain::UncertainAnswer;

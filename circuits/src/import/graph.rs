@@ -1,5 +1,6 @@
 //! The typed graph: every name resolved, nodes in topological order, only what the outputs depend on.
 
+mod declared;
 mod order;
 
 use std::collections::BTreeMap;
@@ -7,10 +8,10 @@ use std::collections::BTreeMap;
 use super::attributes::Attributes;
 use super::constant::Constant;
 use super::error::{ImportErrorKind, NodeLabel};
+use super::faults::{Fault, Faults};
 use super::limits;
 use super::proto::{
-    DeclaredProto, Dimension, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
-    ValueInfoProto, data_type,
+    Dimension, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto, data_type,
 };
 use crate::ir::Elem;
 
@@ -18,25 +19,7 @@ use crate::ir::Elem;
 const ONNX_OPSETS: (i64, i64) = (10, 26);
 const MICROSOFT_OPSETS: (i64, i64) = (1, 1);
 
-/// A failure and the node it lies in.
-#[derive(Debug)]
-pub(super) struct Fault {
-    pub(super) node: Option<NodeLabel>,
-    pub(super) kind: Box<ImportErrorKind>,
-}
-
-impl From<ImportErrorKind> for Fault {
-    fn from(kind: ImportErrorKind) -> Self {
-        Self { node: None, kind: Box::new(kind) }
-    }
-}
-
-impl Fault {
-    /// A failure in a node.
-    pub(super) fn at(node: &NodeLabel, kind: ImportErrorKind) -> Self {
-        Self { node: Some(node.clone()), kind: Box::new(kind) }
-    }
-}
+pub(super) use declared::Declared;
 
 /// Index of a value (graph input, initializer or node output).
 pub(super) type ValueIndex = usize;
@@ -125,13 +108,13 @@ pub(super) struct Graph {
     pub(super) nodes: Vec<Node>,
     /// By value the position of the node that defines it.
     producers: Vec<Option<usize>>,
-    /// By value the code of the element type that the file says it has; 0 where it says nothing.
-    pub(super) declared_types: Vec<i32>,
+    /// What the file says of each value.
+    pub(super) declared: Vec<Declared>,
 }
 
 impl Graph {
-    /// Resolves the names of a file.
-    pub(super) fn from_proto(model: ModelProto) -> Result<Self, Fault> {
+    /// Resolves the names of a file. Inputs, initializers and nodes that are refused are left out, and noted.
+    pub(super) fn from_proto(model: ModelProto, faults: &mut Faults) -> Result<Self, Fault> {
         if !model.functions.is_empty() {
             return Err(ImportErrorKind::LocalFunctions { count: model.functions.len() }.into());
         }
@@ -144,7 +127,7 @@ impl Graph {
         let mut names = Names::default();
         let initializers = define_initializers(&mut names, initializer)?;
         let first_value = names.list.len();
-        let inputs = define_inputs(&mut names, &initializers, &input)?;
+        let inputs = define_inputs(&mut names, &initializers, &input, faults)?;
         let node_outputs = define_node_outputs(&mut names, &node)?;
         let outputs = resolve_outputs(&names, &output)?;
         if let Some(input) = inputs.iter().find(|input| outputs.contains(&input.value)) {
@@ -153,24 +136,15 @@ impl Graph {
             return Err(ImportErrorKind::OutputForm { output, found, remedy }.into());
         }
         let wiring = resolve_wiring(&names, &node, node_outputs)?;
-        let declared_types = declared_types(&names, &output, &value_info);
+        let declared = declared::of(&names.index, names.list.len(), value_info.iter().chain(&output));
 
         let order = order::live_topological(&wiring, &outputs, names.list.len())
             .map_err(|index| Fault::at(&label(&node, index), ImportErrorKind::Cycle))?;
         let uses = count_uses(&wiring, &order, &outputs, names.list.len());
-        let constants = initializers
-            .into_iter()
-            .enumerate()
-            .take(first_value)
-            .filter(|(value, _)| uses.get(*value).is_some_and(|&uses| uses > 0))
-            .map(|(value, tensor)| {
-                let name = tensor.name.clone();
-                Ok((value, Constant::from_proto(tensor, &name)?))
-            })
-            .collect::<Result<_, ImportErrorKind>>()?;
-        let nodes = build_nodes(node, wiring, &order, &opsets, &uses)?;
+        let constants = read_constants(initializers, &uses, first_value, faults)?;
+        let nodes = build_nodes(node, wiring, &order, &opsets, &uses, faults)?;
         let producers = producers(&nodes, names.list.len());
-        Ok(Self { names: names.list, uses, inputs, outputs, constants, nodes, producers, declared_types })
+        Ok(Self { names: names.list, uses, inputs, outputs, constants, nodes, producers, declared })
     }
 
     /// The node that defines what another reads as its first input.
@@ -303,12 +277,34 @@ fn define_initializers(
     Ok(initializers)
 }
 
+/// The elements of the initializers that are read.
+fn read_constants(
+    initializers: Vec<TensorProto>,
+    uses: &[usize],
+    first_value: ValueIndex,
+    faults: &mut Faults,
+) -> Result<Vec<(ValueIndex, Constant)>, Fault> {
+    let mut constants = Vec::new();
+    for (value, tensor) in initializers.into_iter().enumerate().take(first_value) {
+        if uses.get(value).is_none_or(|&uses| uses == 0) {
+            continue;
+        }
+        let name = tensor.name.clone();
+        match Constant::from_proto(tensor, &name) {
+            Ok(constant) => constants.push((value, constant)),
+            Err(kind) => faults.note(kind.into())?,
+        }
+    }
+    Ok(constants)
+}
+
 /// Files before IR version 4 list initializers as inputs too: those are no inputs here.
 fn define_inputs(
     names: &mut Names,
     initializers: &[TensorProto],
     inputs: &[ValueInfoProto],
-) -> Result<Vec<GraphInput>, ImportErrorKind> {
+    faults: &mut Faults,
+) -> Result<Vec<GraphInput>, Fault> {
     let mut graph_inputs = Vec::new();
     for input in inputs {
         if names.index.get(&input.name).is_some_and(|&value| value < initializers.len()) {
@@ -316,8 +312,10 @@ fn define_inputs(
         }
         let value = names.define(&input.name, "a graph input")?;
         refuse_control_characters(&input.name, "the graph input")?;
-        let (element, shape) = input_type(input)?;
-        graph_inputs.push(GraphInput { value, element, shape });
+        match input_type(input) {
+            Ok((element, shape)) => graph_inputs.push(GraphInput { value, element, shape }),
+            Err(kind) => faults.note(kind.into())?,
+        }
     }
     Ok(graph_inputs)
 }
@@ -405,25 +403,6 @@ fn resolve_outputs(names: &Names, outputs: &[ValueInfoProto]) -> Result<Vec<Valu
     Ok(resolved)
 }
 
-/// Graph outputs and values in the middle; entries about no value do no harm.
-fn declared_types(names: &Names, outputs: &[ValueInfoProto], values: &[DeclaredProto]) -> Vec<i32> {
-    let of_output =
-        |output: &ValueInfoProto| output.r#type.as_ref()?.tensor_type.as_ref().map(|tensor| tensor.elem_type);
-    let of_value =
-        |value: &DeclaredProto| value.r#type.as_ref()?.tensor_type.as_ref().map(|tensor| tensor.elem_type);
-    let outputs = outputs.iter().map(|output| (&output.name, of_output(output)));
-    let values = values.iter().map(|value| (&value.name, of_value(value)));
-    let mut types = vec![0; names.list.len()];
-    for (name, code) in values.chain(outputs) {
-        if let (Some(code), Some(slot)) =
-            (code, names.index.get(name).and_then(|&value| types.get_mut(value)))
-        {
-            *slot = code;
-        }
-    }
-    types
-}
-
 fn resolve_wiring(
     names: &Names,
     nodes: &[NodeProto],
@@ -477,14 +456,17 @@ fn build_nodes(
     order: &[usize],
     opsets: &BTreeMap<String, i64>,
     uses: &[usize],
+    faults: &mut Faults,
 ) -> Result<Vec<Node>, Fault> {
     let mut sources: Vec<_> = nodes.into_iter().zip(wiring).map(Some).collect();
     let mut built = Vec::with_capacity(order.len());
     for &index in order {
         let Some((proto, wiring)) = sources.get_mut(index).and_then(Option::take) else { continue };
         let label = node_label(&proto, index);
-        let node = build_node(proto, wiring, opsets, uses, label.clone());
-        built.push(node.map_err(|kind| Fault::at(&label, kind))?);
+        match build_node(proto, wiring, opsets, uses, label.clone()) {
+            Ok(node) => built.push(node),
+            Err(kind) => faults.note(Fault::at(&label, kind))?,
+        }
     }
     Ok(built)
 }

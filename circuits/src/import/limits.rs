@@ -19,6 +19,8 @@ pub(super) const ATTRIBUTES: usize = 65_536;
 pub(super) const OPSET_IMPORTS: usize = 256;
 /// Most dimensions of all shapes together.
 pub(super) const DIMENSIONS: usize = 131_072;
+/// Most dimensions of all shapes in value_info together, which only help to go on behind what is refused.
+pub(super) const DECLARED_DIMENSIONS: usize = 1 << 19;
 /// Most elements of all int64 lists (attributes and typed tensor data) together: shapes and axes, never weights.
 pub(super) const INT64_ELEMENTS: usize = 1 << 20;
 /// Most opaque entries (external data, model-local functions, subgraphs), all of which are refused later by name.

@@ -4,28 +4,23 @@
 use super::affine::FloatClamp;
 use super::builder::Builder;
 use super::error::ImportErrorKind;
-use super::graph::{Fault, Graph, InputType};
+use super::faults::{Fault, Faults};
+use super::graph::{Graph, InputType, Node};
 use super::limits::Budget;
 use super::ops::{self, Call};
 use super::proto::data_type;
+use super::resume;
 use super::value::{Activation, Dequantized, Value};
 use crate::ir::{Model, Output, Tail};
 
-/// Lowers a graph within the memory that its file justifies.
-pub(super) fn lower(mut graph: Graph, budget: Budget) -> Result<Model, Fault> {
-    let mut extra_output = None;
-    for node in &graph.nodes {
-        let operator = ops::find(node).map_err(|kind| Fault::at(&node.label, kind))?;
-        if let Some(index) = node.extra_output.filter(|_| !operator.has_several_outputs()) {
-            extra_output.get_or_insert((&node.label, index));
-        }
-    }
+/// Lowers a graph within the memory that its file justifies; `None` where something was noted.
+///
+/// A value stays unknown where its definition was refused, and what reads it is passed over.
+pub(super) fn lower(mut graph: Graph, budget: Budget, faults: &mut Faults) -> Result<Option<Model>, Fault> {
+    let is_refused = refused_operators(&graph, faults)?;
     let has_integer_input = graph.inputs.iter().any(|input| matches!(input.element, InputType::Quantized(_)));
     if !has_integer_input && !graph.nodes.iter().any(ops::is_quantized) {
         return Err(ImportErrorKind::NothingQuantized.into());
-    }
-    if let Some((label, index)) = extra_output {
-        return Err(Fault::at(label, ImportErrorKind::OutputCount { index }));
     }
     let mut builder = Builder::new(budget);
     let mut values: Vec<Option<Value>> = vec![None; graph.names.len()];
@@ -46,30 +41,83 @@ pub(super) fn lower(mut graph: Graph, budget: Budget) -> Result<Model, Fault> {
         };
         set(&mut values, input.value, value);
     }
-    for node in &graph.nodes {
-        let call = Call { graph: &graph, node, values: &values };
-        let defined = ops::lower(&call, &mut builder).map_err(|kind| Fault::at(&node.label, kind))?;
+    for (node, is_refused) in graph.nodes.iter().zip(is_refused) {
+        let defined = if is_refused { None } else { define(&graph, node, &values, &mut builder, faults)? };
+        let defined = defined.unwrap_or_else(|| resume::behind(&graph, node, &values, &mut builder));
         for (output, value) in node.outputs.iter().zip(defined) {
-            if let Some(output) = output {
-                expect_declared(&graph, *output, &value).map_err(|kind| Fault::at(&node.label, kind))?;
+            if let (Some(output), Some(value)) = (output, value) {
                 set(&mut values, *output, value);
             }
         }
     }
-    let outputs = outputs(&graph, &values)?;
+    let outputs = outputs(&graph, &values, faults)?;
+    if !faults.is_empty() {
+        return Ok(None);
+    }
     if builder.is_empty() {
         return Err(ImportErrorKind::NothingComputed.into());
     }
     let model = builder.finish(outputs)?;
     for node in &model.nodes {
-        model.accumulator_ranges(node).map_err(ImportErrorKind::from)?;
+        if let Err(error) = model.accumulator_ranges(node) {
+            faults.note(ImportErrorKind::from(error).into())?;
+        }
     }
-    Ok(model)
+    Ok(Some(model))
+}
+
+/// By node whether its operator is not supported, or has outputs that are read and not supported.
+fn refused_operators(graph: &Graph, faults: &mut Faults) -> Result<Vec<bool>, Fault> {
+    let mut is_refused = vec![false; graph.nodes.len()];
+    let mut extra_outputs = Vec::new();
+    for (node, is_refused) in graph.nodes.iter().zip(&mut is_refused) {
+        match ops::find(node) {
+            Err(kind) => {
+                *is_refused = true;
+                faults.note(Fault::at(&node.label, kind))?;
+            }
+            Ok(operator) => {
+                if let Some(index) = node.extra_output.filter(|_| !operator.has_several_outputs()) {
+                    *is_refused = true;
+                    extra_outputs.push((&node.label, index));
+                }
+            }
+        }
+    }
+    for (label, index) in extra_outputs {
+        faults.note(Fault::at(label, ImportErrorKind::OutputCount { index }))?;
+    }
+    Ok(is_refused)
+}
+
+/// The values that a node defines, `None` where it reads unknown ones or is refused.
+fn define(
+    graph: &Graph,
+    node: &Node,
+    values: &[Option<Value>],
+    builder: &mut Builder,
+    faults: &mut Faults,
+) -> Result<Option<Vec<Option<Value>>>, Fault> {
+    let is_known = |value: &usize| values.get(*value).is_some_and(Option::is_some);
+    if !node.inputs.iter().flatten().all(is_known) {
+        return Ok(None);
+    }
+    let call = Call { graph, node, values };
+    let defined = ops::lower(&call, builder).and_then(|defined| {
+        for (output, value) in node.outputs.iter().zip(&defined) {
+            output.map_or(Ok(()), |output| expect_declared(graph, output, value))?;
+        }
+        Ok(defined.into_iter().map(Some).collect())
+    });
+    match defined {
+        Ok(defined) => Ok(Some(defined)),
+        Err(kind) => faults.note(Fault::at(&node.label, kind)).map(|()| None),
+    }
 }
 
 /// Refuses a value of another type than the file says, as onnxruntime does; of shapes that differ it only warns.
 fn expect_declared(graph: &Graph, index: usize, value: &Value) -> Result<(), ImportErrorKind> {
-    let declared = graph.declared_types.get(index).copied().unwrap_or(0);
+    let declared = graph.declared.get(index).map_or(0, |declared| declared.data_type);
     if declared == 0 || declared == value.data_type() {
         return Ok(());
     }
@@ -83,28 +131,37 @@ fn set(values: &mut [Option<Value>], index: usize, value: Value) {
     }
 }
 
-fn outputs(graph: &Graph, values: &[Option<Value>]) -> Result<Vec<Output>, ImportErrorKind> {
-    graph
-        .outputs
-        .iter()
-        .map(|&index| {
-            let name = graph.name(index).to_owned();
-            let value = values.get(index).and_then(Option::as_ref);
-            let value = value.ok_or_else(|| ImportErrorKind::Undefined { name: name.clone() })?;
-            let (activation, tail) = match value {
-                Value::Quantized(activation) => (activation, Vec::new()),
-                Value::Dequantized(Dequantized { activation, by, clamp }) if *clamp == FloatClamp::NONE => {
-                    (activation, vec![Tail::Dequantize(*by)])
-                }
-                Value::Index(activation) => (activation, vec![Tail::Index]),
-                Value::Tail { activation, tail } => (activation, tail.clone()),
-                other => {
-                    let (found, remedy) = (other.describe(), other.remedy_as_output());
-                    return Err(ImportErrorKind::OutputForm { output: name, found, remedy });
-                }
-            };
-            let Activation { tensor, shape, .. } = activation;
-            Ok(Output { name, shape: shape.clone(), tensor: *tensor, tail })
-        })
-        .collect()
+/// The outputs, those left out that are unknown or noted.
+fn outputs(graph: &Graph, values: &[Option<Value>], faults: &mut Faults) -> Result<Vec<Output>, Fault> {
+    let mut outputs = Vec::with_capacity(graph.outputs.len());
+    for &index in &graph.outputs {
+        let Some(value) = values.get(index).and_then(Option::as_ref) else {
+            if faults.is_empty() {
+                return Err(ImportErrorKind::Undefined { name: graph.name(index).to_owned() }.into());
+            }
+            continue;
+        };
+        match output(graph.name(index), value) {
+            Ok(output) => outputs.push(output),
+            Err(kind) => faults.note(kind.into())?,
+        }
+    }
+    Ok(outputs)
+}
+
+fn output(name: &str, value: &Value) -> Result<Output, ImportErrorKind> {
+    let (activation, tail) = match value {
+        Value::Quantized(activation) => (activation, Vec::new()),
+        Value::Dequantized(Dequantized { activation, by, clamp }) if *clamp == FloatClamp::NONE => {
+            (activation, vec![Tail::Dequantize(*by)])
+        }
+        Value::Index(activation) => (activation, vec![Tail::Index]),
+        Value::Tail { activation, tail } => (activation, tail.clone()),
+        other => {
+            let (found, remedy) = (other.describe(), other.remedy_as_output());
+            return Err(ImportErrorKind::OutputForm { output: name.to_owned(), found, remedy });
+        }
+    };
+    let Activation { tensor, shape, .. } = activation;
+    Ok(Output { name: name.to_owned(), shape: shape.clone(), tensor: *tensor, tail })
 }

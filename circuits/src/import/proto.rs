@@ -35,28 +35,8 @@ pub(super) struct GraphProto {
     #[prost(message, repeated, tag = "12")]
     pub(super) output: Vec<ValueInfoProto>,
     #[prost(message, repeated, tag = "13")]
-    pub(super) value_info: Vec<DeclaredProto>,
-}
-
-/// What the file says of a value in the middle of the graph; its shape is skipped.
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct DeclaredProto {
-    #[prost(string, tag = "1")]
-    pub(super) name: String,
-    #[prost(message, optional, tag = "2")]
-    pub(super) r#type: Option<DeclaredTypeProto>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct DeclaredTypeProto {
-    #[prost(message, optional, tag = "1")]
-    pub(super) tensor_type: Option<DeclaredTensorProto>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct DeclaredTensorProto {
-    #[prost(int32, tag = "1")]
-    pub(super) elem_type: i32,
+    /// What the file says of values in the middle of the graph.
+    pub(super) value_info: Vec<ValueInfoProto>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

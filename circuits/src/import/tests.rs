@@ -7,6 +7,7 @@ mod convolution;
 mod documentation;
 mod edges;
 mod elementwise;
+mod every_reason;
 mod folding;
 mod graphs;
 mod hostile;

@@ -25,11 +25,14 @@ enum Message {
     Attribute,
     Tensor,
     ValueInfo,
-    Declared,
     Type,
     TensorType,
     Shape,
     Dimension,
+    Declared,
+    DeclaredType,
+    DeclaredTensorType,
+    DeclaredShape,
 }
 
 /// What a field of a message is for the decoder.
@@ -55,12 +58,13 @@ enum Counter {
     GraphValues,
     DeclaredValues,
     Dimensions,
+    DeclaredDimensions,
     Integers,
     Opaque,
 }
 
 impl Counter {
-    const COUNT: usize = 10;
+    const COUNT: usize = 11;
 
     fn describe(self) -> (&'static str, usize) {
         match self {
@@ -72,6 +76,7 @@ impl Counter {
             Self::GraphValues => ("graph inputs and outputs", limits::GRAPH_VALUES),
             Self::DeclaredValues => ("entries of value_info", limits::NODE_VALUES),
             Self::Dimensions => ("dimensions", limits::DIMENSIONS),
+            Self::DeclaredDimensions => ("dimensions in value_info", limits::DECLARED_DIMENSIONS),
             Self::Integers => ("int64 elements", limits::INT64_ELEMENTS),
             Self::Opaque => ("subgraphs, functions and external data entries", limits::OPAQUE_ENTRIES),
         }
@@ -98,6 +103,10 @@ fn field(message: Message, number: u64) -> Field {
         (Message::Type, 1) => Field::Single(Message::TensorType),
         (Message::TensorType, 2) => Field::Single(Message::Shape),
         (Message::Shape, 1) => Field::Message(Message::Dimension, Counter::Dimensions),
+        (Message::Declared, 2) => Field::Single(Message::DeclaredType),
+        (Message::DeclaredType, 1) => Field::Single(Message::DeclaredTensorType),
+        (Message::DeclaredTensorType, 2) => Field::Single(Message::DeclaredShape),
+        (Message::DeclaredShape, 1) => Field::Message(Message::Dimension, Counter::DeclaredDimensions),
         _ => Field::Plain,
     }
 }

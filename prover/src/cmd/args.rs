@@ -40,7 +40,8 @@ pub(crate) enum Command {
     /// Turn a model into a circuit: its id, its size, and what proving will cost
     ///
     /// With `--scheme kzg` and no ceremony that is large enough there is no id; the size and the cost are still
-    /// printed, and the exit code is 0.
+    /// printed, and the exit code is 0. A model that is refused is refused with every reason at once, grouped by what
+    /// they are about; with many of a kind the message has the first ones.
     Compile(CompileArgs),
     /// Prove one inference; compiles and makes keys on first use
     Prove(ProveArgs),
@@ -146,6 +147,9 @@ pub(crate) struct CompileArgs {
     pub(crate) scheme: Option<SchemeName>,
     #[command(flatten)]
     pub(crate) setup: SetupArgs,
+    /// If the model is refused, list all reasons and all their nodes
+    #[arg(long)]
+    pub(crate) all_reasons: bool,
 }
 
 /// `lemma prove`

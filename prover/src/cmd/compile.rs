@@ -21,7 +21,8 @@ use super::{model, msm};
 
 /// Runs the command.
 pub(crate) fn run(args: &CompileArgs, session: &Session) -> Result<Outcome, Failure> {
-    let compiled = session.compile(&args.model, args.scheme, &args.setup)?;
+    let compiled = session.compile(&args.model, args.scheme, &args.setup);
+    let compiled = compiled.map_err(|failure| if args.all_reasons { failure.in_full() } else { failure })?;
     let prediction = Prediction::of(&compiled.circuit, msm::unit_seconds(1)?);
     // What it will cost is said before anything is built.
     let known: Vec<_> = circuit_fields(&compiled.circuit).into_iter().chain(prediction.fields()).collect();

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
+use lemma_circuits::import::Refusal;
 use lemma_prover::keys::KeysError;
 use lemma_prover::prove::ProveError;
 
@@ -11,11 +12,35 @@ use lemma_prover::prove::ProveError;
 pub(crate) enum Failure {
     /// Arguments or files the user can change; the message says how.
     Unusable(String),
+    /// A model that is refused; whether all reasons are wanted, however many.
+    Refused {
+        /// The reasons.
+        refusal: Refusal,
+        /// Whether the message has all of them.
+        in_full: bool,
+    },
     /// A defect of this program or of the machine.
     Internal(String),
 }
 
+/// Most reasons of a group, and most nodes of a reason, that a message has unless all are asked for.
+const SHOWN_REASONS: usize = 4;
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused { refusal, in_full: false }
+    }
+}
+
 impl Failure {
+    /// With all reasons, where it is a refused model.
+    pub(crate) fn in_full(self) -> Self {
+        match self {
+            Self::Refused { refusal, .. } => Self::Refused { refusal, in_full: true },
+            other => other,
+        }
+    }
+
     /// An error about arguments or files.
     pub(crate) fn unusable(error: impl fmt::Display) -> Self {
         Self::Unusable(without_controls(&error.to_string()))
@@ -34,7 +59,7 @@ impl Failure {
     /// The process's exit code.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Unusable(_) => 2,
+            Self::Unusable(_) | Self::Refused { .. } => 2,
             Self::Internal(_) => 3,
         }
     }
@@ -42,7 +67,7 @@ impl Failure {
     /// The word for it in JSON.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
-            Self::Unusable(_) => "unusable",
+            Self::Unusable(_) | Self::Refused { .. } => "unusable",
             Self::Internal(_) => "internal",
         }
     }
@@ -65,6 +90,15 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unusable(message) => f.write_str(message),
+            Self::Refused { refusal, in_full: true } => f.write_str(&refusal.to_string()),
+            Self::Refused { refusal, in_full: false } => {
+                let (cut, whole) = (refusal.listed(Some(SHOWN_REASONS)), refusal.to_string());
+                f.write_str(&cut)?;
+                if cut == whole {
+                    return Ok(());
+                }
+                f.write_str("\n`lemma compile --all-reasons` lists what is left out here")
+            }
             Self::Internal(message) => {
                 write!(f, "internal error: {message}; please report it with the command")
             }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lemma_circuits::import::{import, needs_int8_option};
+use lemma_circuits::import::{examine, needs_int8_option};
 use lemma_circuits::ir::Model;
 use lemma_prover::measure::Stopwatch;
 
@@ -30,7 +30,7 @@ impl OnnxModel {
     /// Reads and imports a file.
     ///
     /// # Errors
-    /// [`Failure::Unusable`] names the file, the node and what to do.
+    /// [`Failure::Unusable`] where it cannot be read, [`Failure::Refused`] with every reason, the node and what to do.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         Self::of(files::read(path, MAX_ONNX_BYTES)?, path.display().to_string())
     }
@@ -38,10 +38,10 @@ impl OnnxModel {
     /// Imports the bytes of a file that messages call `name`.
     ///
     /// # Errors
-    /// [`Failure::Unusable`] names the file, the node and what to do.
+    /// [`Failure::Refused`] has every reason, with the node and what to do.
     pub(crate) fn of(bytes: Vec<u8>, name: String) -> Result<Self, Failure> {
         let watch = Stopwatch::start();
-        let model = import(&bytes, &name).map_err(Failure::unusable)?;
+        let model = examine(&bytes, &name)?;
         Ok(Self { name, bytes, model, elapsed: watch.read().wall })
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
+use lemma_circuits::import::ImportError;
 use serde_json::{Map, Value, json};
 
 use super::failure::Failure;
@@ -26,10 +27,29 @@ impl Outcome {
 }
 
 impl Failure {
-    /// The failure as every command's JSON reports it.
+    /// The failure as every command's JSON reports it; of a refused model with every reason.
     fn json(&self) -> Value {
-        json!({ "error": { "kind": self.kind(), "message": self.to_string(), "exit_code": self.exit_code() } })
+        let mut error = fields([
+            ("kind", self.kind().into()),
+            ("message", self.to_string().into()),
+            ("exit_code", self.exit_code().into()),
+        ]);
+        if let Self::Refused { refusal, .. } = self {
+            error.insert("reasons".into(), refusal.reasons.iter().map(reason_json).collect());
+        }
+        json!({ "error": error })
     }
+}
+
+/// What a reason is about, the node it lies in, and its text.
+fn reason_json(reason: &ImportError) -> Value {
+    let node = reason.node.as_ref();
+    json!({
+        "group": reason.kind.group().name(),
+        "node": node.map(|node| &node.name),
+        "operator": node.map(|node| &node.op),
+        "message": reason.reason(),
+    })
 }
 
 /// The fields of a JSON object, to be extended.

@@ -5,8 +5,8 @@ use lemma_circuits::statement::{Interface, Port};
 use lemma_prover::inputs;
 use serde_json::Value;
 
-use crate::arguments;
 use crate::session::{digit, digits, directory, fixture, ipa, lemma, lemma_json, refusal};
+use crate::{arguments, onnx};
 
 /// One row of onnxruntime's integers from a fixture archive.
 fn expected(archive: &str, array: &str, row: usize) -> Vec<i32> {
@@ -129,42 +129,12 @@ fn int8_in_qdq_form_is_noted() {
     }
 }
 
-/// A field of a protobuf message that holds bytes.
-fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
-    [&[number << 3 | 2], varint(bytes.len()).as_slice(), bytes].concat()
-}
-
-/// A field of a protobuf message that holds an integer.
-fn number(number: u8, value: usize) -> Vec<u8> {
-    [&[number << 3], varint(value).as_slice()].concat()
-}
-
-fn varint(mut value: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while value > 127 {
-        bytes.push(value as u8 | 128);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
-    bytes
-}
-
-/// An ONNX file of Relu on int8 `x` of shape `[1, length]`.
-fn relu(length: usize) -> Vec<u8> {
-    let dimensions = [1, length].map(|size| field(1, &number(1, size))).concat();
-    let tensor = [number(1, 3), field(2, &dimensions)].concat();
-    let value = |name: &[u8]| [field(1, name), field(2, &field(1, &tensor))].concat();
-    let node = [field(1, b"x"), field(2, b"y"), field(4, b"Relu")].concat();
-    let graph = [field(1, &node), field(11, &value(b"x")), field(12, &value(b"y"))].concat();
-    [number(1, 8), field(7, &graph), field(8, &number(2, 17))].concat()
-}
-
 #[test]
 fn a_model_that_compile_refuses_for_its_size_is_noted() {
     let directory = directory();
     for (length, is_noted) in [(65_536, false), (65_537, true)] {
         let model = directory.join(format!("{length}.onnx"));
-        std::fs::write(&model, relu(length)).unwrap();
+        std::fs::write(&model, onnx::model(length, &[("Relu", "x", "y")], &["y"])).unwrap();
         let input = directory.join(format!("{length}.json"));
         std::fs::write(&input, serde_json::json!({ "x": vec![0; length] }).to_string()).unwrap();
         let (code, json) = lemma_json(arguments!["run", model, "--input", input]);

@@ -4,6 +4,8 @@ mod arguments;
 mod benchmark;
 mod files;
 mod inference;
+mod onnx;
 mod proofs;
+mod refusals;
 mod session;
 mod setup;

@@ -25,14 +25,23 @@ impl ImportError {
 
     fn text(&self) -> String {
         let node = self.node.as_ref().map(|node| format!("{node}: ")).unwrap_or_default();
-        let text = format!("{}: {node}{}", self.file, self.kind);
-        let escaped = text.chars().flat_map(|character| {
-            let escape = character.is_control().then(|| character.escape_default());
-            let plain = escape.is_none().then_some(character);
-            escape.into_iter().flatten().chain(plain)
-        });
-        escaped.take(Self::TEXT_LIMIT).collect()
+        escaped(&format!("{}: {node}{}", self.file, self.kind))
     }
+
+    /// The reason without file and node, as short and as harmless as the whole text.
+    pub fn reason(&self) -> String {
+        escaped(&self.kind.to_string())
+    }
+}
+
+/// The text with control characters escaped, cut to [`ImportError::TEXT_LIMIT`].
+pub(super) fn escaped(text: &str) -> String {
+    let escaped = text.chars().flat_map(|character| {
+        let escape = character.is_control().then(|| character.escape_default());
+        let plain = escape.is_none().then_some(character);
+        escape.into_iter().flatten().chain(plain)
+    });
+    escaped.take(ImportError::TEXT_LIMIT).collect()
 }
 
 /// How messages name a node.

@@ -1,7 +1,7 @@
 //! Quantization at the inputs and what follows the outputs.
 
 use super::super::ImportErrorKind;
-use super::super::proto::{DeclaredProto, DeclaredTensorProto, DeclaredTypeProto, data_type};
+use super::super::proto::data_type;
 use super::assert_refused;
 use super::models::{ModelBuilder, floats, int8s, q_gemm, value_info};
 use crate::ir::{Elem, Quantization, Tail};
@@ -182,9 +182,7 @@ fn declared(name: &str, code: i32, dims: &[i64]) -> ModelBuilder {
         model.graph().output.push(info);
         return model;
     }
-    let elem_type = Some(DeclaredTensorProto { elem_type: code });
-    let r#type = Some(DeclaredTypeProto { tensor_type: elem_type });
-    model.graph().value_info.push(DeclaredProto { name: name.to_owned(), r#type });
+    model.graph().value_info.push(info);
     model.output("z")
 }
 
