@@ -16,6 +16,7 @@ mod builder;
 mod constant;
 mod error;
 mod faults;
+mod float_sum;
 mod functions;
 mod graph;
 mod limits;

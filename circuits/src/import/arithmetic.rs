@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use super::affine::{self, FloatClamp, one_or_indexed};
 use super::error::{ImportErrorKind, UncertainAnswer};
+use super::float_sum::FloatSum;
 use super::value::Linear;
 use crate::ir::{AccumulatorRange, Elem, Quantization};
 use crate::requantize::Steps;
@@ -14,20 +15,13 @@ use crate::requantize::Steps;
 /// Most operators between a sum and its quantizer.
 pub(super) const MAX_STEPS: usize = 16;
 
-/// Half the distance of 1 and the next float32 number: the relative error of one rounding.
-const UNIT: f64 = 1.0 / (1 << 24) as f64;
-
-/// Longest sum whose relative error [`sum_error`] bounds.
-const MAX_TERMS: usize = 1 << 16;
-
 /// The float32 number that the arithmetic starts with.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Origin {
     /// Cast of the int32 accumulator, rounded beyond 2^24.
     Accumulator,
-    /// A float32 sum of `fl(scale * (x - zero_point))` in an order that is not known: at most `error` away from
-    /// `scale * accumulator`, equal to it when the error is 0.
-    Sum { scale: f32, error: f64 },
+    /// A float32 sum of `fl(scale * (x - zero_point))`, which the accumulator may not decide.
+    Sum(Rc<FloatSum>),
 }
 
 /// One operator; lists have one element, or one per output channel.
@@ -78,7 +72,7 @@ impl Arithmetic {
             return Err(ImportErrorKind::ArithmeticSteps { limit: MAX_STEPS });
         }
         let steps = self.steps.iter().cloned().chain([Rc::new(step)]).collect();
-        Ok(Self { layer: self.layer.clone(), origin: self.origin, steps })
+        Ok(Self { layer: self.layer.clone(), origin: self.origin.clone(), steps })
     }
 
     /// Whether two channels have the same operators.
@@ -98,85 +92,83 @@ impl Arithmetic {
         &self,
         channel: usize,
         range: AccumulatorRange,
-        (elem, by, zero_point): (Elem, Quantization, ZeroPoint),
+        to: (Elem, Quantization, ZeroPoint),
     ) -> Result<Steps, ImportErrorKind> {
-        let output = |start: f32| {
-            let value = self.steps.iter().fold(start, |value, step| step.apply(channel, value));
-            match zero_point {
-                ZeroPoint::AfterRounding => affine::quantize(value, by, elem),
-                ZeroPoint::BeforeRounding => {
-                    let shifted = value / by.scale + by.zero_point as f32;
-                    // Within these bounds the conversion is exact.
-                    (shifted.round_ties_even().clamp(-512.0, 512.0) as i32).clamp(elem.min(), elem.max())
-                }
+        let sum = match &self.origin {
+            Origin::Accumulator => {
+                return Ok(Steps::of(range, |acc| self.output(channel, acc as f32, to)));
             }
+            Origin::Sum(sum) => sum,
         };
-        let (scale, error) = match self.origin {
-            Origin::Accumulator => return Ok(Steps::of(range, |acc| output(acc as f32))),
-            Origin::Sum { scale, error } => (f64::from(scale), error),
-        };
-        if error == 0.0 {
-            return Ok(Steps::of(range, |acc| output((acc as f64 * scale) as f32)));
-        }
-        let least = Steps::of(range, |acc| output(((acc as f64 * scale - error) as f32).next_down()));
-        let most = Steps::of(range, |acc| output(((acc as f64 * scale + error) as f32).next_up()));
+        let [least, most] = self.extremes(sum, channel, range, to);
         if least == most {
             return Ok(least);
         }
         let differing = least.thresholds.iter().zip(&most.thresholds).find(|(late, early)| late != early);
-        let sum = differing.map_or(range.hi, |(_, early)| *early);
-        let (operator, output) = (self.layer.name.clone(), most.output(sum));
-        Err(UncertainAnswer::Sum { operator, scale: scale as f32, sum, output }.into())
-    }
-}
-
-/// A bound on the distance of a float32 sum of `terms` values `fl(scale * k)`, `|k| <= largest`, in any order, from the
-/// exact sum.
-///
-/// 0 when every product and partial sum is a float32 number: `scale` is an odd integer m times a power of two, and the
-/// partial sums are multiples of that power, at most `m * largest * terms` of them. Otherwise one rounding of each
-/// product, and one of each partial sum of j terms, which is at most `j * largest * scale`; a sum one after the other
-/// has the most.
-pub(super) fn sum_error(scale: f32, terms: usize, largest: i32) -> f64 {
-    let mantissa = (scale.to_bits() & 0x7f_ffff) | 0x80_0000;
-    let odd = u64::from(mantissa >> mantissa.trailing_zeros());
-    let magnitude = u64::try_from(largest).unwrap_or(0);
-    let multiples = odd.saturating_mul(magnitude).saturating_mul(terms as u64);
-    if scale < f32::MIN_POSITIVE * 16_777_216.0 || terms > MAX_TERMS {
-        // Differences could be subnormal, or the terms of second order matter.
-        return f64::INFINITY;
-    }
-    if multiples <= 1 << 24 {
-        return 0.0;
-    }
-    let n = terms as f64;
-    let roundings = n + n * (n + 1.0) / 2.0 - 1.0;
-    // 2^16 roundings of 2^-24 multiply to less than 1.01.
-    UNIT * f64::from(scale) * f64::from(largest) * roundings * 1.01
-}
-
-#[cfg(test)]
-mod tests {
-    use super::sum_error;
-
-    #[test]
-    fn sums_of_short_scales_are_exact() {
-        assert_eq!(sum_error(0.5, 100, 255), 0.0);
-        assert_eq!(sum_error(0.75, 21_845, 256), 0.0);
-        assert!(sum_error(0.75, 21_846, 256) > 0.0);
-        assert!(sum_error(0.1, 2, 255) > 0.0);
+        let at = differing.map_or(range.hi, |(_, early)| *early);
+        Err(self.uncertain(sum, channel, range, to, (at, most.output(at))).into())
     }
 
-    #[test]
-    fn the_bound_holds_for_sums_one_after_the_other() {
-        for (scale, terms) in [(0.1_f32, 4), (0.037, 9), (0.9999, 49), (1e-20, 300)] {
-            for pattern in 0..200_i32 {
-                let k = |index: i32| (index * 97 + pattern * 31 + index * index * 7) % 511 - 255;
-                let exact: i32 = (0..terms).map(k).sum();
-                let float = (0..terms).fold(0.0_f32, |sum, index| sum + k(index) as f32 * scale);
-                let error = (f64::from(float) - f64::from(exact) * f64::from(scale)).abs();
-                assert!(error <= sum_error(scale, terms as usize, 255), "{scale} {terms} {pattern}");
+    /// The smallest and the largest outputs.
+    fn extremes(
+        &self,
+        sum: &FloatSum,
+        channel: usize,
+        range: AccumulatorRange,
+        to: (Elem, Quantization, ZeroPoint),
+    ) -> [Steps; 2] {
+        let least = Steps::of(range, |acc| self.output(channel, sum.least(acc), to));
+        if sum.is_exact() {
+            return [least.clone(), least];
+        }
+        [least, Steps::of(range, |acc| self.output(channel, sum.most(acc), to))]
+    }
+
+    /// The quantized result of the operators behind a float32 number.
+    fn output(
+        &self,
+        channel: usize,
+        start: f32,
+        (elem, by, zero_point): (Elem, Quantization, ZeroPoint),
+    ) -> i32 {
+        let value = self.steps.iter().fold(start, |value, step| step.apply(channel, value));
+        match zero_point {
+            ZeroPoint::AfterRounding => affine::quantize(value, by, elem),
+            ZeroPoint::BeforeRounding => {
+                let shifted = value / by.scale + by.zero_point as f32;
+                // Within these bounds the conversion is exact.
+                (shifted.round_ties_even().clamp(-512.0, 512.0) as i32).clamp(elem.min(), elem.max())
             }
         }
     }
+
+    /// What to say of a sum that does not decide its output, with an output scale that would.
+    fn uncertain(
+        &self,
+        float_sum: &FloatSum,
+        channel: usize,
+        range: AccumulatorRange,
+        (elem, by, zero_point): (Elem, Quantization, ZeroPoint),
+        (sum, output): (i64, i32),
+    ) -> UncertainAnswer {
+        // Larger ones: nothing saturates that did not before.
+        let scales = (1..=SCALES_TRIED).map(|step| by.scale * (1.0 + step as f32 / 128.0));
+        let decides = |scale: &f32| {
+            let to = (elem, Quantization { scale: *scale, ..by }, zero_point);
+            let [least, most] = self.extremes(float_sum, channel, range, to);
+            scale.is_normal() && least == most
+        };
+        UncertainAnswer::Sum {
+            operator: self.layer.name.clone(),
+            scale: float_sum.scale,
+            output_scale: by.scale,
+            sum,
+            output,
+            is_pool: zero_point == ZeroPoint::BeforeRounding,
+            other_output_scale: scales.into_iter().find(decides),
+        }
+    }
 }
+
+/// How many output scales are tried before a message names none.
+const SCALES_TRIED: u8 = 32;

@@ -36,6 +36,9 @@ pub(super) const SOURCES: usize = 1 << 21;
 /// Most tables of 256 entries: 2 KiB each while their functions are known up to an error.
 pub(super) const TABLES: usize = 1 << 12;
 
+/// Most additions of float32 sums that are followed one by one: a few seconds.
+const ADDITIONS: usize = 1 << 31;
+
 /// The number of elements of a shape within the caps on rank and size, every dimension being positive.
 pub(super) fn elements(what: &str, shape: &[usize]) -> Result<usize, ImportErrorKind> {
     if shape.len() > RANK {
@@ -72,13 +75,14 @@ pub(super) struct Budget {
     limit: usize,
     sources: usize,
     tables: usize,
+    additions: usize,
 }
 
 impl Budget {
     /// Sixteen times the file, and a mebibyte for small ones.
     pub(super) fn for_file(file_bytes: usize) -> Self {
         let limit = file_bytes.saturating_mul(16).saturating_add(1 << 20);
-        Self { remaining: limit, limit, sources: SOURCES, tables: TABLES }
+        Self { remaining: limit, limit, sources: SOURCES, tables: TABLES, additions: ADDITIONS }
     }
 
     /// Takes another copy of an operator.
@@ -113,6 +117,17 @@ impl Budget {
         let left = self.tables.checked_sub(count);
         self.tables = left.ok_or(ImportErrorKind::Tables { limit: TABLES })?;
         Ok(())
+    }
+
+    /// Takes additions of float32 sums that are followed one by one; `false` where too few are left.
+    pub(super) fn spend_additions(&mut self, count: usize) -> bool {
+        match self.additions.checked_sub(count) {
+            Some(left) => {
+                self.additions = left;
+                true
+            }
+            None => false,
+        }
     }
 
     /// Takes `count` elements of `size` bytes.

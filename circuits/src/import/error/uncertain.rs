@@ -7,20 +7,25 @@ pub enum UncertainAnswer {
     /// A float32 sum whose rounding errors reach over a threshold of its quantizer.
     #[error(
         "onnxruntime adds float32 values in '{operator}', and where the integers add up to {sum} the rounding errors decide \
-         whether the result is {output} or the integer below: give the tensor that is averaged, of scale {scale}, one that is a \
-         power of two, such as {} (TensorQuantOverrides of quantize_static, docs/operators.md shows how), for which the sum is \
-         exact; or write the average as a depthwise Conv with equal weights, or one over the whole image as GlobalAveragePool",
-        power_of_two(*scale)
+         whether the result is {output} or the integer below, with the input scale {scale} and the output scale \
+         {output_scale}: {}",
+        sum_remedy(*scale, *output_scale, *is_pool, *other_output_scale)
     )]
     Sum {
         /// The node that adds.
         operator: String,
         /// Scale of the integers.
         scale: f32,
+        /// Scale of the result.
+        output_scale: f32,
         /// Sum of the integers, zero points subtracted.
         sum: i64,
         /// The larger of both results.
         output: i32,
+        /// Whether it averages windows of an image.
+        is_pool: bool,
+        /// An output scale close by with which every sum decides its result, if one was found.
+        other_output_scale: Option<f32>,
     },
     /// A function whose float32 error reaches over a threshold of its quantizer.
     #[error(
@@ -68,6 +73,30 @@ pub enum UncertainAnswer {
         /// The smallest that is not accepted.
         smallest: f32,
     },
+}
+
+/// What makes a float32 sum one that the integers decide, the easiest first.
+fn sum_remedy(scale: f32, output_scale: f32, is_pool: bool, other: Option<f32>) -> String {
+    let mut remedies = Vec::new();
+    let such_as = other.map(|other| format!(", such as {other}")).unwrap_or_default();
+    if is_pool && scale == output_scale {
+        remedies.push(format!(
+            "quantize_static gives both one scale in QDQ format, which makes ties of averages: in QOperator format \
+             (quant_format=QuantFormat.QOperator) the average has its own{such_as}, and then most are certain"
+        ));
+    } else if other.is_some() {
+        remedies.push(format!("another output scale{such_as}, decides every result"));
+    }
+    remedies.push(format!(
+        "or give the tensor that is averaged, of scale {scale}, one that is a power of two, such as {}, for which the sum is exact \
+         (TensorQuantOverrides of quantize_static, for output scales too: docs/operators.md shows how)",
+        power_of_two(scale)
+    ));
+    remedies.push(
+        "or write the average as a depthwise Conv with equal weights, or one over the whole image as GlobalAveragePool"
+            .to_owned(),
+    );
+    remedies.join("; ")
 }
 
 /// The smallest power of two that is no smaller than a scale: none of its values saturates more.

@@ -4,9 +4,10 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::super::affine::FloatClamp;
-use super::super::arithmetic::{Arithmetic, Origin, Step, ZeroPoint, sum_error};
+use super::super::arithmetic::{Arithmetic, Origin, Step, ZeroPoint};
 use super::super::builder::Builder;
 use super::super::error::ImportErrorKind;
+use super::super::float_sum::FloatSum;
 use super::super::limits;
 use super::super::value::{Activation, Linear, Operand, Sliding, Weights};
 use super::layout::Coordinates;
@@ -92,7 +93,11 @@ pub(super) fn averaged(
         let layer = piece(name, &image, by, [row, column], window, builder)?;
         let terms = layer.weights.inputs;
         let divisor = if average.counts_padding { window.taps() } else { terms };
-        let origin = Origin::Sum { scale: by.scale, error: sum_error(by.scale, terms, largest) };
+        // The kernel adds the taps of a window one after the other; those in the padding add nothing.
+        let (lo, hi) = builder.range(&layer.input);
+        let range = (lo - by.zero_point, hi - by.zero_point);
+        let sum = FloatSum::in_sequence(by.scale, terms, range, &mut builder.budget);
+        let origin = Origin::Sum(Rc::new(sum));
         let sum = Arithmetic { layer: Rc::new(layer), origin, steps: Vec::new() };
         // Windows have at most 2^26 taps, and float32 rounds their number as onnxruntime does.
         let mean = sum.then(Step::Divide(vec![divisor as f32]))?;

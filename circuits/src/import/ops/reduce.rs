@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 
-use super::super::arithmetic::{Arithmetic, Origin, Step, sum_error};
+use super::super::arithmetic::{Arithmetic, Origin, Step};
 use super::super::attributes::unsupported;
 use super::super::builder::Builder;
 use super::super::error::ImportErrorKind;
+use super::super::float_sum::FloatSum;
 use super::super::value::{Activation, Linear, Sliding, Value, Weights};
 use super::fully_connected::dequantized_input;
 use super::shape::{axis_index, int64_list};
@@ -94,9 +95,9 @@ fn reduced(call: &Call<'_>, kind: Kind, builder: &mut Builder) -> Result<Value, 
     }
     let layer = summing_layer(call, (x, by), &is_reduced, shape, builder)?;
     let (lo, hi) = builder.range(x);
-    let largest = (lo - by.zero_point).abs().max((hi - by.zero_point).abs());
-    let error = sum_error(by.scale, terms, largest);
-    let origin = Origin::Sum { scale: by.scale, error };
+    // Its kernels add several lanes side by side, as many as the processor and the axes have.
+    let sum = FloatSum::in_any_order(by.scale, terms, (lo - by.zero_point, hi - by.zero_point));
+    let origin = Origin::Sum(Rc::new(sum));
     let sum = Arithmetic { layer: Rc::new(layer), origin, steps: Vec::new() };
     // At most 2^26 terms, and float32 rounds their number as onnxruntime does.
     let sum = if kind == Kind::Mean { sum.then(Step::Divide(vec![terms as f32]))? } else { sum };

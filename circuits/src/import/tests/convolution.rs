@@ -141,6 +141,23 @@ fn an_average_of_float_sums_that_could_round_either_way_is_refused_with_the_reas
     let uneven = average(&[2, 2]).replace(floats("scale", &[], &[0.1]));
     let error = assert_refused!(uneven, ImportErrorKind::Uncertain(UncertainAnswer::Sum { .. }));
     assert!(error.to_string().contains("power of two"), "{error}");
+    assert!(error.to_string().contains("quant_format=QuantFormat.QOperator"), "{error}");
+    // The output scale that the message names is one that works.
+    let ImportErrorKind::Uncertain(UncertainAnswer::Sum { other_output_scale: Some(other), .. }) =
+        *error.kind
+    else {
+        panic!("{error}")
+    };
+    assert!(error.to_string().contains(&format!("such as {other}, ")), "{error}");
+    let mut own = average(&[2, 2]).replace(floats("scale", &[], &[0.1])).scale("other", other);
+    own = own.with_node("QLinearAveragePool", |node| node.input[3] = "other".to_owned());
+    assert!(own.import().is_ok());
+    // Scales that are not equal, and still refused: no word of the format.
+    let apart = own.replace(floats("other", &[], &[0.05]));
+    let error = assert_refused!(apart, ImportErrorKind::Uncertain(UncertainAnswer::Sum { .. }));
+    assert!(!error.to_string().contains("QuantFormat"), "{error}");
+    assert!(error.to_string().contains("another output scale, such as "), "{error}");
+    assert!(error.to_string().contains("with the input scale 0.1 and the output scale 0.05: "), "{error}");
     assert_refused!(average(&[2, 2]).ints("pads", &[2, 0, 0, 0]), ImportErrorKind::AttributeValue { .. });
 }
 
