@@ -157,7 +157,10 @@ impl Builder {
     fn layer(&mut self, layer: &Linear, requantize: Requantize) -> Result<Op, ImportErrorKind> {
         let weights = &layer.weights;
         let outputs = weights.outputs;
-        self.budget.spend(weights.centered.len(), size_of::<i16>())?;
+        match &weights.source {
+            Some(constant) => self.budget.spend_on_weights(constant)?,
+            None => self.budget.spend(weights.centered.len(), size_of::<i16>())?,
+        }
         self.budget.spend(outputs, size_of::<i32>() + size_of::<f32>())?;
         let bias = layer.bias.clone().unwrap_or_else(|| vec![0; outputs]);
         Ok(match &layer.sliding {

@@ -73,10 +73,17 @@ pub enum ImportErrorKind {
     },
     /// Constants expand to more memory than the size of the file justifies.
     #[error(
-        "folding constants and expanding weights takes more than {limit} bytes, sixteen times the file; fold the \
-         constants when exporting and do not share one weight among many nodes"
+        "folding constants and expanding weights takes more than {limit} bytes, sixteen times the file; fold the constants when exporting"
     )]
     Budget {
+        /// The cap, in bytes.
+        limit: usize,
+    },
+    /// Layers that share weights make more copies of them than the cap allows.
+    #[error(
+        "layers that share weights, as the steps of an unrolled recurrence, make more than {limit} bytes of copies; unroll fewer steps"
+    )]
+    RepeatedWeights {
         /// The cap, in bytes.
         limit: usize,
     },

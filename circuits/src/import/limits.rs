@@ -1,5 +1,9 @@
 //! Caps on what a file may ask for, all checked before the memory is taken.
 
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::constant::Data;
 use super::error::ImportErrorKind;
 use crate::ir::Op;
 
@@ -66,9 +70,13 @@ pub(super) fn sources(shape: &[usize]) -> Result<(), ImportErrorKind> {
     Ok(())
 }
 
+/// Bytes of the copies that are made of weights beyond the first layer of each: more than planning takes.
+const REPEATED_WEIGHTS: usize = 64 << 20;
+
 /// Memory that the importer may still take for tensors it computes: folded constants and centered weights.
 ///
-/// A constant that many nodes read would otherwise be expanded once per node.
+/// Weights are paid for once. Further layers that read them, as in an unrolled recurrence, have an allowance of their own,
+/// which the size of the file does not raise.
 #[derive(Debug)]
 pub(super) struct Budget {
     remaining: usize,
@@ -76,13 +84,24 @@ pub(super) struct Budget {
     sources: usize,
     tables: usize,
     additions: usize,
+    repeated: usize,
+    /// Weights that were paid for, by their address, which they keep: how many copies.
+    expanded: BTreeMap<usize, (Rc<Data>, usize)>,
 }
 
 impl Budget {
     /// Sixteen times the file, and a mebibyte for small ones.
     pub(super) fn for_file(file_bytes: usize) -> Self {
         let limit = file_bytes.saturating_mul(16).saturating_add(1 << 20);
-        Self { remaining: limit, limit, sources: SOURCES, tables: TABLES, additions: ADDITIONS }
+        Self {
+            remaining: limit,
+            limit,
+            sources: SOURCES,
+            tables: TABLES,
+            additions: ADDITIONS,
+            repeated: REPEATED_WEIGHTS,
+            expanded: BTreeMap::new(),
+        }
     }
 
     /// Takes another copy of an operator.
@@ -128,6 +147,20 @@ impl Budget {
             }
             None => false,
         }
+    }
+
+    /// Takes a copy of weights: the first two, centered and in a layer, as other constants.
+    pub(super) fn spend_on_weights(&mut self, weights: &Rc<Data>) -> Result<(), ImportErrorKind> {
+        let address = Rc::as_ptr(weights).addr();
+        let (_, copies) = self.expanded.entry(address).or_insert_with(|| (weights.clone(), 0));
+        if *copies < 2 {
+            *copies += 1;
+            return self.spend(weights.len(), size_of::<i16>());
+        }
+        let left =
+            weights.len().checked_mul(size_of::<i16>()).and_then(|bytes| self.repeated.checked_sub(bytes));
+        self.repeated = left.ok_or(ImportErrorKind::RepeatedWeights { limit: REPEATED_WEIGHTS })?;
+        Ok(())
     }
 
     /// Takes `count` elements of `size` bytes.

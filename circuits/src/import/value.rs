@@ -74,6 +74,8 @@ pub(super) struct Weights {
     pub(super) centered: Vec<i16>,
     /// One, or one per output.
     pub(super) scales: Vec<f32>,
+    /// The constant that they are made of, if they are.
+    pub(super) source: Option<Rc<Data>>,
 }
 
 /// What makes a linear operator a convolution.

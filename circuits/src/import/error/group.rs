@@ -130,6 +130,7 @@ impl Kind {
             | Kind::Rank { .. }
             | Kind::TooManyElements { .. }
             | Kind::Budget { .. }
+            | Kind::RepeatedWeights { .. }
             | Kind::Rearranged { .. }
             | Kind::Tables { .. }
             | Kind::ArithmeticSteps { .. }

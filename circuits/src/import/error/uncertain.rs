@@ -56,7 +56,9 @@ pub enum UncertainAnswer {
     /// Two pairs of quantizers in a row.
     #[error(
         "it quantizes again, with another scale or zero point, what '{first}' has quantized and nothing has changed since, and \
-         onnxruntime makes one pair with a third scale of the two; remove one of the two pairs"
+         onnxruntime makes one pair with a third scale of the two; remove one of the two pairs. Where quant_pre_process has made Gemm \
+         and Reshape of MatMul and Add, its skip_optimization=True leaves them as they are, and QOperator format \
+         (quant_format=QuantFormat.QOperator) writes one pair"
     )]
     Pairs {
         /// The first quantizer.

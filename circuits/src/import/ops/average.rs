@@ -149,6 +149,7 @@ fn piece(
         shape: vec![channels, 1, taps],
         centered: vec![1; channels * taps],
         scales: Vec::new(),
+        source: None,
     };
     Ok(Linear {
         name: name.to_owned(),

@@ -122,7 +122,7 @@ pub(super) fn center(
         });
     };
     let inputs = rest.iter().product();
-    builder.budget.spend(count, size_of::<i16>())?;
+    builder.budget.spend_on_weights(&constant.data)?;
     let centered = (0..count)
         .filter_map(|index| {
             let zero_point = one_or_indexed(zero_points, index / inputs).copied().unwrap_or(0);
@@ -130,7 +130,8 @@ pub(super) fn center(
             Some((constant.data.integer(index)? - zero_point) as i16)
         })
         .collect();
-    Ok(Weights { inputs, outputs, elem, shape: constant.shape.clone(), centered, scales })
+    let source = Some(constant.data.clone());
+    Ok(Weights { inputs, outputs, elem, shape: constant.shape.clone(), centered, scales, source })
 }
 
 /// The layer without bias, its accumulators scaled by input scale times weight scale.

@@ -323,7 +323,7 @@ impl WeightForm {
         builder: &mut Builder,
     ) -> Result<Weights, ImportErrorKind> {
         let Self { inputs, outputs, elem, transposed } = self;
-        builder.budget.spend(constant.data.len(), size_of::<i16>())?;
+        builder.budget.spend_on_weights(&constant.data)?;
         let (output_stride, input_stride) = if transposed { (inputs, 1) } else { (1, outputs) };
         let mut centered = Vec::with_capacity(constant.data.len());
         for output in 0..outputs {
@@ -335,7 +335,8 @@ impl WeightForm {
             });
             centered.extend(row);
         }
-        Ok(Weights { inputs, outputs, elem, shape: constant.shape.clone(), centered, scales })
+        let source = Some(constant.data.clone());
+        Ok(Weights { inputs, outputs, elem, shape: constant.shape.clone(), centered, scales, source })
     }
 }
 

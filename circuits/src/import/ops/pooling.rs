@@ -161,6 +161,7 @@ pub(super) fn average_layer(
         shape: vec![*channels, 1, positions],
         centered: vec![1; elements],
         scales: vec![1.0],
+        source: None,
     };
     let [.., height, width] = match activation.shape.as_slice() {
         [_, _, length] => [*length, 1],

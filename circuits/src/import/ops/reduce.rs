@@ -139,6 +139,7 @@ fn summing_layer(
         shape: weights.to_vec(),
         centered: vec![1; count],
         scales: Vec::new(),
+        source: None,
     };
     Ok(Linear {
         name: name.clone(),

@@ -188,20 +188,42 @@ fn external_data_is_refused() {
     }
 }
 
+/// The scales and biases of outputs are not shared.
 #[test]
-fn shared_weights_are_expanded_within_a_budget() {
+fn channels_of_shared_weights_are_expanded_within_the_budget() {
     let size = 1_usize << 20;
-    let rows = i64::try_from(size).unwrap();
-    let mut model = q_gemm().replace(int8s("w", &[1, rows], &vec![1; size]));
+    let columns = i64::try_from(size).unwrap();
+    let mut model = q_gemm().replace(int8s("w", &[1, columns], &vec![1; size]));
     model = model.replace(super::models::int32s("bias", &[], &[0]));
     model.graph().input[0] = super::models::value_info("x", data_type::INT8, &[1, 1]);
     let inputs = model.graph().node[0].input.clone();
-    for index in 0..40 {
+    for index in 0..4 {
         let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
         let name = format!("z{index}");
         model = model.node("com.microsoft:QGemm", &inputs, &[&name]).output(&name);
     }
     assert_refused!(model, ImportErrorKind::Budget { limit } if *limit > 16 << 20);
+}
+
+#[test]
+fn weights_that_many_layers_share_count_once_up_to_a_limit() {
+    let size = 1_i64 << 20;
+    let model = |layers: usize| {
+        let mut model = q_gemm().replace(int8s("w", &[size, 1], &vec![1; 1 << 20]));
+        model = model.replace(super::models::int32s("bias", &[], &[0]));
+        model.graph().node[0].attribute.clear();
+        model.graph().input[0] = super::models::value_info("x", data_type::INT8, &[1, size]);
+        let inputs = model.graph().node[0].input.clone();
+        for index in 0..layers {
+            let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+            let name = format!("z{index}");
+            model = model.node("com.microsoft:QGemm", &inputs, &[&name]).output(&name);
+        }
+        model
+    };
+    assert!(model(16).import().is_ok());
+    let error = assert_refused!(model(17), ImportErrorKind::RepeatedWeights { .. });
+    assert!(error.to_string().contains("unroll fewer steps"), "{error}");
 }
 
 #[test]
