@@ -9,13 +9,17 @@
 //!   with the reciprocal, differs. Infinities saturate. Measured against onnxruntime 1.31.1.
 //! - DequantizeLinear: `fl(float32(q - zero_point) * s)`. Measured against onnxruntime 1.31.1.
 //! - Softmax: see [`softmax`].
+//! - LogSoftmax: see [`log_softmax`].
 //! - QLinearSoftmax: see [`quantized_softmax`].
+//! - Other functions at the end of a model are a table of float32 numbers, one for each integer, which the importer computes and
+//!   the model holds: of Sigmoid, Tanh, Exp, Erf, Gelu and arithmetic they are onnxruntime's, the sign of zero aside; of the functions that
+//!   depend on how it was compiled they are within a few units in the last place.
 
 mod quantized_softmax;
 mod softmax;
 
 pub use quantized_softmax::quantized_softmax;
-pub use softmax::{SoftmaxKernel, softmax};
+pub use softmax::{SoftmaxKernel, log_softmax, softmax};
 
 use crate::ir::{Elem, Quantization, Tail};
 
@@ -28,6 +32,12 @@ pub enum EdgeError {
     NotANumber {
         /// Position in the flattened input.
         index: usize,
+    },
+    /// A trailing table has no entry for an integer.
+    #[error("the table of the function behind an output has no value for the integer {integer}")]
+    NoEntry {
+        /// The integer.
+        integer: i32,
     },
     /// A trailing Softmax normalizes groups that the output does not divide into.
     #[error("an output of {elements} elements cannot be split into softmax groups of {len}")]
@@ -66,36 +76,52 @@ fn quantize(value: f32, Quantization { scale, zero_point }: Quantization, elem: 
 /// arithmetic of a trailing Softmax.
 ///
 /// # Errors
-/// [`EdgeError::SoftmaxLength`] when a Softmax does not fit the number of elements.
+/// [`EdgeError::SoftmaxLength`] when a Softmax does not fit the number of elements, [`EdgeError::NoEntry`] when a table does
+/// not fit the integers.
 pub fn apply_tail(integers: &[i32], tail: &[Tail], kernel: SoftmaxKernel) -> Result<Vec<f32>, EdgeError> {
     let mut values: Vec<f32> = integers.iter().map(|&integer| integer as f32).collect();
     for operator in tail {
-        match *operator {
+        match operator {
             Tail::Dequantize(Quantization { scale, zero_point }) => {
                 // The difference of two 8-bit integers is exact.
-                values.iter_mut().for_each(|value| *value = (*value - zero_point as f32) * scale);
+                values.iter_mut().for_each(|value| *value = (*value - *zero_point as f32) * scale);
+            }
+            Tail::Table { elem, values: table, .. } => {
+                let entry = |value: &f32| {
+                    let integer = *value as i32;
+                    let index = usize::try_from(integer - elem.min()).ok();
+                    let entry = index.and_then(|index| table.get(index)).copied();
+                    entry.ok_or(EdgeError::NoEntry { integer })
+                };
+                values = values.iter().map(entry).collect::<Result<_, _>>()?;
             }
             Tail::Index => {}
             Tail::Softmax { len } => {
-                let elements = values.len();
-                if len == 0 || !elements.is_multiple_of(len) {
-                    return Err(EdgeError::SoftmaxLength { len, elements });
-                }
-                values.chunks_exact_mut(len).for_each(|row| softmax(row, kernel));
+                expect_rows(*len, values.len())?;
+                values.chunks_exact_mut(*len).for_each(|row| softmax(row, kernel));
+            }
+            Tail::LogSoftmax { len } => {
+                expect_rows(*len, values.len())?;
+                values.chunks_exact_mut(*len).for_each(|row| log_softmax(row, kernel));
             }
             Tail::QuantizedSoftmax { from, len, to, elem } => {
-                let elements = values.len();
-                if len == 0 || !elements.is_multiple_of(len) {
-                    return Err(EdgeError::SoftmaxLength { len, elements });
-                }
+                expect_rows(*len, values.len())?;
                 let integers: Vec<i32> = values.iter().map(|value| *value as i32).collect();
-                let rows =
-                    integers.chunks_exact(len).flat_map(|row| quantized_softmax(row, from.scale, to, elem));
+                let rows = integers
+                    .chunks_exact(*len)
+                    .flat_map(|row| quantized_softmax(row, from.scale, *to, *elem));
                 values = rows.map(|integer| integer as f32).collect();
             }
         }
     }
     Ok(values)
+}
+
+fn expect_rows(len: usize, elements: usize) -> Result<(), EdgeError> {
+    if len > 0 && elements.is_multiple_of(len) {
+        return Ok(());
+    }
+    Err(EdgeError::SoftmaxLength { len, elements })
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod graph;
 mod limits;
 mod lower;
 mod ops;
+mod outside;
 mod proto;
 mod resume;
 mod spread;

@@ -104,7 +104,7 @@ pub struct Output {
 }
 
 /// A trailing operator that is applied to a proven output outside the circuit.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub enum Tail {
     /// DequantizeLinear: float32 from the proven integers.
     Dequantize(Quantization),
@@ -126,6 +126,20 @@ pub enum Tail {
     },
     /// Nothing: the integers are indices, which ONNX holds as int64. The only operator of its output.
     Index,
+    /// float32 LogSoftmax over the innermost dimension of this many elements.
+    LogSoftmax {
+        /// Length of the normalized dimension.
+        len: usize,
+    },
+    /// A float32 function of every integer: DequantizeLinear and what follows it. The first operator of its output.
+    Table {
+        /// Element type of the proven integers.
+        elem: Elem,
+        /// The finite result for each of the 256 integers, smallest first.
+        values: Vec<f32>,
+        /// Names of the operators, for people.
+        operators: Vec<String>,
+    },
 }
 
 /// Requantization of an int32 accumulator: a monotone step function per output channel.

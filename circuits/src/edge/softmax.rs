@@ -43,6 +43,18 @@ pub fn softmax(row: &mut [f32], kernel: SoftmaxKernel) {
     }
 }
 
+/// Replaces one row by its log-softmax, `(x - max) - ln sum exp(x - max)`, the sum as in [`softmax`].
+///
+/// As in onnxruntime, up to the last bit of the logarithm, which is the platform's.
+pub fn log_softmax(row: &mut [f32], kernel: SoftmaxKernel) {
+    let greatest = row.iter().copied().fold(f32::MIN, f32::max);
+    let exponentials: Vec<f32> = row.iter().map(|value| kernel.exp(value - greatest)).collect();
+    let logarithm = kernel.sum(&exponentials).ln();
+    for value in row.iter_mut() {
+        *value = *value - greatest - logarithm;
+    }
+}
+
 /// 1.5 * 2^23: added to a small number it leaves the nearest integer in the lowest bits of the significand.
 const ROUNDING_BIAS: f32 = 12_582_912.0;
 /// The negated high part of ln 2, 15 significant bits.

@@ -109,6 +109,34 @@ fn refuses_a_softmax_that_does_not_fit() {
 }
 
 #[test]
+fn a_table_has_a_value_for_each_integer() {
+    let table = |elem: Elem, len: usize| {
+        let values = (0..len).map(|index| index as f32 / 4.0).collect();
+        [Tail::Table { elem, values, operators: Vec::new() }]
+    };
+    let apply = |integers: &[i32], tail: &[Tail]| apply_tail(integers, tail, SoftmaxKernel::Avx512);
+    assert_eq!(apply(&[-128, -127, 127], &table(Elem::I8, 256)).unwrap(), [0.0, 0.25, 63.75]);
+    assert_eq!(apply(&[0, 255], &table(Elem::U8, 256)).unwrap(), [0.0, 63.75]);
+    let short = apply(&[127], &table(Elem::I8, 255)).unwrap_err();
+    assert_eq!(short, EdgeError::NoEntry { integer: 127 });
+    let negative = apply(&[-1], &table(Elem::U8, 256)).unwrap_err();
+    assert_eq!(negative, EdgeError::NoEntry { integer: -1 });
+}
+
+#[test]
+fn a_log_softmax_is_the_logarithm_of_the_softmax() {
+    for kernel in [SoftmaxKernel::Avx512, SoftmaxKernel::Fma3] {
+        let tail = [Tail::Dequantize(quantization(0.1, 3)), Tail::LogSoftmax { len: 3 }];
+        let logarithms = apply_tail(&[7, 9, -30, 0, 0, 0], &tail, kernel).unwrap();
+        let sum: f32 = logarithms[..3].iter().map(|value| value.exp()).sum();
+        assert!((sum - 1.0).abs() < 1e-6 && (logarithms[1] - logarithms[0] - 0.2).abs() < 1e-6);
+        assert!((logarithms[3] + 3_f32.ln()).abs() < 1e-6);
+        let error = apply_tail(&[1, 2], &tail, kernel).unwrap_err();
+        assert_eq!(error, EdgeError::SoftmaxLength { len: 3, elements: 2 });
+    }
+}
+
+#[test]
 fn indices_are_the_integers() {
     assert_eq!(apply_tail(&[0, 255], &[Tail::Index], SoftmaxKernel::Avx512).unwrap(), [0.0, 255.0]);
 }

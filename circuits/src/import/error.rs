@@ -484,7 +484,7 @@ pub enum ImportErrorKind {
     },
     /// A result of Softmax that is read by another operator.
     #[error(
-        "the {role} '{name}' is the float32 result of Softmax, which is computed outside the proof, so nothing but \
+        "the {role} '{name}' is the result of Softmax or LogSoftmax, which is computed outside the proof, so nothing but \
          the output's quantizers can follow it: a Softmax at the end stays float32 with nodes_to_exclude=[its name], one \
          inside a network cannot be proven"
     )]

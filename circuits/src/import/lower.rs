@@ -1,16 +1,16 @@
 //! From the typed graph to the intermediate representation: one pass over the nodes, each turning the values it
 //! reads into the value it defines.
 
-use super::affine::FloatClamp;
 use super::builder::Builder;
 use super::error::ImportErrorKind;
 use super::faults::{Fault, Faults};
 use super::graph::{Graph, InputType, Node};
 use super::limits::Budget;
 use super::ops::{self, Call};
+use super::outside;
 use super::proto::data_type;
 use super::resume;
-use super::value::{Activation, Dequantized, Value};
+use super::value::{Activation, Value};
 use crate::ir::{Model, Output, Tail};
 
 /// Lowers a graph within the memory that its file justifies; `None` where something was noted.
@@ -50,7 +50,7 @@ pub(super) fn lower(mut graph: Graph, budget: Budget, faults: &mut Faults) -> Re
             }
         }
     }
-    let outputs = outputs(&graph, &values, faults)?;
+    let outputs = outputs(&graph, &values, &builder, faults)?;
     if !faults.is_empty() {
         return Ok(None);
     }
@@ -132,7 +132,12 @@ fn set(values: &mut [Option<Value>], index: usize, value: Value) {
 }
 
 /// The outputs, those left out that are unknown or noted.
-fn outputs(graph: &Graph, values: &[Option<Value>], faults: &mut Faults) -> Result<Vec<Output>, Fault> {
+fn outputs(
+    graph: &Graph,
+    values: &[Option<Value>],
+    builder: &Builder,
+    faults: &mut Faults,
+) -> Result<Vec<Output>, Fault> {
     let mut outputs = Vec::with_capacity(graph.outputs.len());
     for &index in &graph.outputs {
         let Some(value) = values.get(index).and_then(Option::as_ref) else {
@@ -141,7 +146,7 @@ fn outputs(graph: &Graph, values: &[Option<Value>], faults: &mut Faults) -> Resu
             }
             continue;
         };
-        match output(graph.name(index), value) {
+        match output(graph, (index, value), values, builder) {
             Ok(output) => outputs.push(output),
             Err(kind) => faults.note(kind.into())?,
         }
@@ -149,19 +154,25 @@ fn outputs(graph: &Graph, values: &[Option<Value>], faults: &mut Faults) -> Resu
     Ok(outputs)
 }
 
-fn output(name: &str, value: &Value) -> Result<Output, ImportErrorKind> {
+fn output(
+    graph: &Graph,
+    (index, value): (usize, &Value),
+    values: &[Option<Value>],
+    builder: &Builder,
+) -> Result<Output, ImportErrorKind> {
     let (activation, tail) = match value {
-        Value::Quantized(activation) => (activation, Vec::new()),
-        Value::Dequantized(Dequantized { activation, by, clamp }) if *clamp == FloatClamp::NONE => {
-            (activation, vec![Tail::Dequantize(*by)])
-        }
-        Value::Index(activation) => (activation, vec![Tail::Index]),
-        Value::Tail { activation, tail } => (activation, tail.clone()),
+        Value::Quantized(activation) => (activation.clone(), Vec::new()),
+        Value::Index(activation) => (activation.clone(), vec![Tail::Index]),
+        Value::Tail { activation, tail } => (activation.clone(), tail.clone()),
         other => {
-            let (found, remedy) = (other.describe(), other.remedy_as_output());
-            return Err(ImportErrorKind::OutputForm { output: name.to_owned(), found, remedy });
+            let refused = || {
+                let (found, remedy) = (other.describe(), other.remedy_as_output());
+                ImportErrorKind::OutputForm { output: graph.name(index).to_owned(), found, remedy }
+            };
+            let (activation, operator) = outside::of(graph, index, values, builder)?.ok_or_else(refused)?;
+            (activation, vec![operator])
         }
     };
     let Activation { tensor, shape, .. } = activation;
-    Ok(Output { name: name.to_owned(), shape: shape.clone(), tensor: *tensor, tail })
+    Ok(Output { name: graph.name(index).to_owned(), shape, tensor, tail })
 }

@@ -28,6 +28,7 @@ mod with_constant;
 
 pub(super) use average::AverageWindow;
 pub(super) use elementwise::Order;
+pub(super) use function::of_dequantized;
 pub(super) use mat_mul::Sizes;
 
 use super::builder::Builder;
@@ -93,8 +94,7 @@ const DEQUANTIZE_NOTES: &str = "int8 or uint8 activations per tensor, constants 
 const PAIR_NOTES: &str = "two 8-bit tensors of one type, constants included, with broadcasting; per tensor";
 const REDUCE_NOTES: &str = "constant axes, keepdims 0 or 1; constants may be multiplied and added before the quantizer; the rounding must \
      not depend on float32 errors, as with an input scale that is a power of two";
-const TABLE_NOTES: &str =
-    "between DequantizeLinear and QuantizeLinear, alone or in a row: a table of 256 entries";
+const TABLE_NOTES: &str = "between DequantizeLinear and QuantizeLinear, alone or in a row: a table of 256 entries; at the end outside the proof";
 
 const BESIDE_CONSTANT: &str = "a dequantized tensor and a constant number, or one for each position along an axis: tables of 256 entries";
 
@@ -237,6 +237,7 @@ static TABLE: &[SupportedOp] = &[
         "the last operator, outside the proof; behind it at most the last QuantizeLinear",
         activation::softmax,
     ),
+    op("LogSoftmax", ONNX, "QDQ", "the last operator, outside the proof", activation::log_softmax),
     op(
         "QLinearSoftmax",
         MICROSOFT,

@@ -274,7 +274,7 @@ impl Value {
                 "the float32 result of a sum, product, average, concatenation or operator beside a constant, not quantized"
             }
             Self::Index(_) => "the int64 result of ArgMax",
-            Self::Tail { .. } => "the float32 result of Softmax",
+            Self::Tail { .. } => "the result of Softmax or LogSoftmax",
         }
     }
 

@@ -265,6 +265,16 @@ impl Encoder {
                 out.len(*len);
             }
             Tail::Index => out.tag(3),
+            Tail::LogSoftmax { len } => {
+                out.tag(4);
+                out.len(*len);
+            }
+            // The names are for people: the values say what is computed.
+            Tail::Table { elem, values, operators: _ } => {
+                out.tag(5);
+                out.elem(*elem);
+                out.list(values, |out, value| out.float(*value));
+            }
             Tail::QuantizedSoftmax { from, len, to, elem } => {
                 out.tag(2);
                 out.quantization(from);

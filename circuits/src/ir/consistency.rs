@@ -44,6 +44,15 @@ impl Model {
             require(defined.get(output.tensor.0) == Some(&true), &name, "is an undefined tensor")?;
             let is_index = output.tail.contains(&Tail::Index);
             let elem = self.tensor(output.tensor).elem;
+            let is_table = |(position, operator): (usize, &Tail)| match operator {
+                Tail::Table { elem: of, values, .. } => position == 0 && *of == elem && values.len() == 256,
+                _ => true,
+            };
+            require(
+                output.tail.iter().enumerate().all(is_table),
+                &name,
+                "has a table of another type or length, or behind other operators",
+            )?;
             let fits = !is_index || (elem == Elem::U8 && output.tail.len() == 1);
             require(fits, &name, "has indices that are not uint8, or operators behind them")?;
             let len = self.tensor(output.tensor).len;

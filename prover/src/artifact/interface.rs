@@ -18,6 +18,8 @@ const MAX_RANK: usize = 6;
 pub(super) const MAX_NAME_BYTES: usize = 1024;
 /// Most operators behind an output.
 const MAX_TAIL: usize = 8;
+/// Most operators that a table behind an output stands for, and most bytes of the name of one.
+const MAX_TABLE_NAMES: (usize, usize) = (16, 64);
 /// Most elements of all tensors together.
 const MAX_ELEMENTS: usize = 1 << 24;
 
@@ -65,8 +67,21 @@ fn check_port(port: &Port) -> Result<usize, &'static str> {
     if !port.quantize.is_none_or(|quantization| is_quantization(quantization, port.elem)) {
         return Err("its scale or zero point is out of range");
     }
-    for operator in &port.tail {
+    for (position, operator) in port.tail.iter().enumerate() {
         match operator {
+            Tail::Table { elem, values, operators } => {
+                if position > 0 || *elem != port.elem || values.len() != 256 {
+                    return Err("the table behind it is not one of its integers");
+                }
+                if values.iter().any(|value| !value.is_finite()) {
+                    return Err("the table behind it has values that are not finite");
+                }
+                let is_name =
+                    |name: &String| name.len() <= MAX_TABLE_NAMES.1 && !name.contains(char::is_control);
+                if operators.len() > MAX_TABLE_NAMES.0 || !operators.iter().all(is_name) {
+                    return Err("the names of the operators behind it are none");
+                }
+            }
             Tail::Dequantize(quantization) if !is_quantization(*quantization, port.elem) => {
                 return Err("a scale or zero point behind it is out of range");
             }
@@ -78,7 +93,9 @@ fn check_port(port: &Port) -> Result<usize, &'static str> {
             Tail::Index if port.elem != Elem::U8 || port.tail.len() > 1 => {
                 return Err("indices are no last integers of type uint8");
             }
-            Tail::Softmax { len: normalized } | Tail::QuantizedSoftmax { len: normalized, .. }
+            Tail::Softmax { len: normalized }
+            | Tail::LogSoftmax { len: normalized }
+            | Tail::QuantizedSoftmax { len: normalized, .. }
                 if len.checked_rem(*normalized) != Some(0) =>
             {
                 return Err("the length of its Softmax does not divide its elements");

@@ -163,13 +163,25 @@ fn key_files_whose_parts_do_not_fit_are_refused() {
     }
 }
 
+/// A function of the integers that is the same for all of them.
+fn table(elem: Elem, len: usize, value: f32, name: &str) -> Tail {
+    Tail::Table { elem, values: vec![value; len], operators: vec![name.to_owned()] }
+}
+
 #[test]
 fn key_files_with_impossible_tensors_are_refused() {
     let with = |edit: fn(&mut Port)| edited(KZG, |parts| edit(&mut parts.interface.inputs[0]));
     let scale = |scale| Quantization { scale, zero_point: 0 };
     assert!(with(|port| port.quantize = Some(Quantization { scale: 0.5, zero_point: -128 })).is_ok());
     assert!(with(|port| port.name = "n".repeat(interface::MAX_NAME_BYTES)).is_ok());
-    let impossible: [fn(&mut Port); 14] = [
+    assert!(with(|port| port.tail = vec![table(port.elem, 256, 0.5, &"T".repeat(64))]).is_ok());
+    let other = |elem| if elem == Elem::I8 { Elem::U8 } else { Elem::I8 };
+    let of_other_type = edited(KZG, |parts| {
+        let port = &mut parts.interface.inputs[0];
+        port.tail = vec![table(other(port.elem), 256, 0.5, "Tanh")];
+    });
+    assert!(matches!(of_other_type, Err(ArtifactError::Port { index: 0, .. })));
+    let impossible: [fn(&mut Port); 22] = [
         |port| port.bytes_per_instance = 0,
         |port| port.bytes_per_instance = 32,
         |port| port.name = "n".repeat(interface::MAX_NAME_BYTES + 1),
@@ -182,6 +194,14 @@ fn key_files_with_impossible_tensors_are_refused() {
         |port| port.tail = vec![Tail::Softmax { len: 1 }; 9],
         |port| port.tail = vec![Tail::Softmax { len: 2 }],
         |port| port.tail = vec![Tail::Softmax { len: 0 }],
+        |port| port.tail = vec![Tail::LogSoftmax { len: 2 }],
+        |port| port.tail = vec![Tail::LogSoftmax { len: 0 }],
+        |port| port.tail = vec![Tail::Softmax { len: 1 }, table(port.elem, 256, 0.5, "Tanh")],
+        |port| port.tail = vec![table(port.elem, 255, 0.5, "Tanh")],
+        |port| port.tail = vec![table(port.elem, 257, 0.5, "Tanh")],
+        |port| port.tail = vec![table(port.elem, 256, f32::NAN, "Tanh")],
+        |port| port.tail = vec![table(port.elem, 256, 0.5, "Tanh\u{1b}[2J")],
+        |port| port.tail = vec![table(port.elem, 256, 0.5, &"T".repeat(65))],
         |port| (port.elem, port.tail) = (Elem::I8, vec![Tail::Index]),
         |port| (port.elem, port.tail) = (Elem::U8, vec![Tail::Index, Tail::Softmax { len: 1 }]),
         |port| port.quantize = Some(Quantization { scale: 0.5, zero_point: 128 }),

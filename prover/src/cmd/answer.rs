@@ -44,14 +44,16 @@ fn softmax_kernel() -> SoftmaxKernel {
 }
 
 /// The operators at the end of the model that follow the proven integers of a tensor and are no part of the proof.
-pub(crate) fn outside_proof(port: &Port) -> Vec<&'static str> {
+pub(crate) fn outside_proof(port: &Port) -> Vec<&str> {
     let operators = port.tail.iter().flat_map(|operator| match operator {
-        Tail::Dequantize(_) => ["DequantizeLinear"].as_slice(),
-        Tail::Softmax { .. } => &["Softmax"],
-        Tail::QuantizedSoftmax { .. } => &["DequantizeLinear", "Softmax", "QuantizeLinear"],
-        Tail::Index => &[],
+        Tail::Dequantize(_) => vec!["DequantizeLinear"],
+        Tail::Softmax { .. } => vec!["Softmax"],
+        Tail::LogSoftmax { .. } => vec!["LogSoftmax"],
+        Tail::QuantizedSoftmax { .. } => vec!["DequantizeLinear", "Softmax", "QuantizeLinear"],
+        Tail::Table { operators, .. } => operators.iter().map(String::as_str).collect(),
+        Tail::Index => Vec::new(),
     });
-    operators.copied().collect()
+    operators.collect()
 }
 
 impl Answer<'_> {
@@ -141,8 +143,8 @@ impl Answer<'_> {
             self.port.shape,
             list(self.integers, i32::to_string)
         );
-        let softmax = outside_proof(self.port).contains(&"Softmax");
-        let kind = if softmax { "softmax" } else { "float32" };
+        let outside = outside_proof(self.port);
+        let kind = if outside.contains(&"Softmax") { "softmax" } else { "float32" };
         let values = match self.result() {
             Some(Values::F32(values)) => list(&values, |value| format!("{value:?}")),
             Some(Values::I8(values)) => list(&values, i8::to_string),
@@ -150,7 +152,8 @@ impl Answer<'_> {
             _ => return lines,
         };
         lines += &format!("\n  {kind}  {values}");
-        if softmax {
+        // What a dequantized integer is needs no word.
+        if outside != ["DequantizeLinear"] {
             lines += "\n           (computed from the integers, outside the proof)";
         }
         lines
@@ -204,6 +207,29 @@ mod tests {
                 (json, &json!(operators))
             );
         }
+    }
+
+    #[test]
+    fn functions_at_the_end_are_said_to_be_outside_the_proof() {
+        let mut values = vec![0.0; 256];
+        (values[129], values[130]) = (0.25, 0.75);
+        let operators = ["DequantizeLinear", "Sigmoid"].map(str::to_owned).to_vec();
+        let table = Tail::Table { elem: Elem::I8, values, operators };
+        let integers = [vec![1, 2]];
+        for (tail, values) in [
+            (vec![table], "float32  0.25 0.75"),
+            (vec![Tail::Dequantize(FROM), Tail::LogSoftmax { len: 1 }], "float32  0.0 0.0"),
+        ] {
+            let ports = [port(tail)];
+            let shown = answers(&ports, &integers).unwrap();
+            let expected = format!(
+                "y [1, 2]\n  integers 1 2\n  {values}\n           (computed from the integers, outside the proof)"
+            );
+            assert_eq!(text(&shown), expected);
+        }
+        let ports = [port(vec![Tail::Dequantize(FROM), Tail::LogSoftmax { len: 1 }])];
+        let shown = answers(&ports, &integers).unwrap();
+        assert_eq!(super::json(&shown)[0]["outside_proof"], json!(["DequantizeLinear", "LogSoftmax"]));
     }
 
     #[test]

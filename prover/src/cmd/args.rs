@@ -34,8 +34,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run the model on an input, in integers, without a proof
     ///
-    /// The integers are what a proof states. What DequantizeLinear and Softmax at the end of the model make of them is shown beside
-    /// them; it is computed from the integers, outside the proof.
+    /// The integers are what a proof states. What DequantizeLinear, Softmax and functions at the end of the model make of them is
+    /// shown beside them; it is computed from the integers, outside the proof.
     Run(RunArgs),
     /// Turn a model into a circuit: its id, its size, and what proving will cost
     ///
@@ -47,8 +47,8 @@ pub(crate) enum Command {
     Prove(ProveArgs),
     /// Verify a proof, offline
     ///
-    /// The proof states the integers of inputs and outputs. What DequantizeLinear and Softmax at the end of the model make of the
-    /// outputs is computed here, from the proven integers.
+    /// The proof states the integers of inputs and outputs. What DequantizeLinear, Softmax and functions at the end of the model make
+    /// of the outputs is computed here, from the proven integers.
     Verify(VerifyArgs),
     /// Write a circuit's verifying key to a file
     Vk(VkArgs),

@@ -253,15 +253,22 @@ impl Node {
 fn ports(ports: &[Port]) -> String {
     let describe = |port: &Port| {
         let tensor = type_and_shape(given_type(port), &port.shape);
-        let quantized = quantization(port).map_or_else(String::new, |Quantization { scale, zero_point }| {
-            let outside = answer::outside_proof(port);
-            let before = match outside.contains(&"Softmax") {
-                true => " in front of Softmax, which is outside the proof",
-                false => "",
-            };
-            format!(" (scale {scale}, zero point {zero_point}{before})")
+        let mut functions = answer::outside_proof(port);
+        functions.retain(|operator| {
+            !operator.ends_with("quantizeLinear") && !operator.ends_with("QuantizeLinear")
         });
-        format!("{}: {tensor}{quantized}", shown(&port.name))
+        let functions = functions.join(", ");
+        let beside = match (quantization(port), functions.as_str()) {
+            (None, "") => String::new(),
+            (None, functions) => format!(" ({functions} of the integers, which is outside the proof)"),
+            (Some(Quantization { scale, zero_point }), "") => {
+                format!(" (scale {scale}, zero point {zero_point})")
+            }
+            (Some(Quantization { scale, zero_point }), functions) => format!(
+                " (scale {scale}, zero point {zero_point} in front of {functions}, which is outside the proof)"
+            ),
+        };
+        format!("{}: {tensor}{beside}", shown(&port.name))
     };
     ports.iter().map(describe).collect::<Vec<_>>().join(", ")
 }

@@ -58,7 +58,9 @@ impl TensorSpec {
             None => TensorType::of(port.elem),
             Some(Tail::QuantizedSoftmax { elem, .. }) => TensorType::of(*elem),
             Some(Tail::Index) => TensorType::Int64,
-            Some(Tail::Dequantize(_) | Tail::Softmax { .. }) => TensorType::Float32,
+            Some(
+                Tail::Dequantize(_) | Tail::Softmax { .. } | Tail::LogSoftmax { .. } | Tail::Table { .. },
+            ) => TensorType::Float32,
         };
         Self { name: port.name.clone(), elem, shape: port.shape.clone() }
     }
@@ -78,7 +80,7 @@ pub struct Tensor {
     /// The integers a proof is about, as nested lists.
     #[schema(value_type = Vec<Object>, example = json!([[-12, 5, 127]]))]
     pub integers: serde_json::Value,
-    /// What the ONNX graph makes of them outside the circuit (DequantizeLinear, Softmax), as nested
+    /// What the ONNX graph makes of them outside the circuit (DequantizeLinear, Softmax, functions), as nested
     /// lists; integers if it quantizes them again.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<Object>>, example = json!([[-1.5, 0.625, 15.875]]))]

@@ -4,6 +4,7 @@ use super::super::affine::FloatClamp;
 use super::super::attributes::unsupported;
 use super::super::builder::Builder;
 use super::super::error::ImportErrorKind;
+use super::super::outside;
 use super::super::value::{Activation, Dequantized, Value};
 use super::Call;
 use super::elementwise::{input_parameters, parameters};
@@ -125,22 +126,30 @@ fn integer_clip(
 }
 
 /// Softmax of the last values, outside the proof.
-pub(super) fn softmax(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(super) fn softmax(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    normalizing(call, |len| Tail::Softmax { len }, builder)
+}
+
+/// LogSoftmax of the last values, outside the proof.
+pub(super) fn log_softmax(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    normalizing(call, |len| Tail::LogSoftmax { len }, builder)
+}
+
+fn normalizing(
+    call: &Call<'_>,
+    operator: impl FnOnce(usize) -> Tail,
+    builder: &Builder,
+) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     let attributes = call.node.attributes.reader();
     let axis = attributes.int("axis")?;
     attributes.finish()?;
-    let (activation, by) = match call.input(0, "input")? {
-        Value::Dequantized(Dequantized { activation, by, clamp }) if *clamp == FloatClamp::NONE => {
-            (activation, *by)
-        }
-        other => return Err(call.wrong_form(0, "input", other, "a dequantized activation")),
-    };
+    let input = call.input(0, "input")?;
+    let index = call.node.inputs.first().copied().flatten().unwrap_or(usize::MAX);
+    let (activation, before) = outside::of(call.graph, index, call.values, builder)?
+        .ok_or_else(|| call.wrong_form(0, "input", input, "a dequantized activation"))?;
     let len = normalized(&activation.shape, axis, call.node.opset)?;
-    Ok(Value::Tail {
-        activation: activation.clone(),
-        tail: vec![Tail::Dequantize(by), Tail::Softmax { len }],
-    })
+    Ok(Value::Tail { activation, tail: vec![before, operator(len)] })
 }
 
 /// How many elements Softmax normalizes together.

@@ -35,7 +35,7 @@ fn apply_bounded(
 }
 
 /// The function of every value that the dequantized activation can have.
-pub(super) fn of_dequantized(dequantized: &Dequantized, function: impl Fn(f32) -> f32) -> Function {
+pub(in super::super) fn of_dequantized(dequantized: &Dequantized, function: impl Fn(f32) -> f32) -> Function {
     let Dequantized { activation, by, clamp } = dequantized;
     let integers = activation.elem.min()..=activation.elem.max();
     let exact = |q| Spread::exact(function(clamp.apply(affine::dequantize(q, *by))));

@@ -61,7 +61,15 @@ pub(super) fn quantize_linear(call: &Call<'_>, builder: &mut Builder) -> Result<
         Value::Waiting { result, clamp } => {
             elementwise::requantize(result, elem, by, *clamp, builder).map(Value::Quantized)
         }
-        Value::Tail { activation, tail } => activation::quantized_softmax(call, activation, tail, elem, by),
+        Value::Tail { activation, tail } => match tail.as_slice() {
+            // A quantized Softmax that was moved between its pair and an equal one.
+            [softmax @ Tail::QuantizedSoftmax { to, elem: of, .. }, Tail::Dequantize(from)]
+                if (to, of) == (&by, &elem) && from == to && affine::round_trips(by, elem) =>
+            {
+                Ok(Value::Tail { activation: activation.clone(), tail: vec![softmax.clone()] })
+            }
+            _ => activation::quantized_softmax(call, activation, tail, elem, by),
+        },
         Value::Dequantized(dequantized) => quantize_again(call, dequantized, elem, by, builder),
         other => Err(call.wrong_form(0, "input", other, "a float32 tensor behind a quantized operator")),
     }
@@ -257,7 +265,7 @@ pub(super) fn dequantize_linear(call: &Call<'_>, builder: &mut Builder) -> Resul
             let zero_point = zero_point.unwrap_or(&zero);
             expect_type("zero point", zero_point, zero.data.data_type())?;
             let (_, by) = affine::activation(scale, zero_point, "input")?;
-            let tail = softmax.iter().copied().chain([Tail::Dequantize(by)]).collect();
+            let tail = softmax.iter().cloned().chain([Tail::Dequantize(by)]).collect();
             Ok(Value::Tail { activation: activation.clone(), tail })
         }
         other => Err(call.wrong_form(0, "input", other, "an integer tensor")),

@@ -146,7 +146,6 @@ pub(super) fn of_operator(op: &str) -> &'static str {
              ArgMax, which is proven"
         }
         "ArgMin" => ": use Neg and a quantizer pair, then ArgMax",
-        "LogSoftmax" => ": leave it out and apply it to the proven output",
         "ReduceMin" => ": use Neg, ReduceMax and Neg",
         "LpNormalization" => {
             ": at the end leave it out and apply it to the proven output; inside a network use BatchNormalization, which \

@@ -130,14 +130,123 @@ fn softmax_stays_outside() {
     assert_refused!(softmax(Some(2), 11), ImportErrorKind::AttributeValue { attribute, .. } if attribute == "axis");
 }
 
+/// Operators from `y_real` to `p`, which is the output.
+fn ending(nodes: impl FnOnce(ModelBuilder) -> ModelBuilder) -> ModelBuilder {
+    let mut model = float_edges("");
+    model.graph().output.clear();
+    nodes(model.scale("minus", -3.0)).output("p")
+}
+
+/// What follows the output's integers.
+fn tail(model: &ModelBuilder) -> Vec<Tail> {
+    model.import().unwrap_or_else(|error| panic!("{error}")).outputs[0].tail.clone()
+}
+
+#[test]
+fn functions_that_nothing_quantizes_are_tables_outside_the_proof() {
+    let table = |model: &ModelBuilder| match tail(model).as_slice() {
+        [Tail::Table { elem: Elem::I8, values, operators }] => (values.clone(), operators.join(" ")),
+        other => panic!("{other:?}"),
+    };
+    let (values, names) = table(&ending(|model| model.node("Sigmoid", &["y_real"], &["p"])));
+    assert_eq!(names, "DequantizeLinear Sigmoid");
+    // Integer -7 stands for 0, -3 for 3.
+    assert_eq!((values.len(), values[121]), (256, 0.5));
+    assert!((values[125] - 0.952_574).abs() < 1e-6, "{}", values[125]);
+    let chain = ending(|model| {
+        let model = model.node("Tanh", &["y_real"], &["t"]).node("Mul", &["minus", "t"], &["m"]);
+        model.node("Flatten", &["m"], &["f"]).node("Relu", &["f"], &["p"])
+    });
+    let (values, names) = table(&chain);
+    assert_eq!(names, "DequantizeLinear Tanh Mul Flatten Relu");
+    assert_eq!((values[0], values[125]), (3.0, 0.0));
+    let (values, names) = table(&ending(|model| model.node("Clip", &["y_real", "minus"], &["p"])));
+    assert_eq!((values[0], names.as_str()), (-3.0, "DequantizeLinear Clip"));
+    let long = ending(|mut model| {
+        let mut from = "y_real".to_owned();
+        for index in 0..20 {
+            let to = if index == 19 { "p".to_owned() } else { format!("t{index}") };
+            model = model.node("Tanh", &[&from], &[&to]);
+            from = to;
+        }
+        model
+    });
+    assert_eq!(table(&long).1, ["Tanh"; 16].join(" "));
+}
+
+/// Integers that a Relu leaves out do not count.
+#[test]
+fn a_function_at_the_end_is_finite_for_what_its_input_can_have() {
+    let log = || ending(|model| model.node("Log", &["y_real"], &["p"]));
+    let error = assert_refused!(log(), ImportErrorKind::NotANumber { role: "result of the function", .. });
+    assert!(error.to_string().contains("has to be a number"), "{error}");
+    let exp = ending(|model| {
+        model.scale("large", 30.0).node("Mul", &["y_real", "large"], &["m"]).node("Exp", &["m"], &["p"])
+    });
+    assert_refused!(exp, ImportErrorKind::NotANumber { value: f32::INFINITY, .. });
+    let least = |model: ModelBuilder| {
+        model
+            .scale("least", 0.75)
+            .node("Clip", &["y_real", "least"], &["c"])
+            .node("QuantizeLinear", &["c", "y_scale", "y_zero"], &["q"])
+            .node("DequantizeLinear", &["q", "y_scale", "y_zero"], &["r"])
+    };
+    let positive = tail(&ending(|model| least(model).node("Log", &["r"], &["p"])));
+    let [Tail::Table { values, .. }] = positive.as_slice() else { panic!("{positive:?}") };
+    assert!(values[..122].iter().all(|value| (value - 0.75_f32.ln()).abs() < 1e-6), "{values:?}");
+}
+
+#[test]
+fn softmax_and_log_softmax_stand_behind_functions() {
+    for op in ["Softmax", "LogSoftmax"] {
+        let last = if op == "Softmax" { Tail::Softmax { len: 2 } } else { Tail::LogSoftmax { len: 2 } };
+        let plain = ending(|model| model.node(op, &["y_real"], &["p"]));
+        assert_eq!(tail(&plain), [Tail::Dequantize(OUTPUT), last.clone()]);
+        let scaled = ending(|model| model.node("Mul", &["minus", "y_real"], &["m"]).node(op, &["m"], &["p"]));
+        let scaled = tail(&scaled);
+        let [Tail::Table { operators, .. }, behind] = scaled.as_slice() else { panic!("{scaled:?}") };
+        assert_eq!((operators.join(" "), behind), ("DequantizeLinear Mul".to_owned(), &last));
+        let clamped = tail(&ending(|model| model.node("Relu", &["y_real"], &["r"]).node(op, &["r"], &["p"])));
+        assert!(matches!(clamped.as_slice(), [Tail::Table { .. }, _]), "{clamped:?}");
+        let layer =
+            ending(|model| model.node("Gemm", &["y_real", "y_real"], &["g"]).node(op, &["g"], &["p"]));
+        assert_refused!(layer, ImportErrorKind::InputForm { .. });
+    }
+    let inside = ending(|model| model.node("LogSoftmax", &["y_real"], &["l"]).node("Exp", &["l"], &["p"]));
+    assert_refused!(inside, ImportErrorKind::SoftmaxInside { .. });
+}
+
+/// As onnx.version_converter and quantize_static write it: Softmax, Reshape, each with quantizers of its own.
+#[test]
+fn a_quantized_softmax_is_reshaped_between_equal_quantizers() {
+    let reshaped = |second: &str| {
+        ending(|model| {
+            model
+                .scale("other", 0.5)
+                .node("Flatten", &["y_real"], &["f"])
+                .node("Softmax", &["f"], &["s"])
+                .node("QuantizeLinear", &["s", "y_scale", "y_zero"], &["q"])
+                .node("DequantizeLinear", &["q", "y_scale", "y_zero"], &["d"])
+                .init(super::models::int64s("shape", &[3], &[1, 2, 1]))
+                .node("Reshape", &["d", "shape"], &["r"])
+                .node("QuantizeLinear", &["r", second, "y_zero"], &["p"])
+        })
+    };
+    let model = reshaped("y_scale").import().unwrap();
+    assert_eq!(model.outputs[0].shape, [1, 2, 1]);
+    let expected = Tail::QuantizedSoftmax { from: OUTPUT, len: 2, to: OUTPUT, elem: Elem::I8 };
+    assert_eq!(model.outputs[0].tail, [expected]);
+    assert_refused!(reshaped("other"), ImportErrorKind::SoftmaxInside { .. });
+}
+
 #[test]
 fn a_quantized_softmax_stays_outside_in_both_forms() {
     let mut qdq = softmax(None, 17).node("QuantizeLinear", &["p", "y_scale", "y_zero"], &["q"]).output("q");
     qdq.graph().output.retain(|output| output.name == "q");
     let expected = Tail::QuantizedSoftmax { from: OUTPUT, len: 2, to: OUTPUT, elem: Elem::I8 };
-    assert_eq!(qdq.import().unwrap().outputs[0].tail, [expected]);
+    assert_eq!(qdq.import().unwrap().outputs[0].tail, std::slice::from_ref(&expected));
     let float = qdq.clone().node("DequantizeLinear", &["q", "y_scale", "y_zero"], &["f"]).output("f");
-    assert_eq!(float.import().unwrap().outputs[1].tail, [expected, Tail::Dequantize(OUTPUT)]);
+    assert_eq!(float.import().unwrap().outputs[1].tail, [expected.clone(), Tail::Dequantize(OUTPUT)]);
     let q_operator = q_gemm()
         .node("com.microsoft:QLinearSoftmax", &["y", "y_scale", "y_zero", "y_scale", "y_zero"], &["q"])
         .int("opset", 17)
@@ -164,7 +273,7 @@ fn softmax_inside_the_model_is_refused() {
 
 #[test]
 fn outputs_have_to_be_integers_or_their_float_view() {
-    for (name, op) in [("x_real", "Identity"), ("w", "Identity"), ("y_real", "Relu")] {
+    for (name, op) in [("x_real", "Identity"), ("w", "Identity")] {
         let model = float_edges("").node(op, &[name], &["out"]).output("out");
         assert_refused!(model, ImportErrorKind::OutputForm { output, .. } if output == "out");
     }

@@ -150,11 +150,9 @@ fn floats_between_two_operators_and_at_the_end() {
         "{}",
         message(&relu)
     );
-    for op in ["Elu", "Relu", "Sigmoid"] {
-        let text = message(&image().node(op, &["d"], &["y"]).output("y"));
-        assert!(text.contains("put QuantizeLinear and DequantizeLinear behind it"), "{text}");
-        assert!(text.contains("or leave the operator out"), "{text}");
-    }
+    let text = message(&image().node("Add", &["d", "d"], &["y"]).output("y"));
+    assert!(text.contains("put QuantizeLinear and DequantizeLinear behind it"), "{text}");
+    assert!(text.contains("or leave the operator out"), "{text}");
     let text = message(&image().node("GlobalMaxPool", &["q"], &["y"]).output("y"));
     assert!(text.contains("put a DequantizeLinear between the two"), "{text}");
 }

@@ -5,6 +5,10 @@ use crate::ir::{
     Rearrange, Requantize, Source, Table, Tail, Tensor, TensorId, Window,
 };
 
+fn table(elem: Elem, values: &[f32], name: &str) -> Tail {
+    Tail::Table { elem, values: values.to_vec(), operators: vec![name.to_owned()] }
+}
+
 /// One node of each operator, wired up without sense: the encoding does not care.
 fn model() -> Model {
     let tensor = Tensor { elem: Elem::I8, len: 4, range: (-128, 127) };
@@ -131,6 +135,12 @@ fn every_field_changes_the_id() {
         }));
     }
     edits.push(Box::new(|model| model.outputs[0].tail = vec![Tail::Index]));
+    edits.push(Box::new(|model| model.outputs[0].tail = vec![Tail::LogSoftmax { len: 4 }]));
+    edits.push(Box::new(|model| model.outputs[0].tail = vec![Tail::Softmax { len: 4 }]));
+    for (elem, values) in [(Elem::I8, vec![0.5, 1.0]), (Elem::U8, vec![0.5, 1.0]), (Elem::I8, vec![0.5, 2.0])]
+    {
+        edits.push(Box::new(move |model| model.outputs[0].tail = vec![table(elem, &values, "Tanh")]));
+    }
     edits.push(Box::new(|model| model.outputs[0].tail.clear()));
     let mut ids = BTreeSet::from([model().id()]);
     for edit in &edits {
@@ -142,4 +152,10 @@ fn every_field_changes_the_id() {
     let mut renamed = model();
     renamed.nodes[0].name = "another name".into();
     assert_eq!(renamed.id(), model().id());
+    let of_operator = |name| {
+        let mut model = model();
+        model.outputs[0].tail = vec![table(Elem::I8, &[0.5], name)];
+        model.id()
+    };
+    assert_eq!(of_operator("Tanh"), of_operator("Sigmoid"));
 }

@@ -161,6 +161,26 @@ fn an_operator_reads_as_many_tensors_as_it_takes() {
 }
 
 #[test]
+fn a_table_behind_an_output_is_one_of_its_integers() {
+    let entries: Vec<i32> = (-128..128).collect();
+    let with = |tail: Vec<Tail>| {
+        let mut model = model(Op::Table(Table { entries: entries.clone() }), 32, (-128, 127));
+        model.outputs[0].tail = tail;
+        model.check_consistency()
+    };
+    let table = |elem, len| Tail::Table { elem, values: vec![0.5; len], operators: vec!["Tanh".to_owned()] };
+    assert_eq!(with(vec![table(Elem::I8, 256), Tail::Softmax { len: 32 }]), Ok(()));
+    for wrong in [
+        vec![table(Elem::U8, 256)],
+        vec![table(Elem::I8, 255)],
+        vec![Tail::Softmax { len: 32 }, table(Elem::I8, 256)],
+    ] {
+        let message = with(wrong).expect_err("inconsistent").to_string();
+        assert!(message.contains("output 'y' has a table"), "{message}");
+    }
+}
+
+#[test]
 fn indices_are_the_last_unsigned_integers() {
     let entries: Vec<i32> = (0..256).collect();
     let mut index = model(Op::Table(Table { entries }), 32, (0, 255));
