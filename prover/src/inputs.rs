@@ -15,6 +15,7 @@ mod error;
 mod json;
 mod npy;
 mod npz;
+mod rows;
 mod shown;
 mod write;
 
@@ -24,6 +25,7 @@ use lemma_circuits::statement::{Interface, Port};
 
 use array::Array;
 pub use error::InputError;
+pub use rows::Rows;
 pub use shown::shown;
 pub use write::{NamedArray, Values, WriteError, json_nested, npz_bytes};
 
@@ -47,13 +49,22 @@ pub const MAX_RANK: usize = 8;
 /// # Errors
 /// [`InputError`] names the array, what was expected and what the file holds.
 pub fn read(bytes: &[u8], interface: &Interface, row: Option<usize>) -> Result<Vec<Vec<i32>>, InputError> {
+    // There is one row, or an error.
+    read_rows(bytes, interface, &Rows::One(row)).map(|rows| rows.into_iter().next().unwrap_or_default())
+}
+
+/// The same for several rows, in their order.
+///
+/// # Errors
+/// See [`read`]; all inputs have to have as many rows.
+pub fn read_rows(bytes: &[u8], interface: &Interface, rows: &Rows) -> Result<Vec<Vec<Vec<i32>>>, InputError> {
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(InputError::FileTooLarge { limit: MAX_FILE_BYTES, got: bytes.len() as u64 });
     }
     if bytes.starts_with(b"PK") {
-        npz::read(bytes, interface, row)
+        rows::by_row(interface, npz::read(bytes, interface, rows)?)
     } else if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{') {
-        json::read(bytes, interface, row)
+        rows::by_row(interface, json::read(bytes, interface, rows)?)
     } else {
         Err(InputError::UnknownFormat { expected: describe_inputs(interface) })
     }

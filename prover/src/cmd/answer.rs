@@ -99,7 +99,7 @@ impl Answer<'_> {
             object.insert("quantize".into(), json!({ "scale": scale, "zero_point": zero_point }));
         }
         if let Some(values) = self.result() {
-            object.insert("floats".into(), json_nested(&self.port.shape, &values));
+            object.insert(kind_of(&values).into(), json_nested(&self.port.shape, &values));
             object.insert("outside_proof".into(), outside_proof(self.port).into());
         }
         object.into()
@@ -111,7 +111,32 @@ pub(crate) fn json(answers: &[Answer<'_>]) -> Value {
     answers.iter().map(Answer::json).collect::<Vec<_>>().into()
 }
 
-/// The outputs as arrays `integers.NAME` and, with trailing operators, `floats.NAME`, of 8-bit integers if they quantize again.
+/// What results of the operators outside the proof are called: `floats`, or `quantized` if they quantize again.
+fn kind_of(values: &Values) -> &'static str {
+    match values {
+        Values::F32(_) => "floats",
+        Values::I8(_) | Values::U8(_) => "quantized",
+    }
+}
+
+/// The arrays of several rows of the same outputs, a dimension in front of each.
+pub(crate) fn stacked(rows: &[Vec<Answer<'_>>]) -> Vec<NamedArray> {
+    let mut stacked: Vec<NamedArray> = Vec::new();
+    for row in rows {
+        for (index, array) in arrays(row).into_iter().enumerate() {
+            match stacked.get_mut(index) {
+                Some(known) => known.values.extend(array.values),
+                None => stacked.push(array),
+            }
+        }
+    }
+    for array in &mut stacked {
+        array.shape.insert(0, rows.len());
+    }
+    stacked
+}
+
+/// The outputs as arrays `integers.NAME` and, with trailing operators, `floats.NAME`, or `quantized.NAME` if they quantize again.
 pub(crate) fn arrays(answers: &[Answer<'_>]) -> Vec<NamedArray> {
     let array = |kind: &str, answer: &Answer<'_>, values| NamedArray {
         name: format!("{kind}.{}", answer.port.name),
@@ -122,7 +147,7 @@ pub(crate) fn arrays(answers: &[Answer<'_>]) -> Vec<NamedArray> {
         .iter()
         .flat_map(|answer| {
             let integers = array("integers", answer, answer.integer_values());
-            let result = answer.result().map(|values| array("floats", answer, values));
+            let result = answer.result().map(|values| array(kind_of(&values), answer, values));
             std::iter::once(integers).chain(result)
         })
         .collect()
@@ -191,9 +216,15 @@ mod tests {
         let quantized = Tail::QuantizedSoftmax { from: FROM, len: 2, to, elem: Elem::I8 };
         let softmax = vec![Tail::Dequantize(FROM), Tail::Softmax { len: 2 }];
         let integers = [vec![1, 1]];
-        for (tail, values, json, operators) in [
-            (vec![quantized], "0 0", "[[0,0]]", &["DequantizeLinear", "Softmax", "QuantizeLinear"][..]),
-            (softmax, "0.5 0.5", "[[0.5,0.5]]", &["DequantizeLinear", "Softmax"]),
+        for (tail, values, kind, json, operators) in [
+            (
+                vec![quantized],
+                "0 0",
+                "quantized",
+                "[[0,0]]",
+                &["DequantizeLinear", "Softmax", "QuantizeLinear"][..],
+            ),
+            (softmax, "0.5 0.5", "floats", "[[0.5,0.5]]", &["DequantizeLinear", "Softmax"]),
         ] {
             let ports = [port(tail)];
             let shown = answers(&ports, &integers).unwrap();
@@ -203,9 +234,13 @@ mod tests {
             assert_eq!(text(&shown), expected);
             let object = &super::json(&shown)[0];
             assert_eq!(
-                (object["floats"].to_string().as_str(), &object["outside_proof"]),
+                (object[kind].to_string().as_str(), &object["outside_proof"]),
                 (json, &json!(operators))
             );
+            let others = ["floats", "quantized"].into_iter().filter(|other| *other != kind);
+            assert!(others.into_iter().all(|other| object.get(other).is_none()), "{object}");
+            let names: Vec<String> = arrays(&shown).into_iter().map(|array| array.name).collect();
+            assert_eq!(names, ["integers.y".to_owned(), format!("{kind}.y")]);
         }
     }
 

@@ -1,5 +1,6 @@
 //! The arguments of every command.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -123,6 +124,17 @@ fn row(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| "rows are counted from 0, and not from the end".to_owned())
 }
 
+/// A range of rows, the end left out.
+fn rows(text: &str) -> Result<Range<usize>, String> {
+    let wrong = || {
+        "rows are written as FIRST..END, counted from 0, the end left out: 0..100 is a hundred rows"
+            .to_owned()
+    };
+    let (first, end) = text.split_once("..").ok_or_else(wrong)?;
+    let range = first.parse().map_err(|_| wrong())?..end.parse().map_err(|_| wrong())?;
+    if range.is_empty() { Err(wrong()) } else { Ok(range) }
+}
+
 /// `lemma run`
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
@@ -131,7 +143,10 @@ pub(crate) struct RunArgs {
     pub(crate) model: String,
     #[command(flatten)]
     pub(crate) input: InputArgs,
-    /// Write the outputs to this .npz or .json file
+    /// Rows to take, such as 0..100, the end left out [default with -o: all]
+    #[arg(long, value_name = "FIRST..END", allow_hyphen_values = true, value_parser = rows, conflicts_with = "row")]
+    pub(crate) rows: Option<Range<usize>>,
+    /// Write the outputs to this .npz or .json file; of several rows as arrays with one dimension more
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }

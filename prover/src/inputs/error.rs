@@ -115,7 +115,7 @@ pub enum InputError {
         got: usize,
     },
     /// Several rows, and no choice between them.
-    #[error("array '{name}' has {rows} rows, a proof is about one; choose it with --row 0..{}", rows - 1)]
+    #[error("array '{name}' has {rows} rows, a proof is about one; choose it with --row 0..{}, or --rows for `lemma run`", rows - 1)]
     RowNeeded {
         /// The array.
         name: String,
@@ -131,6 +131,18 @@ pub enum InputError {
         rows: usize,
         /// The chosen row.
         row: usize,
+    },
+    /// Inputs with other numbers of rows.
+    #[error(
+        "array '{name}' has {got} row(s) and the first input has {expected}; give all inputs as many, or choose with --row"
+    )]
+    RowCounts {
+        /// The array.
+        name: String,
+        /// Rows of the first input.
+        expected: usize,
+        /// Rows of this one.
+        got: usize,
     },
     /// A value is not one of the input's type.
     #[error("array '{name}', element {index}: {value} is not {expected}")]

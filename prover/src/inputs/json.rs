@@ -8,17 +8,19 @@ use serde::de::{
     DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor,
 };
 
-use super::array::{Array, Elements, JsonNumber, RowOf, find_row};
+use super::array::{Array, Elements, JsonNumber};
+use super::rows::{RowOf, Rows};
 use super::shown::list_names;
 use super::{InputError, MAX_JSON_NUMBERS, MAX_RANK, describe_inputs, integers};
 
 const EZKL_KEY: &str = "input_data";
 
+/// By input the integers of the rows.
 pub(super) fn read(
     bytes: &[u8],
     interface: &Interface,
-    row: Option<usize>,
-) -> Result<Vec<Vec<i32>>, InputError> {
+    rows: &Rows,
+) -> Result<Vec<Vec<Vec<i32>>>, InputError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let document = Document { interface, remaining: MAX_JSON_NUMBERS };
     let parsed = document.deserialize(&mut reader).and_then(|parsed| reader.end().map(|()| parsed));
@@ -28,7 +30,7 @@ pub(super) fn read(
         return Err(InputError::DuplicateArray { name });
     }
     if let Some(lists) = parsed.by_position {
-        return by_position(interface, lists, row);
+        return by_position(interface, lists, rows);
     }
     let mut read = Vec::new();
     for input in &interface.inputs {
@@ -37,9 +39,8 @@ pub(super) fn read(
             expected: describe_inputs(interface),
             found: list_names(&parsed.names),
         })?;
-        let shape = nested.shape();
-        let row = find_row(&input.name, &shape, &input.shape, row)?;
-        read.push(integers(input, nested.array(row))?);
+        let rows = rows.find(&input.name, &nested.shape(), &input.shape)?.into_iter();
+        read.push(rows.map(|row| integers(input, nested.array(row))).collect::<Result<_, _>>()?);
     }
     Ok(read)
 }
@@ -48,8 +49,8 @@ pub(super) fn read(
 fn by_position(
     interface: &Interface,
     lists: Vec<Nested>,
-    row: Option<usize>,
-) -> Result<Vec<Vec<i32>>, InputError> {
+    rows: &Rows,
+) -> Result<Vec<Vec<Vec<i32>>>, InputError> {
     if lists.len() != interface.inputs.len() {
         let (expected, got) = (interface.inputs.len(), lists.len());
         return Err(InputError::Count { what: "lists".to_owned(), expected, got });
@@ -60,10 +61,8 @@ fn by_position(
             let what = format!("values for '{}'", input.name);
             return Err(InputError::Count { what, expected: len, got: nested.numbers.len() });
         }
-        if let Some(row) = row.filter(|row| *row > 0) {
-            return Err(InputError::RowOutOfRange { name: input.name.clone(), rows: 1, row });
-        }
-        integers(input, nested.array(RowOf { start: 0, len }))
+        let rows = rows.find(&input.name, &input.shape, &input.shape)?.into_iter();
+        rows.map(|row| integers(input, nested.array(row))).collect()
     };
     interface.inputs.iter().zip(lists).map(convert).collect()
 }
@@ -182,8 +181,8 @@ impl Nested {
         self.lengths.iter().map(|length| length.unwrap_or(0)).collect()
     }
 
-    fn array(self, row: RowOf) -> Array {
-        let numbers = self.numbers.into_iter().skip(row.start).take(row.len).collect();
+    fn array(&self, row: RowOf) -> Array {
+        let numbers = self.numbers.iter().skip(row.start).take(row.len).copied().collect();
         Array { elements: Elements::Json(numbers) }
     }
 }

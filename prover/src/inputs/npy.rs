@@ -2,7 +2,8 @@
 
 use lemma_circuits::ir::Elem;
 
-use super::array::{Array, Elements, RowOf};
+use super::array::{Array, Elements};
+use super::rows::RowOf;
 use super::shown::shown;
 use super::{InputError, MAX_ARRAY_BYTES, MAX_RANK};
 

@@ -6,8 +6,8 @@ use lemma_circuits::statement::{Interface, Port};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use super::array::{Array, find_row};
 use super::npy::Header;
+use super::rows::Rows;
 use super::shown::{list_names, shown};
 use super::{InputError, describe_inputs, integers};
 
@@ -17,29 +17,26 @@ const MAX_MEMBERS: u64 = 1024;
 /// Archives that hold inputs and outputs together, as the fixtures do, tell them apart by prefixes.
 const INPUT_PREFIX: &str = "input.";
 
+/// By input the integers of the rows.
 pub(super) fn read(
     bytes: &[u8],
     interface: &Interface,
-    row: Option<usize>,
-) -> Result<Vec<Vec<i32>>, InputError> {
+    rows: &Rows,
+) -> Result<Vec<Vec<Vec<i32>>>, InputError> {
     let listed = members_listed(bytes);
     if listed > MAX_MEMBERS {
         return Err(InputError::TooManyMembers { limit: MAX_MEMBERS, got: listed });
     }
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(damaged)?;
-    interface
-        .inputs
-        .iter()
-        .map(|input| integers(input, read_array(&mut archive, interface, input, row)?))
-        .collect()
+    interface.inputs.iter().map(|input| read_array(&mut archive, interface, input, rows)).collect()
 }
 
 fn read_array(
     archive: &mut ZipArchive<Cursor<&[u8]>>,
     interface: &Interface,
     input: &Port,
-    row: Option<usize>,
-) -> Result<Array, InputError> {
+    rows: &Rows,
+) -> Result<Vec<Vec<i32>>, InputError> {
     let name = &input.name;
     let mut found: Vec<String> =
         archive.file_names().map(|member| member.strip_suffix(".npy").unwrap_or(member).to_owned()).collect();
@@ -55,7 +52,7 @@ fn read_array(
         })?;
     let mut member = archive.by_index(index).map_err(damaged)?;
     let header = Header::read(name, &mut member)?;
-    let row = find_row(name, &header.shape, &input.shape, row)?;
+    let rows = rows.find(name, &header.shape, &input.shape)?;
 
     // The header promises at most MAX_ARRAY_BYTES; a member that goes on is not read further than one byte.
     let mut data = Vec::new();
@@ -71,7 +68,7 @@ fn read_array(
             header.data_bytes
         )));
     }
-    Ok(header.decode(&data, row))
+    rows.into_iter().map(|row| integers(input, header.decode(&data, row))).collect()
 }
 
 /// An upper bound of the members the archive's directory lists, found without trusting its counts: the zip

@@ -248,9 +248,54 @@ fn written_arrays_read_back() {
     );
 }
 
+/// As numpy writes and reads them: exporters name tensors after the layers they lie in.
 #[test]
-fn names_that_are_paths_are_not_written() {
-    for name in ["../x", "a/b", "a\\b", "..", "x\u{1b}[2J"] {
+fn names_with_slashes_are_written_and_read() {
+    for name in ["/f/f.11/Gemm_output_0", "a/b", "a..b", "a/...", "/"] {
+        let values = Values::I8(vec![1, 2, 3, 4, 5, 6]);
+        let written = npz_bytes(&[NamedArray { name: name.into(), shape: vec![2, 3], values }]).unwrap();
+        let mut interface = interface(false);
+        interface.inputs[0].name = name.to_owned();
+        assert_eq!(read(&written, &interface, None).unwrap(), [vec![1, 2, 3, 4, 5, 6]], "{name}");
+    }
+}
+
+#[test]
+fn several_rows_are_read_in_their_order() {
+    let bytes = npz(&[("i", array("|i1", "(3, 2, 3)", &(0..18).collect::<Vec<u8>>()))]);
+    let rows = |rows: Rows| read_rows(&bytes, &interface(false), &rows);
+    let row = |first: i32| vec![(first..first + 6).collect::<Vec<i32>>()];
+    assert_eq!(rows(Rows::All).unwrap(), [row(0), row(6), row(12)]);
+    assert_eq!(rows(Rows::Range(1..3)).unwrap(), [row(6), row(12)]);
+    assert_eq!(rows(Rows::One(Some(2))).unwrap(), [row(12)]);
+    for range in [1..4, 3..4, 0..usize::MAX] {
+        let error = rows(Rows::Range(range)).unwrap_err();
+        assert!(matches!(error, InputError::RowOutOfRange { rows: 3, row: 3, .. }), "{error}");
+    }
+    let json = br#"{"i": [[[1,2,3],[4,5,6]],[[7,8,9],[10,11,12]]]}"#;
+    let read = read_rows(json, &interface(false), &Rows::All).unwrap();
+    assert_eq!(read, [vec![vec![1, 2, 3, 4, 5, 6]], vec![vec![7, 8, 9, 10, 11, 12]]]);
+    let flat = br#"{"input_data": [[1,2,3,4,5,6]]}"#;
+    assert_eq!(read_rows(flat, &interface(false), &Rows::All).unwrap().len(), 1);
+    assert!(read_rows(flat, &interface(false), &Rows::Range(0..2)).is_err());
+}
+
+#[test]
+fn inputs_have_as_many_rows() {
+    let floats = |rows: usize| {
+        let values: Vec<u8> = (0..2 * rows).flat_map(|value| (value as f32).to_le_bytes()).collect();
+        array("<f4", &format!("({rows}, 1, 2)"), &values)
+    };
+    let with = |rows: usize| npz(&[("i", array("|i1", "(2, 2, 3)", &[1; 12])), ("f", floats(rows))]);
+    assert_eq!(read_rows(&with(2), &interface(true), &Rows::All).unwrap().len(), 2);
+    let error = read_rows(&with(3), &interface(true), &Rows::All).unwrap_err();
+    assert!(matches!(error, InputError::RowCounts { expected: 2, got: 3, .. }), "{error}");
+    assert_eq!(read_rows(&with(3), &interface(true), &Rows::Range(0..2)).unwrap().len(), 2);
+}
+
+#[test]
+fn names_that_lead_out_of_a_directory_are_not_written() {
+    for name in ["../x", "a/../b", "a\\b", "..", "x\u{1b}[2J"] {
         let array = NamedArray { name: name.into(), shape: vec![1], values: Values::I8(vec![1]) };
         let error = npz_bytes(&[array]).unwrap_err();
         assert!(matches!(&error, WriteError::Name { name: refused } if refused == name), "{error}");

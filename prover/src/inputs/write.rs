@@ -30,12 +30,28 @@ pub struct NamedArray {
     pub values: Values,
 }
 
+impl Values {
+    /// Appends elements of the same type; those of another type are left out.
+    pub fn extend(&mut self, more: Self) {
+        match (self, more) {
+            (Self::I8(values), Self::I8(more)) => values.extend(more),
+            (Self::U8(values), Self::U8(more)) => values.extend(more),
+            (Self::F32(values), Self::F32(more)) => values.extend(more),
+            _ => {}
+        }
+    }
+}
+
 /// Why arrays cannot be written as an archive.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WriteError {
-    /// A name that would be a path when the archive is unpacked.
-    #[error("'{}' cannot be the name of an array in a .npz archive; write .json instead", shown(name))]
+    /// A name that would lead out of the directory where the archive is unpacked.
+    #[error(
+        "'{}' cannot be the name of an array in a .npz archive, since it has a part '..', a backslash or control characters; \
+         write .json instead",
+        shown(name)
+    )]
     Name {
         /// The name.
         name: String,
@@ -51,13 +67,14 @@ pub enum WriteError {
 /// A `.npz` archive of these arrays. The same arrays give the same bytes.
 ///
 /// # Errors
-/// When two arrays have the same name, or one has a name that is a path or has control characters.
+/// When two arrays have the same name, or one has a name with a part `..`, a backslash or control characters. Slashes are taken as
+/// numpy takes them: exporters name tensors after the layers they lie in.
 pub fn npz_bytes(arrays: &[NamedArray]) -> Result<Vec<u8>, WriteError> {
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
     for array in arrays {
-        let is_path = array.name.contains(['/', '\\']) || array.name.contains("..");
-        if is_path || array.name.chars().any(char::is_control) {
+        let leads_out = array.name.split('/').any(|part| part == "..") || array.name.contains('\\');
+        if leads_out || array.name.chars().any(char::is_control) {
             return Err(WriteError::Name { name: array.name.clone() });
         }
         archive.start_file(format!("{}.npy", array.name), options)?;

@@ -96,6 +96,86 @@ fn a_circuit_of_the_store_is_a_model() {
     assert_eq!(json["outputs"], ipa().json["outputs"]);
 }
 
+/// Onnxruntime's integers of all rows of a fixture, from an archive that numpy reads as `[rows, 1, 10]`.
+#[test]
+fn several_rows_are_run_in_one_call() {
+    let input = fixture("digits/s8s8.io.npz");
+    let wanted = |row: usize| expected("digits/s8s8.io.npz", "integers.logits", row);
+    for (arguments, rows) in [(vec!["--rows", "7..12"], 7..12), (vec![], 0..500)] {
+        let archive = directory().join(format!("rows{}.npz", rows.len()));
+        let mut words = arguments!["run", digits(), "--input", input, "-o", archive].to_vec();
+        words.extend(arguments.into_iter().map(Into::into));
+        let (code, json) = lemma_json(&words);
+        assert_eq!(code, 0, "{}", json["error"]);
+        let listed = json["rows"].as_array().unwrap();
+        assert_eq!(listed.len(), rows.len());
+        let written = std::fs::read(&archive).unwrap();
+        let port = Port {
+            name: "integers.logits".into(),
+            shape: vec![1, 10],
+            elem: Elem::I8,
+            quantize: None,
+            tail: Vec::new(),
+            bytes_per_instance: 31,
+        };
+        let interface = Interface { inputs: vec![port], outputs: Vec::new() };
+        let stacked = inputs::read_rows(&written, &interface, &inputs::Rows::All).unwrap();
+        assert_eq!(stacked.len(), rows.len());
+        for ((entry, stacked), row) in listed.iter().zip(&stacked).zip(rows) {
+            assert_eq!(entry["row"], row);
+            assert_eq!(stacked[0], wanted(row), "row {row}");
+            let integers: Vec<i32> =
+                integers(&entry["outputs"][0]).into_iter().map(|value| value as i32).collect();
+            assert_eq!(integers, wanted(row), "row {row}");
+        }
+    }
+    let person = lemma(arguments!["run", digits(), "--input", input, "--rows", "3..9"]);
+    assert!(person.stdout.starts_with("row 3\nlogits [1, 10]\n"), "{person:?}");
+    assert!(person.stdout.contains("\nrow 6\n") && person.stdout.contains("\nand 2 more rows"), "{person:?}");
+    let json = directory().join("rows.json");
+    let written = lemma(arguments!["run", digits(), "--input", input, "--rows", "3..5", "-o", json]);
+    assert_eq!(written.code, Some(0), "{written:?}");
+    let document: Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+    assert_eq!(document["rows"][1]["row"], 4, "{document}");
+}
+
+#[test]
+fn ranges_of_rows_that_are_none_are_refused() {
+    let input = fixture("digits/s8s8.io.npz");
+    for rows in ["5", "5..", "..5", "5..5", "7..5", "-1..5", "0..=5", "a..b"] {
+        let message = refusal(arguments!["run", digits(), "--input", input, "--rows", rows], 2);
+        assert!(message.contains("0..100 is a hundred rows"), "{rows}: {message}");
+    }
+    let message = refusal(arguments!["run", digits(), "--input", input, "--rows", "499..501"], 2);
+    assert!(message.contains("500 row(s), row 500 does not exist"), "{message}");
+    let both = refusal(arguments!["run", digits(), "--input", input, "--rows", "0..2", "--row", "1"], 2);
+    assert!(both.contains("--row"), "{both}");
+}
+
+/// Torch names tensors after the layers they lie in, and numpy reads such names.
+#[test]
+fn names_with_slashes_are_inputs_and_outputs() {
+    let model = directory().join("slashes.onnx");
+    let output = "/f/f.1/Relu_output_0";
+    std::fs::write(&model, onnx::model(4, &[("Relu", "x", output)], &[output])).unwrap();
+    let input = directory().join("slashes.json");
+    std::fs::write(&input, r#"{"x": [[-1, 2, -3, 4]]}"#).unwrap();
+    let archive = directory().join("slashes.npz");
+    let written = lemma(arguments!["run", model, "--input", input, "-o", archive]);
+    assert_eq!(written.code, Some(0), "{written:?}");
+    let port = Port {
+        name: format!("integers.{output}"),
+        shape: vec![1, 4],
+        elem: Elem::I8,
+        quantize: None,
+        tail: Vec::new(),
+        bytes_per_instance: 31,
+    };
+    let interface = Interface { inputs: vec![port], outputs: Vec::new() };
+    let read = inputs::read(&std::fs::read(&archive).unwrap(), &interface, None).unwrap();
+    assert_eq!(read, [vec![0, 2, 0, 4]]);
+}
+
 #[test]
 fn several_rows_need_a_choice() {
     let input = fixture("digits/s8s8.io.npz");
