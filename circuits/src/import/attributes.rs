@@ -169,14 +169,6 @@ impl<'a> AttributeReader<'a> {
         }
     }
 
-    /// A float that may only have its default value.
-    pub(super) fn only_float(&self, name: &'static str, only: f32) -> Result<(), ImportErrorKind> {
-        match self.float(name)? {
-            Some(value) if value != only => Err(unsupported(name, value, &only.to_string())),
-            _ => Ok(()),
-        }
-    }
-
     /// Refuses attributes that were not asked for.
     pub(super) fn finish(self) -> Result<(), ImportErrorKind> {
         let known = self.known.into_inner();

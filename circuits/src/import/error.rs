@@ -235,8 +235,10 @@ pub enum ImportErrorKind {
     },
     /// Nothing to prove.
     #[error(
-        "the model has no quantized operator; quantize it with onnxruntime.quantization.quantize_static \
-         (activation_type and weight_type QInt8, quant_format QOperator or QDQ)"
+        "the model has no quantized operator; quantize it with onnxruntime.quantization.quantize_static (activation_type and weight_type \
+         QInt8, quant_format QOperator or QDQ). If that has made this file, it passed over all operators: add theirs to the default list in \
+         op_types_to_quantize, which replaces that list, take their names out of nodes_to_exclude, and in QDQ format set \
+         extra_options={{\"ForceQuantizeNoInputCheck\": True}} for what stands behind a graph input"
     )]
     NothingQuantized,
     /// Outputs that are inputs as they are.
@@ -447,6 +449,26 @@ pub enum ImportErrorKind {
         right: String,
         /// What to write instead.
         instead: &'static str,
+    },
+    /// Sum or Mean of three tensors or more.
+    #[error(
+        "it combines {count} tensors, two are supported: combine two, put a QuantizeLinear/DequantizeLinear pair behind them, and go \
+         on with the next; a Mean is then multiplied by a number"
+    )]
+    Terms {
+        /// How many.
+        count: usize,
+    },
+    /// A float32 sum or difference that no quantized sum has found to be.
+    #[error(
+        "no quantized sum was found that equals this float32 result for every pair of integers, such as {output} for {inputs:?}: change \
+         a scale slightly, make the scales powers of two, or write it with Neg, a QuantizeLinear/DequantizeLinear pair and Add"
+    )]
+    FloatPair {
+        /// Integers of the left and right operand, those of a subtrahend counted from the other end.
+        inputs: [i32; 2],
+        /// Their result.
+        output: i32,
     },
     /// A float constant that varies along more than one axis of the activation, or makes it larger.
     #[error(

@@ -8,6 +8,7 @@ mod blocks;
 mod concat;
 mod convolution;
 mod elementwise;
+mod float_pair;
 mod fold;
 mod fully_connected;
 mod function;
@@ -15,6 +16,7 @@ mod integer;
 mod layout;
 mod mat_mul;
 mod maximum;
+mod normalization;
 mod pad;
 mod pick;
 mod pooling;
@@ -28,6 +30,7 @@ mod with_constant;
 
 pub(super) use average::AverageWindow;
 pub(super) use elementwise::Order;
+pub(super) use float_pair::FloatPair;
 pub(super) use function::of_dequantized;
 pub(super) use mat_mul::Sizes;
 
@@ -92,6 +95,7 @@ const QUANTIZE_NOTES: &str = "float32 to int8 or uint8, scale per tensor; on a g
 const DEQUANTIZE_NOTES: &str = "int8 or uint8 activations per tensor, constants also per axis, int32 biases; before an output done outside the proof";
 
 const PAIR_NOTES: &str = "two 8-bit tensors of one type, constants included, with broadcasting; per tensor";
+const FLOAT_PAIR_NOTES: &str = "two dequantized 8-bit tensors, with broadcasting; per tensor";
 const REDUCE_NOTES: &str = "constant axes, keepdims 0 or 1; constants may be multiplied and added before the quantizer; the rounding must \
      not depend on float32 errors, as with an input scale that is a power of two";
 const TABLE_NOTES: &str = "between DequantizeLinear and QuantizeLinear, alone or in a row: a table of 256 entries; at the end outside the proof";
@@ -192,6 +196,16 @@ static TABLE: &[SupportedOp] = &[
     ),
     op("GlobalMaxPool", ONNX, "QDQ", "any rank and batch", maximum::global_max_pool),
     op("ReduceMax", ONNX, "both", "constant axes, keepdims 0 or 1; any rank", maximum::reduce_max),
+    op("ReduceMin", ONNX, "both", "as ReduceMax", maximum::reduce_min),
+    op(
+        "BatchNormalization",
+        ONNX,
+        "QDQ",
+        "constant parameters; a table of 256 entries for each channel; as Elu",
+        normalization::batch_normalization,
+    ),
+    op("Sum", ONNX, "QDQ", FLOAT_PAIR_NOTES, float_pair::sum),
+    op("Mean", ONNX, "QDQ", FLOAT_PAIR_NOTES, float_pair::mean),
     op("QLinearAdd", MICROSOFT, "QOperator", PAIR_NOTES, elementwise::q_linear_add),
     op("QLinearMul", MICROSOFT, "QOperator", PAIR_NOTES, elementwise::q_linear_mul),
     op(
@@ -350,7 +364,7 @@ static TABLE: &[SupportedOp] = &[
         ONNX,
         "QDQ",
         "a dequantized tensor and a constant number, or one for each position along an axis: tables of 256 entries; a constant \
-         subtracted from a sum as behind MatMulInteger",
+         subtracted from a sum as behind MatMulInteger; two dequantized tensors, with broadcasting",
         with_constant::sub,
     ),
     op(

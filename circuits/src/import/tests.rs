@@ -8,6 +8,7 @@ mod documentation;
 mod edges;
 mod elementwise;
 mod every_reason;
+mod float_pairs;
 mod folding;
 mod graphs;
 mod hostile;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::affine::{self, AxisQuantization, FloatClamp};
 use super::arithmetic::Arithmetic;
 use super::constant::{Constant, Data};
-use super::ops::{AverageWindow, Order, Sizes};
+use super::ops::{AverageWindow, FloatPair, Order, Sizes};
 use super::proto::data_type;
 use super::spread::Spread;
 use crate::ir::{Elem, Quantization, Tail, TensorId, Window};
@@ -136,6 +136,8 @@ pub(super) enum WaitingForm {
     Add { operands: [Operand; 2], order: Order },
     /// Elementwise product of two operands of the result's shape.
     Multiply([Operand; 2]),
+    /// Elementwise difference, sum or mean that onnxruntime computes in float32.
+    Float { operands: [Operand; 2], pair: FloatPair },
     /// Matrix product of two factors.
     MatMul { factors: [Operand; 2], sizes: Sizes },
     /// Parts one after the other along an axis.

@@ -94,12 +94,15 @@ impl Kind {
             | Kind::ActivationAddition { .. }
             | Kind::SumOperand { .. }
             | Kind::Pair { .. }
+            | Kind::Terms { .. }
             | Kind::VaryingConstant { .. }
             | Kind::SoftmaxInside { .. }
             | Kind::Addend { .. }
             | Kind::FloatFanOut { .. }
             | Kind::FloatBias { .. } => ReasonGroup::Form,
-            Kind::ArgMaxOfSoftmax { .. } | Kind::Uncertain(_) => ReasonGroup::Uncertain,
+            Kind::ArgMaxOfSoftmax { .. } | Kind::FloatPair { .. } | Kind::Uncertain(_) => {
+                ReasonGroup::Uncertain
+            }
             Kind::UnknownAttribute { .. }
             | Kind::DuplicateAttribute { .. }
             | Kind::MissingAttribute { .. }

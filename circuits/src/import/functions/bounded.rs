@@ -47,6 +47,15 @@ pub(in super::super) fn celu(x: f32, alpha: f32) -> Spread {
     within(UNITS, alpha * (f64::from(x) / alpha).exp_m1(), alpha)
 }
 
+/// `(x - mean) scale / sqrt(variance + epsilon) + bias`: onnxruntime multiplies and adds with a factor and an offset of its
+/// own, whose parts may be larger than the result.
+pub(in super::super) fn normalized(x: f32, [scale, bias, mean, variance]: [f32; 4], epsilon: f32) -> Spread {
+    let [x, scale, bias, mean, variance] = [x, scale, bias, mean, variance].map(f64::from);
+    let factor = scale / (variance + f64::from(epsilon)).sqrt();
+    let magnitude = (x * factor).abs().max((mean * factor).abs()).max(bias.abs());
+    within(UNITS, (x - mean) * factor + bias, magnitude)
+}
+
 fn log_of_one_plus_exp(x: f64) -> f64 {
     x.max(0.0) + (-x.abs()).exp().ln_1p()
 }

@@ -11,7 +11,7 @@ use super::super::value::{Activation, Dequantized, Operand, Value, Waiting, Wait
 use super::Call;
 use super::arithmetic::{self, Operator};
 use super::with_constant::{Constants, with_constant};
-use super::{concat, layout, mat_mul};
+use super::{concat, float_pair, layout, mat_mul};
 use crate::ir::{Add, Elem, Multiply, Op, Quantization};
 use crate::requantize::quantized_sum;
 
@@ -255,6 +255,9 @@ pub(super) fn requantize(
         WaitingForm::Concat { parts, axis } => {
             return concat::requantize((&result.name, parts, *axis), elem, to, clamp, builder);
         }
+        WaitingForm::Float { operands, pair } => {
+            return float_pair::requantize(result, (operands, *pair), (elem, to), range, builder);
+        }
         WaitingForm::Average { .. } => {
             return super::pooling::average_layer(result, elem, to, clamp, builder);
         }
@@ -278,7 +281,11 @@ fn added(
 }
 
 /// `fma(a, ra, fma(b, rb, c))` with `ra = fl(sa / sy)`, `rb = fl(sb / sy)`, `c = fl(zy - fma(ra, za, fl(rb * zb)))`.
-fn sum([lhs, rhs]: [&Operand; 2], to: Quantization, (lo, hi): (i32, i32)) -> Result<Add, ImportErrorKind> {
+pub(super) fn sum(
+    [lhs, rhs]: [&Operand; 2],
+    to: Quantization,
+    (lo, hi): (i32, i32),
+) -> Result<Add, ImportErrorKind> {
     let lhs_scale = lhs.by.scale / to.scale;
     let rhs_scale = rhs.by.scale / to.scale;
     let zero = lhs_scale.mul_add(lhs.by.zero_point as f32, rhs_scale * rhs.by.zero_point as f32);

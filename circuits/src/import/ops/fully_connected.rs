@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::super::affine::{self, FloatClamp, one_or_indexed};
-use super::super::attributes::unsupported;
+use super::super::attributes::{AttributeReader, unsupported};
 use super::super::builder::Builder;
 use super::super::constant::{Constant, Data};
 use super::super::error::ImportErrorKind;
@@ -32,14 +32,10 @@ pub(super) fn q_linear_mat_mul(call: &Call<'_>, builder: &mut Builder) -> Result
 pub(super) fn q_gemm(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(6, 9)?;
     let attributes = call.node.attributes.reader();
-    attributes.only_int("transA", 0)?;
-    let transposed = attributes.flag("transB")?;
-    let alpha = attributes.float("alpha")?.unwrap_or(1.0);
+    let (turned, transposed) = (attributes.flag("transA")?, attributes.flag("transB")?);
+    let alpha = positive_alpha(&attributes)?;
     attributes.finish()?;
-    if !(alpha.is_finite() && alpha > 0.0) {
-        return Err(unsupported("alpha", alpha, "a positive number"));
-    }
-    let input = call.activation(0, "input")?;
+    let input = &gemm_input(call, call.activation(0, "input")?, turned, builder)?;
     let by = input_quantization(call, input)?;
     let weights = q_weights(call, transposed, gemm_parameters, builder)?;
     let shape = gemm_shape(&input.shape, &weights)?;
@@ -51,19 +47,51 @@ pub(super) fn q_gemm(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Im
     requantize(&layer, elem, by, FloatClamp::NONE, builder).map(Value::Quantized)
 }
 
+/// The factor of the product, a part of the accumulator's scale.
+fn positive_alpha(attributes: &AttributeReader<'_>) -> Result<f32, ImportErrorKind> {
+    let alpha = attributes.float("alpha")?.unwrap_or(1.0);
+    if alpha.is_finite() && alpha > 0.0 {
+        return Ok(alpha);
+    }
+    Err(unsupported("alpha", alpha, "a positive number: for a negative one multiply the weights by -1"))
+}
+
+/// The input of Gemm with its rows first.
+fn gemm_input(
+    call: &Call<'_>,
+    input: &Activation,
+    turned: bool,
+    builder: &mut Builder,
+) -> Result<Activation, ImportErrorKind> {
+    if turned && input.shape.len() == 2 {
+        return layout::transposed(&call.node.label.name, input, &[1, 0], builder);
+    }
+    Ok(input.clone())
+}
+
 pub(super) fn gemm(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(if call.node.opset < 11 { 3 } else { 2 }, 3)?;
     let attributes = call.node.attributes.reader();
-    attributes.only_float("alpha", 1.0)?;
-    attributes.only_float("beta", 1.0)?;
-    attributes.only_int("transA", 0)?;
-    let transposed = attributes.flag("transB")?;
+    let beta = attributes.float("beta")?.unwrap_or(1.0);
+    let (turned, transposed) = (attributes.flag("transA")?, attributes.flag("transB")?);
+    let alpha = positive_alpha(&attributes)?;
     attributes.finish()?;
     let (input, by) = dequantized_input(call)?;
+    let input = &gemm_input(call, input, turned, builder)?;
     let weights = dequantized_weights(call, transposed, builder)?;
     let shape = gemm_shape(&input.shape, &weights)?;
-    let mut layer = over_rows(linear(call, input, by, by.scale, Rc::new(weights), shape)?, builder)?;
+    let mut layer = over_rows(linear(call, input, by, alpha * by.scale, Rc::new(weights), shape)?, builder)?;
     if let Some(bias) = call.optional(2)? {
+        // onnxruntime leaves these in float32.
+        if alpha != 1.0 {
+            let expected =
+                "1 where there is a bias, in QDQ format: multiply the weights by it before quantizing";
+            return Err(unsupported("alpha", alpha, expected));
+        }
+        if beta != 1.0 {
+            let expected = "1 where there is a bias: multiply the bias by it before quantizing";
+            return Err(unsupported("beta", beta, expected));
+        }
         layer.bias = Some(dequantized_bias(call, 2, bias, &layer)?);
     }
     Ok(Value::Linear { layer: Rc::new(layer), clamp: FloatClamp::NONE })

@@ -87,6 +87,20 @@ pub(super) fn reduce_max(call: &Call<'_>, builder: &mut Builder) -> Result<Value
     }
 }
 
+/// The largest of the integers in reverse, reversed.
+pub(super) fn reduce_min(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    let x = call.input(0, "input")?;
+    call.expect_integers_known_since(12, "input")?;
+    let Some(axes) = reduce::axes(call, 18, x.shape())? else { return Ok(x.clone()) };
+    let name = &call.node.label.name;
+    of_largest(call, builder, |x, builder| {
+        let reversed = |elem: Elem| (elem.min()..=elem.max()).rev().collect();
+        let negative = builder.table(name, x, x.elem, reversed(x.elem))?;
+        let largest = largest(name, &negative, &axes, builder)?;
+        builder.table(name, &largest, x.elem, reversed(x.elem))
+    })
+}
+
 pub(super) fn global_max_pool(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     call.node.attributes.reader().finish()?;

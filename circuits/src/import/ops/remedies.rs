@@ -123,10 +123,6 @@ pub(super) fn of_operator(op: &str) -> &'static str {
             ": it computes in float32 with quantized weights; quantize activations too with \
              onnxruntime.quantization.quantize_static"
         }
-        "BatchNormalization" => {
-            ": run onnxruntime.quantization.shape_inference.quant_pre_process before quantizing, which merges it into the \
-             Conv in front of it; elsewhere write it as Mul and Add with constants"
-        }
         "LayerNormalization"
         | "SimplifiedLayerNormalization"
         | "SkipLayerNormalization"
@@ -146,7 +142,6 @@ pub(super) fn of_operator(op: &str) -> &'static str {
              ArgMax, which is proven"
         }
         "ArgMin" => ": use Neg and a quantizer pair, then ArgMax",
-        "ReduceMin" => ": use Neg, ReduceMax and Neg",
         "LpNormalization" => {
             ": at the end leave it out and apply it to the proven output; inside a network use BatchNormalization, which \
              merges into Conv"

@@ -11,7 +11,7 @@ use super::super::spread::{Course, Spread};
 use super::super::value::{Function, Value, Waiting, WaitingForm};
 use super::arithmetic::{self, Operator};
 use super::layout::{Coordinates, picked};
-use super::{Call, function};
+use super::{Call, FloatPair, float_pair, function};
 
 /// Which constants are read as numbers.
 #[derive(Clone, Copy, PartialEq)]
@@ -41,7 +41,7 @@ pub(super) fn with_constant(
         let along = along(view.activation.shape.as_slice(), constant.shape(), call, other)?;
         let course = if index == 0 { Course::Monotone } else { course_on_right };
         let applied = |number, x| if index == 0 { operator(x, number) } else { operator(number, x) };
-        return varying(call, &view, (along, &numbers), |_| course, applied, builder).map(Some);
+        return along_axis(call, &view, (along, &numbers), |_| course, applied, builder).map(Some);
     }
     Ok(None)
 }
@@ -63,11 +63,11 @@ pub(super) fn p_relu(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Im
     }
     let along = along(&view.activation.shape, constant.shape(), call, 1)?;
     let course = |slope: f32| Course::rising_if(slope >= 0.0);
-    varying(call, &view, (along, &slopes), course, |slope, x| functions::leaky_relu(x, slope), builder)
+    along_axis(call, &view, (along, &slopes), course, |slope, x| functions::leaky_relu(x, slope), builder)
 }
 
 /// An activation as floats.
-fn view(value: &Value) -> Option<Cow<'_, Function>> {
+pub(super) fn view(value: &Value) -> Option<Cow<'_, Function>> {
     match value {
         Value::Dequantized(dequantized) => {
             Some(Cow::Owned(function::of_dequantized(dequantized, |value| value)))
@@ -101,7 +101,7 @@ fn along(
 }
 
 /// A function for each number of the constant, of the elements that meet it.
-fn varying(
+fn along_axis(
     call: &Call<'_>,
     view: &Function,
     (axis, numbers): (Option<usize>, &[f32]),
@@ -112,18 +112,30 @@ fn varying(
     if let Some(&value) = numbers.iter().find(|number| number.is_nan()) {
         return Err(ImportErrorKind::NotANumber { role: "constant operand", value });
     }
-    let through = |number: f32| -> Rc<[Spread]> {
-        let function = |x| Spread::exact(applied(number, x));
-        view.values.iter().map(|value| value.through(course(number), function)).collect()
+    let bits: Vec<u32> = numbers.iter().map(|number| number.to_bits()).collect();
+    let function = |bits: u32, x| Spread::exact(applied(f32::from_bits(bits), x));
+    varying(call, view, (axis, &bits), |bits| course(f32::from_bits(bits)), function, builder)
+}
+
+/// A function for each position along the axis, one for positions beside each other that have equal parameters; of the first
+/// parameters for all elements without an axis.
+pub(super) fn varying<P: Copy + PartialEq>(
+    call: &Call<'_>,
+    view: &Function,
+    (axis, parameters): (Option<usize>, &[P]),
+    course: impl Fn(P) -> Course,
+    applied: impl Fn(P, f32) -> Spread,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
+    let through = |parameters: P| -> Rc<[Spread]> {
+        let function = |x| applied(parameters, x);
+        view.values.iter().map(|value| value.through(course(parameters), function)).collect()
     };
-    let equal = |left: &f32, right: &f32| left.to_bits() == right.to_bits();
-    let runs: Vec<&[f32]> = numbers.chunk_by(equal).collect();
+    let runs: Vec<&[P]> = parameters.chunk_by(P::eq).collect();
     let (Some(axis), [_, _, ..]) = (axis, runs.as_slice()) else {
-        let number = numbers.first().copied().unwrap_or_default();
-        return Ok(Value::Function(Function {
-            activation: view.activation.clone(),
-            values: through(number),
-        }));
+        let values =
+            parameters.first().map_or_else(|| view.values.clone(), |parameters| through(*parameters));
+        return Ok(Value::Function(Function { activation: view.activation.clone(), values }));
     };
     builder.budget.spend_tables(runs.len())?;
     let name = &call.node.label.name;
@@ -138,7 +150,7 @@ fn varying(
         });
         let positions: Vec<Coordinates> = positions.collect();
         let activation = picked(name, &view.activation, &positions, 0, builder)?;
-        let values = run.first().map(|&number| through(number)).unwrap_or_default();
+        let values = run.first().map(|&parameters| through(parameters)).unwrap_or_default();
         parts.push(Function { activation, values });
         start = end;
     }
@@ -192,7 +204,20 @@ pub(super) fn sub(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impor
     if let Some(value) = arithmetic::with_constant(call, Operator::Subtract, builder)? {
         return Ok(value);
     }
-    let instead = "use Neg of the right operand, a QuantizeLinear/DequantizeLinear pair and Add";
+    let is_plain = |index: usize| {
+        let value = call.node.inputs.get(index).copied().flatten().and_then(|value| call.values.get(value));
+        let clamp = |value: &Value| match value {
+            Value::Dequantized(view) => Some(view.clamp),
+            _ => None,
+        };
+        value.and_then(Option::as_ref).and_then(clamp) == Some(FloatClamp::NONE)
+    };
+    if call.node.inputs.len() == 2 && is_plain(0) && is_plain(1) {
+        call.node.attributes.reader().finish()?;
+        return float_pair::between_quantizers(call, FloatPair::Difference, builder);
+    }
+    let instead =
+        "put a QuantizeLinear/DequantizeLinear pair behind both: two dequantized tensors can be subtracted";
     only_with_constant(call, Course::Monotone, |a, b| a - b, instead, builder)
 }
 

@@ -84,9 +84,7 @@ fn pair(model: ModelBuilder, from: &str, to: &str) -> ModelBuilder {
 
 #[test]
 fn two_tensors_are_refused_with_what_is_accepted_instead() {
-    for (op, instead) in
-        [("Sub", "Neg"), ("Div", "Reciprocal"), ("Max", "ReduceMax"), ("Min", "Neg, ReduceMax")]
-    {
+    for (op, instead) in [("Div", "Reciprocal"), ("Max", "ReduceMax"), ("Min", "Neg, ReduceMax")] {
         let model = two(|model| model.node(op, &["f", "h"], &["g"]));
         let error = assert_refused!(model, ImportErrorKind::Pair { .. });
         assert!(error.to_string().contains(instead), "{error}");

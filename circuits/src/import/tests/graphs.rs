@@ -211,6 +211,9 @@ fn models_without_quantized_operators_are_refused() {
     let float =
         ModelBuilder::new(17).input("x", data_type::FLOAT, &[1, 3]).node("Relu", &["x"], &["y"]).output("y");
     let error = assert_refused!(float, ImportErrorKind::NothingQuantized);
+    for cause in ["op_types_to_quantize", "nodes_to_exclude", "{\"ForceQuantizeNoInputCheck\": True}"] {
+        assert!(error.to_string().contains(cause), "{error}");
+    }
     assert!(error.to_string().contains("quantize_static"), "{error}");
     let only_quantized = ModelBuilder::new(17)
         .input("x", data_type::FLOAT, &[1, 3])

@@ -270,9 +270,11 @@ fn shapes_have_to_fit() {
 #[test]
 fn attributes_and_inputs_beyond_the_supported_form_are_refused() {
     assert_refused!(
-        q_gemm().int("transA", 1),
+        q_gemm().int("transA", 2),
         ImportErrorKind::AttributeValue { attribute, .. } if attribute == "transA"
     );
+    // [1, 3] transposed has one column.
+    assert_refused!(q_gemm().int("transA", 1), ImportErrorKind::Shape { role: "input of the layer", .. });
     assert_refused!(
         q_gemm().int("transB", 2),
         ImportErrorKind::AttributeValue { attribute, .. } if attribute == "transB"

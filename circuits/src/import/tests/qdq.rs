@@ -344,13 +344,43 @@ fn gemm_attributes_change_the_arithmetic_and_are_refused() {
         qdq().import()
     );
     for changed in [
-        with(|node| node.float("alpha", 2.0)),
+        with(|node| node.float("alpha", -2.0)),
         with(|node| node.float("beta", 0.5)),
-        with(|node| node.int("transA", 1)),
+        with(|node| node.int("transA", 2)),
         with(|node| node.int("alpha", 1)),
     ] {
         assert_refused!(changed, ImportErrorKind::AttributeValue { .. });
     }
+    // onnxruntime leaves it in float32 where there is a bias.
+    for name in ["alpha", "beta"] {
+        let biased = if name == "alpha" {
+            with(|node| node.float("alpha", 2.0))
+        } else {
+            with(|node| node.float("beta", 2.0))
+        };
+        let error = assert_refused!(
+            biased,
+            ImportErrorKind::AttributeValue { attribute, .. } if attribute == name
+        );
+        assert!(error.to_string().contains("before quantizing"), "{error}");
+    }
+    assert_refused!(with(|node| node.int("transA", 1)), ImportErrorKind::Shape { .. });
+    // Without a bias beta has no meaning, and alpha multiplies.
+    let alone = with(|node| node.float("alpha", 2.0).float("beta", 0.5));
+    let alone = alone.with_node("Gemm", |node| node.input.truncate(2)).layers();
+    let plain = qdq().with_node("Gemm", |node| node.input.truncate(2)).layers();
+    let doubled: Vec<f32> = plain[0].requantize.multipliers().iter().map(|factor| 2.0 * factor).collect();
+    assert_eq!(alone[0].requantize.multipliers(), doubled);
+}
+
+#[test]
+fn gemm_takes_its_input_transposed() {
+    let mut model = qdq().with_node("Gemm", |node| node.attribute.clear());
+    let columns = ModelBuilder::new(17).node("", &[], &[]).int("transA", 1).graph().node[0].attribute.clone();
+    model = model.with_node("Gemm", |node| node.attribute = columns);
+    model.graph().input[0] = super::models::value_info("x", super::super::proto::data_type::INT8, &[3, 1]);
+    assert_eq!(model.import().unwrap().outputs[0].shape, [1, 2]);
+    assert_eq!(model.layers(), qdq().with_node("Gemm", |node| node.attribute.clear()).layers());
 }
 
 #[test]

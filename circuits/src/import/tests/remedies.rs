@@ -160,7 +160,6 @@ fn floats_between_two_operators_and_at_the_end() {
 #[test]
 fn operators_without_a_circuit() {
     for (op, remedy) in [
-        ("BatchNormalization", "quant_pre_process"),
         ("LayerNormalization", "BatchNormalization"),
         ("TopK", "ArgMax"),
         ("LSTM", "unroll"),
@@ -169,7 +168,6 @@ fn operators_without_a_circuit() {
         ("ReduceL2", "apply it to the proven output"),
         ("ConvTranspose", "1x1 Conv and DepthToSpace"),
         ("GridSample", "constant indices"),
-        ("ReduceMin", "Neg, ReduceMax and Neg"),
         ("ArgMin", "then ArgMax"),
         ("Where", "Clip, Max, Min and Mul"),
         ("com.microsoft:Attention", "MatMul and Transpose"),
