@@ -38,7 +38,7 @@ pub(super) fn q_gemm(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Im
     let input = &gemm_input(call, call.activation(0, "input")?, turned, builder)?;
     let by = input_quantization(call, input)?;
     let weights = q_weights(call, transposed, gemm_parameters, builder)?;
-    let shape = gemm_shape(&input.shape, &weights)?;
+    let shape = gemm_shape(&input.shape, turned, &weights)?;
     let mut layer = over_rows(linear(call, input, by, alpha * by.scale, Rc::new(weights), shape)?, builder)?;
     if let Some(bias) = call.optional_constant(6, "bias")? {
         layer.bias = Some(int32_bias(bias, &layer)?);
@@ -79,7 +79,7 @@ pub(super) fn gemm(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impo
     let (input, by) = dequantized_input(call)?;
     let input = &gemm_input(call, input, turned, builder)?;
     let weights = dequantized_weights(call, transposed, builder)?;
-    let shape = gemm_shape(&input.shape, &weights)?;
+    let shape = gemm_shape(&input.shape, turned, &weights)?;
     let mut layer = over_rows(linear(call, input, by, alpha * by.scale, Rc::new(weights), shape)?, builder)?;
     if let Some(bias) = call.optional(2)? {
         // onnxruntime leaves these in float32.
@@ -454,15 +454,15 @@ pub(super) fn mat_mul_shape(input: &[usize], weights: &Weights) -> Result<Vec<us
     }
 }
 
-fn gemm_shape(input: &[usize], weights: &Weights) -> Result<Vec<usize>, ImportErrorKind> {
-    if input.len() != 2 {
-        return Err(ImportErrorKind::Shape {
-            role: "input of the layer",
+fn gemm_shape(input: &[usize], turned: bool, weights: &Weights) -> Result<Vec<usize>, ImportErrorKind> {
+    match input {
+        [rows, columns] if *columns == weights.inputs => Ok(vec![*rows, weights.outputs]),
+        _ => Err(ImportErrorKind::Shape {
+            role: if turned { "input of the layer, transposed by transA," } else { "input of the layer" },
             got: input.to_vec(),
             expected: format!("[rows, {}], to fit the weights of shape {:?}", weights.inputs, weights.shape),
-        });
+        }),
     }
-    mat_mul_shape(input, weights)
 }
 
 /// One int32 per output from a constant that broadcasts to the result.

@@ -274,7 +274,7 @@ fn attributes_and_inputs_beyond_the_supported_form_are_refused() {
         ImportErrorKind::AttributeValue { attribute, .. } if attribute == "transA"
     );
     // [1, 3] transposed has one column.
-    assert_refused!(q_gemm().int("transA", 1), ImportErrorKind::Shape { role: "input of the layer", .. });
+    assert_refused!(q_gemm().int("transA", 1), ImportErrorKind::Shape { role, .. } if role.contains("transA"));
     assert_refused!(
         q_gemm().int("transB", 2),
         ImportErrorKind::AttributeValue { attribute, .. } if attribute == "transB"
