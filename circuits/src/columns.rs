@@ -64,6 +64,8 @@ pub(crate) struct PowerColumns {
     pub(crate) keep_claims: usize,
     /// Fixed: 1 where the claims of the lanes' forms count.
     pub(crate) counts: usize,
+    /// Fixed: what is subtracted from the activations of a row before they enter slices.
+    pub(crate) center: usize,
 }
 
 /// The columns that weight the rows of a flat bank: `V = (step + step_rho rho) V_prev + ..`.
@@ -162,6 +164,8 @@ pub(crate) struct Columns {
     pub(crate) zero: usize,
     /// Fixed: 1 where the first operand is a public input.
     pub(crate) statement: usize,
+    /// Fixed, without positions: what is subtracted from the operands, which are activations.
+    pub(crate) center: Option<usize>,
     /// Phase of every advice column.
     pub(crate) phases: Vec<u8>,
     /// Number of fixed columns.
@@ -260,6 +264,7 @@ impl Columns {
             end: fixed.one(),
             zero: fixed.one(),
             statement: fixed.one(),
+            center: (!has_positions).then(|| fixed.one()),
             phases: (0..advice.0).map(|index| u8::from(index >= derived)).collect(),
             fixed: fixed.0,
         };
@@ -311,6 +316,7 @@ impl Numbering<'_> {
                 keep_slice: fixed.one(),
                 keep_claims: fixed.one(),
                 counts: fixed.one(),
+                center: fixed.one(),
             })
         };
         // On the bytes of the statement a flat lane of the linear form claims `2^shift y'` already.

@@ -162,8 +162,8 @@ impl Sources<'_> {
         out
     }
 
-    /// `sum_j s^j 2^shift instance_j - inputs - sum_e 2^shift 256^byte s^j x'_e = 0`, and on a group of its own: the sum of
-    /// idle lanes of input blocks is 0.
+    /// `sum_j s^j 2^shift instance_j - inputs - sum_e 2^shift 256^byte s^j x'_e = 0`, and on a group of its own: the
+    /// evaluation of an idle row of an input block, of which all others are copies, is 0.
     fn statement(&self) -> Equation {
         let reads = |reader: &Reader| matches!(reader, Reader::Byte { .. });
         let tracks: Vec<_> = terms(self.slices, reads);
@@ -181,26 +181,15 @@ impl Sources<'_> {
         for claims in claims.chunks(self.ways) {
             equation.segments.push(self.side_by_side(claims.to_vec(), 1, offset));
         }
-        let idle: Vec<_> = inputs().flat_map(|block| self.idle(block)).collect();
-        for idle in idle.chunks(self.ways) {
-            equation.segments.push(self.side_by_side(idle.to_vec(), 2, 0));
+        if let Some((lane, row)) = self.placement.idle_input_cells().next() {
+            let idle = vec![(Operand::Slice { lane, row }, Weights::One { group: 1 })];
+            equation.segments.push(self.side_by_side(idle, 2, 0));
         }
         self.walks(&mut equation, tracks, offset, |term| match term.reader {
             Reader::Byte { byte, .. } => (Weights::Byte { byte }, 1),
             Reader::Tap { .. } | Reader::Factor { .. } => unreachable!("only bytes were asked for"),
         });
         equation
-    }
-
-    fn idle(&self, block: &Block) -> Vec<(Operand, Weights)> {
-        let lanes = block.planes.len()..self.placement.lanes_per_bank.of(block.kind);
-        let slices = 0..block.num_slices();
-        let first = self.placement.first_lane(block.bank);
-        let operand = |lane: usize, class: usize| {
-            let (lane, row) = block.slice_end(lane, class);
-            (Operand::Slice { lane: first + lane, row }, Weights::One { group: 1 })
-        };
-        lanes.flat_map(|lane| slices.clone().map(move |class| operand(lane, class))).collect()
     }
 
     fn map(&self, index: usize) -> Vec<Equation> {

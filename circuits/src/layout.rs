@@ -13,7 +13,7 @@ use halo2_proofs::halo2curves::bn256::Fr;
 use crate::{
     columns::{BankColumns, Columns, Way},
     cost::Cost,
-    equations::{Region, Row, packed_statement},
+    equations::{Region, Segment, packed_statement},
     error::PlanError,
     forms::{
         Forms,
@@ -110,11 +110,13 @@ impl Layout {
         let columns = Columns::of(&shape);
         let packed = packed_statement(&placement);
         let region = Region::of(&packed, &equations, shape.weight_columns as usize);
-        // A flat circuit multiplies the operand of the row itself: without one the prover could choose it.
-        let has_operand = |row: &Row| row.factor.is_none() || !row.operands.is_empty();
+        // A flat circuit multiplies the operand of the row itself: without one the prover could choose it, and of several
+        // only the last would count.
+        let has_one_operand = |segment: &Segment| !segment.continues && segment.moves.len() == 1;
         assert!(
-            columns.positions.is_some() || region.rows.iter().all(has_operand),
-            "a product has an operand"
+            columns.positions.is_some()
+                || equations.iter().flat_map(|equation| &equation.segments).all(has_one_operand),
+            "a product has one operand"
         );
         region.groups(&placement, &packings).assert_every_one_has_its_turn(model);
         let entries = tables::entries(&forms, &shape);

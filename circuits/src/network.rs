@@ -19,7 +19,7 @@ pub(crate) mod maps;
 pub(crate) mod products;
 pub(crate) mod slices;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use crate::{
     error::PlanError,
@@ -40,6 +40,8 @@ pub(crate) struct Network {
     pub(crate) homes: Arc<Homes>,
     pub(crate) maps: Arc<Vec<Map>>,
     pub(crate) slices: Vec<Slices>,
+    /// Per tensor what is subtracted from its bytes where they are read, see [`centers`].
+    pub(crate) centers: Arc<Vec<i32>>,
     pub(crate) outputs: Vec<(Cell, Reader)>,
     pub(crate) inputs: Inputs,
     /// Public inputs after the header.
@@ -63,13 +65,20 @@ pub(crate) struct Base {
     pub(crate) solutions: Solutions,
     homes: Arc<Homes>,
     maps: Arc<Vec<Map>>,
+    centers: Arc<Vec<i32>>,
 }
 
 impl Base {
     pub(crate) fn of(model: &Model) -> Result<Self, PlanError> {
         let (model, homes) = Homes::of(model, &constants(model)?);
         let solutions = Solutions::of(&model)?;
-        Ok(Self::with_homes(model, solutions, homes))
+        let mut base = Self::with_homes(model, solutions, homes);
+        // The statement reads the bytes of outputs.
+        let shown = base.model.outputs.iter().flat_map(|output| base.homes.view(output.tensor));
+        for tensor in shown.filter_map(Cell::tensor) {
+            Arc::make_mut(&mut base.centers)[tensor.0] = 0;
+        }
+        Ok(base)
     }
 
     /// With planes of one position.
@@ -79,7 +88,8 @@ impl Base {
 
     fn with_homes(model: Model, solutions: Solutions, homes: Homes) -> Self {
         let maps = Map::all(&model, &homes, &solutions.forms(&model, MAX_SHIFT).nodes);
-        Self { model, solutions, homes: Arc::new(homes), maps: Arc::new(maps) }
+        let centers = Arc::new(centers(&model, &homes));
+        Self { model, solutions, homes: Arc::new(homes), maps: Arc::new(maps), centers }
     }
 
     /// The network of a flat circuit, whose statement is copied instead of read.
@@ -88,8 +98,8 @@ impl Base {
         let slices = slices::slices(&self.homes, &self.maps, &[]);
         let instances = Interface::of(&self.model).ports().map(Port::instances).sum();
         let inputs = Inputs { runs: Vec::new(), bytes };
-        let (homes, maps) = (self.homes.clone(), self.maps.clone());
-        Network { homes, maps, slices, outputs: Vec::new(), inputs, instances }
+        let (homes, maps, centers) = (self.homes.clone(), self.maps.clone(), self.centers.clone());
+        Network { homes, maps, slices, centers, outputs: Vec::new(), inputs, instances }
     }
 
     /// How inputs are read in banks of `lanes` lanes.
@@ -109,9 +119,28 @@ impl Base {
         for (input, runs) in model.inputs.iter().zip(&inputs.runs) {
             runs.iter().for_each(|run| slices[input.tensor.0].join(run));
         }
-        let (homes, maps) = (self.homes.clone(), self.maps.clone());
-        Network { homes, maps, slices, outputs, inputs, instances }
+        let (homes, maps, centers) = (self.homes.clone(), self.maps.clone(), self.centers.clone());
+        Network { homes, maps, slices, centers, outputs, inputs, instances }
     }
+}
+
+/// Per tensor the zero point of the layers that read it, as a byte; 0 where none does. A byte that is read less its center
+/// is 0 where a layer's input is 0, so what layers add up needs no constant of theirs: neither inside nor at a border,
+/// where padding is 0 too. Where readers of a tensor have several zero points the first one counts, and the rest is in
+/// the constants of the others.
+fn centers(model: &Model, homes: &Homes) -> Vec<i32> {
+    let mut centers = vec![None; homes.stored.len()];
+    for node in &model.nodes {
+        let zero_point = match &node.op {
+            Op::FullyConnected(layer) => layer.input_zero_point,
+            Op::Convolution(layer) => layer.input_zero_point,
+            _ => continue,
+        };
+        for tensor in homes.view(node.inputs[0]).iter().filter_map(Cell::tensor) {
+            centers[tensor.0].get_or_insert(zero_point - model.tensor(tensor).elem.min());
+        }
+    }
+    centers.into_iter().map(Option::unwrap_or_default).collect()
 }
 
 /// The channels that have the same output for every reachable accumulator, but for those of model outputs.
@@ -131,7 +160,11 @@ fn constants(model: &Model) -> Result<Constants, PlanError> {
         constants[node.output.0] = ranges.iter().zip(by.functions()).map(constant).collect();
     }
     let mut shown: Vec<TensorId> = model.outputs.iter().map(|output| output.tensor).collect();
+    let mut seen = HashSet::new();
     while let Some(tensor) = shown.pop() {
+        if !seen.insert(tensor.0) {
+            continue;
+        }
         constants[tensor.0].iter_mut().for_each(|constant| *constant = None);
         let rearranged =
             model.nodes.iter().filter(|node| node.output == tensor && matches!(node.op, Op::Rearrange(_)));

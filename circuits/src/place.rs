@@ -141,6 +141,14 @@ impl Block {
         Some((plane, position))
     }
 
+    /// The lanes in which the block has no plane, of so many in its bank.
+    pub(crate) fn idle_lanes(&self, lanes: usize) -> std::ops::Range<usize> {
+        match &self.arrangement {
+            Arrangement::Beside(_) => self.planes.len()..lanes,
+            Arrangement::Below => 0..0,
+        }
+    }
+
     /// The lane of a member, and the row of the circuit of one of its positions.
     ///
     /// # Panics
@@ -152,14 +160,6 @@ impl Block {
                 (member, self.first_row + index.expect("a block holds every position of its planes"))
             }
             Arrangement::Below => (0, self.row_below(member)),
-        }
-    }
-
-    /// Slices of each of its planes.
-    pub(crate) fn num_slices(&self) -> usize {
-        match &self.arrangement {
-            Arrangement::Beside(order) => order.slice_ends.len(),
-            Arrangement::Below => 1,
         }
     }
 
@@ -333,6 +333,16 @@ impl Placement {
     pub(crate) fn member(&self, tensor: TensorId, plane: usize) -> (&Block, usize) {
         let (block, member) = self.members[tensor.0][plane];
         (&self.blocks[block], member)
+    }
+
+    /// Lane, counted over all banks, and row of every cell of an idle lane of a model input.
+    pub(crate) fn idle_input_cells(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        let inputs = self.blocks.iter().filter(|block| block.content == Content::Input);
+        inputs.flat_map(|block| {
+            let first = self.first_lane(block.bank);
+            let lanes = block.idle_lanes(self.lanes_per_bank.of(block.kind));
+            lanes.flat_map(move |lane| block.rows().map(move |row| (first + lane, row)))
+        })
     }
 
     /// The lane, counted over all banks, and the row of the evaluation of a slice of a plane.

@@ -298,10 +298,12 @@ impl Shape {
             self.bank_counts().iter().zip(self.groups_per_bank()).map(|(banks, groups)| banks * groups).sum();
         let [linear, threshold, maximum, product] = self.bank_counts();
         let others = match &self.banks {
-            // Tag, channel and two steps; the bytes of thresholds; the end of weights and products and the statement.
-            None => 4 * linear + 5 * threshold + 4,
-            // Tags, channel, restarts and counted claims; the bytes of linear lanes; the first row and windows besides.
-            Some(_) => 6 * linear + 4 * threshold + self.threshold_lanes + 4 * (maximum + product) + 7,
+            // Tag, channel and two steps; the bytes of thresholds; the end of weights and products, the statement and the
+            // centers of operands.
+            None => 4 * linear + 5 * threshold + 5,
+            // Tags, channel, restarts, counted claims and centers; the bytes of linear lanes; the first row and windows
+            // besides.
+            Some(_) => 7 * linear + 5 * threshold + self.threshold_lanes + 5 * (maximum + product) + 7,
         };
         2 + self.table_sets * self.table_width() + groups + self.ways() * self.weight_columns + others
     }

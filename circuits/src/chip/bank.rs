@@ -7,12 +7,13 @@
 //! | `K`, `H` | 1 | the row's powers of s for slices and for claims, copies of [`super::power`] |
 //! | `V` | 1 | running evaluation of the claims of a block |
 //! | `keep_x`, `keep_v` | fixed | whether the evaluations continue from the row before |
+//! | `center` | fixed | what a row's activations are read less: the zero point of their readers, as a byte |
 //! | `claim`, `byte`, `C_g` | fixed | whether claims count, what packed bytes count, constants per group |
 //! | `step`, `step_rho` | fixed | in flat banks, what V is multiplied with on its way into the row |
 //!
 //! | constraint | equation | degree | why |
 //! |---|---|---|---|
-//! | slice evaluation | `rows (X_l - keep_x X_l,prev - K y'_l) = 0` | 3 | at the end of a slice X is `sum y' s^exponent` |
+//! | slice evaluation | `rows (X_l - keep_x X_l,prev - K (y'_l - center)) = 0` | 3 | at the end of a slice X is `sum (y' - center) s^exponent` |
 //! | claim evaluation | `rows (V - keep_v V_prev - H (claim sum_l B^(l mod G) rho^(l div G) value_l + byte sum_l 256^l y'_l - sum_g rho^g C_g)) = 0` | 4 | at the end of a block V is `sum s^exponent (claims - constants)`, or the packed bytes of an input |
 //! | claim evaluation, flat | `rows (V - (step + step_rho rho) V_prev - value - byte y' + C) = 0` | 3 | at the end of a block of channels V is `sum_n B^(n mod G) rho^(n div G) (value_n - C_n)`, of bytes `2^shift sum_j 256^j y'_j` |
 //!
@@ -87,8 +88,8 @@ impl BankChip {
             if let (Some(evaluation), Some(powers)) = (lane.evaluation, columns.powers()) {
                 gate(meta, handles, "slice evaluation", rows, |cells| {
                     let carried = cells.fixed(powers.keep_slice) * cells.previous(evaluation);
-                    let term = cells.advice(powers.slice) * cells.advice(lane.cells.activation());
-                    cells.advice(evaluation) - carried - term
+                    let centered = cells.advice(lane.cells.activation()) - cells.fixed(powers.center);
+                    cells.advice(evaluation) - carried - cells.advice(powers.slice) * centered
                 });
             }
         }
@@ -145,16 +146,17 @@ impl BankChip {
         used: usize,
     ) -> Vec<Fr> {
         let activation = self.columns.lanes[lane].cells.activation();
-        let keep = &fixed[self.columns.powers().expect("the rows of the bank have powers").keep_slice];
+        let columns = self.columns.powers().expect("the rows of the bank have powers");
+        let (keep, center) = (&fixed[columns.keep_slice], &fixed[columns.center]);
         let mut evaluations = vec![Fr::ZERO; powers.len()];
         let mut running = Fr::ZERO;
         for row in 0..used {
             if keep[row] == Fr::ZERO {
                 running = Fr::ZERO;
             }
-            let cell = hints.cell(activation, row);
-            if cell != Fr::ZERO {
-                running += powers[row] * cell;
+            let centered = hints.cell(activation, row) - center[row];
+            if centered != Fr::ZERO {
+                running += powers[row] * centered;
             }
             evaluations[row] = running;
         }
@@ -204,14 +206,12 @@ impl BankChip {
 
     fn value(&self, fixed: &[Vec<Fr>], hints: &Hints<'_>, rho: Fr, row: usize) -> Fr {
         let columns = &self.columns;
-        let mut value = Fr::ZERO;
-        if columns.powers().is_none_or(|powers| fixed[powers.counts][row] != Fr::ZERO) {
-            let groups = self.values.chunks(self.weights.slots()).zip(&columns.constants);
-            for (claims, constant) in groups.rev() {
-                value =
-                    value * rho + hints.pack(claims, self.weights.base_bits(), row) - fixed[*constant][row];
-            }
-        }
+        let counts = columns.powers().is_none_or(|powers| fixed[powers.counts][row] != Fr::ZERO);
+        let groups = self.values.chunks(self.weights.slots()).zip(&columns.constants);
+        let mut value = groups.rev().fold(Fr::ZERO, |value, (claims, constant)| {
+            let claims = if counts { hints.pack(claims, self.weights.base_bits(), row) } else { Fr::ZERO };
+            value * rho + claims - fixed[*constant][row]
+        });
         if let Some(byte) = columns.byte.filter(|byte| fixed[*byte][row] != Fr::ZERO) {
             value += fixed[byte][row] * hints.pack(&self.bytes, 8, row);
         }

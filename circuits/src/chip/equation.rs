@@ -9,6 +9,7 @@
 //! | `F` | 1 | the factor of a product, a copy: a power of s, or of a matrix product a slice evaluation |
 //! | `P` | 1 | running sum of products |
 //! | `keep_u`, `keep_m`, `sign`, `end`, `zero`, `statement` | fixed | control |
+//! | `center` | fixed | without positions, what an operand is read less: the zero point of its reader, as a byte |
 //!
 //! | constraint | equation | degree | why |
 //! |---|---|---|---|
@@ -19,7 +20,7 @@
 //! | public input | `statement (O_0 - 2^shift instance) = 0` | 2 | the statement's equation reads the public inputs |
 //!
 //! Circuits without positions have no `M`, `F`, `keep_m` and `sign`: the only power of s is 1 and a window is one operand,
-//! so a product is `end U O`. They have no equation for the statement either: the operands on its rows are the evaluations
+//! so a product is `end U (O - center)`. They have no equation for the statement either: the operands on its rows are the evaluations
 //! of the packed bytes themselves, at most 31 of them, so `2^shift sum_j 256^j y'_j` has one solution. The statement's
 //! header, circuit id and context, is constrained by no gate; the transcript absorbs it.
 //!
@@ -76,7 +77,14 @@ pub(crate) fn configure(
         let products: Vec<_> = columns
             .ways
             .iter()
-            .map(|way| cells.advice(way.weight_evaluation) * cells.advice(way.window()))
+            .map(|way| {
+                let window = cells.advice(way.window());
+                let centered = match columns.center {
+                    Some(center) => window - cells.fixed(center),
+                    None => window,
+                };
+                cells.advice(way.weight_evaluation) * centered
+            })
             .collect();
         let end = cells.fixed(columns.end);
         let scale = match &columns.positions {
@@ -133,7 +141,8 @@ impl Sources<'_> {
         });
         let ways: Vec<WayCells> = ways.collect();
         let product = |row: usize| {
-            let sum = ways.iter().map(|way| way.weights[row] * way.window(row)).sum::<Fr>();
+            let center = columns.center.map_or(Fr::ZERO, |center| self.fixed[center][row]);
+            let sum = ways.iter().map(|way| way.weights[row] * (way.window(row) - center)).sum::<Fr>();
             factors.as_ref().map_or(sum, |(_, factors)| sum * factors[row])
         };
         let mut sum = Fr::ZERO;

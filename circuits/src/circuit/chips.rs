@@ -17,9 +17,10 @@ use crate::{
     },
     columns::{BankColumns, BankLane, Columns, LaneColumns, PositionColumns, PowerColumns},
     equations::{Factor, Operand, Region},
+    integers::integer,
     layout::Layout,
     network::homes::Cell,
-    place::Content,
+    place::{Block, Content},
     shape::Shape,
     statement::LANES_PER_INSTANCE,
 };
@@ -235,6 +236,7 @@ impl Layout {
         let weights = std::iter::successors(Some(scale), |weight| Some(weight * Fr::from(256)));
         // Behind the last bytes of an input there may be idle lanes.
         let weights: Vec<Fr> = weights.take(2 * LANES_PER_INSTANCE).collect();
+        let center = |block: &Block| integer(self.network.centers[block.tensor.0].into());
         for block in self.placement.blocks.iter().filter(|block| block.content == Content::Input) {
             let home = self.network.homes.home(block.tensor);
             for row in block.rows() {
@@ -242,7 +244,10 @@ impl Layout {
                 let element = home.planes[plane].elements[position];
                 let (instance, byte) = self.network.instance_of(block.tensor, element);
                 for (lane, cell) in self.columns.banks[block.bank].lanes.iter().enumerate() {
-                    instances[instance] += weights[byte + lane] * hints.cell(cell.cells.activation(), row);
+                    let is_idle = lane >= block.planes.len();
+                    let idle = if is_idle { center(block) } else { Fr::ZERO };
+                    let byte_of_lane = hints.cell(cell.cells.activation(), row) - idle;
+                    instances[instance] += weights[byte + lane] * byte_of_lane;
                 }
             }
         }
@@ -263,6 +268,10 @@ impl Layout {
                 copy((positions.powers, slice as usize), (powers.slice, row));
                 copy((positions.powers, claim as usize), (powers.claim, row));
             });
+        }
+        let mut idle = self.placement.idle_input_cells().map(|(lane, row)| (lanes[lane], row));
+        if let Some(first) = idle.next() {
+            idle.for_each(|other| copy(first, other));
         }
         for (row, content) in (Region::FIRST_ROW..).zip(&self.region.rows) {
             if let (Some(positions), Some(factor)) = (&columns.positions, content.factor) {

@@ -6,13 +6,13 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
 use crate::{
     columns::{BankColumns, Columns, LaneWeights, RowWeights},
-    equations::{Region, Weights},
+    equations::{Operand, Region, Weights},
     forms::{
         Form, Forms, Packing,
         tables::{BYTE, Entry, PAIR, clamp_tag, function_tag, step_tag},
     },
     integers::integer,
-    ir::Model,
+    ir::{Model, TensorId},
     network::{
         Network,
         homes::{Cell, Plane},
@@ -77,6 +77,7 @@ impl Sources<'_> {
                     let starts = index == 0 || order.slice_ends.contains(&(index - 1));
                     out[columns.keep_slice][row] = Fr::from(u64::from(!starts));
                     out[columns.keep_claims][row] = Fr::from(u64::from(index > 0));
+                    out[columns.center][row] = self.center(block.tensor);
                 }
             }
             (RowWeights::Steps(columns), Arrangement::Below) => {
@@ -103,14 +104,22 @@ impl Sources<'_> {
         }
     }
 
-    /// Rows of the statement's bytes. They count what they are packed with, times `2^shift`.
+    /// What the bytes of a tensor are read less.
+    fn center(&self, tensor: TensorId) -> Fr {
+        integer(self.network.centers[tensor.0].into())
+    }
+
+    /// Rows of the statement's bytes. They count what they are packed with, times `2^shift`; idle lanes, which hold the
+    /// center, count for nothing.
     fn bytes(&self, block: &Block, out: &mut [Vec<Fr>]) {
         let bank = &self.columns.banks[block.bank];
         self.successions(block, bank, out);
+        let idle: Fr = (block.idle_lanes(bank.lanes.len())).map(byte_weight).sum();
         for row in block.rows() {
             out[bank.lanes[0].cells.tag()][row] = integer(BYTE.into());
             if let (Some(byte), Some(weight)) = (bank.byte, self.byte_weight(block, row)) {
                 out[byte][row] = weight;
+                out[bank.constants[0]][row] = weight * idle * self.center(block.tensor);
             }
         }
     }
@@ -166,8 +175,8 @@ impl Sources<'_> {
         }
     }
 
-    /// What is subtracted from the claimed `2^shift q' + r` or `t + d` to leave `m sum W x'`; `base` is what the
-    /// accumulator is when every stored `x'` is 0.
+    /// What is subtracted from the claimed `2^shift q' + r` or `t + d` to leave `m sum W (x' - center)`; `base` is what the
+    /// accumulator is when every stored byte is its center.
     fn constant(&self, node: usize, channel: usize, base: i64) -> i128 {
         match self.forms.nodes[node].form(channel) {
             Form::Linear(form) => {
@@ -181,7 +190,8 @@ impl Sources<'_> {
         }
     }
 
-    /// Per output plane and position the accumulator when every stored `x'` is 0.
+    /// Per output plane and position the accumulator when every stored byte is its center: the bias, and what constants add
+    /// or readers with another zero point.
     fn bases(&self, map: &Map) -> Vec<Vec<i64>> {
         let home = self.network.homes.home(map.output);
         let plane = |plane: &Plane| vec![map.bias(plane.channel); plane.elements.len()];
@@ -189,9 +199,14 @@ impl Sources<'_> {
         for tap in &map.taps {
             for (cell, position) in &tap.pairs {
                 let value = match cell {
-                    Cell::Stored { tensor, .. } => self.model.tensor(*tensor).elem.min() - tap.zero,
+                    Cell::Stored { tensor, .. } => {
+                        self.model.tensor(*tensor).elem.min() + self.network.centers[tensor.0] - tap.zero
+                    }
                     Cell::Constant(value) => value - tap.zero,
                 };
+                if value == 0 {
+                    continue;
+                }
                 for (plane, weight) in tap.planes() {
                     bases[plane][*position] += weight * i64::from(value);
                 }
@@ -204,12 +219,18 @@ impl Sources<'_> {
         let columns = self.columns;
         let vectors: Vec<Vectors<'_>> = self.network.maps.iter().map(|map| Vectors::of(self, map)).collect();
         let width = self.shape.weight_columns as usize;
+        let centers = columns.center.map(|_| self.centers_by_row());
         // The rows of a vector follow each other: it is made once.
         let mut vector: Vec<(Weights, Vec<Fr>)> = vec![(Weights::None, Vec::new()); columns.ways.len()];
         for (row, content) in (Region::FIRST_ROW..).zip(&self.region.rows) {
             if let Some(positions) = &columns.positions {
                 out[positions.keep_window][row] = Fr::from(u64::from(content.keep_window));
                 out[positions.sign][row] = integer(content.sign.into());
+            }
+            if let (Some(column), Some(centers)) = (columns.center, &centers)
+                && let Some(Operand::Slice { lane, row: of }) = content.operands.first()
+            {
+                out[column][row] = centers[*lane][*of];
             }
             out[columns.keep_weight][row] = Fr::from(u64::from(content.keep_weight));
             out[columns.end][row] = Fr::from(u64::from(content.factor.is_some()));
@@ -225,6 +246,15 @@ impl Sources<'_> {
             out[columns.zero][*row] = Fr::ONE;
         }
         out[columns.statement][Region::FIRST_ROW..Region::FIRST_ROW + self.network.instances].fill(Fr::ONE);
+    }
+
+    /// Per lane and row of a flat circuit what the byte there is read less.
+    fn centers_by_row(&self) -> Vec<Vec<Fr>> {
+        let mut centers = vec![vec![Fr::ZERO; self.rows]; self.columns.banks.len()];
+        for block in &self.placement.blocks {
+            centers[block.bank][block.rows()].fill(self.center(block.tensor));
+        }
+        centers
     }
 
     /// A vector of packed weights, group by group.

@@ -7,6 +7,8 @@
 //! Max pooling is separable: the maximum along each axis, tap by tap, each an elementwise maximum of two
 //! rearranged views. A tap in the padding is replaced by one inside the image, which changes no maximum.
 
+use std::collections::HashSet;
+
 use crate::ir::{Elem, MaxPool, Model, Node, Op, Rearrange, Source, Table, Tensor, TensorId};
 
 /// The model with its max poolings written as elementwise maxima; tensors keep their ids, new ones follow.
@@ -48,8 +50,12 @@ pub(crate) fn identity(elem: Elem) -> Table {
 /// Whether constants may be among the elements a tensor views.
 fn shows_constants(model: &Model, tensor: TensorId) -> bool {
     let mut viewed = vec![tensor];
+    let mut seen = HashSet::new();
     let is_constant = |source: &Source| matches!(source, Source::Constant(_));
     while let Some(tensor) = viewed.pop() {
+        if !seen.insert(tensor.0) {
+            continue;
+        }
         let node = model.nodes.iter().find(|node| node.output == tensor);
         if let Some((Op::Rearrange(rearrange), node)) = node.map(|node| (&node.op, node)) {
             if rearrange.sources.iter().any(is_constant) {

@@ -28,6 +28,16 @@ pub(crate) enum Cell {
     Constant(i32),
 }
 
+impl Cell {
+    /// The stored tensor that holds it.
+    pub(crate) fn tensor(&self) -> Option<TensorId> {
+        match self {
+            Self::Stored { tensor, .. } => Some(*tensor),
+            Self::Constant(_) => None,
+        }
+    }
+}
+
 /// Elements that share a lane.
 #[derive(Clone, Debug)]
 pub(crate) struct Plane {

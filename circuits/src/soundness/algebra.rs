@@ -18,7 +18,7 @@ use crate::{
     integers::integer,
     ir::Model,
     layout::{ForcedShape, Layout},
-    place::{Content, Start},
+    place::{Block, Content, Start},
     reference,
     shape::{Scheme, Shape},
     statement::LANES_PER_INSTANCE,
@@ -341,17 +341,34 @@ fn check_statement(layout: &Layout) {
         let form = expected.entry((0, offset + instance as u64)).or_default();
         *form.entry(((column, row), None)).or_default() -= scale * Fr::from(256).pow_vartime([byte as u64]);
     });
-    for block in blocks {
-        let lanes = &layout.columns.banks[block.bank].lanes;
-        for (row, lane) in
-            block.rows().flat_map(|row| (block.planes.len()..lanes.len()).map(move |lane| (row, lane)))
-        {
-            let (exponent, _) = reader.exponents(block.bank, row);
-            let form = expected.entry((1, exponent)).or_default();
-            *form.entry(((lanes[lane].cells.activation(), row), None)).or_default() += Fr::ONE;
-        }
+    let idle = idle_lanes(layout, &blocks);
+    if let Some((bank, lane, row)) = idle.first() {
+        let (exponent, _) = reader.exponents(*bank, *row);
+        let cell = layout.columns.banks[*bank].lanes[*lane].cells.activation();
+        expected.entry((1, exponent)).or_default().insert(((cell, *row), None), Fr::ONE);
     }
     assert_eq!(cleaned(equation.slices), cleaned(expected));
+}
+
+/// Bank, lane and row of the idle cells of inputs, whose evaluations are all copies of the first.
+fn idle_lanes(layout: &Layout, inputs: &[&Block]) -> Vec<(usize, usize, usize)> {
+    let cells = inputs.iter().flat_map(|block| {
+        let lanes = block.planes.len()..layout.columns.banks[block.bank].lanes.len();
+        lanes.flat_map(move |lane| block.rows().map(move |row| (block.bank, lane, row)))
+    });
+    let cells: Vec<_> = cells.collect();
+    let evaluation = |(bank, lane, row): &(usize, usize, usize)| {
+        (layout.columns.banks[*bank].lanes[*lane].evaluation.expect("a lane with positions"), *row)
+    };
+    let Some(first) = cells.first().map(evaluation) else { return cells };
+    let mut copies = BTreeSet::new();
+    layout.for_each_copy(|from, to| {
+        if from == first {
+            copies.insert(to);
+        }
+    });
+    assert!(cells.iter().skip(1).all(|cell| copies.contains(&evaluation(cell))), "an idle lane is free");
+    cells
 }
 
 fn cleaned_weights(weights: &[Fr]) -> Vec<(usize, Fr)> {

@@ -8,6 +8,7 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use super::{case::Case, views, widths};
 use crate::{
     columns::{LaneColumns, LaneWeights, RowWeights, StepColumns},
+    equations::{Operand, Region},
     forms::{
         Form, centers,
         tables::{BYTE, PAIR, clamp_tag, function_tag, step_tag},
@@ -18,7 +19,7 @@ use crate::{
     place::{Arrangement, Block, Content, Start},
     shape::BankKind,
     statement::{HEADER_INSTANCES, Interface, LANES_PER_INSTANCE},
-    testing::spot::{Spot, reads},
+    testing::spot::{Spot, reads, resolve},
 };
 
 /// How much there was to check.
@@ -42,6 +43,8 @@ struct Control<'a> {
     /// Per bank and row, the power of s of its claims.
     powers: BTreeMap<(usize, usize), u64>,
     weights: LaneWeights,
+    /// Per tensor, what its bytes are read less.
+    centers: Vec<i32>,
     /// The elements of model inputs where rows of banks count them.
     inputs: BTreeMap<Place, (TensorId, usize)>,
     /// The cells of copied outputs where rows of flat banks count them.
@@ -61,6 +64,7 @@ pub(super) fn check(layout: &Layout) -> Checked {
             }
         }
     }
+    control.operands();
     control.statement();
     control.checked
 }
@@ -81,9 +85,9 @@ impl<'a> Control<'a> {
         layout.for_each_power(|bank, row, _, claims| {
             powers.insert((bank, row), claims);
         });
-        let weights = LaneWeights::of(&layout.shape);
+        let (weights, centers) = (LaneWeights::of(&layout.shape), read_less(layout));
         let (inputs, outputs) = (BTreeMap::new(), BTreeMap::new());
-        Self { layout, owners, powers, weights, inputs, outputs, checked: Checked::default() }
+        Self { layout, owners, powers, weights, centers, inputs, outputs, checked: Checked::default() }
     }
 
     fn at(&self, column: usize, row: usize) -> Fr {
@@ -123,7 +127,9 @@ impl<'a> Control<'a> {
     fn unused(&mut self, bank: usize, row: usize) {
         let columns = &self.layout.columns.banks[bank];
         let of_rows = match &columns.weights {
-            RowWeights::Powers(powers) => vec![powers.counts, powers.keep_slice, powers.keep_claims],
+            RowWeights::Powers(powers) => {
+                vec![powers.counts, powers.keep_slice, powers.keep_claims, powers.center]
+            }
             RowWeights::Steps(steps) => vec![steps.step, steps.step_rho],
         };
         let switches = of_rows.into_iter().map(Some).chain([columns.channel, columns.byte]);
@@ -144,6 +150,7 @@ impl<'a> Control<'a> {
                 assert_eq!(self.at(powers.keep_claims, row), flag(!starts));
                 assert_eq!(self.at(powers.keep_slice, row), flag(!starts_slice));
                 assert_eq!(self.at(powers.counts, row), flag(block.content.node().is_some()));
+                assert_eq!(self.at(powers.center, row), integer(self.centers[block.tensor.0].into()));
                 self.checked.idle += columns.lanes.len() - block.planes.len();
             }
             (RowWeights::Steps(steps), Arrangement::Below) if starts => {
@@ -186,6 +193,21 @@ impl<'a> Control<'a> {
         }
     }
 
+    /// In a flat circuit, what operands are read less: activations their center, claims nothing.
+    fn operands(&self) {
+        let Some(column) = self.layout.columns.center else { return };
+        let mut expected = vec![0; self.layout.rows + 1];
+        for (row, content) in (Region::FIRST_ROW..).zip(&self.layout.region.rows) {
+            if let Some(Operand::Slice { lane, row: of }) = content.operands.first() {
+                let block = &self.layout.placement.blocks[self.owners[&(*lane, *of)]];
+                expected[row] = self.centers[block.tensor.0];
+            }
+        }
+        for (row, center) in expected.into_iter().enumerate() {
+            assert_eq!(self.at(column, row), integer(center.into()), "row {row}");
+        }
+    }
+
     /// A row of the statement's bytes in a flat circuit: the blocks of bytes are the public inputs, in order.
     fn packed_byte(&mut self, bank: usize, row: usize, index: usize) {
         let (layout, columns) = (self.layout, &self.layout.columns.banks[bank]);
@@ -213,8 +235,7 @@ impl<'a> Control<'a> {
         let columns = &self.layout.columns.banks[bank];
         assert_eq!(columns.kind, BankKind::Linear);
         assert!(self.tags(bank, row).iter().all(|tag| *tag == integer(BYTE.into())));
-        let others = self.constants(bank, row).into_iter().chain([self.column(columns.channel, row)]);
-        assert!(others.into_iter().all(|cell| cell == Fr::ZERO));
+        assert_eq!(self.column(columns.channel, row), Fr::ZERO);
         let scale = Fr::from(1 << self.layout.shape.shift);
         let weight = |byte: usize| Fr::from(256).pow_vartime([byte as u64]) * scale;
         let counted = self.column(columns.byte, row);
@@ -222,6 +243,11 @@ impl<'a> Control<'a> {
         let first = first.expect("a byte of a public input");
         let block = &self.layout.placement.blocks[index];
         let planes = &self.layout.network.homes.home(block.tensor).planes;
+        // Idle lanes hold the center, and count for nothing.
+        let idle: Fr = (first + block.planes.len()..first + columns.lanes.len()).map(weight).sum();
+        let mut constants = vec![Fr::ZERO; columns.constants.len()];
+        constants[0] = idle * integer(self.centers[block.tensor.0].into());
+        assert_eq!(self.constants(bank, row), constants);
         for lane in 0..block.planes.len() {
             let (plane, position) = block.at(row, lane).expect("a plane");
             assert!(first + lane < LANES_PER_INSTANCE, "a byte beyond its public input");
@@ -252,7 +278,7 @@ impl<'a> Control<'a> {
             let (expected, constant) = match block.at(row, lane) {
                 Some((plane, position)) => {
                     let (channel, element) = (planes[plane].channel, planes[plane].elements[position]);
-                    let base = at_zero(layout, node, &layout.model.nodes[node], element);
+                    let base = self.at_centers(node, &layout.model.nodes[node], element);
                     (tag(plane), widths::truth(layout, node, channel, base))
                 }
                 None => (if shares_tag { tag(block.planes[0]) } else { 0 }, self.idle(of_first, node)),
@@ -265,6 +291,36 @@ impl<'a> Control<'a> {
         assert_eq!(self.column(columns.byte, row), Fr::ZERO);
         let has_limbs = matches!(of_first, Form::Linear(_) | Form::Threshold(_)) && columns.channel.is_some();
         assert_eq!(self.column(columns.channel, row), flag(has_limbs));
+    }
+
+    /// The accumulator of an output element when every byte that is stored is its center, from the operator's definition.
+    fn at_centers(&self, index: usize, node: &Node, element: usize) -> i64 {
+        let layout = self.layout;
+        let model: &Model = &layout.model;
+        let (bias, zero) = match &node.op {
+            Op::FullyConnected(layer) => (i64::from(layer.bias[element]), Some(layer.input_zero_point)),
+            Op::Convolution(layer) => {
+                let channel = element / layer.window.output_len();
+                (i64::from(layer.bias[channel]), Some(layer.input_zero_point))
+            }
+            // Sums are of integers; all others are of bytes.
+            Op::Add(_) => (0, Some(0)),
+            Op::MatMul(layer) => {
+                let least = |side: usize| model.tensor(node.inputs[side]).elem.min();
+                let [lhs, rhs] = [layer.lhs_zero_point - least(0), layer.rhs_zero_point - least(1)];
+                (layer.inner as i64 * i64::from(lhs) * i64::from(rhs), None)
+            }
+            Op::Multiply(by) => (centers(model, node, by).iter().product(), None),
+            _ => (0, None),
+        };
+        let part = |(input, element, weight): (usize, usize, i64)| {
+            let tensor = node.inputs[input];
+            let least = model.tensor(tensor).elem.min();
+            let center = || resolve(model, tensor, element).map_or(0, |(stored, _)| self.centers[stored.0]);
+            let value = views::constant(layout, tensor, element).unwrap_or_else(|| least + center());
+            weight * i64::from(value - zero.unwrap_or(least))
+        };
+        bias + reads(layout, index, node, element).into_iter().map(part).sum::<i64>()
     }
 
     /// What an idle lane claims: the low end of the clamp, the byte 0, or nothing.
@@ -318,32 +374,32 @@ impl<'a> Control<'a> {
     }
 }
 
-/// The accumulator of an output element when every byte that is stored is 0, from the operator's definition.
-fn at_zero(layout: &Layout, index: usize, node: &Node, element: usize) -> i64 {
+/// Per stored tensor the zero point of the first layer that reads it, as a byte; 0 without one, and with positions of the
+/// outputs, whose bytes the statement reads.
+fn read_less(layout: &Layout) -> Vec<i32> {
     let model: &Model = &layout.model;
-    let (bias, zero) = match &node.op {
-        Op::FullyConnected(layer) => (i64::from(layer.bias[element]), Some(layer.input_zero_point)),
-        Op::Convolution(layer) => {
-            let channel = element / layer.window.output_len();
-            (i64::from(layer.bias[channel]), Some(layer.input_zero_point))
-        }
-        // Sums are of integers; all others are of bytes.
-        Op::Add(_) => (0, Some(0)),
-        Op::MatMul(layer) => {
-            let least = |side: usize| model.tensor(node.inputs[side]).elem.min();
-            let [lhs, rhs] = [layer.lhs_zero_point - least(0), layer.rhs_zero_point - least(1)];
-            (layer.inner as i64 * i64::from(lhs) * i64::from(rhs), None)
-        }
-        Op::Multiply(by) => (centers(model, node, by).iter().product(), None),
-        _ => (0, None),
+    let stored = |tensor: TensorId| {
+        let elements = 0..model.tensor(tensor).len;
+        elements.filter_map(move |element| resolve(model, tensor, element)).map(|(tensor, _)| tensor)
     };
-    let part = |(input, element, weight): (usize, usize, i64)| {
-        let tensor = node.inputs[input];
-        let least = model.tensor(tensor).elem.min();
-        let value = views::constant(layout, tensor, element).unwrap_or(least);
-        weight * i64::from(value - zero.unwrap_or(least))
-    };
-    bias + reads(layout, index, node, element).into_iter().map(part).sum::<i64>()
+    let mut centers = BTreeMap::new();
+    for node in &model.nodes {
+        let zero_point = match &node.op {
+            Op::FullyConnected(layer) => layer.input_zero_point,
+            Op::Convolution(layer) => layer.input_zero_point,
+            _ => continue,
+        };
+        for tensor in stored(node.inputs[0]) {
+            centers.entry(tensor.0).or_insert(zero_point - model.tensor(tensor).elem.min());
+        }
+    }
+    if layout.columns.positions.is_some() {
+        let shown = model.outputs.iter().flat_map(|output| stored(output.tensor));
+        shown.for_each(|tensor| {
+            centers.remove(&tensor.0);
+        });
+    }
+    (0..model.tensors.len()).map(|tensor| centers.get(&tensor).copied().unwrap_or(0)).collect()
 }
 
 #[test]

@@ -59,6 +59,9 @@ pub(super) fn random_network(seed: u64) -> Model {
     network.add(branch, (-128, 127));
     activations(&mut network, &mut choices);
     if choices.coin() {
+        if choices.coin() {
+            doubled(&mut network);
+        }
         network.pool(&scale);
     }
     network.fully_connected(3, &Scale { multipliers: vec![0.013], ..scale });
@@ -70,6 +73,9 @@ pub(super) fn random_layers(seed: u64) -> Model {
     let mut choices = Choices(Numbers::new(seed));
     let mut network = Builder::new(seed, 7, choices.upto(1, 3), [1, choices.upto(2, 20)]);
     let multipliers = [vec![0.021, 0.034], vec![0.0625], vec![0.027, 0.0625]];
+    if choices.rarely() {
+        network.output("input");
+    }
     for _ in 0..choices.upto(1, 3) {
         let scale = Scale {
             multipliers: multipliers[choices.upto(0, 2)].clone(),
@@ -121,6 +127,16 @@ fn view(network: &mut Builder, choices: &mut Choices) {
         _ => Source::Constant(5),
     };
     network.rearrange(network.channels(), image, pick);
+}
+
+/// Half of the elements of every channel, each twice.
+fn doubled(network: &mut Builder) {
+    let (channels, image) = (network.channels(), network.image());
+    let plane = image[0] * image[1];
+    network.rearrange(channels, image, |index| Source::Element {
+        input: 0,
+        element: index - index % plane + index % plane / 2,
+    });
 }
 
 /// As many elements as are asked for, some of them more than once.

@@ -208,7 +208,7 @@ const PINNED: [&str; 16] = [
     "matrices 58948e59e2248387",
     "tied sum 7d75aacc3ba4c67c",
     "listed 240972fa9e8b198e",
-    "shared 3b5581efde41337c",
+    "shared 6102b2a8fde16706",
     "layers 15c5c45b0119e477",
     "layers, split 3d925a0ea6be26e2",
     "layers, thresholds 5f4bf61adf1ae111",

@@ -9,7 +9,7 @@
 //! - products of bytes: `delta p = b' delta a' + a' delta b'`;
 //! - statement: for every public input `delta instance = sum_j 256^j delta y'_j`; in a row of an input the idle lanes
 //!   count as further bytes, in flat circuits what its rows claim counts, and a copied output moves with its home;
-//! - idle lanes of inputs: for every exponent of s, the movements of the idle cells with this exponent sum to 0.
+//! - idle lanes of inputs: no idle cell moves.
 //!
 //! Which elements an accumulator reads is taken from the model, rearranged tensors resolved one by one.
 //!
@@ -216,18 +216,11 @@ fn packed_blocks(layout: &Layout) -> Vec<Form> {
 }
 
 fn idle(layout: &Layout) -> Vec<Form> {
-    let mut forms: BTreeMap<u64, Form> = BTreeMap::new();
     let blocks = layout.placement.blocks.iter().enumerate();
-    for (index, block) in blocks.filter(|(_, block)| block.content == Content::Input) {
-        let exponents = &layout.network.slices[block.tensor.0].exponents;
-        for row in block.rows() {
-            let Some((plane, position)) = block.at(row, 0) else { continue };
-            let form = forms.entry(exponents[plane][position]).or_default();
-            let members = block.planes.len();
-            for lane in members..layout.placement.lanes_per_bank.of(block.kind) {
-                form.push((Spot { block: index, lane, row }.activation(layout), Fr::ONE));
-            }
-        }
-    }
-    forms.into_values().filter(|form| !form.is_empty()).collect()
+    let inputs = blocks.filter(|(_, block)| block.content == Content::Input);
+    let cells = inputs.flat_map(|(index, block)| {
+        let lanes = block.idle_lanes(layout.placement.lanes_per_bank.of(block.kind));
+        lanes.flat_map(move |lane| block.rows().map(move |row| Spot { block: index, lane, row }))
+    });
+    cells.map(|spot| vec![(spot.activation(layout), Fr::ONE)]).collect()
 }

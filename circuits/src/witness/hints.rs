@@ -177,7 +177,10 @@ impl Builder<'_> {
             for (lane, columns) in plan.columns.banks[block.bank].lanes.iter().enumerate() {
                 let column = columns.cells.activation();
                 for row in block.rows() {
-                    let Some((plane, position)) = block.at(row, lane) else { continue };
+                    let Some((plane, position)) = block.at(row, lane) else {
+                        self.columns[column][row] = plan.network.centers[block.tensor.0].into();
+                        continue;
+                    };
                     let element = match block.content {
                         Content::Output => plane,
                         _ => plan.network.homes.home(block.tensor).planes[plane].elements[position],

@@ -5,6 +5,7 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use super::{Lie, OPERATOR, add_to_claim, room};
 use crate::{
     Role,
+    integers::integer,
     shape::BankKind,
     soundness::case::{Case, Caught, Told},
     statement::HEADER_INSTANCES,
@@ -37,22 +38,37 @@ fn borrowed_byte(case: &Case) -> Option<Told> {
     let mut witness = case.lying(None, |_, tensors| tensors[tensor.0][element + 1] -= 1);
     let spot = case.spot(tensor, element);
     let idle = Spot { lane: spot.lane + 1, ..spot };
-    witness.columns[idle.columns(&case.layout).activation()][idle.row] = 1;
-    Some(Told::new(case, witness, OPERATOR))
+    let cell = &mut witness.columns[idle.columns(&case.layout).activation()][idle.row];
+    *cell += 1;
+    (*cell < 256).then(|| Told::new(case, witness, by_copies(case, idle)))
+}
+
+/// All idle cells of inputs are copies of the first, which is 0 in an equation.
+fn by_copies(case: &Case, idle: Spot) -> Caught {
+    let placement = &case.layout.placement;
+    let lane = placement.first_lane(placement.blocks[idle.block].bank) + idle.lane;
+    let mut cells = placement.idle_input_cells();
+    match (cells.next() == Some((lane, idle.row)), cells.next().is_some()) {
+        (true, true) => Caught::By(&["copy", "operator equation"]),
+        (true, false) => OPERATOR,
+        (false, _) => Caught::By(&["copy"]),
+    }
 }
 
 /// An idle lane of an input holds a byte, and the public input counts it.
 fn stated_byte(case: &Case) -> Option<Told> {
     let spot = idle(case, BankKind::Linear, true).into_iter().next()?;
     let mut witness = case.honest();
-    witness.columns[spot.columns(&case.layout).activation()][spot.row] = 255;
+    let cell = &mut witness.columns[spot.columns(&case.layout).activation()][spot.row];
+    let more = if *cell < 255 { 255 - *cell } else { -1 };
+    *cell += more;
     let block = &case.layout.placement.blocks[spot.block];
     let first = &case.layout.network.homes.home(block.tensor).planes[block.planes[0]];
     let (_, position) = block.at(block.first_row, 0)?;
     let (instance, byte) = case.layout.network.instance_of(block.tensor, first.elements[position]);
-    let mut told = Told::new(case, witness, OPERATOR);
+    let mut told = Told::new(case, witness, by_copies(case, spot));
     let weight = Fr::from(256).pow_vartime([(byte + spot.lane) as u64]);
-    told.public[HEADER_INSTANCES + instance] += Fr::from(255) * weight;
+    told.public[HEADER_INSTANCES + instance] += integer(more.into()) * weight;
     Some(told)
 }
 
