@@ -1,5 +1,6 @@
 //! Small convolutional networks: reference = witness, and every constraint holds.
 
+mod figure;
 mod rearranged;
 
 use halo2_proofs::dev::MockProver;

@@ -42,6 +42,11 @@ fn layer(case: &Case) -> &Convolution {
     }
 }
 
+/// The zero point of the image as a byte.
+fn center(layer: &Convolution) -> i64 {
+    i64::from(layer.input_zero_point) + 128
+}
+
 fn list<T: Display>(numbers: impl IntoIterator<Item = T>) -> String {
     numbers.into_iter().map(|number| number.to_string()).collect::<Vec<_>>().join(" ")
 }
@@ -144,19 +149,14 @@ fn coefficients(case: &Case) -> Vec<String> {
     let line = |position: usize| {
         let power = offset + output.exponents[position];
         let cells = &equation.slices[&(0, power)];
-        let sum = cells
-            .iter()
-            .map(|(((column, row), _), weight)| integer(honest.columns[*column][*row].into()) * weight);
-        let (sum, bytes) = (sum.sum::<Fr>(), cells.len());
-        // What the claims count: their values minus their constants, which are the truths of bytes that are all 0.
         let layer = layer(case);
-        let zero = |channel: usize| {
-            let weights: i64 =
-                layer.weights[4 * channel..][..4].iter().map(|weight| i64::from(*weight)).sum();
-            let acc = i64::from(layer.bias[channel]) + i64::from(-128 - layer.input_zero_point) * weights;
-            truth(layout, 0, channel, acc)
-        };
-        let counted = [0, 1].map(|channel| integer(claim(case, channel, position).0 - zero(channel)));
+        let centered = |column: usize, row: usize| honest.columns[column][row] - center(layer);
+        let sum =
+            cells.iter().map(|(((column, row), _), weight)| integer(centered(*column, *row).into()) * weight);
+        let (sum, bytes) = (sum.sum::<Fr>(), cells.len());
+        // What the claims count: their values minus their constants, which are the truths of biases.
+        let constant = |channel: usize| truth(layout, 0, channel, layer.bias[channel].into());
+        let counted = [0, 1].map(|channel| integer(claim(case, channel, position).0 - constant(channel)));
         assert_eq!(sum, counted[0] + base * counted[1]);
         format!("s^{power}  {bytes} bytes: (T_0 - v_0) + B (T_1 - v_1) = 0")
     };
