@@ -112,6 +112,7 @@ fn stages_of_circuits_import_in_one_direction() {
                 "circuit",
                 "columns",
                 "equations",
+                "integers",
                 "layout",
                 "network",
                 "place",
