@@ -28,6 +28,7 @@ mod progress;
 mod prove;
 mod run;
 mod session;
+mod setup;
 mod srs;
 mod store;
 mod text;

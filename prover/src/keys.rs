@@ -95,7 +95,9 @@ pub enum KeysError {
         allowed: u64,
     },
     /// The id is of no circuit in the store.
-    #[error("circuit {circuit} is not in the store; compile its model, or pass the key with --vk FILE")]
+    #[error(
+        "circuit {circuit} is not in the store; compile its model, or pass its key as well, with --vk FILE"
+    )]
     UnknownCircuit {
         /// The id asked for.
         circuit: CircuitId,

@@ -30,4 +30,6 @@ mod proof_system;
 pub mod prove;
 mod randomness;
 pub mod store;
+#[cfg(test)]
+mod tampering;
 pub mod verify;

@@ -9,6 +9,7 @@
 //! the halo2 libraries for every size but their own.
 
 mod cache;
+mod ceremony;
 mod group_fft;
 mod insecure;
 mod ipa;
@@ -24,6 +25,7 @@ use std::{fmt, ops::RangeInclusive, path::PathBuf};
 use halo2_proofs::halo2curves::{bn256::G2Affine, serde::SerdeObject};
 
 pub use cache::Parameters;
+pub use ceremony::UNKNOWN_CEREMONY;
 pub(crate) use ipa::LARGEST_PINNED;
 pub use kzg::SrsId;
 /// The smallest and the largest size, as powers of two of rows: at most 256 MiB of points in each basis.

@@ -48,6 +48,9 @@ pub(crate) enum Command {
     Prove(ProveArgs),
     /// Verify a proof, offline
     ///
+    /// Name what you trust: the model (--onnx MODEL), or its circuit's id (--circuit ID), with the key in a file (--vk FILE) if it is not in
+    /// the store. Whoever made a key can make it accept anything: a verdict for --vk alone names no model.
+    ///
     /// The proof states the integers of inputs and outputs. What DequantizeLinear, Softmax and functions at the end of the model make
     /// of the outputs is computed here, from the proven integers.
     Verify(VerifyArgs),
@@ -192,16 +195,23 @@ pub(crate) struct ProveArgs {
 
 /// `lemma verify`
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("trusted").required(true))]
+#[command(group = clap::ArgGroup::new("trusted").required(true).multiple(true))]
 pub(crate) struct VerifyArgs {
     /// Proof file
     pub(crate) proof: PathBuf,
-    /// Whole id of the circuit you trust; its key comes from the store. `lemma compile MODEL` derives it
+    /// Whole id of the circuit you trust. Its key comes from the store, or from --vk. `lemma compile MODEL` derives it
     #[arg(long, value_name = "ID", group = "trusted")]
     pub(crate) circuit: Option<String>,
-    /// Verifying key you trust, written by `lemma vk`
+    /// Verifying key, written by `lemma vk`. With --circuit it must be that circuit's; without, the verdict is about the key alone,
+    /// whichever model that is of
     #[arg(long, value_name = "FILE", group = "trusted")]
     pub(crate) vk: Option<PathBuf>,
+    /// Model you trust: its circuit's id and key are derived from the ONNX file, or its key is taken from the store
+    #[arg(long, value_name = "MODEL", group = "trusted", conflicts_with_all = ["circuit", "vk"])]
+    pub(crate) onnx: Option<PathBuf>,
+    /// With --onnx and a kzg proof: ceremony to use, if several are imported (see `lemma srs list`)
+    #[arg(long, value_name = "ID", requires = "onnx")]
+    pub(crate) srs: Option<SrsId>,
     /// The context the proof has to carry; without it, a proof with a context is refused
     #[arg(long, value_name = "HEX")]
     pub(crate) context: Option<String>,

@@ -17,7 +17,7 @@ use super::output::{self, Outcome};
 use super::progress::Screen;
 use super::session::{Compiled, Session, scheme_name};
 use super::text;
-use super::{model, msm};
+use super::{model, msm, setup};
 
 /// Runs the command.
 pub(crate) fn run(args: &CompileArgs, session: &Session) -> Result<Outcome, Failure> {
@@ -40,18 +40,19 @@ pub(crate) fn run(args: &CompileArgs, session: &Session) -> Result<Outcome, Fail
     let keygen = screen.total(Phase::VerifyingKey);
     let fields = [
         ("circuit  ", key.circuit_id().to_string()),
+        ("setup", setup::text(key.file().setup())),
         ("proof", text::bytes(proof_file_bytes(&key))),
         ("key", format!("{}, in {}", text::bytes(key.file_len() as u64), session.store()?.root().display())),
     ];
     let mut json = circuit_json(&compiled.circuit);
     json.extend(prediction.json());
+    json.extend(setup::json(key.file().setup()));
     json.extend(output::fields([
         ("circuit", key.circuit_id().to_string().into()),
         ("compile_s", compiled.elapsed.as_secs_f64().into()),
         ("keygen_s", keygen.wall.as_secs_f64().into()),
         ("vk_bytes", key.file_len().into()),
         ("proof_bytes", proof_file_bytes(&key).into()),
-        ("insecure_srs", key.insecure_srs().into()),
         ("note", model::note(&compiled.onnx).into()),
     ]));
     let notes = model::note_line(&compiled.onnx) + insecure_note(&key);

@@ -177,7 +177,8 @@ fn check(keys: &ProvingKeys, bundle: &[u8]) -> Result<Duration, Failure> {
 
 fn explain_verification(session: &Session, took: Duration) {
     session.output.say(format!(
-        "6. Anyone verifies it, from the proof's bytes and the verifying key alone, offline: VALID. [{}]\n",
+        "6. Anyone verifies it offline, from the proof's bytes, the verifying key and the circuit id: VALID. [{}]\n   \
+         The id is what is trusted: whoever has the model derives it, and a key of another id is refused.\n",
         text::seconds(took.as_secs_f64()),
     ));
 }
@@ -224,7 +225,8 @@ fn closing() -> String {
     "Your own model, quantized by onnxruntime to int8 or uint8:\n\n  \
        lemma compile model.onnx                             what it will cost, and its circuit id\n  \
        lemma prove model.onnx --input x.npz -o x.proof      answer and proof\n  \
-       lemma verify x.proof --circuit ID                    the verdict\n  \
+       lemma verify x.proof --onnx model.onnx               the verdict, for the model\n  \
+       lemma verify x.proof --circuit ID --vk model.vk      the same, for its circuit id and a key (`lemma vk`)\n  \
        lemma ops                                            which operators can be proven"
         .to_owned()
 }

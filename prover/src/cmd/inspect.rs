@@ -7,15 +7,16 @@ use lemma_circuits::statement::{CircuitId, Interface, Port, Statement};
 use lemma_prover::artifact::{ProofBundle, VerifyingKeyFile};
 use lemma_prover::envelope::{self, Kind};
 use lemma_prover::inputs::{elem_name, given_type, shown, type_and_shape};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::answer;
 use super::args::InspectArgs;
 use super::failure::Failure;
 use super::files;
 use super::model::{MAX_ONNX_BYTES, OnnxModel};
-use super::output::Outcome;
+use super::output::{self, Outcome};
 use super::session::{Session, scheme_name};
+use super::setup;
 use super::text;
 use super::verify::{file_limit, show};
 
@@ -39,18 +40,19 @@ pub(crate) fn run(args: &InspectArgs, session: &Session) -> Result<Outcome, Fail
 
 fn proof(path: &Path, bytes: &[u8], vk: Option<&Path>, session: &Session) -> Result<Outcome, Failure> {
     let bundle = ProofBundle::decode(bytes).map_err(|error| Failure::file(path, error))?;
-    let interface = match vk {
-        Some(vk) => Some(interface_of(vk, bundle.circuit)?),
-        None => known_interface(bundle.circuit, session),
+    let key = match vk {
+        Some(vk) => Some(key_in(vk, bundle.circuit)?),
+        None => known_key(bundle.circuit, session),
     };
-    let statement = interface
-        .map(|interface| {
-            let statement = Statement::decode(&bundle.statement, &interface)
+    let statement = key
+        .as_ref()
+        .map(|key| {
+            let statement = Statement::decode(&bundle.statement, key.interface())
                 .map_err(|error| Failure::file(path, error))?;
-            show(&statement, &interface)
+            show(&statement, key.interface())
         })
         .transpose()?;
-    let fields = [
+    let mut fields = vec![
         ("proof", format!("{}, NOT VERIFIED: `lemma verify` does", text::bytes(bytes.len() as u64))),
         ("circuit", bundle.circuit.to_string()),
         ("scheme", scheme_name(bundle.scheme).to_owned()),
@@ -62,6 +64,9 @@ fn proof(path: &Path, bytes: &[u8], vk: Option<&Path>, session: &Session) -> Res
         ("statement", format!("{} bytes", text::count(bundle.statement.len() as u64))),
         ("argument", format!("{} bytes", text::count(bundle.proof.len() as u64))),
     ];
+    if let Some(key) = &key {
+        fields.push(("setup", setup::text(key.setup())));
+    }
     let (claims, claims_json) = match statement {
         Some((text, json)) => (format!("it claims\n{text}"), Value::from(json)),
         None => {
@@ -69,37 +74,46 @@ fn proof(path: &Path, bytes: &[u8], vk: Option<&Path>, session: &Session) -> Res
             (claims.to_owned(), Value::Null)
         }
     };
-    let json = json!({
-        "kind": "proof",
-        "version": Kind::Proof.version(),
-        "bytes": bytes.len(),
-        "circuit": bundle.circuit.to_string(),
-        "scheme": scheme_name(bundle.scheme),
-        "insecure_srs": bundle.insecure_srs,
-        "statement_bytes": bundle.statement.len(),
-        "argument_bytes": bundle.proof.len(),
-        "statement": claims_json,
-        "verified": false,
-    });
-    Ok(Outcome::done(format!("{}\n{claims}", text::fields(&fields)), json))
+    let mut json = setup_json(key.as_ref());
+    json.extend(output::fields([
+        ("kind", "proof".into()),
+        ("version", Kind::Proof.version().into()),
+        ("bytes", bytes.len().into()),
+        ("circuit", bundle.circuit.to_string().into()),
+        ("scheme", scheme_name(bundle.scheme).into()),
+        ("insecure_srs", bundle.insecure_srs.into()),
+        ("statement_bytes", bundle.statement.len().into()),
+        ("argument_bytes", bundle.proof.len().into()),
+        ("statement", claims_json),
+        ("verified", false.into()),
+    ]));
+    Ok(Outcome::done(format!("{}\n{claims}", text::fields(&fields)), json.into()))
 }
 
-/// The public tensors of a circuit by its key file.
-fn interface_of(path: &Path, circuit: CircuitId) -> Result<Interface, Failure> {
+/// The setup of a proof's circuit; null where its key is not known.
+fn setup_json(key: Option<&VerifyingKeyFile>) -> Map<String, Value> {
+    match key {
+        Some(key) => setup::json(key.setup()),
+        None => output::fields([("srs", Value::Null), ("ceremony", Value::Null)]),
+    }
+}
+
+/// The key of a circuit in a file.
+fn key_in(path: &Path, circuit: CircuitId) -> Result<VerifyingKeyFile, Failure> {
     let bytes = files::read(path, file_limit(Kind::VerifyingKey))?;
     let key = VerifyingKeyFile::decode(&bytes).map_err(|error| Failure::file(path, error))?;
     if key.circuit_id() != circuit {
         let reason = format!("is the key of circuit {}, the proof is of circuit {circuit}", key.circuit_id());
         return Err(Failure::file(path, reason));
     }
-    Ok(key.interface().clone())
+    Ok(key)
 }
 
-/// The public tensors of a circuit in the store.
-fn known_interface(circuit: CircuitId, session: &Session) -> Option<Interface> {
+/// The key of a circuit in the store.
+fn known_key(circuit: CircuitId, session: &Session) -> Option<VerifyingKeyFile> {
     let keyring = session.keyring().ok()?;
     let bytes = keyring.vk_bytes(&keyring.circuit(circuit).ok()?).ok()?;
-    Some(VerifyingKeyFile::decode(&bytes).ok()?.interface().clone())
+    VerifyingKeyFile::decode(&bytes).ok()
 }
 
 fn verifying_key(path: &Path, bytes: &[u8]) -> Result<Outcome, Failure> {
@@ -109,34 +123,30 @@ fn verifying_key(path: &Path, bytes: &[u8]) -> Result<Outcome, Failure> {
     let fields = [
         ("verifying key", text::bytes(bytes.len() as u64)),
         ("circuit", key.circuit_id().to_string()),
-        ("model", key.model_id().to_string()),
+        ("says model", format!("{}, which `lemma compile MODEL` confirms by its circuit id", key.model_id())),
         ("scheme", scheme.to_owned()),
-        (
-            "parameters",
-            if key.setup().insecure() { "INSECURE, made on one machine" } else { "not marked insecure" }
-                .to_owned(),
-        ),
+        ("setup", setup::text(key.setup())),
         ("rows", format!("2^{} = {}", shape.k, text::count(1 << shape.k))),
         ("columns", format!("{} advice, {} fixed", shape.num_advice(), shape.num_fixed())),
         ("inputs", ports(&key.interface().inputs)),
         ("outputs", ports(&key.interface().outputs)),
         ("visible", "input, weights and output are public".to_owned()),
     ];
-    let json = json!({
-        "kind": "verifying key",
-        "version": Kind::VerifyingKey.version(),
-        "bytes": bytes.len(),
-        "circuit": key.circuit_id().to_string(),
-        "model": key.model_id().to_string(),
-        "scheme": scheme,
-        "insecure_srs": key.setup().insecure(),
-        "k": shape.k,
-        "advice_columns": shape.num_advice(),
-        "fixed_columns": shape.num_fixed(),
-        "inputs": ports_json(&key.interface().inputs),
-        "outputs": ports_json(&key.interface().outputs),
-    });
-    Ok(Outcome::done(text::fields(&fields), json))
+    let mut json = setup::json(key.setup());
+    json.extend(output::fields([
+        ("kind", "verifying key".into()),
+        ("version", Kind::VerifyingKey.version().into()),
+        ("bytes", bytes.len().into()),
+        ("circuit", key.circuit_id().to_string().into()),
+        ("claimed_model", key.model_id().to_string().into()),
+        ("scheme", scheme.into()),
+        ("k", shape.k.into()),
+        ("advice_columns", shape.num_advice().into()),
+        ("fixed_columns", shape.num_fixed().into()),
+        ("inputs", ports_json(&key.interface().inputs).into()),
+        ("outputs", ports_json(&key.interface().outputs).into()),
+    ]));
+    Ok(Outcome::done(text::fields(&fields), json.into()))
 }
 
 fn onnx(path: &Path, bytes: Vec<u8>) -> Result<Outcome, Failure> {

@@ -97,16 +97,9 @@ impl Session {
     /// # Errors
     /// [`Failure::Unusable`] when the id is not complete or not in the store.
     pub(crate) fn trusted_circuit(&self, id: &str) -> Result<CircuitRecord, Failure> {
-        let Some(id) = complete_id(id) else {
-            return Err(Failure::Unusable(format!(
-                "--circuit has {} characters, expected the {ID_DIGITS} hexadecimal digits of the whole id, which is \
-                 what you trust; `lemma compile MODEL` derives it",
-                id.chars().count()
-            )));
-        };
-        match self.circuit_of_id(id) {
+        match self.circuit_of_id(complete_circuit_id(id)?) {
             Err(Failure::Unusable(reason)) => {
-                Err(Failure::Unusable(format!("{reason}; or name a verifying key you trust with --vk FILE")))
+                Err(Failure::Unusable(format!("{reason}; or pass the circuit's key as well, with --vk FILE")))
             }
             found => found,
         }
@@ -209,6 +202,20 @@ const ID_DIGITS: usize = 64;
 
 /// Fewest digits that stand for a circuit id.
 const MIN_PREFIX_DIGITS: usize = 8;
+
+/// A circuit id of which all digits are given, because trust rests on it.
+///
+/// # Errors
+/// [`Failure::Unusable`] when some are missing, or are none.
+pub(crate) fn complete_circuit_id(text: &str) -> Result<CircuitId, Failure> {
+    complete_id(text).ok_or_else(|| {
+        Failure::Unusable(format!(
+            "--circuit has {} characters, expected the {ID_DIGITS} hexadecimal digits of the whole id, which is \
+             what you trust; `lemma compile MODEL` derives it",
+            text.chars().count()
+        ))
+    })
+}
 
 fn complete_id(text: &str) -> Option<CircuitId> {
     let mut id = [0; ID_DIGITS / 2];

@@ -1,10 +1,13 @@
 //! `lemma verify`: a verdict about a `.proof` file, offline.
 
+mod trust;
+
+use lemma_circuits::shape::Scheme;
 use lemma_circuits::statement::{CircuitId, Context, Interface, Statement};
 use lemma_prover::envelope::{HEADER_LEN, Kind};
 use lemma_prover::measure::Stopwatch;
 use lemma_prover::progress::Phase;
-use lemma_prover::verify::{BareKey, Expect, VerifierKey, VerifyError, verify};
+use lemma_prover::verify::{Expect, VerifierKey, VerifyError, verify};
 use serde_json::{Map, Value};
 
 use super::answer;
@@ -16,20 +19,26 @@ use super::output::{self, Outcome};
 use super::progress::Screen;
 use super::prove::parse_context;
 use super::session::{Session, scheme_name};
+use super::setup;
 use super::text;
+use trust::{NoKey, Trust};
 
 /// Runs the command.
 pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<Outcome, Failure> {
     let watch = Stopwatch::start();
     let context = parse_context(args.context.as_deref())?;
     let screen = Screen::default();
-    let key = trusted_key(args, session)?;
     let bundle = files::read(&args.proof, file_limit(Kind::Proof))?;
+    let (key, trust) = match trust::key(args, &bundle, session, &screen) {
+        Ok(found) => found,
+        Err(NoKey::Failure(failure)) => return Err(failure),
+        Err(NoKey::Refusal(error)) => return refused(&error, Trust::Model, None, Map::new()),
+    };
     let circuit = key.circuit_id();
     let expect = Expect { circuit, context: Some(context), allow_insecure_srs: args.allow_insecure_srs };
     // A bundle of another circuit or form is not worth the parameters.
     if let Err(error) = key.check_bundle(&bundle, &expect) {
-        return refused(&error, circuit, Map::new());
+        return refused(&error, trust, Some(circuit), setup::json(key.file().setup()));
     }
     let key = key.with_parameters(&session.verifier_parameters(), &screen).map_err(Failure::unusable)?;
     let parameters = screen.total(Phase::Parameters).wall;
@@ -37,14 +46,15 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<Outcome, Failu
 
     let watch = Stopwatch::start();
     let verdict = verify(&bundle, &key, &expect);
-    let times = output::fields([
+    let mut facts = setup::json(key.file().setup());
+    facts.extend(output::fields([
         ("parameters_s", parameters.as_secs_f64().into()),
         ("load_s", loading.as_secs_f64().into()),
         ("verify_s", watch.read().wall.as_secs_f64().into()),
-    ]);
+    ]));
     match verdict {
-        Ok(statement) => valid(&statement, &key, times),
-        Err(error) => refused(&error, circuit, times),
+        Ok(statement) => valid(&statement, &key, trust, facts),
+        Err(error) => refused(&error, trust, Some(circuit), facts),
     }
 }
 
@@ -53,55 +63,82 @@ pub(crate) fn file_limit(kind: Kind) -> u64 {
     u64::from(kind.max_body()) + HEADER_LEN as u64
 }
 
-fn trusted_key(args: &VerifyArgs, session: &Session) -> Result<BareKey, Failure> {
-    match (&args.vk, &args.circuit) {
-        (Some(path), _) => {
-            let bytes = files::read(path, file_limit(Kind::VerifyingKey))?;
-            let key = match session.keyring() {
-                Ok(keyring) => keyring.bare_verifier_from_file(&bytes).map_err(Failure::from),
-                // A machine that may not write has no store.
-                Err(_) => BareKey::read(&bytes).map_err(Failure::unusable),
-            };
-            key.map_err(|error| Failure::file(path, error))
-        }
-        (None, Some(id)) => {
-            let record = session.trusted_circuit(id)?;
-            Ok(session.keyring()?.bare_verifier(record.circuit)?)
-        }
-        (None, None) => Err(Failure::unusable("name what you trust: --circuit ID or --vk FILE")),
-    }
-}
-
 /// A verdict about the proof, unless the refusal blames the caller's side.
-fn refused(error: &VerifyError, circuit: CircuitId, times: Map<String, Value>) -> Result<Outcome, Failure> {
+fn refused(
+    error: &VerifyError,
+    trust: Trust,
+    circuit: Option<CircuitId>,
+    facts: Map<String, Value>,
+) -> Result<Outcome, Failure> {
     match error {
         VerifyError::Environment(_) | VerifyError::Key { .. } => Err(Failure::unusable(error)),
-        _ => Ok(invalid(error, circuit, times)),
+        _ => Ok(invalid(error, trust, circuit, facts)),
     }
 }
 
-fn valid(statement: &Statement, key: &VerifierKey, times: Map<String, Value>) -> Result<Outcome, Failure> {
+fn valid(
+    statement: &Statement,
+    key: &VerifierKey,
+    trust: Trust,
+    facts: Map<String, Value>,
+) -> Result<Outcome, Failure> {
     let (text, mut json) = show(statement, key.interface())?;
-    json.extend(times);
+    json.extend(facts);
     json.extend(output::fields([
         ("valid", true.into()),
-        ("model", key.model_id().to_string().into()),
+        ("trusted", trust.as_str().into()),
         ("scheme", scheme_name(key.scheme()).into()),
-        ("insecure_srs", key.insecure_srs().into()),
     ]));
-    Ok(Outcome::done(format!("VALID\n{text}{}", insecure_note(key)), json.into()))
+    let model = key.model_id().to_string();
+    let about = match trust {
+        // The model a key file names is the word of whoever made it.
+        Trust::KeyFile => {
+            let compare = compare(key);
+            json.insert("note".to_owned(), compare.clone().into());
+            compare + "\n"
+        }
+        Trust::Circuit | Trust::Model => {
+            let line = text::fields(&[("model  ", model.clone())]);
+            json.insert("model".to_owned(), model.into());
+            line + "\n"
+        }
+    };
+    let setup = text::fields(&[("setup  ", setup::text(key.file().setup()))]);
+    let note = insecure_note(key);
+    Ok(Outcome::done(format!("VALID\n{about}{text}\n{setup}{note}"), json.into()))
 }
 
-fn invalid(error: &VerifyError, circuit: CircuitId, times: Map<String, Value>) -> Outcome {
-    let hint = match error {
-        VerifyError::Context { .. } => "; name the context you expect with --context HEX",
+/// What to do before a verdict for a key alone says anything about a model.
+fn compare(key: &VerifierKey) -> String {
+    let scheme = match key.scheme() {
+        Scheme::Ipa => "",
+        Scheme::Kzg => " --scheme kzg",
+    };
+    format!(
+        "for the key you passed, circuit {}: compare with `lemma compile MODEL{scheme}`",
+        key.circuit_id()
+    )
+}
+
+fn invalid(
+    error: &VerifyError,
+    trust: Trust,
+    circuit: Option<CircuitId>,
+    facts: Map<String, Value>,
+) -> Outcome {
+    let hint = match (error, trust) {
+        (VerifyError::Context { .. }, _) => "; name the context you expect with --context HEX",
+        (VerifyError::Circuit { .. }, Trust::Model) => {
+            ", the model's: the proof is of another model, version of Lemma or ceremony (--srs ID names one)"
+        }
         _ => "",
     };
     let reason = format!("{error}{hint}");
-    let mut json = times;
+    let mut json = facts;
     json.extend(output::fields([
         ("valid", false.into()),
-        ("circuit", circuit.to_string().into()),
+        ("trusted", trust.as_str().into()),
+        ("circuit", circuit.map(|circuit| circuit.to_string()).into()),
         ("reason", reason.clone().into()),
     ]));
     Outcome { text: format!("INVALID: {reason}"), json: json.into(), exit_code: 1 }

@@ -42,7 +42,8 @@ fn unusable_arguments_exit_with_2() {
         &["prove", "model.onnx", "--input", "x.json", "--scheme", "groth16"],
         &["compile", "model.onnx", "--row", "1"],
         &["verify", "x.proof"],
-        &["verify", "x.proof", "--circuit", "ab", "--vk", "x.vk"],
+        &["verify", "x.proof", "--circuit", "ab", "--onnx", "x.onnx"],
+        &["verify", "x.proof", "--vk", "x.vk", "--onnx", "x.onnx"],
         &["vk", "ab"],
         &["inspect"],
         &["srs"],
@@ -98,6 +99,7 @@ fn missing_files_and_circuits_are_named() {
         arguments!["bench", "absent.onnx"].to_vec(),
         arguments!["verify", "absent.onnx", "--circuit", ipa().circuit].to_vec(),
         arguments!["verify", ipa().bundle, "--vk", "absent.onnx"].to_vec(),
+        arguments!["verify", ipa().bundle, "--onnx", "absent.onnx"].to_vec(),
         arguments!["run", digits(), "--input", "absent.onnx"].to_vec(),
         arguments!["srs", "import", "absent.onnx"].to_vec(),
     ] {

@@ -9,3 +9,4 @@ mod proofs;
 mod refusals;
 mod session;
 mod setup;
+mod trust;

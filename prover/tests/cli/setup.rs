@@ -49,8 +49,44 @@ fn kzg_needs_a_ceremony_and_uses_the_imported_one() {
     // The key alone verifies it, in a store that has neither ceremony nor circuit.
     let (vk, other) = (root.join("x.vk"), root.join("other"));
     assert_eq!(lemma(arguments!["--store", root, "vk", circuit, "-o", vk]).code, Some(0));
-    let (code, verdict) = lemma_json(arguments!["--store", other, "verify", proof, "--vk", vk]);
+    let (code, verdict) =
+        lemma_json(arguments!["--store", other, "verify", proof, "--vk", vk, "--circuit", circuit]);
     assert_eq!((code, &verdict["valid"]), (0, &true.into()), "{verdict}");
+
+    // So does the model, where the ceremony is, and the string is called what it is.
+    let (code, verdict) = lemma_json(arguments!["--store", root, "verify", proof, "--onnx", digits()]);
+    assert_eq!(
+        (code, &verdict["valid"], &verdict["circuit"]),
+        (0, &true.into(), &circuit.into()),
+        "{verdict}"
+    );
+    assert_eq!((&verdict["srs"], &verdict["ceremony"]), (&imported["id"], &serde_json::Value::Null));
+    let missing = refusal(arguments!["--store", other, "verify", proof, "--onnx", digits()], 2);
+    assert!(missing.contains("lemma srs import"), "{missing}");
+    let shown = format!("unknown ceremony; SRS id {}", imported["id"].as_str().unwrap());
+    for arguments in [
+        arguments!["--store", root, "verify", proof, "--onnx", digits()].to_vec(),
+        arguments!["--store", root, "inspect", proof].to_vec(),
+        arguments!["--store", other, "inspect", vk].to_vec(),
+        arguments!["--store", root, "compile", circuit].to_vec(),
+    ] {
+        let person = lemma(&arguments);
+        assert!(person.stdout.contains(&shown), "{arguments:?}: {person:?}");
+    }
+
+    // Of two ceremonies one has to be named, and with the other one the circuit is another.
+    let (second, mut bytes) = (root.join("second.srs"), Vec::new());
+    ParamsKZG::<Bn256>::setup(11, OsRng).write_custom(&mut bytes, SerdeFormat::RawBytes).unwrap();
+    std::fs::write(&second, &bytes).unwrap();
+    let (_, second) = lemma_json(arguments!["--store", root, "srs", "import", second]);
+    let several = refusal(arguments!["--store", root, "verify", proof, "--onnx", digits()], 2);
+    assert!(several.contains("--srs ID"), "{several}");
+    for (srs, code) in [(&imported["id"], 0), (&second["id"], 1)] {
+        let srs = srs.as_str().unwrap();
+        let (found, verdict) =
+            lemma_json(arguments!["--store", root, "verify", proof, "--onnx", digits(), "--srs", srs]);
+        assert_eq!((found, &verdict["valid"]), (code, &(code == 0).into()), "{verdict}");
+    }
 }
 
 /// A raw file of just the circuit's size proves, and it is said what the proof lacks.

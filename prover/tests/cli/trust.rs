@@ -1,0 +1,199 @@
+//! What a verdict rests on: a model, a circuit id, or a key that anybody can have made.
+
+use std::path::PathBuf;
+
+use halo2_proofs::circuit::{Layouter, SimpleFloorPlanner};
+use halo2_proofs::halo2curves::bn256::{Bn256, Fr, G1Affine};
+use halo2_proofs::halo2curves::group::GroupEncoding;
+use halo2_proofs::halo2curves::serde::SerdeObject;
+use halo2_proofs::plonk::{Circuit, ConstraintSystem, Error, create_proof, keygen_pk, keygen_vk};
+use halo2_proofs::poly::kzg::commitment::{KZGCommitmentScheme, ParamsKZG};
+use halo2_proofs::poly::kzg::multiopen::ProverSHPLONK;
+use halo2_proofs::transcript::{Blake2bWrite, Challenge255, TranscriptWriterBuffer};
+use lemma_circuits::circuit::LemmaCircuit;
+use lemma_circuits::shape::{Scheme, Shape};
+use lemma_circuits::statement::Statement;
+use lemma_prover::artifact::{ProofBundle, VerifyingKeyFile};
+use rand::rngs::OsRng;
+use serde_json::{Value, json};
+
+use crate::arguments;
+use crate::session::{Proof, digits, directory, fixture, insecure_kzg, ipa, lemma, lemma_json, refusal};
+
+#[test]
+fn a_key_and_its_circuits_id_are_trusted_together() {
+    let Proof { circuit, bundle, vk, .. } = ipa();
+    let empty = tempfile::tempdir().unwrap();
+    let named = |id: &str| {
+        arguments!["--store", empty.path(), "verify", bundle, "--vk", vk, "--circuit", id].to_vec()
+    };
+    let (code, verdict) = lemma_json(&named(circuit));
+    assert_eq!((code, &verdict["valid"], &verdict["trusted"]), (0, &true.into(), &"circuit".into()));
+    assert_eq!(verdict["model"], ipa().json["model"]);
+    let other = &insecure_kzg().circuit;
+    let message = refusal(&named(other), 2);
+    assert!(message.contains("ipa.vk") && message.contains(&format!("expected {other}")), "{message}");
+    let short = refusal(&named(&circuit[..12]), 2);
+    assert!(short.contains("64 hexadecimal digits"), "{short}");
+}
+
+#[test]
+fn a_verdict_for_a_key_alone_names_no_model() {
+    for (proof, extra, compile) in [
+        (ipa(), &[][..], "`lemma compile MODEL`"),
+        (insecure_kzg(), &["--allow-insecure-srs"], "`lemma compile MODEL --scheme kzg`"),
+    ] {
+        let Proof { circuit, bundle, vk, json } = proof;
+        let mut arguments = arguments!["verify", bundle, "--vk", vk].to_vec();
+        arguments.extend(extra.iter().map(std::ffi::OsString::from));
+        let (code, verdict) = lemma_json(&arguments);
+        assert_eq!((code, &verdict["trusted"]), (0, &"key file".into()), "{verdict}");
+        let model = json["model"].as_str().unwrap();
+        assert!(verdict.get("model").is_none() && !verdict.to_string().contains(model), "{verdict}");
+        let note = format!("for the key you passed, circuit {circuit}: compare with {compile}");
+        assert_eq!(verdict["note"], note.as_str());
+        let person = lemma(&arguments).stdout;
+        assert!(person.starts_with(&format!("VALID\n{note}\n")) && !person.contains(model), "{person}");
+    }
+}
+
+#[test]
+fn a_model_is_enough_to_verify() {
+    let Proof { circuit, bundle, json, .. } = ipa();
+    let empty = tempfile::tempdir().unwrap();
+    // Once with keys made on the way, once with those of the store.
+    for _ in 0..2 {
+        let (code, verdict) =
+            lemma_json(arguments!["--store", empty.path(), "verify", bundle, "--onnx", digits()]);
+        assert_eq!((code, &verdict["valid"], &verdict["trusted"]), (0, &true.into(), &"model".into()));
+        assert_eq!((&verdict["circuit"], &verdict["model"]), (&circuit.as_str().into(), &json["model"]));
+    }
+    let (code, verdict) = lemma_json(arguments!["verify", bundle, "--onnx", fixture("digits/u8u8.qop.onnx")]);
+    assert_eq!((code, &verdict["valid"]), (1, &false.into()), "{verdict}");
+    assert!(verdict["reason"].as_str().unwrap().contains("the proof is of another model"), "{verdict}");
+    // What is no proof is refused before the model is read.
+    let (code, verdict) = lemma_json(arguments!["verify", digits(), "--onnx", digits()]);
+    assert_eq!((code, &verdict["circuit"]), (1, &Value::Null), "{verdict}");
+}
+
+#[test]
+fn a_model_with_parameters_of_one_machine_needs_consent_and_that_machine() {
+    let Proof { circuit, bundle, .. } = insecure_kzg();
+    let (code, verdict) = lemma_json(arguments!["verify", bundle, "--onnx", digits()]);
+    assert_eq!(code, 1, "{verdict}");
+    assert!(verdict["reason"].as_str().unwrap().contains("--allow-insecure-srs"), "{verdict}");
+    let allowed = arguments!["verify", bundle, "--onnx", digits(), "--allow-insecure-srs"];
+    let (code, verdict) = lemma_json(allowed);
+    assert_eq!((code, &verdict["circuit"]), (0, &circuit.as_str().into()), "{verdict}");
+    assert!(lemma(allowed).stdout.contains("INSECURE, made on one machine; SRS id"), "it is said");
+    let empty = tempfile::tempdir().unwrap();
+    let elsewhere = [arguments!["--store", empty.path()].as_slice(), allowed].concat();
+    assert!(refusal(&elsewhere, 2).contains("made on another machine"));
+}
+
+/// The columns and gates of a shape, nothing assigned: every selector is 0.
+#[derive(Clone, Debug)]
+struct Vacuous(Shape);
+
+impl Circuit<Fr> for Vacuous {
+    type Config = ();
+    type FloorPlanner = SimpleFloorPlanner;
+    type Params = Shape;
+
+    fn params(&self) -> Shape {
+        self.0.clone()
+    }
+
+    fn without_witnesses(&self) -> Self {
+        self.clone()
+    }
+
+    fn configure(_: &mut ConstraintSystem<Fr>) {
+        unreachable!("a circuit with parameters is configured with them")
+    }
+
+    fn configure_with_params(system: &mut ConstraintSystem<Fr>, shape: Shape) {
+        LemmaCircuit::configure_with_params(system, shape);
+    }
+
+    fn synthesize(&self, (): (), _: impl Layouter<Fr>) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// A key that constrains nothing, under the id of the honest model, and a proof of what that model never answers. The KZG string is the forger's own, and
+/// not marked as one.
+fn forged() -> (PathBuf, PathBuf, Value) {
+    let honest = VerifyingKeyFile::decode(&std::fs::read(&insecure_kzg().vk).unwrap()).unwrap();
+    let circuit = Vacuous(honest.shape().clone());
+    let params = ParamsKZG::<Bn256>::setup(honest.shape().k, OsRng);
+    let key = keygen_vk(&params, &circuit).unwrap();
+    let compressed = |points: &[G1Affine]| {
+        points.iter().map(|point| json!(point.to_bytes().as_ref().to_vec())).collect::<Vec<_>>()
+    };
+    let image = params.s_g2().to_raw_bytes();
+    let mut tree = serde_json::to_value(&honest).unwrap();
+    tree["fixed"] = compressed(key.fixed_commitments()).into();
+    tree["permutation"] = compressed(key.permutation().commitments()).into();
+    tree["setup"]["Kzg"] = json!({ "s_g2": image.chunks(32).collect::<Vec<_>>(), "insecure": false });
+    let file: VerifyingKeyFile = serde_json::from_value(tree).unwrap();
+
+    let bundle = ProofBundle::decode(&std::fs::read(&insecure_kzg().bundle).unwrap()).unwrap();
+    let mut statement = Statement::decode(&bundle.statement, honest.interface()).unwrap();
+    statement.circuit = file.circuit_id();
+    statement.outputs[0].reverse();
+    let public = statement.public_inputs(file.interface()).unwrap();
+    let pk = keygen_pk(&params, key, &circuit).unwrap();
+    let mut transcript = Blake2bWrite::<_, _, Challenge255<_>>::init(Vec::new());
+    let instances: &[&[&[Fr]]] = &[&[&public]];
+    create_proof::<KZGCommitmentScheme<Bn256>, ProverSHPLONK<'_, Bn256>, _, _, _, _>(
+        &params,
+        &pk,
+        &[circuit],
+        instances,
+        OsRng,
+        &mut transcript,
+    )
+    .unwrap();
+    let bundle = ProofBundle {
+        circuit: file.circuit_id(),
+        scheme: Scheme::Kzg,
+        insecure_srs: false,
+        statement: statement.encode(file.interface()).unwrap(),
+        proof: transcript.finalize(),
+    };
+    let (vk, proof) = (directory().join("forged.vk"), directory().join("forged.proof"));
+    std::fs::write(&vk, file.encode().unwrap()).unwrap();
+    std::fs::write(&proof, bundle.encode().unwrap()).unwrap();
+    (vk, proof, json!(file.setup().srs().unwrap().to_string()))
+}
+
+#[test]
+fn a_key_that_constrains_nothing_does_not_speak_for_the_model_it_names() {
+    let (vk, proof, srs) = forged();
+    let (model, circuit) = (insecure_kzg().json["model"].as_str().unwrap(), &insecure_kzg().circuit);
+    let (_, claims) = lemma_json(arguments!["inspect", vk]);
+    assert_eq!(claims["claimed_model"], model);
+
+    // For itself it is valid; nothing in the verdict is the honest model's, and its string has no name.
+    let (code, verdict) = lemma_json(arguments!["verify", proof, "--vk", vk]);
+    assert_eq!((code, &verdict["valid"], &verdict["trusted"]), (0, &true.into(), &"key file".into()));
+    assert_ne!(verdict["outputs"], insecure_kzg().json["outputs"]);
+    assert_eq!((&verdict["srs"], &verdict["ceremony"]), (&srs, &Value::Null));
+    for honest in [model, circuit] {
+        assert!(!verdict.to_string().contains(honest), "{verdict}");
+    }
+    let person = lemma(arguments!["verify", proof, "--vk", vk]).stdout;
+    assert!(person.contains("for the key you passed") && person.contains("unknown ceremony"), "{person}");
+
+    // With what the caller knows it is refused, whatever is allowed.
+    for extra in [&[][..], &["--allow-insecure-srs"]] {
+        let mut named = arguments!["verify", proof, "--vk", vk, "--circuit", circuit].to_vec();
+        named.extend(extra.iter().map(std::ffi::OsString::from));
+        let message = refusal(&named, 2);
+        assert!(message.contains(&format!("expected {circuit}")), "{message}");
+    }
+    let (code, verdict) =
+        lemma_json(arguments!["verify", proof, "--circuit", circuit, "--allow-insecure-srs"]);
+    assert_eq!((code, &verdict["valid"]), (1, &false.into()), "{verdict}");
+}
