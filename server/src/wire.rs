@@ -11,7 +11,7 @@ mod proof;
 mod tensor;
 mod verify;
 
-pub use circuit::{Build, BuildRequest, Circuit, CircuitList, Prediction, Scheme, VerifyingKey};
+pub use circuit::{Build, BuildRequest, Circuit, CircuitList, Prediction, Scheme, Srs, VerifyingKey};
 pub use info::{Info, Limits, Operator, QueueLoad, Readiness};
 pub use job::{Failure, PhaseTime, Progress, Status};
 pub use model::{Model, ModelDetails, ModelList};

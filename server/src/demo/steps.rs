@@ -99,7 +99,10 @@ async fn verify(
     let check = move || {
         let begin = std::time::Instant::now();
         let verifier = Verifier::new(&key, &circuit, &context)?;
-        say(begin.elapsed(), "offline              the key loads");
+        say(
+            begin.elapsed(),
+            "offline              the key loads; it must be the circuit's, whose id `lemma compile MODEL` derives too",
+        );
         let begin = std::time::Instant::now();
         let statement = verifier.check(&bundle)?;
         if statement.outputs != answered {

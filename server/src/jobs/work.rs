@@ -176,6 +176,9 @@ pub struct CircuitFacts {
     pub scheme: String,
     /// Whether the keys rest on a string drawn on the server.
     pub insecure_srs: bool,
+    /// Id of the KZG string the keys rest on; unknown for circuits that earlier versions built.
+    #[serde(default)]
+    pub srs: Option<String>,
     /// It has 2^k rows.
     pub k: u32,
     /// Rows that carry something.

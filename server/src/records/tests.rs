@@ -251,6 +251,7 @@ fn facts(circuit: CircuitId) -> CircuitFacts {
         model_id: String::new(),
         scheme: "ipa".into(),
         insecure_srs: false,
+        srs: None,
         k: 9,
         rows_used: 1,
         advice_columns: 1,

@@ -18,7 +18,7 @@ use crate::{
     openapi::File,
     problem::{Problem, ProblemType, damaged_circuit},
     state::App,
-    wire::{Refusal, Statement, Tensor, VerifyResponse},
+    wire::{Refusal, Srs, Statement, Tensor, VerifyResponse},
 };
 
 /// What the caller demands of the proof.
@@ -39,8 +39,10 @@ pub(crate) struct Demand {
 
 /// Verify a proof
 ///
-/// The body is a `.proof` file. The answer comes at once and never waits behind proofs: 200 with `valid: true` and
-/// what the proof states, or 200 with `valid: false` and the reason.
+/// The body is a `.proof` file. The verdict is about the circuit that the request names: its id stands for a model, and
+/// `lemma compile MODEL` derives it without this service. No key is taken from the request, and no id from the proof.
+/// The answer comes at once and never waits behind proofs: 200 with `valid: true` and what the proof states, or 200
+/// with `valid: false` and the reason.
 #[utoipa::path(post, path = "/v1/verify", operation_id = "verify", tag = "proofs", params(Demand),
     request_body(content = File, content_type = "application/octet-stream", description = "A `.proof` file"),
     responses(
@@ -86,6 +88,7 @@ fn verdict(bundle: &[u8], key: &VerifierKey, expect: &Expect) -> Result<VerifyRe
     let verdict = VerifyResponse {
         valid: judged.is_ok(),
         insecure_srs: key.insecure_srs(),
+        srs: key.srs().map(|srs| Srs::new(srs, key.insecure_srs())),
         reason: None,
         statement: None,
         verify_seconds: start.elapsed().as_secs_f64(),

@@ -1,6 +1,7 @@
 //! Circuits and the jobs that build them.
 
 use lemma_circuits::{CompiledCircuit, shape};
+use lemma_prover::params::SrsId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -71,6 +72,24 @@ impl BuildRequest {
     }
 }
 
+/// The KZG string a circuit rests on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Srs {
+    /// Its id: a sha256 of the image of its secret, which no file can claim.
+    pub id: String,
+    /// The ceremony it comes from; absent for an unknown ceremony.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ceremony: Option<String>,
+}
+
+impl Srs {
+    /// The string with this id. One that was drawn on a server comes from no ceremony.
+    pub fn new(id: SrsId, insecure: bool) -> Self {
+        let ceremony = (!insecure).then(|| id.ceremony()).flatten();
+        Self { id: id.to_string(), ceremony: ceremony.map(str::to_owned) }
+    }
+}
+
 /// The key that checks proofs of a circuit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct VerifyingKey {
@@ -96,6 +115,9 @@ pub struct Circuit {
     pub scheme: String,
     /// Whether it rests on parameters drawn on the server.
     pub insecure_srs: bool,
+    /// The KZG string it rests on; absent with `ipa`, and for circuits built by earlier versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub srs: Option<Srs>,
     /// What it looks like and costs.
     #[serde(flatten)]
     pub prediction: Prediction,
@@ -122,6 +144,7 @@ impl Circuit {
             network: facts.model_id.clone(),
             scheme: facts.scheme.clone(),
             insecure_srs: facts.insecure_srs,
+            srs: facts.srs.as_ref().and_then(|id| Some(Srs::new(id.parse().ok()?, facts.insecure_srs))),
             prediction: Prediction {
                 k: facts.k,
                 rows_used: facts.rows_used,

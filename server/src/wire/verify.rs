@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Tensor;
+use super::{Srs, Tensor};
 
 /// Why a proof is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -38,6 +38,9 @@ pub struct VerifyResponse {
     pub reason: Option<Refusal>,
     /// Whether the circuit rests on parameters drawn on a server, whose owner can forge proofs.
     pub insecure_srs: bool,
+    /// The KZG string the circuit rests on; absent with `ipa`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub srs: Option<Srs>,
     /// What it says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statement: Option<Statement>,

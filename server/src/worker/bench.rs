@@ -219,6 +219,7 @@ fn facts(circuit: &CompiledCircuit, keys: &ProvingKeys, vk: &[u8], took: Duratio
         model_id: circuit.model_id().to_string(),
         scheme: scheme_name(circuit.scheme()).into(),
         insecure_srs: verifier.insecure_srs(),
+        srs: verifier.srs().map(|srs| srs.to_string()),
         k: circuit.k(),
         rows_used: circuit.layout().rows() as u64,
         advice_columns: shape.num_advice(),

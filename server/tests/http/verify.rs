@@ -29,6 +29,7 @@ async fn a_proof_is_valid_for_its_circuit_and_context() {
     let verdict = judge(server, &query, bundle.clone()).await;
     assert_eq!(verdict["valid"], true, "{verdict}");
     assert_eq!(verdict["insecure_srs"], false);
+    assert!(verdict.get("srs").is_none(), "ipa rests on no string: {verdict}");
     assert_eq!(verdict["statement"]["circuit"], circuit);
     assert_eq!(verdict["statement"]["context"], "c0ffee");
     assert_eq!(verdict["statement"]["inputs"][0]["shape"], json!([1, 64]));
@@ -163,6 +164,10 @@ async fn proofs_that_rest_on_local_parameters_need_the_services_consent() {
         let verdict = judge(&server, &format!("circuit={circuit}"), proof.clone()).await;
         assert_eq!(verdict["valid"], true, "{verdict}");
         assert_eq!(verdict["insecure_srs"], true, "{verdict}");
+        assert_eq!(verdict["srs"]["id"].as_str().unwrap().len(), 64, "{verdict}");
+        assert!(verdict["srs"].get("ceremony").is_none(), "it was drawn here: {verdict}");
+        let described = server.get(&format!("/v1/circuits/{circuit}")).await.is(200).json;
+        assert_eq!(described["srs"], verdict["srs"]);
         (circuit, proof)
     };
     let settings = lemma_server::config::Settings { insecure_local_srs: None, ..settings(&data) };
