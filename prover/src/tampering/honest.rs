@@ -51,18 +51,26 @@ pub(super) fn honest() -> &'static [Honest] {
 pub(super) const QUANTIZATION: Quantization = Quantization { scale: 0.5, zero_point: 3 };
 
 /// Every operator there is outside of proofs; another one does not compile until it stands here.
-fn tails() -> [Vec<Tail>; 2] {
+fn tails() -> [Vec<Tail>; 3] {
+    let values = (0..256).map(|value| value as f32 / 256.0).collect();
+    let table = Tail::Table { elem: Elem::I8, values, operators: vec!["Sigmoid".to_owned()] };
+    let with_table = [table, Tail::LogSoftmax { len: 2 }];
     let all = [
         Tail::Dequantize(QUANTIZATION),
         Tail::QuantizedSoftmax { from: QUANTIZATION, len: 2, to: QUANTIZATION, elem: Elem::I8 },
         Tail::Softmax { len: 2 },
     ];
-    for tail in &all {
+    for tail in all.iter().chain(&with_table) {
         match tail {
-            Tail::Dequantize(_) | Tail::QuantizedSoftmax { .. } | Tail::Softmax { .. } | Tail::Index => {}
+            Tail::Dequantize(_)
+            | Tail::QuantizedSoftmax { .. }
+            | Tail::Softmax { .. }
+            | Tail::Index
+            | Tail::LogSoftmax { .. }
+            | Tail::Table { .. } => {}
         }
     }
-    [all.to_vec(), vec![Tail::Index]]
+    [all.to_vec(), vec![Tail::Index], with_table.to_vec()]
 }
 
 /// A convolution: a circuit with banks.
