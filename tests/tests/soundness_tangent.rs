@@ -151,7 +151,9 @@ fn undefended_coefficients_are_missed_by_the_audit() {
                 grid.set(cell, Fr::zero());
             };
             let noticed = is_noticed(&tiny, &tiny.subject.system, off);
-            assert!(noticed || carries_zero(&tiny, &grids, cell), "{}: nobody misses {cell}", tiny.name);
+            let is_known =
+                || carries_zero(&tiny, &grids, cell) || makes_idle_lanes_zero(&tiny, &grids[0], cell);
+            assert!(noticed || is_known(), "{}: nobody misses {cell}", tiny.name);
         }
     }
 }
@@ -165,6 +167,16 @@ fn carries_zero(tiny: &Tiny, grids: &[Grid], cell: Cell) -> bool {
         grids.iter().all(|grid| grid.value(before) == Fr::zero())
     };
     tiny.subject.reads("weight evaluation", cell.column) && evaluations.all(|(column, _)| is_zero(column))
+}
+
+/// Whether a fixed cell is part of the product that makes the idle lanes of inputs 0: to first order the lookups keep their
+/// cells where they are already. Lies about these lanes run into it, and `soundness/algebra.rs` reads it off.
+fn makes_idle_lanes_zero(tiny: &Tiny, grid: &Grid, cell: Cell) -> bool {
+    let idle = tiny.subject.idle_evaluations();
+    grid.copies.iter().any(|[from, to]| {
+        let is_operand = tiny.subject.roles[to.column] == Role::Operand;
+        is_operand && idle.contains(from) && (to.row == cell.row || to.row == cell.row + 1)
+    })
 }
 
 #[test]
@@ -204,20 +216,22 @@ fn a_missing_gate_is_noticed() {
 fn a_missing_copy_is_noticed() {
     let lanes = [networks::linear(), networks::lanes(), networks::mixed()];
     for tiny in lanes.into_iter().chain([networks::residual(), networks::branches()]) {
-        let copies = tiny.subject.grid(&tiny.samples()[0], 0).copies.len();
-        for copy in 0..copies {
+        let copies = tiny.subject.grid(&tiny.samples()[0], 0).copies;
+        for copy in 0..copies.len() {
             let noticed = is_noticed(&tiny, &tiny.subject.system, |grid| {
                 grid.copies.remove(copy);
             });
             // A power that multiplies a sum of idle cells is multiplied with 0 in every honest grid, so no derivative sees
-            // it; then the copy itself is what a single changed cell runs into.
+            // it; then the copy itself is what a single changed cell runs into. Nor does one see those of idle cells, which
+            // the lookups keep where they are: lies run into these.
+            let is_idle = tiny.subject.idle_evaluations().contains(&copies[copy][0]);
             assert!(
-                noticed || a_power_is_open_without(&tiny, copy),
+                noticed || is_idle || a_power_is_open_without(&tiny, copy),
                 "{}: nobody misses copy {copy}",
                 tiny.name
             );
         }
-        println!("{}: {copies} copies", tiny.name);
+        println!("{}: {} copies", tiny.name, copies.len());
     }
 }
 

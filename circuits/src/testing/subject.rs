@@ -17,7 +17,7 @@ use super::{
 use crate::{
     CompiledCircuit, Role,
     circuit::LemmaCircuit,
-    columns::{BankColumns, LaneColumns, LinearCells, ThresholdCells},
+    columns::{BankColumns, BankLane, LaneColumns, LinearCells, ThresholdCells},
     ir::TensorId,
     layout::Layout,
     shape::BankKind,
@@ -129,6 +129,13 @@ impl Subject {
             .filter(|cell| !busy.contains(cell))
             .map(|(column, row)| Cell::advice(column, row))
             .collect()
+    }
+
+    /// The evaluations of the idle lanes of model inputs, all of which are 0.
+    pub fn idle_evaluations(&self) -> BTreeSet<Cell> {
+        let layout = self.compiled.layout();
+        let lanes: Vec<usize> = layout.columns.lanes().map(BankLane::slice).collect();
+        layout.placement.idle_input_cells().map(|(lane, row)| Cell::advice(lanes[lane], row)).collect()
     }
 
     /// Whether this constraint, and no other, reads the fixed column.
