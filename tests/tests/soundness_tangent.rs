@@ -217,14 +217,14 @@ fn a_missing_copy_is_noticed() {
     let lanes = [networks::linear(), networks::lanes(), networks::mixed()];
     for tiny in lanes.into_iter().chain([networks::residual(), networks::branches()]) {
         let copies = tiny.subject.grid(&tiny.samples()[0], 0).copies;
-        for copy in 0..copies.len() {
+        for (copy, [from, _]) in copies.iter().enumerate() {
             let noticed = is_noticed(&tiny, &tiny.subject.system, |grid| {
                 grid.copies.remove(copy);
             });
             // A power that multiplies a sum of idle cells is multiplied with 0 in every honest grid, so no derivative sees
             // it; then the copy itself is what a single changed cell runs into. Nor does one see those of idle cells, which
             // the lookups keep where they are: lies run into these.
-            let is_idle = tiny.subject.idle_evaluations().contains(&copies[copy][0]);
+            let is_idle = tiny.subject.idle_evaluations().contains(from);
             assert!(
                 noticed || is_idle || a_power_is_open_without(&tiny, copy),
                 "{}: nobody misses copy {copy}",
