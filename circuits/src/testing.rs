@@ -27,6 +27,7 @@ pub mod subject;
 pub mod system;
 pub mod tables;
 pub mod tangent;
+pub mod vacuous;
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::FromUniformBytes};
 use sha2::{Digest, Sha512};

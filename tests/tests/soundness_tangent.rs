@@ -169,8 +169,9 @@ fn carries_zero(tiny: &Tiny, grids: &[Grid], cell: Cell) -> bool {
     tiny.subject.reads("weight evaluation", cell.column) && evaluations.all(|(column, _)| is_zero(column))
 }
 
-/// Whether a fixed cell is part of the product that makes the idle lanes of inputs 0: to first order the lookups keep their
-/// cells where they are already. Lies about these lanes run into it, and `soundness/algebra.rs` reads it off.
+/// Whether a fixed cell is part of the product that makes the idle lanes of inputs 0. The audit holds inputs, so the statement
+/// alone keeps an idle byte where it is: only who moves the byte beside it too, as lies do, runs into this product.
+/// `soundness/algebra.rs` reads it off.
 fn makes_idle_lanes_zero(tiny: &Tiny, grid: &Grid, cell: Cell) -> bool {
     let idle = tiny.subject.idle_evaluations();
     grid.copies.iter().any(|[from, to]| {
@@ -222,8 +223,9 @@ fn a_missing_copy_is_noticed() {
                 grid.copies.remove(copy);
             });
             // A power that multiplies a sum of idle cells is multiplied with 0 in every honest grid, so no derivative sees
-            // it; then the copy itself is what a single changed cell runs into. Nor does one see those of idle cells, which
-            // the lookups keep where they are: lies run into these.
+            // it; then the copy itself is what a single changed cell runs into. Nor does one see those of idle evaluations: with
+            // the inputs held the statement keeps idle bytes where they are. Lies move the byte beside them too, and
+            // `soundness/algebra.rs` looks for every one of these copies.
             let is_idle = tiny.subject.idle_evaluations().contains(from);
             assert!(
                 noticed || is_idle || a_power_is_open_without(&tiny, copy),

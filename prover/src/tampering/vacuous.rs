@@ -4,17 +4,12 @@
 //! come from somewhere else.
 
 use halo2_proofs::{
-    circuit::{Layouter, SimpleFloorPlanner},
-    halo2curves::{
-        bn256::{Fr, G1Affine},
-        group::GroupEncoding,
-    },
-    plonk::{Circuit, ConstraintSystem, Error, VerifyingKey},
+    halo2curves::{bn256::G1Affine, group::GroupEncoding},
+    plonk::VerifyingKey,
 };
 use lemma_circuits::{
-    circuit::LemmaCircuit,
-    shape::Shape,
     statement::{Context, Statement},
+    testing::vacuous::Vacuous,
 };
 use lemma_plonk::watch::Unwatched;
 use rand::rngs::OsRng;
@@ -29,36 +24,6 @@ use crate::{
     proof_system::{self, CircuitProver, Commitment},
     verify::{BareKey, Expect, VerifierKey, VerifyError, verify},
 };
-
-/// The columns and gates of a shape, nothing assigned: every selector is 0.
-#[derive(Clone, Debug)]
-struct Vacuous(Shape);
-
-impl Circuit<Fr> for Vacuous {
-    type Config = ();
-    type FloorPlanner = SimpleFloorPlanner;
-    type Params = Shape;
-
-    fn params(&self) -> Shape {
-        self.0.clone()
-    }
-
-    fn without_witnesses(&self) -> Self {
-        self.clone()
-    }
-
-    fn configure(_: &mut ConstraintSystem<Fr>) {
-        unreachable!("a circuit with parameters is configured with them")
-    }
-
-    fn configure_with_params(system: &mut ConstraintSystem<Fr>, shape: Shape) {
-        LemmaCircuit::configure_with_params(system, shape);
-    }
-
-    fn synthesize(&self, (): (), _: impl Layouter<Fr>) -> Result<(), Error> {
-        Ok(())
-    }
-}
 
 /// Parameters as a forger has them: with KZG a string of their own, not marked as one.
 fn parameters(choice: SetupChoice, k: u32) -> (Commitment, Setup) {

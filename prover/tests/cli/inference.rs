@@ -8,9 +8,8 @@ use serde_json::Value;
 use crate::session::{digit, digits, directory, fixture, ipa, lemma, lemma_json, refusal};
 use crate::{arguments, onnx};
 
-/// One row of onnxruntime's integers from a fixture archive.
-fn expected(archive: &str, array: &str, row: usize) -> Vec<i32> {
-    let bytes = std::fs::read(fixture(archive)).unwrap();
+/// An interface that reads ten int8 integers of a row of an array.
+fn ten_int8(array: &str) -> Interface {
     let port = Port {
         name: array.into(),
         shape: vec![1, 10],
@@ -19,8 +18,13 @@ fn expected(archive: &str, array: &str, row: usize) -> Vec<i32> {
         tail: Vec::new(),
         bytes_per_instance: 31,
     };
-    let interface = Interface { inputs: vec![port], outputs: Vec::new() };
-    inputs::read(&bytes, &interface, Some(row)).unwrap().remove(0)
+    Interface { inputs: vec![port], outputs: Vec::new() }
+}
+
+/// One row of onnxruntime's integers from a fixture archive.
+fn expected(archive: &str, array: &str, row: usize) -> Vec<i32> {
+    let bytes = std::fs::read(fixture(archive)).unwrap();
+    inputs::read(&bytes, &ten_int8(array), Some(row)).unwrap().remove(0)
 }
 
 fn integers(output: &Value) -> Vec<i64> {
@@ -110,16 +114,7 @@ fn several_rows_are_run_in_one_call() {
         let listed = json["rows"].as_array().unwrap();
         assert_eq!(listed.len(), rows.len());
         let written = std::fs::read(&archive).unwrap();
-        let port = Port {
-            name: "integers.logits".into(),
-            shape: vec![1, 10],
-            elem: Elem::I8,
-            quantize: None,
-            tail: Vec::new(),
-            bytes_per_instance: 31,
-        };
-        let interface = Interface { inputs: vec![port], outputs: Vec::new() };
-        let stacked = inputs::read_rows(&written, &interface, &inputs::Rows::All).unwrap();
+        let stacked = inputs::read_rows(&written, &ten_int8("integers.logits"), &inputs::Rows::All).unwrap();
         assert_eq!(stacked.len(), rows.len());
         for ((entry, stacked), row) in listed.iter().zip(&stacked).zip(rows) {
             assert_eq!(entry["row"], row);

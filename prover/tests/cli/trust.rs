@@ -2,17 +2,16 @@
 
 use std::path::PathBuf;
 
-use halo2_proofs::circuit::{Layouter, SimpleFloorPlanner};
 use halo2_proofs::halo2curves::bn256::{Bn256, Fr, G1Affine};
 use halo2_proofs::halo2curves::group::GroupEncoding;
 use halo2_proofs::halo2curves::serde::SerdeObject;
-use halo2_proofs::plonk::{Circuit, ConstraintSystem, Error, create_proof, keygen_pk, keygen_vk};
+use halo2_proofs::plonk::{create_proof, keygen_pk, keygen_vk};
 use halo2_proofs::poly::kzg::commitment::{KZGCommitmentScheme, ParamsKZG};
 use halo2_proofs::poly::kzg::multiopen::ProverSHPLONK;
 use halo2_proofs::transcript::{Blake2bWrite, Challenge255, TranscriptWriterBuffer};
-use lemma_circuits::circuit::LemmaCircuit;
-use lemma_circuits::shape::{Scheme, Shape};
+use lemma_circuits::shape::Scheme;
 use lemma_circuits::statement::Statement;
+use lemma_circuits::testing::vacuous::Vacuous;
 use lemma_prover::artifact::{ProofBundle, VerifyingKeyFile};
 use rand::rngs::OsRng;
 use serde_json::{Value, json};
@@ -89,36 +88,6 @@ fn a_model_with_parameters_of_one_machine_needs_consent_and_that_machine() {
     let empty = tempfile::tempdir().unwrap();
     let elsewhere = [arguments!["--store", empty.path()].as_slice(), allowed].concat();
     assert!(refusal(&elsewhere, 2).contains("made on another machine"));
-}
-
-/// The columns and gates of a shape, nothing assigned: every selector is 0.
-#[derive(Clone, Debug)]
-struct Vacuous(Shape);
-
-impl Circuit<Fr> for Vacuous {
-    type Config = ();
-    type FloorPlanner = SimpleFloorPlanner;
-    type Params = Shape;
-
-    fn params(&self) -> Shape {
-        self.0.clone()
-    }
-
-    fn without_witnesses(&self) -> Self {
-        self.clone()
-    }
-
-    fn configure(_: &mut ConstraintSystem<Fr>) {
-        unreachable!("a circuit with parameters is configured with them")
-    }
-
-    fn configure_with_params(system: &mut ConstraintSystem<Fr>, shape: Shape) {
-        LemmaCircuit::configure_with_params(system, shape);
-    }
-
-    fn synthesize(&self, (): (), _: impl Layouter<Fr>) -> Result<(), Error> {
-        Ok(())
-    }
 }
 
 /// A key that constrains nothing, under the id of the honest model, and a proof of what that model never answers. The KZG string is the forger's own, and

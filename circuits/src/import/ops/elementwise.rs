@@ -165,7 +165,27 @@ pub(super) fn operand(
     }
 }
 
-/// Both operands broadcast to the shape of the result.
+/// Both operands broadcast to the shape of the result, and that shape.
+pub(super) fn broadcast(
+    call: &Call<'_>,
+    [lhs, rhs]: [Operand; 2],
+    builder: &mut Builder,
+) -> Result<([Operand; 2], Vec<usize>), ImportErrorKind> {
+    let (left, right) = (&lhs.activation.shape, &rhs.activation.shape);
+    let shape = layout::broadcast_shape(left, right).ok_or_else(|| ImportErrorKind::Shape {
+        role: "right operand",
+        got: right.clone(),
+        expected: format!("one that broadcasts with {left:?}"),
+    })?;
+    let mut broadcast = |operand: &Operand| {
+        let activation = layout::broadcast(call, &operand.activation, &shape, builder)?;
+        Ok::<_, ImportErrorKind>(Operand { activation, by: operand.by })
+    };
+    let operands = [broadcast(&lhs)?, broadcast(&rhs)?];
+    Ok((operands, shape))
+}
+
+/// A sum or product of the operands, which waits for its quantizer.
 fn combined(
     call: &Call<'_>,
     kind: Kind,
@@ -173,18 +193,8 @@ fn combined(
     builder: &mut Builder,
 ) -> Result<Waiting, ImportErrorKind> {
     expect_elem("right operand", rhs.activation.elem, lhs.activation.elem)?;
-    let (left, right) = (&lhs.activation.shape.clone(), &rhs.activation.shape.clone());
-    let shape = layout::broadcast_shape(left, right).ok_or_else(|| ImportErrorKind::Shape {
-        role: "right operand",
-        got: right.clone(),
-        expected: format!("one that broadcasts with {left:?}"),
-    })?;
-    let mut broadcast = |operand: Operand| {
-        let activation = layout::broadcast(call, &operand.activation, &shape, builder)?;
-        Ok::<_, ImportErrorKind>(Operand { activation, by: operand.by })
-    };
-    let order = Order::of(left, right, call.graph.may_move_axes());
-    let operands = [broadcast(lhs)?, broadcast(rhs)?];
+    let order = Order::of(&lhs.activation.shape, &rhs.activation.shape, call.graph.may_move_axes());
+    let (operands, shape) = broadcast(call, [lhs, rhs], builder)?;
     let form = match kind {
         Kind::Add => WaitingForm::Add { operands, order },
         Kind::Multiply => WaitingForm::Multiply(operands),

@@ -11,8 +11,8 @@ use super::super::affine::{self, FloatClamp};
 use super::super::builder::Builder;
 use super::super::error::ImportErrorKind;
 use super::super::value::{Activation, Operand, Value, Waiting, WaitingForm};
+use super::Call;
 use super::elementwise::{self, operand};
-use super::{Call, layout};
 use crate::ir::{Add, Elem, Op, Quantization};
 use crate::requantize::quantized_sum;
 
@@ -62,19 +62,8 @@ pub(super) fn between_quantizers(
     pair: FloatPair,
     builder: &mut Builder,
 ) -> Result<Value, ImportErrorKind> {
-    let lhs = operand(call, 0, "left operand", builder)?;
-    let rhs = operand(call, 1, "right operand", builder)?;
-    let (left, right) = (&lhs.activation.shape, &rhs.activation.shape);
-    let shape = layout::broadcast_shape(left, right).ok_or_else(|| ImportErrorKind::Shape {
-        role: "right operand",
-        got: right.clone(),
-        expected: format!("one that broadcasts with {left:?}"),
-    })?;
-    let mut broadcast = |operand: Operand| {
-        let activation = layout::broadcast(call, &operand.activation, &shape, builder)?;
-        Ok::<_, ImportErrorKind>(Operand { activation, by: operand.by })
-    };
-    let operands = [broadcast(lhs)?, broadcast(rhs)?];
+    let operands = [operand(call, 0, "left operand", builder)?, operand(call, 1, "right operand", builder)?];
+    let (operands, shape) = elementwise::broadcast(call, operands, builder)?;
     let form = WaitingForm::Float { operands, pair };
     let result = Rc::new(Waiting { name: call.node.label.name.clone(), form, shape });
     Ok(Value::Waiting { result, clamp: FloatClamp::NONE })
