@@ -136,7 +136,7 @@ impl Circuit<Fr> for LemmaCircuit {
         layouter.assign_region(
             || "circuit",
             |mut region| {
-                assign_fixed(&mut region, handles, &layout.fixed);
+                assign_fixed(&mut region, handles, layout.fixed());
                 constrain_copies(&mut region, handles, layout);
                 let Some(counted) = &self.witness else { return Ok(()) };
                 let hints = Hints::new(&counted.witness.columns, &self.overrides);
@@ -213,7 +213,7 @@ fn assign_derived(region: &mut Region<'_, Fr>, handles: &Handles, layout: &Layou
     for (index, phase) in layout.columns.phases.iter().enumerate() {
         if *phase == 1 {
             let readers = layout.columns.readers(index);
-            let is_read = |row: usize| readers.iter().any(|reader| layout.fixed[*reader][row] != Fr::ZERO);
+            let is_read = |row: usize| readers.iter().any(|reader| layout.fixed()[*reader][row] != Fr::ZERO);
             let is_read = (!readers.is_empty()).then_some(is_read);
             assign_column(region, handles.advice[index], &advice[index], is_read);
         }

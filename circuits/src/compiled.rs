@@ -9,7 +9,7 @@ use crate::{
     circuit::LemmaCircuit,
     error::PlanError,
     ir::{Model, ModelId},
-    layout::Layout,
+    layout::{Budget, Layout},
     shape::{Scheme, Shape},
     statement::Interface,
     witness::{WitnessError, run},
@@ -34,12 +34,20 @@ pub struct Assignment {
     pub outputs: Vec<Vec<i32>>,
 }
 
-/// Plans the circuit of a model.
+/// Plans the circuit of a model within the default budget.
 ///
 /// # Errors
-/// [`PlanError`] when the model cannot be proven exactly or is too large.
+/// As [`compile_within`].
 pub fn compile(model: Model, scheme: Scheme) -> Result<CompiledCircuit, PlanError> {
-    let layout = Layout::of(&model, scheme)?;
+    compile_within(model, scheme, &Budget::default())
+}
+
+/// Plans the circuit of a model, which is the same whatever the budget.
+///
+/// # Errors
+/// [`PlanError`] when the model cannot be proven exactly, or is too large for the budget or for any circuit.
+pub fn compile_within(model: Model, scheme: Scheme, budget: &Budget) -> Result<CompiledCircuit, PlanError> {
+    let layout = Layout::of(&model, scheme, budget)?;
     Ok(CompiledCircuit::new(model, layout, scheme))
 }
 
@@ -70,7 +78,7 @@ pub fn compile_among(
     scheme: Scheme,
     admitted: impl Fn(&Shape) -> bool,
 ) -> Result<CompiledCircuit, PlanError> {
-    let layout = Layout::among(&model, scheme, admitted)?;
+    let layout = Layout::among(&model, scheme, &Budget::default(), admitted)?;
     Ok(CompiledCircuit::new(model, layout, scheme))
 }
 
@@ -126,7 +134,7 @@ impl CompiledCircuit {
         let mut hash = Sha256::new();
         let shape = bincode::serialize(self.shape()).expect("plain data without maps always serializes");
         hash.update(shape);
-        for column in &self.layout.fixed {
+        for column in self.layout.fixed() {
             hash.update((column.len() as u64).to_le_bytes());
             let bytes: Vec<u8> = column.iter().flat_map(PrimeField::to_repr).collect();
             hash.update(bytes);

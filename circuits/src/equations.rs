@@ -21,10 +21,11 @@ use crate::{
     forms::Packing,
     ir::TensorId,
     network::{
-        maps::Map,
-        slices::{Reader, Slices, Term, Track, terms},
+        Network,
+        slices::{Reader, Term, Track, terms},
     },
     place::{Arrangement, Block, Content, Placement, Start},
+    steps,
 };
 
 /// What a row multiplies.
@@ -92,7 +93,11 @@ pub(crate) struct Segment {
 impl Segment {
     /// Rows with this many weight columns per way.
     pub(crate) fn rows(&self, columns: usize) -> usize {
-        self.moves.len().max(self.groups.div_ceil(columns))
+        Self::length(self.moves.len(), self.groups, columns)
+    }
+
+    fn length(moves: usize, groups: usize, columns: usize) -> usize {
+        moves.max(groups.div_ceil(columns))
     }
 }
 
@@ -102,9 +107,25 @@ pub(crate) struct Equation {
     pub(crate) segments: Vec<Segment>,
 }
 
-impl Equation {
+/// How many segments of equations have so many moves and groups: what their number of rows follows from.
+#[derive(Clone, Debug)]
+pub(crate) struct Lengths(BTreeMap<(usize, usize), usize>);
+
+impl Lengths {
+    pub(crate) fn of(equations: &[Equation]) -> Self {
+        let mut counts = BTreeMap::new();
+        for segment in equations.iter().flat_map(|equation| &equation.segments) {
+            *counts.entry((segment.moves.len(), segment.groups)).or_default() += 1;
+        }
+        Self(counts)
+    }
+
+    /// Rows of all equations with this many weight columns per way.
     pub(crate) fn rows(&self, columns: usize) -> usize {
-        self.segments.iter().map(|segment| segment.rows(columns)).sum()
+        let rows = |((moves, groups), count): (&(usize, usize), &usize)| {
+            count * Segment::length(*moves, *groups, columns)
+        };
+        self.0.iter().map(rows).sum()
     }
 }
 
@@ -134,13 +155,60 @@ impl Walk {
     }
 }
 
+/// Walks that can be side by side, in order of first occurrence.
+fn alike(walks: impl Iterator<Item = Walk>) -> Vec<Vec<Walk>> {
+    let mut alike: Vec<Vec<Walk>> = Vec::new();
+    let mut positions: HashMap<Vec<Leg>, usize> = HashMap::new();
+    for walk in walks {
+        steps::count(walk.stops.len());
+        let fresh = alike.len();
+        let index = *positions.entry(walk.legs()).or_insert(fresh);
+        if index == fresh {
+            alike.push(Vec::new());
+        }
+        alike[index].push(walk);
+    }
+    alike
+}
+
+/// How long equations are at least, wherever planes lie: those of the statement and of operators that have one each.
+#[derive(Clone, Debug)]
+pub(crate) struct LeastLength {
+    instances: usize,
+    /// Walks that can be side by side, and the rows of each.
+    walks: Vec<(usize, usize)>,
+}
+
+impl LeastLength {
+    pub(crate) fn of(network: &Network) -> Self {
+        let mut least = Self { instances: network.instances, walks: Vec::new() };
+        least.add(terms(&network.slices, &network.shown, Reader::bytes()));
+        for (index, _) in network.maps.iter().enumerate().filter(|(_, map)| !map.is_planewise()) {
+            least.add(terms(&network.slices, &network.read[index], Reader::taps(index)));
+        }
+        least
+    }
+
+    fn add(&mut self, tracks: Vec<Track>) {
+        let walks = tracks.into_iter().map(|Track { tensor, plane, terms }| {
+            let stops = walk(terms);
+            Walk { tensor, plane, stops }
+        });
+        let rows = |walk: &Walk| walk.stops.iter().map(|stop| stop.moves.len()).sum();
+        self.walks.extend(alike(walks).iter().map(|alike| (alike.len(), rows(&alike[0]))));
+    }
+
+    /// Rows with so many walks side by side.
+    pub(crate) fn rows(&self, ways: usize) -> usize {
+        let rows = |(walks, rows): &(usize, usize)| walks.div_ceil(ways) * rows;
+        self.instances + self.walks.iter().map(rows).sum::<usize>()
+    }
+}
+
 /// Everything the equations are made from.
 pub(crate) struct Sources<'a> {
-    pub(crate) maps: &'a [Map],
-    pub(crate) slices: &'a [Slices],
+    pub(crate) network: &'a Network,
     pub(crate) placement: &'a Placement,
-    /// Public inputs after the header.
-    pub(crate) instances: usize,
     /// Per node the packing of its claims.
     pub(crate) packings: &'a [Packing],
     /// Planes side by side.
@@ -156,7 +224,7 @@ impl Sources<'_> {
         if !self.is_flat {
             out.push(self.statement());
         }
-        for index in 0..self.maps.len() {
+        for index in 0..self.network.maps.len() {
             out.extend(self.map(index));
         }
         out
@@ -165,11 +233,10 @@ impl Sources<'_> {
     /// `sum_j s^j 2^shift instance_j - inputs - sum_e 2^shift 256^byte s^j x'_e = 0`, and on a group of its own: the
     /// evaluation of an idle row of an input block, of which all others are copies, is 0.
     fn statement(&self) -> Equation {
-        let reads = |reader: &Reader| matches!(reader, Reader::Byte { .. });
-        let tracks: Vec<_> = terms(self.slices, reads);
+        let tracks = terms(&self.network.slices, &self.network.shown, Reader::bytes());
         let offset = offset(tracks.iter().flat_map(|track| &track.terms));
         let mut equation = Equation::default();
-        for instance in 0..self.instances as u64 {
+        for instance in 0..self.network.instances as u64 {
             equation.segments.push(self.side_by_side(
                 vec![(Operand::Instance, Weights::One { group: 0 })],
                 1,
@@ -193,12 +260,9 @@ impl Sources<'_> {
     }
 
     fn map(&self, index: usize) -> Vec<Equation> {
-        let map = &self.maps[index];
-        let reads = |reader: &Reader| matches!(reader, Reader::Tap { map, .. } if *map == index);
-        let tracks = terms(self.slices, reads);
-        let blocks: Vec<usize> = (0..self.placement.blocks.len())
-            .filter(|block| self.placement.blocks[*block].content == Content::Node(map.node))
-            .collect();
+        let map = &self.network.maps[index];
+        let tracks = terms(&self.network.slices, &self.network.read[index], Reader::taps(index));
+        let blocks: Vec<usize> = self.placement.of_node(map.node).collect();
         if !map.is_planewise() {
             return vec![self.equation(index, tracks, &blocks, None)];
         }
@@ -231,7 +295,7 @@ impl Sources<'_> {
         let offset = offset(tracks.iter().flat_map(|track| &track.terms));
         let first = match only {
             Some(block) => BTreeMap::from([(block, Start::default())]),
-            None => self.placement.starts(self.maps[map].node, self.packing(map).slots),
+            None => self.placement.starts(self.network.maps[map].node, self.packing(map).slots),
         };
         let end = |block: &usize| first[block].group + self.groups(map, *block);
         let total = blocks.iter().map(end).max().unwrap_or(1);
@@ -262,19 +326,12 @@ impl Sources<'_> {
         offset: u64,
         weights: impl Fn(&Term) -> (Weights, usize),
     ) {
-        let mut alike: Vec<Vec<Walk>> = Vec::new();
-        let mut positions: HashMap<Vec<Leg>, usize> = HashMap::new();
-        for Track { tensor, plane, terms } in tracks {
+        let walks = tracks.into_iter().map(|Track { tensor, plane, terms }| {
             // Without positions nothing carries a window from row to row.
             let stops = if self.is_flat { terms.into_iter().map(Stop::alone).collect() } else { walk(terms) };
-            let walk = Walk { tensor, plane, stops };
-            let fresh = alike.len();
-            let index = *positions.entry(walk.legs()).or_insert(fresh);
-            if index == fresh {
-                alike.push(Vec::new());
-            }
-            alike[index].push(walk);
-        }
+            Walk { tensor, plane, stops }
+        });
+        let alike = alike(walks);
         for walks in alike.iter().flat_map(|alike| alike.chunks(self.ways)) {
             for index in 0..walks[0].stops.len() {
                 equation.segments.push(self.stop(walks, index, offset, &weights));
@@ -324,7 +381,7 @@ impl Sources<'_> {
 
     /// The packing of a map's claims.
     fn packing(&self, map: usize) -> Packing {
-        self.packings[self.maps[map].node]
+        self.packings[self.network.maps[map].node]
     }
 
     /// Groups of a block of a map.

@@ -8,15 +8,17 @@ mod budget;
 mod fixed;
 pub(crate) mod search;
 
+use std::sync::OnceLock;
+
 use halo2_proofs::halo2curves::bn256::Fr;
 
 use crate::{
     columns::{BankColumns, Columns, Way},
     cost::Cost,
-    equations::{Region, Segment, packed_statement},
+    equations::{Region, Row},
     error::PlanError,
     forms::{
-        Forms,
+        Forms, Packing,
         tables::{self, Entry},
     },
     ir::{Model, Op, TensorId},
@@ -26,7 +28,8 @@ use crate::{
     statement::Interface,
 };
 
-pub use budget::check_size;
+pub use budget::{Budget, check_size};
+use search::Choice;
 #[cfg(any(test, feature = "testing"))]
 pub use search::ForcedShape;
 
@@ -43,13 +46,12 @@ pub struct Layout {
     pub(crate) network: Network,
     pub(crate) placement: Placement,
     /// Per node of the model.
-    #[cfg(any(test, feature = "testing"))]
-    pub(crate) packings: Vec<crate::forms::Packing>,
+    pub(crate) packings: Vec<Packing>,
     pub(crate) region: Region,
     /// Per table set its entries, [`Layout::rows`] each.
     pub(crate) tables: Vec<Vec<Entry>>,
-    /// Fixed columns, [`Layout::rows`]` + 1` values each.
-    pub(crate) fixed: Vec<Vec<Fr>>,
+    /// See [`Layout::fixed`].
+    fixed: OnceLock<Vec<Vec<Fr>>>,
     pub(crate) cost: Cost,
 }
 
@@ -58,8 +60,8 @@ impl Layout {
     ///
     /// # Errors
     /// [`PlanError`] when the model cannot be proven exactly or is too large.
-    pub(crate) fn of(model: &Model, scheme: Scheme) -> Result<Self, PlanError> {
-        Self::among(model, scheme, |_| true)
+    pub(crate) fn of(model: &Model, scheme: Scheme, budget: &Budget) -> Result<Self, PlanError> {
+        Self::among(model, scheme, budget, |_| true)
     }
 
     /// The cheapest layout among the shapes `admitted`.
@@ -69,91 +71,97 @@ impl Layout {
     pub(crate) fn among(
         model: &Model,
         scheme: Scheme,
+        budget: &Budget,
         admitted: impl Fn(&Shape) -> bool,
     ) -> Result<Self, PlanError> {
         model.check_consistency()?;
-        check_size(model)?;
+        check_size(model, budget)?;
         let expanded = expand(model);
+        let too_large = || PlanError::TooLarge { activations: model.activations(), macs: model.macs() };
         let flat = if is_flat(&expanded) { Self::flat(&expanded, scheme, &admitted)? } else { None };
         // Positions make layers no cheaper.
-        let is_enough =
-            flat.is_some() && expanded.nodes.iter().any(|node| matches!(node.op, Op::FullyConnected(_)));
-        let in_space = if is_enough { None } else { Self::in_space(&expanded, scheme, &admitted)? };
-        let too_large = || PlanError::TooLarge { activations: model.activations(), macs: model.macs() };
-        [flat, in_space].into_iter().flatten().min_by_key(|layout| layout.cost).ok_or_else(too_large)
+        let has_layers = || expanded.nodes.iter().any(|node| matches!(node.op, Op::FullyConnected(_)));
+        let planned = match flat {
+            Some(flat) if has_layers() => Some(flat),
+            Some(flat) => {
+                let limit = Cost::of(&flat.1.shape, scheme);
+                Some(Self::in_space(&expanded, scheme, &admitted, Some(limit))?.unwrap_or(flat))
+            }
+            None => Self::in_space(&expanded, scheme, &admitted, None)?,
+        };
+        let (model, choice) = planned.ok_or_else(too_large)?;
+        Ok(Self::with_choice(model, choice, scheme))
     }
 
-    /// The cheapest layout whose planes have one position.
+    /// The cheapest choice whose planes have one position, with the model it is for.
     fn flat(
         model: &Model,
         scheme: Scheme,
         admitted: impl Fn(&Shape) -> bool,
-    ) -> Result<Option<Self>, PlanError> {
+    ) -> Result<Option<(Model, Choice)>, PlanError> {
         let base = Base::flat(model)?;
         let choice = search::cheapest_flat(&base, scheme, admitted)?;
-        Ok(choice.map(|choice| Self::with_choice(&base.model, choice, scheme)))
+        Ok(choice.map(|choice| (base.model, choice)))
     }
 
-    /// The cheapest layout whose planes have positions, told apart by powers of s.
+    /// The cheapest choice whose planes have positions, told apart by powers of s, if it costs less than `limit`.
     fn in_space(
         model: &Model,
         scheme: Scheme,
         admitted: impl Fn(&Shape) -> bool,
-    ) -> Result<Option<Self>, PlanError> {
+        limit: Option<Cost>,
+    ) -> Result<Option<(Model, Choice)>, PlanError> {
         let base = Base::of(model)?;
-        let choice = search::cheapest(&base.model, &base, scheme, admitted)?;
-        Ok(choice.map(|choice| Self::with_choice(&base.model, choice, scheme)))
+        let choice = search::cheapest(&base.model, &base, scheme, admitted, limit)?;
+        Ok(choice.map(|choice| (base.model, choice)))
     }
 
-    fn with_choice(model: &Model, choice: search::Choice, scheme: Scheme) -> Self {
-        let search::Choice { shape, forms, network, placement, packings, equations } = choice;
+    fn with_choice(model: Model, choice: Choice, scheme: Scheme) -> Self {
+        let Choice { shape, forms, network, placement, packings, region } = choice;
         let columns = Columns::of(&shape);
-        let packed = packed_statement(&placement);
-        let region = Region::of(&packed, &equations, shape.weight_columns as usize);
-        // A flat circuit multiplies the operand of the row itself: without one the prover could choose it, and of several
-        // only the last would count.
-        let has_one_operand = |segment: &Segment| !segment.continues && segment.moves.len() == 1;
+        // A flat circuit multiplies the operand of the row itself: without one the prover could choose it, and one of another row
+        // would not count.
+        let has_own_operand = |row: &Row| !row.keep_window && (row.sign != 0) == row.factor.is_some();
         assert!(
-            columns.positions.is_some()
-                || equations.iter().flat_map(|equation| &equation.segments).all(has_one_operand),
+            columns.positions.is_some() || region.rows.iter().all(has_own_operand),
             "a product has one operand"
         );
-        region.groups(&placement, &packings).assert_every_one_has_its_turn(model);
+        region.groups(&placement, &packings).assert_every_one_has_its_turn(&model);
         let entries = tables::entries(&forms, &shape);
         let table_rows = entries.len().div_ceil(shape.table_sets as usize);
         let rows = search::rows(&network, &placement, &region).max(table_rows);
         assert!(rows <= usable_rows(shape.k), "{rows} rows planned in 2^{}", shape.k);
         let tables = tables::fill(&entries, shape.table_sets, rows);
-        let sources = fixed::Sources {
-            model,
-            network: &network,
-            forms: &forms,
-            shape: &shape,
-            columns: &columns,
-            placement: &placement,
-            region: &region,
-            packings: &packings,
-            tables: &tables,
-            rows,
-        };
-        let fixed = sources.build();
         let cost = Cost::of(&shape, scheme);
-        let model = model.clone();
-        Self {
-            model,
-            shape,
-            rows,
-            columns,
-            forms,
-            network,
-            placement,
-            #[cfg(any(test, feature = "testing"))]
-            packings,
-            region,
-            tables,
-            fixed,
-            cost,
-        }
+        let fixed = OnceLock::new();
+        Self { model, shape, rows, columns, forms, network, placement, packings, region, tables, fixed, cost }
+    }
+
+    /// The fixed columns, [`Layout::rows`]` + 1` values each. They are most of a large layout, and who asks for its size
+    /// needs none of them: they are made when they are asked for first.
+    pub(crate) fn fixed(&self) -> &[Vec<Fr>] {
+        self.fixed.get_or_init(|| {
+            let sources = fixed::Sources {
+                model: &self.model,
+                network: &self.network,
+                forms: &self.forms,
+                shape: &self.shape,
+                columns: &self.columns,
+                placement: &self.placement,
+                region: &self.region,
+                packings: &self.packings,
+                tables: &self.tables,
+                rows: self.rows,
+            };
+            sources.build()
+        })
+    }
+
+    /// The fixed columns of a layout that lies.
+    #[cfg(test)]
+    pub(crate) fn fixed_mut(&mut self) -> &mut [Vec<Fr>] {
+        self.fixed();
+        self.fixed.get_mut().expect("they were just made")
     }
 
     /// Columns and gate constants.

@@ -26,13 +26,14 @@ pub mod shape;
 #[cfg(test)]
 mod soundness;
 pub mod statement;
+mod steps;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod witness;
 
 pub use chip::{MAX_GATE_DEGREE, Role};
-pub use compiled::{Assignment, CompiledCircuit, compile};
+pub use compiled::{Assignment, CompiledCircuit, compile, compile_within};
 #[cfg(any(test, feature = "testing"))]
 pub use compiled::{compile_among, compile_with_shape};
-pub use error::PlanError;
-pub use layout::check_size;
+pub use error::{Fitting, PlanError, Resource};
+pub use layout::{Budget, check_size};

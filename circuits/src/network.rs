@@ -17,9 +17,15 @@ pub(crate) mod expand;
 pub(crate) mod homes;
 pub(crate) mod maps;
 pub(crate) mod products;
+mod readings;
+mod shared;
 pub(crate) mod slices;
+mod views;
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use crate::{
     error::PlanError,
@@ -30,19 +36,25 @@ use crate::{
     statement::{Interface, LANES_PER_INSTANCE, Port},
 };
 
-use homes::{Cell, Constants, Homes, Runs, input_runs};
+use homes::{Cell, Homes, Runs, input_runs};
 use maps::Map;
 use slices::{Reader, Slices};
+use views::Constants;
 
 /// What follows from the model and the number of lanes of a bank.
 #[derive(Clone, Debug)]
 pub(crate) struct Network {
     pub(crate) homes: Arc<Homes>,
     pub(crate) maps: Arc<Vec<Map>>,
-    pub(crate) slices: Vec<Slices>,
+    /// Per map the stored tensors it reads, in ascending order.
+    pub(crate) read: Arc<Vec<Vec<TensorId>>>,
+    /// Per tensor, none where it is not stored.
+    pub(crate) slices: Vec<Arc<Slices>>,
     /// Per tensor what is subtracted from its bytes where they are read, see [`centers`].
     pub(crate) centers: Arc<Vec<i32>>,
     pub(crate) outputs: Vec<(Cell, Reader)>,
+    /// The stored tensors the statement reads, in ascending order; none in flat circuits.
+    pub(crate) shown: Vec<TensorId>,
     pub(crate) inputs: Inputs,
     /// Public inputs after the header.
     pub(crate) instances: usize,
@@ -65,6 +77,11 @@ pub(crate) struct Base {
     pub(crate) solutions: Solutions,
     homes: Arc<Homes>,
     maps: Arc<Vec<Map>>,
+    read: Arc<Vec<Vec<TensorId>>>,
+    /// Slices as they are where the statement reads no outputs.
+    slices: Vec<Arc<Slices>>,
+    /// The stored tensors the statement reads, in ascending order.
+    shown: Vec<TensorId>,
     centers: Arc<Vec<i32>>,
 }
 
@@ -72,34 +89,46 @@ impl Base {
     pub(crate) fn of(model: &Model) -> Result<Self, PlanError> {
         let (model, homes) = Homes::of(model, &constants(model)?);
         let solutions = Solutions::of(&model)?;
-        let mut base = Self::with_homes(model, solutions, homes);
-        // The statement reads the bytes of outputs.
-        let shown = base.model.outputs.iter().flat_map(|output| base.homes.view(output.tensor));
-        for tensor in shown.filter_map(Cell::tensor) {
-            Arc::make_mut(&mut base.centers)[tensor.0] = 0;
-        }
-        Ok(base)
+        let shown = shown(&model, &homes);
+        Ok(Self::with_homes(model, solutions, homes, shown))
     }
 
     /// With planes of one position.
     pub(crate) fn flat(model: &Model) -> Result<Self, PlanError> {
-        Ok(Self::with_homes(model.clone(), Solutions::of(model)?, Homes::flat(model)))
+        Ok(Self::with_homes(model.clone(), Solutions::of(model)?, Homes::flat(model), Vec::new()))
     }
 
-    fn with_homes(model: Model, solutions: Solutions, homes: Homes) -> Self {
+    fn with_homes(model: Model, solutions: Solutions, homes: Homes, shown: Vec<TensorId>) -> Self {
         let maps = Map::all(&model, &homes, &solutions.forms(&model, MAX_SHIFT).nodes);
-        let centers = Arc::new(centers(&model, &homes));
-        Self { model, solutions, homes: Arc::new(homes), maps: Arc::new(maps), centers }
+        let read: Vec<Vec<TensorId>> = maps.iter().map(|map| map.sources(&homes)).collect();
+        let sources = slices::Sources { homes: &homes, maps: &maps, read: &read, outputs: &[] };
+        let slices = sources.slices(|tensor| shown.binary_search(&tensor).is_err());
+        let mut centers = centers(&model, &homes);
+        // The statement reads the bytes themselves.
+        shown.iter().for_each(|tensor| centers[tensor.0] = 0);
+        let (homes, maps, read, centers) =
+            (Arc::new(homes), Arc::new(maps), Arc::new(read), Arc::new(centers));
+        Self { model, solutions, homes, maps, read, slices, shown, centers }
     }
 
     /// The network of a flat circuit, whose statement is copied instead of read.
     pub(crate) fn flat_network(&self) -> Network {
         let bytes = vec![LANES_PER_INSTANCE; self.model.inputs.len()];
-        let slices = slices::slices(&self.homes, &self.maps, &[]);
         let instances = Interface::of(&self.model).ports().map(Port::instances).sum();
         let inputs = Inputs { runs: Vec::new(), bytes };
-        let (homes, maps, centers) = (self.homes.clone(), self.maps.clone(), self.centers.clone());
-        Network { homes, maps, slices, centers, outputs: Vec::new(), inputs, instances }
+        let (homes, maps, read) = (self.homes.clone(), self.maps.clone(), self.read.clone());
+        let (slices, centers) = (self.slices.clone(), self.centers.clone());
+        Network {
+            homes,
+            maps,
+            read,
+            slices,
+            centers,
+            outputs: Vec::new(),
+            shown: Vec::new(),
+            inputs,
+            instances,
+        }
     }
 
     /// How inputs are read in banks of `lanes` lanes.
@@ -115,12 +144,19 @@ impl Base {
         let lengths = model.inputs.iter().map(|input| model.tensor(input.tensor).len);
         let before: usize = lengths.zip(&inputs.bytes).map(|(len, bytes)| len.div_ceil(*bytes)).sum();
         let (outputs, instances) = outputs(model, homes, before);
-        let mut slices = slices::slices(homes, &self.maps, &outputs);
-        for (input, runs) in model.inputs.iter().zip(&inputs.runs) {
-            runs.iter().for_each(|run| slices[input.tensor.0].join(run));
+        let sources = slices::Sources { homes, maps: &self.maps, read: &self.read, outputs: &outputs };
+        let mut slices = self.slices.clone();
+        let shown = sources.slices(|tensor| self.shown.binary_search(&tensor).is_ok());
+        for tensor in &self.shown {
+            slices[tensor.0] = shown[tensor.0].clone();
         }
-        let (homes, maps, centers) = (self.homes.clone(), self.maps.clone(), self.centers.clone());
-        Network { homes, maps, slices, centers, outputs, inputs, instances }
+        for (input, runs) in model.inputs.iter().zip(&inputs.runs) {
+            let slices = Arc::make_mut(&mut slices[input.tensor.0]);
+            runs.iter().for_each(|run| slices.join(run));
+        }
+        let (homes, maps, read) = (self.homes.clone(), self.maps.clone(), self.read.clone());
+        let (shown, centers) = (self.shown.clone(), self.centers.clone());
+        Network { homes, maps, read, slices, centers, outputs, shown, inputs, instances }
     }
 }
 
@@ -136,7 +172,7 @@ fn centers(model: &Model, homes: &Homes) -> Vec<i32> {
             Op::Convolution(layer) => layer.input_zero_point,
             _ => continue,
         };
-        for tensor in homes.view(node.inputs[0]).iter().filter_map(Cell::tensor) {
+        for tensor in homes.view(node.inputs[0]).tensors() {
             centers[tensor.0].get_or_insert(zero_point - model.tensor(tensor).elem.min());
         }
     }
@@ -173,6 +209,13 @@ fn constants(model: &Model) -> Result<Constants, PlanError> {
     Ok(constants)
 }
 
+/// The stored tensors that model outputs show, in ascending order.
+fn shown(model: &Model, homes: &Homes) -> Vec<TensorId> {
+    let shown: BTreeSet<TensorId> =
+        model.outputs.iter().flat_map(|output| homes.view(output.tensor).tensors()).collect();
+    shown.into_iter().collect()
+}
+
 /// The statement's bytes of the model outputs, and the number of public inputs after the header.
 fn outputs(model: &Model, homes: &Homes, before: usize) -> (Vec<(Cell, Reader)>, usize) {
     let mut first = before;
@@ -180,9 +223,9 @@ fn outputs(model: &Model, homes: &Homes, before: usize) -> (Vec<(Cell, Reader)>,
     for output in &model.outputs {
         let view = homes.view(output.tensor);
         let bytes = LANES_PER_INSTANCE;
-        let reader = |(index, cell): (usize, &Cell)| {
+        let reader = |(index, cell): (usize, Cell)| {
             assert!(matches!(cell, Cell::Stored { .. }), "outputs are stored, see `expand`");
-            (*cell, Reader::Byte { instance: first + index / bytes, byte: index % bytes })
+            (cell, Reader::Byte { instance: first + index / bytes, byte: index % bytes })
         };
         out.extend(view.iter().enumerate().map(reader));
         first += view.len().div_ceil(bytes);

@@ -6,7 +6,11 @@
 
 mod flat;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Range,
+    sync::Arc,
+};
 
 use crate::{
     forms::Forms,
@@ -16,6 +20,7 @@ use crate::{
         slices::Slices,
     },
     shape::BankKind,
+    steps,
 };
 
 pub(crate) use flat::Flat;
@@ -50,6 +55,7 @@ pub(crate) struct RowOrder {
 impl RowOrder {
     fn of(slices: &Slices, plane: usize) -> Self {
         let classes = &slices.classes[plane];
+        steps::count(classes.len());
         let mut positions: Vec<usize> = (0..classes.len()).collect();
         positions.sort_by_key(|position| (classes[*position], *position));
         let mut slice_ends = vec![0; slices.uses[plane].len()];
@@ -60,8 +66,8 @@ impl RowOrder {
     }
 }
 
-/// What a block holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a block holds, in the order of blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Content {
     /// Planes of a model input.
     Input,
@@ -114,7 +120,7 @@ impl Block {
     }
 
     /// Rows of the circuit the block occupies.
-    pub(crate) fn rows(&self) -> std::ops::Range<usize> {
+    pub(crate) fn rows(&self) -> Range<usize> {
         self.first_row..self.first_row + self.len()
     }
 
@@ -221,7 +227,7 @@ impl Placement {
     pub(crate) fn blocks(
         model: &Model,
         homes: &Homes,
-        slices: &[Slices],
+        slices: &[Arc<Slices>],
         runs: &[Vec<Vec<usize>>],
         forms: &Forms,
         lanes_per_bank: LanesPerBank,
@@ -270,6 +276,7 @@ impl Placement {
         // Most shapes hold too little: nothing is copied before all blocks have rows.
         let mut spots = vec![(0, 0); self.blocks.len()];
         for index in order {
+            steps::count(1);
             let block = &self.blocks[index];
             let kind = block.kind as usize;
             let first: usize = counts[..kind].iter().sum();
@@ -285,14 +292,19 @@ impl Placement {
         Some(Self { blocks, members: self.members.clone(), bank_rows, counts, ..*self })
     }
 
+    /// The blocks of a node, which follow each other.
+    pub(crate) fn of_node(&self, node: usize) -> Range<usize> {
+        let bound = |content| self.blocks.partition_point(|block| block.content < content);
+        bound(Content::Node(node))..bound(Content::Node(node + 1))
+    }
+
     /// Where every block of a node begins when its blocks share an equation of groups of so many slots: blocks of few
     /// lanes share a group. Planes below each other begin groups, and end them.
     pub(crate) fn starts(&self, node: usize, slots: usize) -> BTreeMap<usize, Start> {
         let mut next = Start::default();
-        let blocks = self.blocks.iter().enumerate();
-        let blocks = blocks.filter(|(_, block)| block.content == Content::Node(node));
-        blocks
-            .map(|(index, block)| {
+        self.of_node(node)
+            .map(|index| {
+                let block = &self.blocks[index];
                 let room = match block.arrangement {
                     Arrangement::Beside(_) => self.lanes_per_bank.of(block.kind),
                     Arrangement::Below => block.len().next_multiple_of(slots),
@@ -356,14 +368,18 @@ impl Placement {
 /// Planes grouped by slices and exponents, in order of first occurrence.
 fn alike(home: &Home, slices: &Slices, planes: Vec<usize>) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
+    let mut known = HashMap::new();
     for plane in planes {
-        let same = |group: &&mut Vec<usize>| {
-            let first = group[0];
-            slices.classes[first] == slices.classes[plane]
-                && slices.exponents[first] == slices.exponents[plane]
-                && home.planes[first].exponents == home.planes[plane].exponents
-        };
-        match groups.iter_mut().find(same) {
+        steps::count(1);
+        // Equal lists of a tensor are kept once: where they are tells them apart.
+        let key = (
+            slices.classes[plane].as_ptr(),
+            slices.exponents[plane].as_ptr(),
+            home.planes[plane].exponents.as_ptr(),
+        );
+        let fresh = groups.len();
+        let group = *known.entry(key).or_insert(fresh);
+        match groups.get_mut(group) {
             Some(group) => group.push(plane),
             None => groups.push(vec![plane]),
         }

@@ -105,7 +105,7 @@ pub(crate) struct LookupTables<'a> {
 impl<'a> LookupTables<'a> {
     pub(crate) fn of(layout: &'a Layout) -> Self {
         let multiplicities = &layout.columns.lookup.multiplicities;
-        Self { tables: &layout.tables, fixed: &layout.fixed, multiplicities, rows: layout.rows }
+        Self { tables: &layout.tables, fixed: layout.fixed(), multiplicities, rows: layout.rows }
     }
 }
 

@@ -77,13 +77,14 @@ fn stages_of_circuits_import_in_one_direction() {
         ("shape", &["shape"]),
         ("cost", &["cost", "shape"]),
         ("integers", &[]),
+        ("steps", &[]),
         ("error", &["ir", "shape"]),
         ("statement", &["ir", "shape", "statement"]),
         // The pipeline: from integer forms to a layout, a question each.
         ("forms", &["error", "forms", "ir", "requantize", "shape"]),
-        ("network", &["error", "forms", "ir", "network", "requantize", "shape", "statement"]),
-        ("place", &["forms", "ir", "network", "place", "shape", "statement"]),
-        ("equations", &["equations", "forms", "ir", "network", "place", "statement"]),
+        ("network", &["error", "forms", "ir", "network", "requantize", "shape", "statement", "steps"]),
+        ("place", &["forms", "ir", "network", "place", "shape", "statement", "steps"]),
+        ("equations", &["equations", "forms", "ir", "network", "place", "statement", "steps"]),
         ("columns", &["columns", "shape"]),
         (
             "layout",
@@ -100,6 +101,7 @@ fn stages_of_circuits_import_in_one_direction() {
                 "place",
                 "shape",
                 "statement",
+                "steps",
             ],
         ),
         // The constraints know columns and equations, and nothing of what they are made from.

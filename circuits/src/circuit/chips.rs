@@ -130,7 +130,7 @@ impl Chips {
         rho: Fr,
         space: Option<Fr>,
     ) -> Result<Vec<Vec<Fr>>, Error> {
-        let (columns, fixed, hints) = (&self.columns, &layout.fixed, lookups.hints);
+        let (columns, fixed, hints) = (&self.columns, layout.fixed(), lookups.hints);
         let mut advice = vec![Vec::new(); columns.phases.len()];
         place(&mut advice, self.lookup.derive(&columns.lookup, fixed, lookups, layout.rows));
         match &columns.positions {
@@ -188,11 +188,11 @@ impl Chips {
                 None => {
                     let powers = power(|powers| powers.claim);
                     let rows = [used, layout.rows];
-                    (columns.claims, chip.claim_evaluations(&layout.fixed, hints, powers, rho, rows))
+                    (columns.claims, chip.claim_evaluations(layout.fixed(), hints, powers, rho, rows))
                 }
                 Some((lane, evaluation)) => {
                     let powers = power(|powers| powers.slice).unwrap_or_default();
-                    (evaluation, chip.slice_evaluations(lane, &layout.fixed, hints, powers, used))
+                    (evaluation, chip.slice_evaluations(lane, layout.fixed(), hints, powers, used))
                 }
             }
         };
@@ -299,7 +299,7 @@ impl Layout {
             let view = self.network.homes.view(block.tensor);
             // Row by row: the last member comes first.
             for (member, element) in block.planes.iter().enumerate().rev() {
-                let Cell::Stored { tensor, element } = view[*element] else {
+                let Cell::Stored { tensor, element } = view.cell(*element) else {
                     unreachable!("outputs are stored, see `expand`")
                 };
                 let (lane, row) = block.spot(member, 0);

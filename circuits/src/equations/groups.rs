@@ -12,7 +12,10 @@ use std::{
     ops::Range,
 };
 
-use crate::ir::{Model, Node};
+use crate::{
+    ir::{Model, TensorId},
+    steps,
+};
 
 /// Per equation and power of rho, the operators that have claims there.
 #[derive(Clone, Debug, Default)]
@@ -39,25 +42,88 @@ impl Groups {
 
     /// The operators of a group whose turn never comes, if there is such a group.
     pub(crate) fn waiting(&self, model: &Model) -> Option<&BTreeSet<usize>> {
-        let mut right = vec![false; model.tensors.len()];
-        model.inputs.iter().for_each(|input| right[input.tensor.0] = true);
-        let mut open: Vec<&BTreeSet<usize>> = self.0.values().collect();
-        loop {
-            let before = open.len();
-            for (index, node) in model.nodes.iter().enumerate() {
-                let reads_right = |node: &Node| node.inputs.iter().all(|input| right[input.0]);
-                if right[node.output.0] || !reads_right(node) {
-                    continue;
-                }
-                let has_turn = |group: &BTreeSet<usize>| {
-                    group.contains(&index) && group.iter().all(|node| reads_right(&model.nodes[*node]))
-                };
-                open.retain(|group| !has_turn(group));
-                // A view has no claims, and neither has an operator all of whose channels are constant.
-                right[node.output.0] = open.iter().all(|group| !group.contains(&index));
+        let groups: Vec<&BTreeSet<usize>> = self.0.values().collect();
+        let mut turns = Turns::of(model, &groups);
+        let mut right: Vec<TensorId> = model.inputs.iter().map(|input| input.tensor).collect();
+        let all_nodes = model.nodes.iter().enumerate();
+        all_nodes
+            .filter(|(_, node)| node.inputs.is_empty())
+            .for_each(|(index, _)| turns.ready(index, &mut right));
+        while let Some(tensor) = right.pop() {
+            turns.settle(tensor, &mut right);
+        }
+        groups.iter().copied().zip(&turns.unready).find(|(_, unready)| **unready > 0).map(|(group, _)| group)
+    }
+}
+
+/// What is not right yet, counted, so that each operator and group is visited once.
+struct Turns<'a> {
+    model: &'a Model,
+    groups: &'a [&'a BTreeSet<usize>],
+    /// Per tensor the nodes that read it, once for each operand.
+    readers: Vec<Vec<usize>>,
+    /// Per node the groups it has claims in.
+    of_node: Vec<Vec<usize>>,
+    /// Per node its operands that are not right.
+    unread: Vec<usize>,
+    /// Per node its groups that have not had their turn.
+    open: Vec<usize>,
+    /// Per group its operators that read something that is not right.
+    unready: Vec<usize>,
+}
+
+impl<'a> Turns<'a> {
+    fn of(model: &'a Model, groups: &'a [&'a BTreeSet<usize>]) -> Self {
+        let mut readers = vec![Vec::new(); model.tensors.len()];
+        for (index, node) in model.nodes.iter().enumerate() {
+            node.inputs.iter().for_each(|input| readers[input.0].push(index));
+        }
+        let mut of_node = vec![Vec::new(); model.nodes.len()];
+        for (index, group) in groups.iter().enumerate() {
+            group.iter().for_each(|node| of_node[*node].push(index));
+        }
+        Self {
+            unread: model.nodes.iter().map(|node| node.inputs.len()).collect(),
+            open: of_node.iter().map(Vec::len).collect(),
+            unready: groups.iter().map(|group| group.len()).collect(),
+            model,
+            groups,
+            readers,
+            of_node,
+        }
+    }
+
+    /// Notes that a tensor is right; `right` takes those that are so by that.
+    fn settle(&mut self, tensor: TensorId, right: &mut Vec<TensorId>) {
+        for node in std::mem::take(&mut self.readers[tensor.0]) {
+            steps::count(1 + self.of_node[node].len());
+            self.unread[node] -= 1;
+            if self.unread[node] == 0 {
+                self.ready(node, right);
             }
-            if open.len() == before {
-                return open.first().copied();
+        }
+    }
+
+    /// Notes that all a node reads is right.
+    fn ready(&mut self, node: usize, right: &mut Vec<TensorId>) {
+        // A view has no claims, and neither has an operator all of whose channels are constant.
+        if self.of_node[node].is_empty() {
+            right.push(self.model.nodes[node].output);
+        }
+        for group in std::mem::take(&mut self.of_node[node]) {
+            self.unready[group] -= 1;
+            if self.unready[group] == 0 {
+                self.turn(group, right);
+            }
+        }
+    }
+
+    /// All operators of a group read what is right: their claims in it are.
+    fn turn(&mut self, group: usize, right: &mut Vec<TensorId>) {
+        for node in self.groups[group] {
+            self.open[*node] -= 1;
+            if self.open[*node] == 0 {
+                right.push(self.model.nodes[*node].output);
             }
         }
     }

@@ -18,9 +18,11 @@ pub(crate) type Evaluations = HashMap<(Side, usize), Operand>;
 impl Sources<'_> {
     /// The slices a product reads.
     pub(crate) fn evaluations(&self, map: usize) -> Evaluations {
-        let reads = |reader: &Reader| matches!(reader, Reader::Factor { map: of, .. } if *of == map);
+        let Some(product) = &self.network.maps[map].product else { return Evaluations::new() };
+        let mut factors = product.factors;
+        factors.sort_unstable();
         let mut out = Evaluations::new();
-        for Track { tensor, plane, terms } in terms(self.slices, reads) {
+        for Track { tensor, plane, terms } in terms(&self.network.slices, &factors, Reader::factors(map)) {
             for term in &terms {
                 let Reader::Factor { side, slice, .. } = term.reader else {
                     unreachable!("only factors were asked for")
@@ -40,7 +42,7 @@ impl Sources<'_> {
 
     /// The products of slices that make up the accumulators of a block of this product.
     pub(crate) fn products(&self, map: usize, slices: &Evaluations, block: usize) -> Vec<Segment> {
-        let Some(product) = &self.maps[map].product else { return Vec::new() };
+        let Some(product) = &self.network.maps[map].product else { return Vec::new() };
         let chunks = chunks(&product.layer);
         let planes = &self.placement.blocks[block].planes;
         let batches = planes.chunk_by(|one, next| one / chunks == next / chunks);

@@ -55,10 +55,10 @@ impl Region {
 
     /// Lays the equations out with this many weight columns per way. The first operands of the first rows are
     /// `packed`: the evaluations that are the public inputs themselves.
-    pub(crate) fn of(packed: &[Operand], equations: &[Equation], columns: usize) -> Self {
+    pub(crate) fn of(packed: &[Operand], equations: Vec<Equation>, columns: usize) -> Self {
         let mut region = Self { rows: packed.iter().map(Row::of_packed).collect(), zeros: vec![0] };
         for equation in equations {
-            for segment in &equation.segments {
+            for segment in equation.segments {
                 region.segment(segment, columns);
             }
             region.zeros.push(Self::FIRST_ROW + region.rows.len());
@@ -66,13 +66,14 @@ impl Region {
         region
     }
 
-    fn segment(&mut self, segment: &super::Segment, columns: usize) {
+    fn segment(&mut self, segment: super::Segment, columns: usize) {
         let (rows, parts) = (segment.rows(columns), segment.groups.div_ceil(columns));
         // Windows and evaluations are complete on the last row.
         let before_moves = rows - segment.moves.len();
+        let mut moves = segment.moves.into_iter();
         for index in 0..rows {
-            let of_row = index.checked_sub(before_moves).map(|index| segment.moves[index].clone());
-            let (sign, operands) = of_row.unwrap_or((0, Vec::new()));
+            let of_row = if index < before_moves { None } else { moves.next() };
+            let (sign, operands) = of_row.unwrap_or_default();
             // The highest groups come first: U is evaluated by Horner's rule.
             let part = (rows - index <= parts).then(|| rows - 1 - index);
             self.rows.push(Row {

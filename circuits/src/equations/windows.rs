@@ -3,7 +3,7 @@
 //! The taps of a kernel read nearly the same positions of a plane. Summing each tap's slices anew would take
 //! one row per slice and tap, 49 for a 3 x 3 kernel; walking from one tap's window to the next takes 22.
 
-use crate::network::slices::Term;
+use crate::{network::slices::Term, steps};
 
 /// One row of a walk: a slice that enters (`+1`) or leaves (`-1`) the window.
 pub(crate) type Move = (i8, usize);
@@ -57,6 +57,7 @@ fn distance(from: &[usize], to: &[usize]) -> usize {
 
 /// The symmetric difference of two ascending lists, as moves.
 fn moves(from: &[usize], to: &[usize]) -> Vec<Move> {
+    steps::count(from.len() + to.len());
     let (mut from, mut to) = (from.iter().copied().peekable(), to.iter().copied().peekable());
     let mut out = Vec::new();
     loop {

@@ -37,8 +37,15 @@ impl Packing {
     /// The packing of a node's output channels.
     pub(crate) fn of(node: &Node, forms: &Forms, node_index: usize, shape: &Shape) -> Self {
         let node_forms = &forms.nodes[node_index];
+        // The same for all channels of the linear form, of which there may be thousands.
+        let is_linear = |form: &Form| matches!(form, Form::Linear(_));
+        let linear = node_forms
+            .channels
+            .iter()
+            .any(is_linear)
+            .then(|| linear_distance(&forms.clamps[node_forms.clamp], shape));
         let distance = node_forms.channels.iter().map(|form| match form {
-            Form::Linear(_) => linear_distance(&forms.clamps[node_forms.clamp], shape),
+            Form::Linear(_) => linear.unwrap_or_default(),
             Form::Threshold(class) => {
                 let range = forms.steps[*class].steps.range;
                 let span = u128::from((range.hi - range.lo).unsigned_abs());

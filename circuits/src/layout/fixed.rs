@@ -55,14 +55,13 @@ impl Sources<'_> {
                 }
             }
         }
-        let bases = self.network.maps.iter().map(|map| self.bases(map)).collect::<Vec<_>>();
-        for block in &self.placement.blocks {
-            match block.content.node() {
-                None => self.bytes(block, &mut out),
-                Some(node) => {
-                    let map = self.network.maps.iter().position(|map| map.node == node);
-                    self.channels(block, node, &bases[map.expect("a stored node has a map")], &mut out);
-                }
+        for block in self.placement.blocks.iter().filter(|block| block.content.node().is_none()) {
+            self.bytes(block, &mut out);
+        }
+        for map in self.network.maps.iter() {
+            let bases = self.bases(map);
+            for block in &self.placement.blocks[self.placement.of_node(map.node)] {
+                self.channels(block, map.node, &bases, &mut out);
             }
         }
         self.region(&mut out);
@@ -197,20 +196,20 @@ impl Sources<'_> {
         let plane = |plane: &Plane| vec![map.bias(plane.channel); plane.elements.len()];
         let mut bases: Vec<Vec<i64>> = home.planes.iter().map(plane).collect();
         for tap in &map.taps {
-            for (cell, position) in &tap.pairs {
+            map.for_each_pair(&self.network.homes, tap, |cell, position| {
                 let value = match cell {
                     Cell::Stored { tensor, .. } => {
-                        self.model.tensor(*tensor).elem.min() + self.network.centers[tensor.0] - tap.zero
+                        self.model.tensor(tensor).elem.min() + self.network.centers[tensor.0] - tap.zero
                     }
                     Cell::Constant(value) => value - tap.zero,
                 };
                 if value == 0 {
-                    continue;
+                    return;
                 }
                 for (plane, weight) in tap.planes() {
-                    bases[plane][*position] += weight * i64::from(value);
+                    bases[plane][position] += weight * i64::from(value);
                 }
-            }
+            });
         }
         bases
     }

@@ -7,11 +7,11 @@ mod flat;
 #[cfg(any(test, feature = "testing"))]
 mod forced;
 
-use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 
 use crate::{
     cost::Cost,
-    equations::{Equation, Factor, Region, Sources},
+    equations::{Factor, LeastLength, Lengths, Region, Sources},
     error::PlanError,
     forms::{
         Forms, Packing,
@@ -24,6 +24,7 @@ use crate::{
         BankKind, BankShape, MAX_K, MAX_LIMB_BITS, MAX_SHIFT, MAX_TABLE_SETS, MIN_K, Scheme, Shape,
         usable_rows,
     },
+    steps,
 };
 
 pub(crate) use flat::cheapest as cheapest_flat;
@@ -65,7 +66,7 @@ pub(crate) struct Choice {
     pub(crate) placement: Placement,
     /// Per node.
     pub(crate) packings: Vec<Packing>,
-    pub(crate) equations: Vec<Equation>,
+    pub(crate) region: Region,
 }
 
 /// Rows banks, powers and equations need.
@@ -115,7 +116,12 @@ struct Search<'a> {
     /// They differ by the planes of model inputs that share rows.
     networks: Vec<Network>,
     variants: Vec<Variant>,
-    equations: HashMap<(usize, usize, u32), Vec<Equation>>,
+    /// Per network.
+    least: Vec<LeastLength>,
+    /// Variants, banks of each kind and rows that do not hold the blocks.
+    unplaced: HashSet<(usize, [usize; 4], usize)>,
+    /// How long the equations are, by variant, slots of a group and ways.
+    lengths: HashMap<(usize, usize, u32), Lengths>,
     model: &'a Model,
 }
 
@@ -149,7 +155,8 @@ const KEPT: usize = 1 << 14;
 /// How many times more are kept each time that none did: they are all made again.
 const MORE: usize = 8;
 
-/// The cheapest choice among the `admitted` shapes, `None` if the network fits no shape.
+/// The cheapest choice among the `admitted` shapes, `None` if the network fits no shape or the choice costs no less than
+/// the `limit`.
 ///
 /// # Errors
 /// When there are too many classes of channels.
@@ -158,23 +165,19 @@ pub(crate) fn cheapest(
     base: &Base,
     scheme: Scheme,
     admitted: impl Fn(&Shape) -> bool,
+    limit: Option<Cost>,
 ) -> Result<Option<Choice>, PlanError> {
     let mut search = Search::of(model, base)?;
     let narrow = search.narrow();
-    let (mut last, mut kept) = (None, KEPT);
-    loop {
-        let candidates = candidates(&narrow, scheme, &admitted, last, kept);
-        let choice = candidates.iter().find_map(|candidate| {
-            let Narrow { variant, .. } = narrow[candidate.narrow as usize];
-            let shape = narrow[candidate.narrow as usize].widened(candidate.ways, candidate.weight_columns);
-            search.complete(&shape, variant)
-        });
-        if choice.is_some() || candidates.is_empty() {
-            return Ok(choice);
-        }
-        last = candidates.last().copied();
-        kept *= MORE;
+    let is_below = |cost: Cost| limit.is_none_or(|limit| cost < limit);
+    let below = |shape: &Shape| admitted(shape) && is_below(Cost::of(shape, scheme));
+    let choice = search.first(&narrow, scheme, below);
+    if limit.is_none() || choice.as_ref().is_none_or(|choice| proof_bytes(&choice.shape) <= PROOF_BYTES) {
+        return Ok(choice);
     }
+    // One with a shorter proof that costs more comes first.
+    let choice = search.first(&narrow, scheme, admitted);
+    Ok(choice.filter(|choice| is_below(Cost::of(&choice.shape, scheme))))
 }
 
 /// The `admitted` shapes that come after another, as many as are kept, in their order.
@@ -243,7 +246,9 @@ impl<'a> Search<'a> {
                 }
             }
         }
-        Ok(Self { forms, networks, variants, equations: HashMap::new(), model })
+        let least = networks.iter().map(LeastLength::of).collect();
+        let (lengths, unplaced) = (HashMap::new(), HashSet::new());
+        Ok(Self { forms, networks, variants, least, unplaced, lengths, model })
     }
 
     fn narrow(&self) -> Vec<Narrow> {
@@ -256,6 +261,30 @@ impl<'a> Search<'a> {
         shapes.collect()
     }
 
+    /// The first of the `admitted` shapes that holds the network.
+    fn first(
+        &mut self,
+        narrow: &[Narrow],
+        scheme: Scheme,
+        admitted: impl Fn(&Shape) -> bool,
+    ) -> Option<Choice> {
+        let (mut last, mut kept) = (None, KEPT);
+        loop {
+            let candidates = candidates(narrow, scheme, &admitted, last, kept);
+            let choice = candidates.iter().find_map(|candidate| {
+                let Narrow { variant, .. } = narrow[candidate.narrow as usize];
+                let shape =
+                    narrow[candidate.narrow as usize].widened(candidate.ways, candidate.weight_columns);
+                self.complete(&shape, variant)
+            });
+            if choice.is_some() || candidates.is_empty() {
+                return choice;
+            }
+            last = candidates.last().copied();
+            kept *= MORE;
+        }
+    }
+
     /// Places the network of a variant in a shape, if it fits.
     fn complete(&mut self, shape: &Shape, index: usize) -> Option<Choice> {
         let variant = &self.variants[index];
@@ -266,34 +295,38 @@ impl<'a> Search<'a> {
         let packings = vec![packing; self.model.nodes.len()];
         let key = (index, packing.slots, banks.ways);
         let columns = shape.weight_columns as usize;
-        let fits = |equations: &Vec<Equation>| {
-            let rows: usize = equations.iter().map(|equation| equation.rows(columns)).sum();
-            rows + Region::FIRST_ROW < capacity
-        };
+        let fits = |lengths: &Lengths| lengths.rows(columns) + Region::FIRST_ROW < capacity;
         // What is known to be too long need not be placed.
-        if self.equations.get(&key).is_some_and(|equations| !fits(equations)) {
+        if self.least[variant.network].rows(ways) + Region::FIRST_ROW >= capacity {
+            return None;
+        }
+        if self.lengths.get(&key).is_some_and(|lengths| !fits(lengths)) {
             return None;
         }
         let counts = shape.bank_counts().map(|count| count as usize);
-        let placement = variant.blocks.placed(counts, capacity)?;
-        let network = &self.networks[variant.network];
-        let equations = self
-            .equations
-            .entry(key)
-            .or_insert_with(|| sources(network, &placement, &packings, ways).equations());
-        if !fits(equations) {
+        let tried = (index, counts, capacity);
+        if self.unplaced.contains(&tried) {
             return None;
         }
+        let Some(placement) = variant.blocks.placed(counts, capacity) else {
+            self.unplaced.insert(tried);
+            return None;
+        };
+        let network = &self.networks[variant.network];
         // The rows of operands depend on the placement; their number does not.
-        let equations = sources(network, &placement, &packings, ways).equations();
-        let region = Region::of(&[], &equations, columns);
+        let equations = steps::attempt(|| sources(network, &placement, &packings, ways).equations());
+        let lengths = self.lengths.entry(key).or_insert_with(|| Lengths::of(&equations));
+        if !fits(lengths) {
+            return None;
+        }
+        let region = Region::of(&[], equations, columns);
         (rows(network, &placement, &region) <= capacity).then(|| Choice {
             shape: shape.clone(),
             forms: self.forms[variant.forms].clone(),
             network: network.clone(),
             placement,
             packings,
-            equations,
+            region,
         })
     }
 }
@@ -304,15 +337,7 @@ fn sources<'a>(
     packings: &'a [Packing],
     ways: usize,
 ) -> Sources<'a> {
-    Sources {
-        maps: &network.maps,
-        slices: &network.slices,
-        placement,
-        instances: network.instances,
-        packings,
-        ways,
-        is_flat: false,
-    }
+    Sources { network, placement, packings, ways, is_flat: false }
 }
 
 impl Variant {

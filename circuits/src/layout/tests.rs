@@ -1,6 +1,7 @@
 //! Small convolutional networks: reference = witness, and every constraint holds.
 
 mod figure;
+mod growth;
 mod rearranged;
 
 use halo2_proofs::dev::MockProver;

@@ -13,9 +13,10 @@ use crate::{
     ir::{Convolution, Model, Node, Op, Rearrange, Source, Tensor, TensorId, Window},
     network::{
         expand::identity,
-        homes::{Cell, Home, Homes, Plane},
+        homes::{Cell, Home, Homes, Plane, View},
         products::fitting,
     },
+    steps,
 };
 
 /// Elements of a tensor that a reader's taps read together, with exponents that fit what they feed.
@@ -66,7 +67,7 @@ impl Copies {
         home: &Home,
     ) -> Node {
         let part =
-            |plane: &Plane| Part { elements: plane.elements.clone(), exponents: plane.exponents.clone() };
+            |plane: &Plane| Part { elements: plane.elements.clone(), exponents: plane.exponents.to_vec() };
         let fitted = |input: &TensorId| {
             let parts = home.planes.iter().map(part).collect();
             self.fit(model, homes, node, *input, parts, 1)
@@ -115,38 +116,39 @@ fn readings(layer: &Convolution) -> usize {
 }
 
 /// Slices in which a tap reads a part: a plane by the difference of exponents. Constants are in none.
-fn slices(homes: &Homes, view: &[Cell], part: &Part) -> usize {
+fn slices(homes: &Homes, view: &View, part: &Part) -> usize {
+    steps::count(part.elements.len());
     let shifted = |(element, exponent): (&usize, &u64)| {
-        let (plane, own) = homes.source(view[*element])?;
+        let (plane, own) = homes.source(view.cell(*element))?;
         Some((plane, *exponent as i64 - own as i64))
     };
     part.elements.iter().zip(&part.exponents).filter_map(shifted).collect::<HashSet<_>>().len()
 }
 
 /// The part without constants.
-fn stored(view: &[Cell], part: Part) -> Part {
+fn stored(view: &View, part: Part) -> Part {
     let kept = part.elements.into_iter().zip(part.exponents);
     let (elements, exponents) =
-        kept.filter(|(element, _)| matches!(view[*element], Cell::Stored { .. })).unzip();
+        kept.filter(|(element, _)| matches!(view.cell(*element), Cell::Stored { .. })).unzip();
     Part { elements, exponents }
 }
 
 /// Slices in which the copy itself reads what it copies.
-fn claimed(homes: &Homes, view: &[Cell], plane: &Plane, part: &Part) -> usize {
-    slices(homes, view, &Part { elements: part.elements.clone(), exponents: plane.exponents.clone() })
+fn claimed(homes: &Homes, view: &View, plane: &Plane, part: &Part) -> usize {
+    slices(homes, view, &Part { elements: part.elements.clone(), exponents: plane.exponents.to_vec() })
 }
 
 /// A plane per part, its elements numbered in order: what it claims fits the source, its readers find what they want.
-fn planes(homes: &Homes, view: &[Cell], parts: &[Part]) -> Vec<Plane> {
+fn planes(homes: &Homes, view: &View, parts: &[Part]) -> Vec<Plane> {
     let mut first = 0;
     let plane = |(channel, part): (usize, &Part)| {
         let sources: Vec<_> =
-            part.elements.iter().filter_map(|element| homes.source(view[*element])).collect();
+            part.elements.iter().filter_map(|element| homes.source(view.cell(*element))).collect();
         let in_order = || (0..part.elements.len() as u64).collect();
         let exponents = fitting(&sources).unwrap_or_else(in_order);
         let elements = (first..first + part.elements.len()).collect();
         first += part.elements.len();
-        Plane { channel, elements, exponents, read: part.exponents.clone() }
+        Plane { channel, elements, exponents: exponents.into(), read: part.exponents.as_slice().into() }
     };
     parts.iter().enumerate().map(plane).collect()
 }
@@ -204,11 +206,11 @@ impl Phase {
 type Steps = [Option<u64>; 2];
 
 /// The steps of a phase, if it is in one plane on a grid. Constants are on every grid.
-fn steps(homes: &Homes, view: &[Cell], window: &Window, phase: &Phase) -> Option<Steps> {
+fn steps(homes: &Homes, view: &View, window: &Window, phase: &Phase) -> Option<Steps> {
     let ([height, width], [down, right]) = (window.input, window.stride);
     let at = |[y, x]: [usize; 2]| {
         let inside = y < height && x < width;
-        inside.then(|| homes.source(view[phase.channel * window.input_len() + y * width + x])).flatten()
+        inside.then(|| homes.source(view.cell(phase.channel * window.input_len() + y * width + x))).flatten()
     };
     let (mut steps, mut plane) = ([None; 2], None);
     for [y, x] in phase.positions(window) {

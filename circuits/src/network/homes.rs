@@ -6,37 +6,26 @@
 //! Exponents follow the image grid, so that every tap of a convolution shifts all of them by the same amount;
 //! only efficiency depends on that, soundness on the exponents of one operator's outputs being distinct.
 //!
-//! Rearranged tensors are not stored: a [`Cell`] says where each of their elements lives.
+//! Rearranged tensors are not stored: [`views`](super::views) say where their elements live.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use crate::{
-    ir::{Convolution, MatMul, Model, Node, Op, Rearrange, Source, TensorId},
+    ir::{Convolution, MatMul, Model, Node, Op, Rearrange, TensorId},
     network::{
         copies::{Copies, grid},
         products::{Side, factor_planes, fitting, keeps_slices, product_planes, role},
+        shared::Shared,
+        views::{Constants, rearranged, views},
     },
     statement::LANES_PER_INSTANCE,
+    steps,
 };
 
-/// Where an element of any tensor lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cell {
-    /// In a stored tensor.
-    Stored { tensor: TensorId, element: usize },
-    /// Nowhere: it is this integer for every input.
-    Constant(i32),
-}
-
-impl Cell {
-    /// The stored tensor that holds it.
-    pub(crate) fn tensor(&self) -> Option<TensorId> {
-        match self {
-            Self::Stored { tensor, .. } => Some(*tensor),
-            Self::Constant(_) => None,
-        }
-    }
-}
+pub(crate) use super::views::{Cell, View};
 
 /// Elements that share a lane.
 #[derive(Clone, Debug)]
@@ -45,49 +34,57 @@ pub(crate) struct Plane {
     pub(crate) channel: usize,
     /// Flat element indices, by position.
     pub(crate) elements: Vec<usize>,
-    /// Exponents of s, by position.
-    pub(crate) exponents: Vec<u64>,
+    /// Exponents of s, by position. Equal ones of a tensor are kept once.
+    pub(crate) exponents: Arc<[u64]>,
     /// Exponents with which readers evaluate the plane, by position: the same but for copies, which are there to have
     /// others.
-    pub(crate) read: Vec<u64>,
+    pub(crate) read: Arc<[u64]>,
 }
 
 impl Plane {
     /// A plane that is read as it is claimed.
-    pub(crate) fn new(channel: usize, elements: Vec<usize>, exponents: Vec<u64>) -> Self {
+    pub(crate) fn new(channel: usize, elements: Vec<usize>, exponents: impl Into<Arc<[u64]>>) -> Self {
+        let exponents = exponents.into();
         Self { channel, elements, read: exponents.clone(), exponents }
     }
 }
-
-/// Per tensor and channel, the integer a channel has for every input; empty where that is not known.
-pub(crate) type Constants = Vec<Vec<Option<i32>>>;
 
 /// The planes of a stored tensor.
 #[derive(Clone, Debug)]
 pub(crate) struct Home {
     pub(crate) planes: Vec<Plane>,
-    /// Per element its plane and position, `None` for constants.
-    pub(crate) spots: Vec<Option<(usize, usize)>>,
+    spots: Spots,
 }
 
 impl Home {
-    pub(crate) fn new(planes: Vec<Plane>, len: usize) -> Self {
-        let mut spots = vec![None; len];
+    pub(crate) fn new(mut planes: Vec<Plane>, len: usize) -> Self {
+        steps::count(len);
+        let (mut spots, mut exponents) = (Spots::none(len), Shared::default());
+        for plane in &mut planes {
+            plane.exponents = exponents.one(plane.exponents.clone());
+            plane.read = exponents.one(plane.read.clone());
+        }
         for (index, plane) in planes.iter().enumerate() {
             assert_eq!(plane.elements.len(), plane.exponents.len(), "one exponent per position");
             for (position, &element) in plane.elements.iter().enumerate() {
-                assert_eq!(spots[element], None, "element {element} is in one plane");
-                spots[element] = Some((index, position));
+                assert_eq!(spots.get(element), None, "element {element} is in one plane");
+                spots.set(element, (index, position));
             }
         }
         Self { planes, spots }
     }
 
+    /// Elements, constant ones included.
+    pub(crate) fn len(&self) -> usize {
+        self.spots.0.len()
+    }
+
     /// A plane of consecutive elements per channel that is not constant, all with the same exponents.
     fn image(constants: &[Option<i32>], exponents: &[u64]) -> Self {
         let len = exponents.len();
+        let exponents: Arc<[u64]> = exponents.into();
         let plane = |channel: usize| {
-            Plane::new(channel, (channel * len..(channel + 1) * len).collect(), exponents.to_vec())
+            Plane::new(channel, (channel * len..(channel + 1) * len).collect(), exponents.clone())
         };
         let live = (0..constants.len()).filter(|channel| constants[*channel].is_none());
         Self::new(live.map(plane).collect(), constants.len() * len)
@@ -98,7 +95,12 @@ impl Home {
     /// # Panics
     /// If it is constant, which no view calls stored.
     pub(crate) fn spot(&self, element: usize) -> (usize, usize) {
-        self.spots[element].expect("views call only elements of planes stored")
+        self.stored_spot(element).expect("views call only elements of planes stored")
+    }
+
+    /// The plane and position of an element, `None` of a constant.
+    pub(crate) fn stored_spot(&self, element: usize) -> Option<(usize, usize)> {
+        self.spots.get(element)
     }
 
     /// The exponent with which readers evaluate an element.
@@ -108,13 +110,36 @@ impl Home {
     }
 }
 
+/// Per element its plane and position, in 8 bytes: there are as many as activations.
+#[derive(Clone, Debug)]
+struct Spots(Vec<[u32; 2]>);
+
+impl Spots {
+    /// The plane of constants, which are in none.
+    const NO_PLANE: u32 = u32::MAX;
+
+    fn none(len: usize) -> Self {
+        Self(vec![[Self::NO_PLANE, 0]; len])
+    }
+
+    fn get(&self, element: usize) -> Option<(usize, usize)> {
+        let [plane, position] = self.0[element];
+        (plane != Self::NO_PLANE).then_some((plane as usize, position as usize))
+    }
+
+    fn set(&mut self, element: usize, (plane, position): (usize, usize)) {
+        self.0[element] =
+            [plane, position].map(|index| u32::try_from(index).expect("the budget bounds activations"));
+    }
+}
+
 /// The homes and views of all tensors.
 #[derive(Clone, Debug)]
 pub(crate) struct Homes {
     /// Per tensor its planes, `None` when it is not stored.
     pub(crate) stored: Vec<Option<Home>>,
-    /// Per tensor and element, where it lives.
-    pub(crate) views: Vec<Vec<Cell>>,
+    /// Per tensor, where its elements live.
+    pub(crate) views: Vec<View>,
     /// Tensors of the model inputs.
     pub(crate) inputs: Vec<TensorId>,
 }
@@ -183,14 +208,14 @@ impl Homes {
     /// Adds a stored tensor, the next one of the model.
     pub(crate) fn store(&mut self, tensor: TensorId, home: Home) {
         assert_eq!(tensor.0, self.stored.len(), "tensors are added in order");
-        self.views.push((0..home.spots.len()).map(|element| Cell::Stored { tensor, element }).collect());
+        self.views.push(View::Own { tensor, len: home.len(), constants: Vec::new() });
         self.stored.push(Some(home));
     }
 
     /// Adds a tensor that is not stored, the next one of the model.
     pub(crate) fn show(&mut self, tensor: TensorId, cells: Vec<Cell>) {
         assert_eq!(tensor.0, self.stored.len(), "tensors are added in order");
-        self.views.push(cells);
+        self.views.push(View::Cells(cells));
         self.stored.push(None);
     }
 
@@ -208,7 +233,7 @@ impl Homes {
     }
 
     /// The view of a tensor.
-    pub(crate) fn view(&self, tensor: TensorId) -> &[Cell] {
+    pub(crate) fn view(&self, tensor: TensorId) -> &View {
         &self.views[tensor.0]
     }
 
@@ -227,24 +252,25 @@ impl Homes {
     /// The planes and exponents of what a tensor views, if that is part of one stored tensor, evenly.
     fn mirror(&self, tensor: TensorId) -> Option<Home> {
         let view = self.view(tensor);
-        let Cell::Stored { tensor: source, .. } = *view.first()? else { return None };
+        let Cell::Stored { tensor: source, .. } = view.iter().next()? else { return None };
         let home = self.stored[source.0].as_ref()?;
-        let empty = |plane: &Plane| Plane::new(plane.channel, Vec::new(), Vec::new());
-        let mut planes: Vec<Plane> = home.planes.iter().map(empty).collect();
+        let mut planes = vec![(Vec::new(), Vec::new()); home.planes.len()];
         for (index, cell) in view.iter().enumerate() {
-            let Cell::Stored { tensor, element } = *cell else { return None };
+            let Cell::Stored { tensor, element } = cell else { return None };
             if tensor != source {
                 return None;
             }
             let (plane, position) = home.spot(element);
-            planes[plane].elements.push(index);
-            planes[plane].exponents.push(home.planes[plane].read[position]);
+            let (elements, exponents) = &mut planes[plane];
+            elements.push(index);
+            exponents.push(home.planes[plane].read[position]);
         }
-        planes.iter_mut().for_each(|plane| plane.read.clone_from(&plane.exponents));
-        planes.retain(|plane| !plane.elements.is_empty());
-        let exponents: Vec<u64> = planes.first()?.exponents.clone();
-        let even = planes.iter().all(|plane| plane.exponents == exponents) && distinct(&exponents);
-        even.then(|| Home::new(planes, view.len()))
+        let mut planes: Vec<_> =
+            home.planes.iter().zip(planes).filter(|(_, (elements, _))| !elements.is_empty()).collect();
+        let shared: Arc<[u64]> = std::mem::take(&mut planes.first_mut()?.1.1).into();
+        let same = planes.iter().skip(1).all(|(_, (_, exponents))| exponents[..] == shared[..]);
+        let mirrored = |(of, (elements, _)): (&Plane, _)| Plane::new(of.channel, elements, shared.clone());
+        (same && distinct(&shared)).then(|| Home::new(planes.into_iter().map(mirrored).collect(), view.len()))
     }
 
     /// A plane for each that a tensor views elements of, which claims them with exponents that fit, and is read in order,
@@ -254,7 +280,7 @@ impl Homes {
         let mut places = HashMap::new();
         let (mut planes, mut constants) = (Vec::<Vec<usize>>::new(), Vec::new());
         for (index, cell) in view.iter().enumerate() {
-            let Some((plane, _)) = self.source(*cell) else {
+            let Some((plane, _)) = self.source(cell) else {
                 constants.push(index);
                 continue;
             };
@@ -269,10 +295,10 @@ impl Homes {
         planes.extend(constants.chunks(largest).map(<[usize]>::to_vec));
         let plane = |(channel, elements): (usize, Vec<usize>)| {
             let sources: Option<Vec<_>> =
-                elements.iter().map(|element| self.source(view[*element])).collect();
+                elements.iter().map(|element| self.source(view.cell(*element))).collect();
             let read: Vec<u64> = (0..elements.len() as u64).collect();
             let exponents = sources.and_then(|sources| fitting(&sources)).unwrap_or_else(|| read.clone());
-            Plane { channel, elements, exponents, read }
+            Plane { channel, elements, exponents: exponents.into(), read: read.into() }
         };
         let is_few = planes.len() * FEWEST_IN_PLANES <= view.len();
         is_few.then(|| Home::new(planes.into_iter().enumerate().map(plane).collect(), view.len()))
@@ -294,7 +320,7 @@ impl Homes {
         let mirror = self.mirror(from).filter(|home| keeps_slices(layer, side, home));
         mirror.unwrap_or_else(|| {
             let view = self.view(from);
-            let source = |element: usize| match view[element] {
+            let source = |element: usize| match view.cell(element) {
                 Cell::Stored { tensor, element } => {
                     let home = self.stored[tensor.0].as_ref()?;
                     let (plane, position) = home.spot(element);
@@ -331,7 +357,7 @@ impl Homes {
         pitch: usize,
     ) -> Option<Vec<Plane>> {
         let view = self.view(input);
-        let own = |cell: &Cell| matches!(cell, Cell::Stored { tensor: of, .. } if *of == tensor);
+        let own = |cell: Cell| matches!(cell, Cell::Stored { tensor: of, .. } if of == tensor);
         if view.len() != len || !view.iter().all(own) {
             return None;
         }
@@ -342,7 +368,7 @@ impl Homes {
                 let (mut elements, mut exponents) = (Vec::new(), Vec::new());
                 for (row, y) in (y..height).step_by(down).enumerate() {
                     for (column, x) in (x..width).step_by(right).enumerate() {
-                        let Cell::Stored { element, .. } = view[(image * height + y) * width + x] else {
+                        let Cell::Stored { element, .. } = view.cell((image * height + y) * width + x) else {
                             return None;
                         };
                         elements.push(element);
@@ -378,7 +404,7 @@ const FLAT_PLANES: usize = 8;
 fn flat_planes(len: usize) -> Vec<Plane> {
     let plane = |channel: usize| {
         let elements: Vec<usize> = (channel..len).step_by(FLAT_PLANES).collect();
-        let exponents = (0..elements.len() as u64).collect();
+        let exponents: Vec<u64> = (0..elements.len() as u64).collect();
         Plane::new(channel, elements, exponents)
     };
     (0..FLAT_PLANES.min(len)).map(plane).collect()
@@ -436,31 +462,4 @@ fn widest(model: &Model) -> usize {
         _ => 1,
     };
     model.nodes.iter().map(|node| width(&node.op)).max().unwrap_or(1)
-}
-
-fn views(model: &Model, constants: &Constants) -> Vec<Vec<Cell>> {
-    let stored = |tensor: usize| {
-        let (tensor, constants) = (TensorId(tensor), &constants[tensor]);
-        let len = model.tensor(tensor).len;
-        let cell = |element: usize| {
-            let constant = constants.get(element * constants.len() / len).copied().flatten();
-            constant.map_or(Cell::Stored { tensor, element }, Cell::Constant)
-        };
-        (0..len).map(cell).collect()
-    };
-    let mut views: Vec<Vec<Cell>> = (0..model.tensors.len()).map(stored).collect();
-    for node in &model.nodes {
-        if let Op::Rearrange(rearrange) = &node.op {
-            views[node.output.0] = rearranged(&views, rearrange, &node.inputs);
-        }
-    }
-    views
-}
-
-fn rearranged(views: &[Vec<Cell>], rearrange: &Rearrange, inputs: &[TensorId]) -> Vec<Cell> {
-    let cell = |source: &Source| match *source {
-        Source::Element { input, element } => views[inputs[input].0][element],
-        Source::Constant(value) => Cell::Constant(value),
-    };
-    rearrange.sources.iter().map(cell).collect()
 }

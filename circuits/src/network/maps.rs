@@ -7,11 +7,11 @@
 //! elementwise sum one per operand and plane. A matrix product is not linear: its taps read nothing, they are the
 //! weights of [`super::products`].
 
-use std::ops::Range;
+use std::{collections::BTreeSet, ops::Range};
 
 use crate::{
     forms::{NodeForms, centers},
-    ir::{Convolution, FullyConnected, Model, Node, Op, TensorId},
+    ir::{Convolution, FullyConnected, Model, Node, Op, TensorId, Window},
     network::{
         homes::{Cell, Homes, Plane},
         products::MatrixProduct,
@@ -24,9 +24,9 @@ pub(crate) struct Tap {
     /// The output plane of the first weight.
     pub(crate) first_plane: usize,
     /// Weights of output planes that follow each other; zeros too, so that planes with the same readers look alike.
-    pub(crate) weights: Vec<i64>,
-    /// Input elements and the output positions they contribute to.
-    pub(crate) pairs: Vec<(Cell, usize)>,
+    pub(crate) weights: Coefficients,
+    /// What it reads.
+    pub(crate) reads: Reads,
     /// What is subtracted from every input integer.
     pub(crate) zero: i32,
 }
@@ -34,8 +34,46 @@ pub(crate) struct Tap {
 impl Tap {
     /// Output planes with their weights.
     pub(crate) fn planes(&self) -> impl Iterator<Item = (usize, i64)> + '_ {
-        (self.first_plane..).zip(self.weights.iter().copied())
+        let (one, many) = match &self.weights {
+            Coefficients::One(weight) => (Some(*weight), &[][..]),
+            Coefficients::Many(weights) => (None, &weights[..]),
+        };
+        (self.first_plane..).zip(one.into_iter().chain(many.iter().map(|weight| i64::from(*weight))))
     }
+}
+
+/// The weights of a tap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Coefficients {
+    /// Of one plane, of any size.
+    One(i64),
+    /// Of a layer's channels.
+    Many(Vec<i16>),
+}
+
+impl Coefficients {
+    fn len(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Many(weights) => weights.len(),
+        }
+    }
+}
+
+/// The pairs of an input element and an output position that a tap has, as what they follow from: a list of them would be
+/// the largest part of a network by far.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Reads {
+    /// None.
+    Nothing,
+    /// This element, for the first position.
+    Element(usize),
+    /// A position of the kernel over the image that begins at an element.
+    Kernel { image: usize, at: [usize; 2] },
+    /// All positions of the kernel, one after another.
+    Window { image: usize },
+    /// Of an operand, the elements of its output plane.
+    Plane { operand: usize },
 }
 
 /// The linear map of a node.
@@ -43,6 +81,10 @@ impl Tap {
 pub(crate) struct Map {
     pub(crate) node: usize,
     pub(crate) output: TensorId,
+    /// The tensors its taps read.
+    operands: Vec<TensorId>,
+    /// How a convolution slides.
+    window: Option<Window>,
     pub(crate) taps: Vec<Tap>,
     /// The matrix product that is added to the linear part.
     pub(crate) product: Option<MatrixProduct>,
@@ -54,7 +96,7 @@ impl Map {
     /// The maps of all nodes that compute something.
     pub(crate) fn all(model: &Model, homes: &Homes, forms: &[NodeForms]) -> Vec<Self> {
         let map = |(index, node): (usize, &Node)| {
-            let mut product = None;
+            let (mut product, mut window) = (None, None);
             let (taps, bias) = match &node.op {
                 Op::Rearrange(_) => return None,
                 Op::MatMul(layer) => {
@@ -62,12 +104,16 @@ impl Map {
                     (of.taps(homes.home(node.output).planes.len()), vec![of.bias()])
                 }
                 Op::FullyConnected(layer) => (fully_connected(layer, node, homes), bias(&layer.bias)),
-                Op::Convolution(layer) => (convolution(layer, node, homes), bias(&layer.bias)),
+                Op::Convolution(layer) => {
+                    window = Some(layer.window.clone());
+                    (convolution(layer, node, homes), bias(&layer.bias))
+                }
                 Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::MaxPool(_) | Op::Maximum | Op::Product => {
                     (elementwise(model, node, homes, &forms[index].addends), constant(model, node, homes))
                 }
             };
-            Some(Self { node: index, output: node.output, taps, product, bias })
+            let operands = node.inputs.clone();
+            Some(Self { node: index, output: node.output, operands, window, taps, product, bias })
         };
         model.nodes.iter().enumerate().filter_map(map).collect()
     }
@@ -81,6 +127,57 @@ impl Map {
     pub(crate) fn is_planewise(&self) -> bool {
         self.taps.iter().all(|tap| tap.weights.len() <= 1)
     }
+
+    /// The stored tensors that are read, in ascending order.
+    pub(crate) fn sources(&self, homes: &Homes) -> Vec<TensorId> {
+        let of_operands: BTreeSet<TensorId> =
+            self.operands.iter().flat_map(|operand| homes.view(*operand).tensors()).collect();
+        of_operands.into_iter().collect()
+    }
+
+    /// Calls `visit` with the input elements a tap reads and the output positions they contribute to.
+    pub(crate) fn for_each_pair(&self, homes: &Homes, tap: &Tap, mut visit: impl FnMut(Cell, usize)) {
+        match (tap.reads, &self.window) {
+            (Reads::Nothing, _) => {}
+            (Reads::Element(element), _) => visit(homes.view(self.operands[0]).cell(element), 0),
+            (Reads::Kernel { image, at }, Some(window)) => {
+                let view = homes.view(self.operands[0]);
+                for_each_position(window, at, |source, position| visit(view.cell(image + source), position));
+            }
+            (Reads::Window { image }, Some(window)) => {
+                let view = homes.view(self.operands[0]);
+                for at in kernel(window) {
+                    for_each_position(window, at, |source, position| {
+                        visit(view.cell(image + source), position);
+                    });
+                }
+            }
+            (Reads::Kernel { .. } | Reads::Window { .. }, None) => {
+                unreachable!("only convolutions have taps of kernels")
+            }
+            (Reads::Plane { operand }, _) => {
+                let view = homes.view(self.operands[operand]);
+                let elements = &homes.home(self.output).planes[tap.first_plane].elements;
+                elements.iter().enumerate().for_each(|(at, element)| visit(view.cell(*element), at));
+            }
+        }
+    }
+}
+
+/// The positions of a kernel, row by row.
+fn kernel(window: &Window) -> impl Iterator<Item = [usize; 2]> {
+    let [height, width] = window.kernel;
+    (0..height).flat_map(move |dy| (0..width).map(move |dx| [dy, dx]))
+}
+
+/// Calls `visit` with the input and output positions that a position of the kernel brings together.
+fn for_each_position(window: &Window, at: [usize; 2], mut visit: impl FnMut(usize, usize)) {
+    let [height, width] = window.output;
+    for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
+        if let Some(source) = window.source([y, x], at) {
+            visit(source, y * width + x);
+        }
+    }
 }
 
 fn bias(bias: &[i32]) -> Vec<i64> {
@@ -88,66 +185,66 @@ fn bias(bias: &[i32]) -> Vec<i64> {
 }
 
 /// The first of the planes whose channels are among `channels`, and the weights of all of them.
-fn weights(planes: &[Plane], channels: Range<usize>, at: impl Fn(usize) -> i16) -> (usize, Vec<i64>) {
+fn weights(planes: &[Plane], channels: Range<usize>, at: impl Fn(usize) -> i16) -> (usize, Coefficients) {
     let first = planes.partition_point(|plane| plane.channel < channels.start);
     let end = planes.partition_point(|plane| plane.channel < channels.end);
-    (first, planes[first..end].iter().map(|plane| i64::from(at(plane.channel))).collect())
+    let weights = match &planes[first..end] {
+        [plane] => Coefficients::One(at(plane.channel).into()),
+        planes => Coefficients::Many(planes.iter().map(|plane| at(plane.channel)).collect()),
+    };
+    (first, weights)
 }
 
 fn fully_connected(layer: &FullyConnected, node: &Node, homes: &Homes) -> Vec<Tap> {
-    let view = homes.view(node.inputs[0]);
     let planes = &homes.home(node.output).planes;
     let tap = |input: usize| {
         let (first_plane, weights) = weights(planes, 0..layer.outputs, |output| layer.row(output)[input]);
-        Tap { first_plane, weights, pairs: vec![(view[input], 0)], zero: layer.input_zero_point }
+        Tap { first_plane, weights, reads: Reads::Element(input), zero: layer.input_zero_point }
     };
-    (0..layer.inputs).map(tap).filter(|tap| !tap.weights.is_empty()).collect()
+    (0..layer.inputs).map(tap).filter(|tap| tap.weights.len() > 0).collect()
 }
 
 fn convolution(layer: &Convolution, node: &Node, homes: &Homes) -> Vec<Tap> {
-    let view = homes.view(node.inputs[0]);
     let planes = &homes.home(node.output).planes;
     let (window, per_group) = (&layer.window, layer.group_inputs());
-    let [kernel_height, kernel_width] = window.kernel;
-    let [height, width] = window.output;
+    let reads_some = |at: &[usize; 2]| {
+        let mut reads = false;
+        for_each_position(window, *at, |_, _| reads = true);
+        reads
+    };
+    let kernel: Vec<[usize; 2]> = kernel(window).filter(reads_some).collect();
     let mut of_channels = Vec::with_capacity(layer.channels_in);
     for channel in 0..layer.channels_in {
-        let mut taps = Vec::new();
         let group = channel / per_group;
         let readers = layer.channels_out / layer.groups;
         let readers = group * readers..(group + 1) * readers;
-        let plane = &view[channel * window.input_len()..][..window.input_len()];
-        for (dy, dx) in (0..kernel_height).flat_map(|dy| (0..kernel_width).map(move |dx| (dy, dx))) {
-            let at = |output: usize| {
+        let image = channel * window.input_len();
+        let tap = |at: &[usize; 2]| {
+            let weight = |output: usize| {
                 let row = output * per_group + channel % per_group;
-                layer.weights[row * window.taps() + dy * kernel_width + dx]
+                layer.weights[row * window.taps() + at[0] * window.kernel[1] + at[1]]
             };
-            let (first_plane, weights) = weights(planes, readers.clone(), at);
-            let mut pairs = Vec::new();
-            for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
-                if let Some(source) = window.source([y, x], [dy, dx]) {
-                    pairs.push((plane[source], y * width + x));
-                }
+            let (first_plane, weights) = weights(planes, readers.clone(), weight);
+            Tap {
+                first_plane,
+                weights,
+                reads: Reads::Kernel { image, at: *at },
+                zero: layer.input_zero_point,
             }
-            if !pairs.is_empty() && !weights.is_empty() {
-                taps.push(Tap { first_plane, weights, pairs, zero: layer.input_zero_point });
-            }
-        }
+        };
+        let taps: Vec<Tap> = kernel.iter().map(tap).filter(|tap| tap.weights.len() > 0).collect();
         of_channels.push(taps);
     }
     let is_average = |taps: &Vec<Tap>| taps.windows(2).all(|pair| pair[0].weights == pair[1].weights);
     if window.output_len() == 1 && of_channels.iter().all(is_average) {
-        return of_channels.into_iter().filter_map(joined).collect();
+        // An average reads each of its planes as one slice.
+        let joined = |(channel, taps): (usize, Vec<Tap>)| {
+            let reads = Reads::Window { image: channel * window.input_len() };
+            Some(Tap { reads, ..taps.into_iter().next()? })
+        };
+        return of_channels.into_iter().enumerate().filter_map(joined).collect();
     }
-    of_channels.concat()
-}
-
-/// Taps with the same weights as one: an average reads each of its planes as one slice.
-fn joined(taps: Vec<Tap>) -> Option<Tap> {
-    taps.into_iter().reduce(|mut all, tap| {
-        all.pairs.extend(tap.pairs);
-        all
-    })
+    of_channels.into_iter().flatten().collect()
 }
 
 /// What every element of an elementwise operator adds to its sum, per channel.
@@ -160,16 +257,13 @@ fn constant(model: &Model, node: &Node, homes: &Homes) -> Vec<i64> {
 
 /// `sum_k addend_k x_k` for every element.
 fn elementwise(model: &Model, node: &Node, homes: &Homes, addends: &[i64]) -> Vec<Tap> {
-    let home = homes.home(node.output);
     let mut taps = Vec::new();
-    for (input, &addend) in node.inputs.iter().zip(addends) {
-        let view = homes.view(*input);
+    for (operand, (input, &addend)) in node.inputs.iter().zip(addends).enumerate() {
         // A sum is one of integers, functions and maxima are of bytes.
         let zero = if matches!(node.op, Op::Add(_)) { 0 } else { model.tensor(*input).elem.min() };
-        for (index, plane) in home.planes.iter().enumerate() {
-            let pairs =
-                plane.elements.iter().enumerate().map(|(position, &element)| (view[element], position));
-            taps.push(Tap { first_plane: index, weights: vec![addend], pairs: pairs.collect(), zero });
+        for first_plane in 0..homes.home(node.output).planes.len() {
+            let (weights, reads) = (Coefficients::One(addend), Reads::Plane { operand });
+            taps.push(Tap { first_plane, weights, reads, zero });
         }
     }
     taps

@@ -17,7 +17,7 @@ use crate::{
     ir::{MatMul, Model, Op, TensorId},
     network::{
         homes::{Home, Plane, distinct},
-        maps::Tap,
+        maps::{Coefficients, Reads, Tap},
         slices::Reader,
     },
 };
@@ -70,7 +70,7 @@ impl MatrixProduct {
                 Vector::LhsCenter => -self.centers[0],
                 Vector::RhsCenter => -self.centers[1],
             };
-            Tap { first_plane: plane, weights: vec![weight], pairs: Vec::new(), zero: 0 }
+            Tap { first_plane: plane, weights: Coefficients::One(weight), reads: Reads::Nothing, zero: 0 }
         };
         (0..planes).flat_map(|plane| Vector::ALL.map(|vector| tap(plane, vector))).collect()
     }
@@ -126,7 +126,7 @@ pub(crate) fn product_planes(layer: &MatMul) -> Vec<Plane> {
         let (batch, chunk) = (index / chunks(layer), index % chunks(layer));
         let columns = chunk * width..((chunk + 1) * width).min(layer.columns);
         let places = (0..layer.rows).flat_map(|row| columns.clone().map(move |column| (row, column)));
-        let (elements, exponents) = places
+        let (elements, exponents): (Vec<_>, Vec<u64>) = places
             .map(|(row, column)| {
                 let element = (batch * layer.rows + row) * layer.columns + column;
                 (element, (row * width + column % width) as u64)
@@ -149,7 +149,7 @@ pub(crate) fn role(model: &Model, tensor: TensorId) -> Option<(&MatMul, Side)> {
 /// Whether every slice of the factor is within a plane.
 pub(crate) fn keeps_slices(layer: &MatMul, side: Side, home: &Home) -> bool {
     let mut planes = HashMap::new();
-    (0..home.spots.len()).all(|element| {
+    (0..home.len()).all(|element| {
         let plane = home.spot(element).0;
         *planes.entry(slice(layer, side, element).0).or_insert(plane) == plane
     })

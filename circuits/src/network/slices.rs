@@ -6,8 +6,8 @@
 //! garbage: what a tap does not read is not in its slices.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    hash::Hash,
+    collections::{BTreeMap, HashMap},
+    ops::Range,
     sync::Arc,
 };
 
@@ -17,7 +17,10 @@ use crate::{
         homes::{Cell, Home, Homes, Plane},
         maps::Map,
         products::{MatrixProduct, Side},
+        readings::{Readings, narrow},
+        shared::Shared,
     },
+    steps,
 };
 
 /// A reader of elements: taps of maps, or one element of a model output.
@@ -31,15 +34,33 @@ pub(crate) enum Reader {
     Byte { instance: usize, byte: usize },
 }
 
+impl Reader {
+    /// The taps of a map.
+    pub(crate) fn taps(map: usize) -> Range<Self> {
+        Self::Tap { map, tap: 0 }..Self::Tap { map: map + 1, tap: 0 }
+    }
+
+    /// The factors of a map's matrix product.
+    pub(crate) fn factors(map: usize) -> Range<Self> {
+        let first = |map| Self::Factor { map, side: Side::Lhs, slice: 0 };
+        first(map)..first(map + 1)
+    }
+
+    /// The statement.
+    pub(crate) fn bytes() -> Range<Self> {
+        Self::Byte { instance: 0, byte: 0 }..Self::Byte { instance: usize::MAX, byte: 0 }
+    }
+}
+
 /// What reads a slice: the reader and `output exponent - input exponent`.
 pub(crate) type Use = (Reader, i64);
 
 /// The slices of a stored tensor.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Slices {
-    /// Per plane and position the exponent the evaluation uses. Most planes have the same ones.
+    /// Per plane and position the exponent the evaluation uses. Equal lists are kept once.
     pub(crate) exponents: Vec<Arc<[u64]>>,
-    /// Per plane and position its slice, numbered by first occurrence. Most planes have the same ones.
+    /// Per plane and position its slice, numbered by first occurrence. Equal lists are kept once.
     pub(crate) classes: Vec<Arc<[usize]>>,
     /// Per plane and slice its readers.
     pub(crate) uses: Vec<Vec<Vec<Use>>>,
@@ -73,103 +94,143 @@ impl Slices {
     }
 }
 
-/// Who reads each element of each tensor, with the output's exponent.
-type Readings = Vec<Vec<Vec<(Reader, u64)>>>;
-
-/// The slices of all stored tensors. `outputs` are the statement's bytes of model outputs.
-pub(crate) fn slices(homes: &Homes, maps: &[Map], outputs: &[(Cell, Reader)]) -> Vec<Slices> {
-    let mut readings: Readings = homes
-        .stored
-        .iter()
-        .map(|home| home.as_ref().map_or_else(Vec::new, |home| vec![Vec::new(); home.spots.len()]))
-        .collect();
-    for (map_index, map) in maps.iter().enumerate() {
-        let home = homes.home(map.output);
-        for (tap_index, tap) in map.taps.iter().enumerate() {
-            let exponents = &home.planes[tap.first_plane].exponents;
-            let reader = Reader::Tap { map: map_index, tap: tap_index };
-            for (cell, position) in &tap.pairs {
-                if let Cell::Stored { tensor, element } = cell {
-                    readings[tensor.0][*element].push((reader, exponents[*position]));
-                }
-            }
-        }
-    }
-    let factors = factors(maps);
-    for (tensor, (map, product, side)) in &factors {
-        for (element, readings) in readings[*tensor].iter_mut().enumerate() {
-            readings.push(product.reading(*map, *side, element));
-        }
-    }
-    for (cell, reader) in outputs {
-        if let (Cell::Stored { tensor, element }, Reader::Byte { instance, .. }) = (cell, reader) {
-            readings[tensor.0][*element].push((*reader, *instance as u64));
-        }
-    }
-    let tensors = (0..homes.stored.len()).map(TensorId);
-    tensors
-        .map(|tensor| match &homes.stored[tensor.0] {
-            None => Slices::default(),
-            Some(home) if let Some((map, product, side)) = factors.get(&tensor.0) => {
-                let exponent = |element: &usize| product.reading(*map, *side, *element).1;
-                let exponents = |plane: &Plane| plane.elements.iter().map(exponent).collect();
-                split(home, exponents, &readings[tensor.0])
-            }
-            Some(home) => {
-                // Sums over whole planes want equal exponents, taps of a window those of the image.
-                let image = split(home, |plane| plane.read.clone(), &readings[tensor.0]);
-                let flat = split(home, |plane| vec![0; plane.elements.len()], &readings[tensor.0]);
-                if flat.count() < image.count() { flat } else { image }
-            }
-        })
-        .collect()
+/// What slices are made from.
+pub(crate) struct Sources<'a> {
+    pub(crate) homes: &'a Homes,
+    pub(crate) maps: &'a [Map],
+    /// Per map the stored tensors it reads.
+    pub(crate) read: &'a [Vec<TensorId>],
+    /// The statement's bytes of model outputs.
+    pub(crate) outputs: &'a [(Cell, Reader)],
 }
 
+impl Sources<'_> {
+    /// The slices of the stored tensors that are `wanted`; none of the others.
+    pub(crate) fn slices(&self, wanted: impl Fn(TensorId) -> bool) -> Vec<Arc<Slices>> {
+        let is_stored = |tensor: &TensorId| self.homes.stored[tensor.0].is_some() && wanted(*tensor);
+        let tensors: Vec<TensorId> = (0..self.homes.stored.len()).map(TensorId).filter(is_stored).collect();
+        let readings = Readings::of(self, &tensors);
+        let factors = factors(self.maps);
+        let none = Arc::new(Slices::default());
+        let mut out = vec![none; self.homes.stored.len()];
+        for tensor in tensors {
+            let split = Split {
+                readings: &readings,
+                home: self.homes.home(tensor),
+                first: readings.firsts[tensor.0].unwrap_or_default(),
+                factor: factors.get(&tensor).copied(),
+            };
+            out[tensor.0] = Arc::new(split.slices());
+        }
+        out
+    }
+}
+
+/// A map with a matrix product, and which factor of it.
+type Factor<'a> = (usize, &'a MatrixProduct, Side);
+
 /// The factors of matrix products, by tensor; nothing else reads them.
-fn factors(maps: &[Map]) -> HashMap<usize, (usize, &MatrixProduct, Side)> {
+fn factors(maps: &[Map]) -> HashMap<TensorId, Factor<'_>> {
     let mut out = HashMap::new();
     for (index, map) in maps.iter().enumerate() {
         let Some(product) = &map.product else { continue };
         for side in [Side::Lhs, Side::Rhs] {
-            out.insert(product.factors[side as usize].0, (index, product, side));
+            out.insert(product.factors[side as usize], (index, product, side));
         }
     }
     out
 }
 
-fn split(home: &Home, exponents: impl Fn(&Plane) -> Vec<u64>, readings: &[Vec<(Reader, u64)>]) -> Slices {
-    let mut slices = Slices::default();
-    let (mut all_exponents, mut all_classes) = (HashSet::new(), HashSet::new());
-    for plane in &home.planes {
-        let exponents = shared(&mut all_exponents, exponents(plane));
-        let mut numbers: HashMap<Vec<Use>, usize> = HashMap::new();
-        let mut uses = Vec::new();
-        let mut classes = Vec::with_capacity(plane.elements.len());
-        for (element, exponent) in plane.elements.iter().zip(&*exponents) {
-            let shift = |(reader, output): &(Reader, u64)| (*reader, *output as i64 - *exponent as i64);
-            let key: Vec<Use> = readings[*element].iter().map(shift).collect();
-            let fresh = uses.len();
-            classes.push(*numbers.entry(key).or_insert_with_key(|key| {
-                uses.push(key.clone());
-                fresh
-            }));
-        }
-        slices.exponents.push(exponents);
-        slices.classes.push(shared(&mut all_classes, classes));
-        slices.uses.push(uses);
-    }
-    slices
+/// Readers by their numbers, and how far they move exponents.
+type Key = [(u32, i64)];
+
+/// A stored tensor that is split.
+struct Split<'a> {
+    readings: &'a Readings<'a>,
+    home: &'a Home,
+    /// The number of its first element.
+    first: usize,
+    /// The matrix product that reads it, and as which factor.
+    factor: Option<Factor<'a>>,
 }
 
-/// One copy of equal lists.
-fn shared<T: Clone + Eq + Hash>(all: &mut HashSet<Arc<[T]>>, list: Vec<T>) -> Arc<[T]> {
-    match all.get(&list[..]) {
-        Some(known) => known.clone(),
-        None => {
-            let list: Arc<[T]> = list.into();
-            all.insert(list.clone());
-            list
+impl Split<'_> {
+    fn slices(&self) -> Slices {
+        if let Some((_, product, side)) = self.factor {
+            let exponent = |element: &usize| product.reading(0, side, *element).1;
+            let exponents = |plane: &Plane| plane.elements.iter().map(exponent).collect();
+            return self.with(exponents, usize::MAX).unwrap_or_default();
         }
+        // Sums over whole planes want equal exponents, taps of a window those of the image.
+        let image = self.with(|plane| plane.read.clone(), usize::MAX).unwrap_or_default();
+        let count = image.count();
+        // Every plane has a slice.
+        if count == self.home.planes.len() {
+            return image;
+        }
+        self.with(|plane| vec![0; plane.elements.len()].into(), count).unwrap_or(image)
+    }
+
+    /// The slices with these exponents, if they are fewer than so many.
+    fn with(&self, exponents: impl Fn(&Plane) -> Arc<[u64]>, fewer: usize) -> Option<Slices> {
+        let mut slices = Slices::default();
+        let (mut all_exponents, mut all_classes) = (Shared::default(), Shared::default());
+        let mut count = 0;
+        let mut key = Vec::new();
+        for plane in &self.home.planes {
+            steps::count(plane.elements.len());
+            let exponents = all_exponents.one(exponents(plane));
+            let mut numbers: HashMap<Box<Key>, usize> = HashMap::new();
+            let mut uses: Vec<Vec<Use>> = Vec::new();
+            let mut classes = Vec::with_capacity(plane.elements.len());
+            let mut last: Option<(Box<Key>, usize)> = None;
+            for (element, exponent) in plane.elements.iter().zip(&*exponents) {
+                self.key(*element, *exponent, &mut key);
+                // Most elements are read as the one before is.
+                if let Some((_, class)) = last.as_ref().filter(|(last, _)| **last == *key) {
+                    classes.push(*class);
+                    continue;
+                }
+                let class = numbers.get(&key[..]).copied().unwrap_or_else(|| {
+                    numbers.insert(key[..].into(), uses.len());
+                    uses.push(self.uses(*element, &key));
+                    uses.len() - 1
+                });
+                last = Some((key[..].into(), class));
+                classes.push(class);
+                if count + uses.len() >= fewer {
+                    return None;
+                }
+            }
+            count += uses.len();
+            slices.exponents.push(exponents);
+            slices.classes.push(all_classes.one(classes.into()));
+            slices.uses.push(uses);
+        }
+        Some(slices)
+    }
+
+    /// Who reads an element, and how far exponents move.
+    fn key(&self, element: usize, exponent: u64, key: &mut Vec<(u32, i64)>) {
+        key.clear();
+        let readings = self.readings;
+        let readers = readings.of_element(self.first + element).iter();
+        key.extend(readers.map(|entry| (entry[0], readings.exponent(*entry) as i64 - exponent as i64)));
+        if let Some((map, product, side)) = self.factor {
+            let (reader, output) = product.reading(map, side, element);
+            let Reader::Factor { slice, .. } = reader else { unreachable!("products read factors") };
+            key.push((narrow(readings.end() + slice), output as i64 - exponent as i64));
+        }
+    }
+
+    fn uses(&self, element: usize, key: &Key) -> Vec<Use> {
+        let reader = |number: u32| match self.factor {
+            Some((map, product, side)) if number as usize >= self.readings.end() => {
+                product.reading(map, side, element).0
+            }
+            _ => self.readings.reader(number),
+        };
+        key.iter().map(|(number, shift)| (reader(*number), *shift)).collect()
     }
 }
 
@@ -191,21 +252,24 @@ pub(crate) struct Track {
     pub(crate) terms: Vec<Term>,
 }
 
-/// The terms of every plane of every stored tensor, for the readers of one equation.
-pub(crate) fn terms(slices: &[Slices], reads: impl Fn(&Reader) -> bool) -> Vec<Track> {
+/// The terms of every plane of these tensors, for the readers of one equation; readers are in order in each slice.
+pub(crate) fn terms(slices: &[Arc<Slices>], tensors: &[TensorId], readers: Range<Reader>) -> Vec<Track> {
     let mut out = Vec::new();
-    for (tensor, slices) in slices.iter().enumerate() {
-        for (plane, uses) in slices.uses.iter().enumerate() {
+    for &tensor in tensors {
+        for (plane, uses) in slices[tensor.0].uses.iter().enumerate() {
             let mut terms: BTreeMap<Use, Vec<usize>> = BTreeMap::new();
             for (class, uses) in uses.iter().enumerate() {
-                for reader in uses.iter().filter(|(reader, _)| reads(reader)) {
-                    let classes = terms.entry(*reader).or_default();
-                    classes.push(class);
+                steps::count(1);
+                let [first, end] =
+                    [readers.start, readers.end].map(|bound| uses.partition_point(|(of, _)| *of < bound));
+                for reader in &uses[first..end] {
+                    steps::count(1);
+                    terms.entry(*reader).or_default().push(class);
                 }
             }
             if !terms.is_empty() {
                 let term = |((reader, shift), classes)| Term { reader, shift, classes };
-                let (tensor, terms) = (TensorId(tensor), terms.into_iter().map(term).collect());
+                let terms = terms.into_iter().map(term).collect();
                 out.push(Track { tensor, plane, terms });
             }
         }

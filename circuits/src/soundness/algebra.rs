@@ -17,7 +17,7 @@ use crate::{
     forms::Packing,
     integers::integer,
     ir::Model,
-    layout::{ForcedShape, Layout},
+    layout::{Budget, ForcedShape, Layout},
     place::{Block, Content, Start},
     reference,
     shape::{Scheme, Shape},
@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
                 loop {
                     let (exponent, _) = self.exponents(bank, at);
                     window.cells.entry((column, at)).or_insert((exponent, Fr::ZERO)).1 += sign;
-                    if powers.is_none_or(|powers| self.layout.fixed[powers.keep_slice][at] == Fr::ZERO) {
+                    if powers.is_none_or(|powers| self.layout.fixed()[powers.keep_slice][at] == Fr::ZERO) {
                         break;
                     }
                     at -= 1;
@@ -123,11 +123,11 @@ impl<'a> Reader<'a> {
         let mut weights: Vec<Vec<Fr>> = vec![Vec::new(); ways];
         for (index, content) in layout.region.rows.iter().enumerate() {
             let row = Region::FIRST_ROW + index;
-            if layout.fixed[columns.zero][row] == Fr::ONE {
+            if layout.fixed()[columns.zero][row] == Fr::ONE {
                 out.push(std::mem::take(&mut equation));
             }
             for (way, of) in columns.ways.iter().enumerate() {
-                let at = |column: usize| layout.fixed[column][row];
+                let at = |column: usize| layout.fixed()[column][row];
                 // Without positions a window is the operand of its row.
                 let [keep, sign] = match &columns.positions {
                     Some(positions) => [positions.keep_window, positions.sign].map(at),
@@ -140,12 +140,12 @@ impl<'a> Reader<'a> {
                     self.add(&mut windows[way], content.operands[way], sign, row);
                 }
                 let mut evaluation: Vec<Fr> =
-                    of.weights.iter().map(|column| layout.fixed[*column][row]).collect();
-                if layout.fixed[columns.keep_weight][row] == Fr::ONE {
+                    of.weights.iter().map(|column| layout.fixed()[*column][row]).collect();
+                if layout.fixed()[columns.keep_weight][row] == Fr::ONE {
                     evaluation.extend(weights[way].iter());
                 }
                 weights[way] = evaluation;
-                let is_end = layout.fixed[columns.end][row] == Fr::ONE;
+                let is_end = layout.fixed()[columns.end][row] == Fr::ONE;
                 assert_eq!(is_end, content.factor.is_some());
                 match content.factor {
                     Some(Factor::Power(power)) => equation.product(&windows[way], &weights[way], power),
@@ -304,7 +304,7 @@ fn check_packed_statement(layout: &Layout) {
     let operands = rows.map(|(content, row)| {
         let columns = [layout.columns.end, layout.columns.keep_weight].into_iter();
         let mut columns = columns.chain(layout.columns.ways.iter().flat_map(|way| way.weights.clone()));
-        assert!(columns.all(|column| layout.fixed[column][row] == Fr::ZERO), "row {row}");
+        assert!(columns.all(|column| layout.fixed()[column][row] == Fr::ZERO), "row {row}");
         content.operands[0]
     });
     assert_eq!(operands.collect::<Vec<_>>(), claims.collect::<Vec<_>>());
@@ -434,15 +434,15 @@ proptest! {
             (banks.lanes, banks.ways) == (lanes, ways)
                 && (shape.threshold_lanes == 0 || banks.threshold_lanes == 1 << thresholds)
         };
-        let layout = Layout::among(&model, Scheme::Kzg, admitted)
-            .or_else(|_| Layout::of(&model, Scheme::Kzg)).unwrap();
+        let layout = Layout::among(&model, Scheme::Kzg, &Budget::default(), admitted)
+            .or_else(|_| Layout::of(&model, Scheme::Kzg, &Budget::default())).unwrap();
         check_inference(&layout, &model, seed ^ 1);
     }
 
     #[test]
     fn the_equations_of_random_flat_networks_are_the_operators(seed: u64, weight_columns in 1_u32..5) {
         let model = random_layers(seed);
-        let layout = Layout::of(&model, Scheme::Kzg).unwrap();
+        let layout = Layout::of(&model, Scheme::Kzg, &Budget::default()).unwrap();
         check_inference(&layout, &model, seed ^ 1);
         if layout.columns.positions.is_none()
             && let Some(layout) = in_short_lanes(&layout, &model, weight_columns)

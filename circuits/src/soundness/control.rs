@@ -91,7 +91,7 @@ impl<'a> Control<'a> {
     }
 
     fn at(&self, column: usize, row: usize) -> Fr {
-        self.layout.fixed[column][row]
+        self.layout.fixed()[column][row]
     }
 
     fn column(&self, column: Option<usize>, row: usize) -> Fr {

@@ -67,7 +67,7 @@ fn image(case: &Case) -> Vec<String> {
             layer(case).input_zero_point,
             list(case.input.iter().map(|x| x + 128))
         ),
-        format!("their exponents      {}", list(&plane.exponents)),
+        format!("their exponents      {}", list(plane.exponents.iter())),
         format!("slices, by exponent  {}", list((0..slices.uses[0].len()).map(members))),
     ]
 }
@@ -92,7 +92,7 @@ fn taps(case: &Case) -> Vec<String> {
             moves[0]
         )
     };
-    let exponents = format!("output exponents     {}", list(made));
+    let exponents = format!("output exponents     {}", list(made.iter()));
     [exponents].into_iter().chain((0..4).map(line)).collect()
 }
 

@@ -6,7 +6,12 @@ use rayon::prelude::*;
 
 use super::{algebra, control, views, widths};
 
-use crate::{import::import, ir::Model, layout::Layout, shape::Scheme};
+use crate::{
+    import::import,
+    ir::Model,
+    layout::{Budget, Layout},
+    shape::Scheme,
+};
 
 /// Folders of models that are made to be refused, and of models that are not committed.
 const LEFT_OUT: [&str; 2] = ["hostile", "generated"];
@@ -39,7 +44,8 @@ fn the_circuits_of_every_fixture_are_their_models() {
     let models = all();
     let check = |(path, model): &(String, Model)| -> [usize; 3] {
         let of_scheme = |scheme| {
-            let layout = Layout::of(model, scheme).unwrap_or_else(|error| panic!("{path}: {error}"));
+            let layout = Layout::of(model, scheme, &Budget::default())
+                .unwrap_or_else(|error| panic!("{path}: {error}"));
             println!("{path}, {scheme:?}");
             assert!(
                 widths::degrees(&layout) < 1 << DEGREE_BITS,

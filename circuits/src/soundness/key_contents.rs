@@ -42,7 +42,7 @@ fn columns(layout: &Layout) -> Vec<Vec<Fr>> {
         column.resize(rows, Fr::ZERO);
         column
     };
-    layout.fixed.iter().map(padded).collect()
+    layout.fixed().iter().map(padded).collect()
 }
 
 #[test]

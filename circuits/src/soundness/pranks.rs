@@ -149,20 +149,20 @@ fn changes(layout: &Layout, honest: &Witness) -> Vec<(String, Change)> {
     if let Some((column, row)) = lies::restart(layout) {
         out.push((
             format!("no restart in row {row}"),
-            Box::new(move |layout| layout.fixed[column][row] = Fr::ONE),
+            Box::new(move |layout| layout.fixed_mut()[column][row] = Fr::ONE),
         ));
     }
     if let Some((column, row)) = lies::claims_start(layout) {
         out.push((
             format!("claims go on in row {row}"),
-            Box::new(move |layout| layout.fixed[column][row] = Fr::ONE),
+            Box::new(move |layout| layout.fixed_mut()[column][row] = Fr::ONE),
         ));
     }
     if let (Some(row), Some(positions)) = (lies::window_start(layout), layout.columns.positions) {
         out.push((
             format!("no new window in row {row}"),
             Box::new(move |layout| {
-                layout.fixed[positions.keep_window][row] = Fr::ONE;
+                layout.fixed_mut()[positions.keep_window][row] = Fr::ONE;
                 layout.region.rows[row - Region::FIRST_ROW].keep_window = true;
             }),
         ));
@@ -181,15 +181,16 @@ fn changes(layout: &Layout, honest: &Witness) -> Vec<(String, Change)> {
         let (column, row) = (layout.columns.banks[block.bank].constants[0], block.first_row);
         out.push((
             format!("another constant in row {row}"),
-            Box::new(move |layout| layout.fixed[column][row] += Fr::ONE),
+            Box::new(move |layout| layout.fixed_mut()[column][row] += Fr::ONE),
         ));
     }
     let weights = layout.columns.ways[0].weights[0];
-    let weight = (Region::FIRST_ROW + after..layout.rows).find(|row| layout.fixed[weights][*row] != Fr::ZERO);
+    let weight =
+        (Region::FIRST_ROW + after..layout.rows).find(|row| layout.fixed()[weights][*row] != Fr::ZERO);
     out.extend(weight.map(|row| -> (String, Change) {
         (
             format!("another weight in row {row}"),
-            Box::new(move |layout| layout.fixed[weights][row] += Fr::ONE),
+            Box::new(move |layout| layout.fixed_mut()[weights][row] += Fr::ONE),
         )
     }));
     out

@@ -38,7 +38,7 @@ fn no_entry_occurs_twice() {
 fn the_fixed_columns_hold_the_table() {
     for case in Case::all() {
         let layout = &case.layout;
-        assert_fixed_columns_hold(&layout.columns.lookup, &layout.tables, &layout.fixed, layout.rows);
+        assert_fixed_columns_hold(&layout.columns.lookup, &layout.tables, layout.fixed(), layout.rows);
     }
 }
 
@@ -152,7 +152,7 @@ fn slots_look_up_their_own_tags() {
             table(&case).iter().map(|entry| entry[0]).filter(|tag| *tag != PAD).collect();
         for slot in case.layout.slots() {
             for row in 0..case.layout.rows {
-                let tag = tag(&case.layout.fixed, slot.tag, row) * slot.factor;
+                let tag = tag(case.layout.fixed(), slot.tag, row) * slot.factor;
                 assert!(known.contains(&tag), "{}: tag {tag} in row {row}", case.name);
             }
         }

@@ -82,7 +82,7 @@ fn evaluate(terms: &Terms, cells: &BTreeMap<usize, i64>) -> i128 {
 /// The lookups of a lane in a row, those of sums last, and at most how many combinations are searched.
 fn lookups(layout: &Layout, slots: Vec<Slot>, row: usize) -> (Vec<Lookup>, u64) {
     let lookup = |slot: Slot| {
-        let tag = tag(&layout.fixed, slot.tag, row) * slot.factor;
+        let tag = tag(layout.fixed(), slot.tag, row) * slot.factor;
         let mut entries: BTreeMap<i64, Vec<Entry>> = BTreeMap::new();
         for entry in layout.tables.iter().flatten().filter(|entry| entry[0] == tag) {
             entries.entry(entry[1]).or_default().push(*entry);

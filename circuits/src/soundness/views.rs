@@ -25,7 +25,7 @@ pub(super) fn source(model: &Model, tensor: TensorId, element: usize) -> Result<
 
 /// The integer of an element that has no cell: the planner's, which [`check`] compares with the reference's.
 pub(super) fn constant(layout: &Layout, tensor: TensorId, element: usize) -> Option<i32> {
-    match layout.network.homes.view(tensor)[element] {
+    match layout.network.homes.view(tensor).cell(element) {
         Cell::Stored { .. } => None,
         Cell::Constant(value) => Some(value),
     }
@@ -46,14 +46,14 @@ pub(super) fn check(layout: &Layout, model: &Model) -> usize {
         for (element, found) in view.iter().enumerate() {
             let from = source(&layout.model, TensorId(tensor), element);
             let has_cell =
-                |(tensor, element): &(TensorId, usize)| homes.home(*tensor).spots[*element].is_some();
+                |(tensor, element): &(TensorId, usize)| homes.home(*tensor).stored_spot(*element).is_some();
             let expected = match from {
                 Ok(from) if has_cell(&from) => Cell::Stored { tensor: from.0, element: from.1 },
                 // The planner leaves out channels with one output; tensors of the model keep their numbers.
                 Ok((tensor, element)) => Cell::Constant(values[tensor.0][element]),
                 Err(value) => Cell::Constant(value),
             };
-            assert_eq!(*found, expected, "element {element} of tensor {tensor}");
+            assert_eq!(found, expected, "element {element} of tensor {tensor}");
             constants += usize::from(matches!(found, Cell::Constant(_)));
         }
     }

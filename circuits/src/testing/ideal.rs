@@ -70,7 +70,7 @@ fn lookups(layout: &Layout, grid: &Grid) -> Vec<Form> {
     let mut sums: BTreeMap<Vec<[u8; 32]>, [Form; 3]> = BTreeMap::new();
     for slot in &layout.slots() {
         for row in 0..layout.rows() {
-            let tag = layout.fixed[slot.tag][row] * integer(slot.factor.into());
+            let tag = layout.fixed()[slot.tag][row] * integer(slot.factor.into());
             let value = |terms: &Terms| -> Fr {
                 scaled(terms, row, Fr::ONE).iter().map(|(cell, by)| grid.value(*cell) * by).sum()
             };

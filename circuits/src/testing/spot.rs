@@ -27,7 +27,7 @@ pub(crate) struct Spot {
 impl Spot {
     /// The spot of an element of a stored tensor; none if the element is the same for every input.
     pub(crate) fn of(layout: &Layout, tensor: TensorId, element: usize) -> Option<Self> {
-        let (plane, position) = layout.network.homes.home(tensor).spots[element]?;
+        let (plane, position) = layout.network.homes.home(tensor).stored_spot(element)?;
         let (block, member) = layout.placement.members[tensor.0][plane];
         let (lane, row) = layout.placement.blocks[block].spot(member, position);
         Some(Self { block, lane, row })

@@ -166,7 +166,7 @@ impl Subject {
             cell.kind == Kind::Advice && is_power(cell.column)
         };
         let bank = layout.columns.banks.iter().find(powers);
-        bank.is_some_and(|bank| layout.fixed[bank.lanes[0].cells.tag()][cell.row] == Fr::ZERO)
+        bank.is_some_and(|bank| layout.fixed()[bank.lanes[0].cells.tag()][cell.row] == Fr::ZERO)
     }
 }
 

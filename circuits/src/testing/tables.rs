@@ -82,7 +82,7 @@ pub(crate) fn requantizations(layout: &Layout, node: usize, channel: usize) -> B
 
 /// Every tag some slot asks for in some row.
 pub(crate) fn tags(layout: &Layout) -> BTreeSet<i64> {
-    let (slots, fixed) = (layout.slots(), &layout.fixed);
+    let (slots, fixed) = (layout.slots(), layout.fixed());
     let of_slot = |slot: &crate::chip::Slot| {
         let (column, factor) = (slot.tag, slot.factor);
         (0..layout.rows()).map(move |row| tag(fixed, column, row) * factor)
@@ -99,7 +99,7 @@ fn channels_by_tag(layout: &Layout) -> BTreeMap<i64, BTreeSet<(usize, usize)>> {
         for (lane, columns) in layout.columns.banks[block.bank].lanes.iter().enumerate() {
             for row in block.rows() {
                 let Some((plane, _)) = block.at(row, lane) else { continue };
-                let tag = tag(&layout.fixed, columns.cells.tag(), row);
+                let tag = tag(layout.fixed(), columns.cells.tag(), row);
                 out.entry(tag).or_default().insert((node, home.planes[plane].channel));
             }
         }

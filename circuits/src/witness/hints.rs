@@ -61,8 +61,8 @@ impl Builder<'_> {
         self.plan.network.homes.view(tensor).iter().map(|cell| self.value(cell)).collect()
     }
 
-    fn value(&self, cell: &Cell) -> i32 {
-        match *cell {
+    fn value(&self, cell: Cell) -> i32 {
+        match cell {
             Cell::Stored { tensor, element } => self.tensors[tensor.0][element],
             Cell::Constant(value) => value,
         }
@@ -73,11 +73,10 @@ impl Builder<'_> {
         let plane = |plane: &Plane| vec![map.bias(plane.channel); plane.elements.len()];
         let mut sums: Vec<Vec<i64>> = home.planes.iter().map(plane).collect();
         for tap in &map.taps {
-            let values: Vec<(i64, usize)> = tap
-                .pairs
-                .iter()
-                .map(|(cell, position)| (i64::from(self.value(cell) - tap.zero), *position))
-                .collect();
+            let mut values: Vec<(i64, usize)> = Vec::new();
+            map.for_each_pair(&self.plan.network.homes, tap, |cell, position| {
+                values.push((i64::from(self.value(cell) - tap.zero), position));
+            });
             for (plane, weight) in tap.planes() {
                 let sums = &mut sums[plane];
                 values.iter().for_each(|(value, position)| sums[*position] += weight * value);
@@ -104,8 +103,7 @@ impl Builder<'_> {
         let home = plan.network.homes.home(map.output);
         let tensor = self.model.tensor(map.output);
         let mut outputs = vec![0; tensor.len];
-        let blocks = plan.placement.blocks.iter();
-        for block in blocks.filter(|block| block.content == Content::Node(map.node)) {
+        for block in &plan.placement.blocks[plan.placement.of_node(map.node)] {
             let lanes = &plan.columns.banks[block.bank].lanes;
             for row in block.rows() {
                 for (lane, columns) in lanes.iter().enumerate() {

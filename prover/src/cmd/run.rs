@@ -14,7 +14,7 @@ use super::args::{InputArgs, RunArgs};
 use super::failure::Failure;
 use super::model::OnnxModel;
 use super::output::{self, Outcome};
-use super::session::Session;
+use super::session::{Session, plan_budget};
 use super::{files, model};
 
 /// The integers of every tensor of a row.
@@ -94,7 +94,7 @@ fn text(first: Option<usize>, answers: &[Vec<Answer<'_>>]) -> String {
 
 /// What a person should know of the model beside its answer.
 fn notes(onnx: &OnnxModel) -> Vec<String> {
-    let too_large = lemma_circuits::check_size(&onnx.model).err();
+    let too_large = lemma_circuits::check_size(&onnx.model, &plan_budget()).err();
     let too_large = too_large.map(|error| format!("`lemma compile` refuses this model: {error}"));
     model::note(&onnx.bytes).map(str::to_owned).into_iter().chain(too_large).collect()
 }

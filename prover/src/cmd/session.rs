@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use lemma_circuits::shape::Scheme;
 use lemma_circuits::statement::CircuitId;
-use lemma_circuits::{CompiledCircuit, compile};
+use lemma_circuits::{Budget, CompiledCircuit, compile_within};
 use lemma_prover::inputs::shown;
 use lemma_prover::keys::{CircuitRecord, Keyring, KeysError, SetupChoice};
 use lemma_prover::measure::Stopwatch;
+use lemma_prover::memory::available_memory;
 use lemma_prover::params::{Parameters, SrsChoice};
 use lemma_prover::store::Store;
 
@@ -223,13 +224,18 @@ fn complete_id(text: &str) -> Option<CircuitId> {
     Some(CircuitId(id))
 }
 
+/// What planning may take here: the memory this machine can give. Who asked can stop it at any time.
+pub(crate) fn plan_budget() -> Budget {
+    Budget { bytes: available_memory().unwrap_or(Budget::default().bytes), seconds: u64::MAX }
+}
+
 /// Compiles an imported model.
 ///
 /// # Errors
 /// [`Failure::Unusable`] when no exact circuit exists.
 pub(crate) fn compile_model(onnx: OnnxModel, setup: SetupChoice) -> Result<Compiled, Failure> {
     let watch = Stopwatch::start();
-    let circuit = compile(onnx.model, setup.scheme())
+    let circuit = compile_within(onnx.model, setup.scheme(), &plan_budget())
         .map_err(|error| Failure::unusable(format!("{}: {error}", onnx.name)))?;
     Ok(Compiled { onnx: onnx.bytes, circuit, setup, wanted: None, elapsed: onnx.elapsed + watch.read().wall })
 }

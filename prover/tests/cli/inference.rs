@@ -1,11 +1,15 @@
 //! `lemma run`.
 
+use std::process::Command;
+
 use lemma_circuits::ir::Elem;
 use lemma_circuits::statement::{Interface, Port};
 use lemma_prover::inputs;
 use serde_json::Value;
 
-use crate::session::{digit, digits, directory, fixture, ipa, lemma, lemma_json, refusal};
+use crate::session::{
+    Finished, command, digit, digits, directory, finish, fixture, ipa, lemma, lemma_json, read_json, refusal,
+};
 use crate::{arguments, onnx};
 
 /// An interface that reads ten int8 integers of a row of an array.
@@ -204,20 +208,32 @@ fn int8_in_qdq_form_is_noted() {
     }
 }
 
+/// Runs the program with at most a gibibyte of address space.
+fn limited<A: AsRef<std::ffi::OsStr>>(arguments: &[A]) -> Finished {
+    let mut limited = Command::new("sh");
+    limited.args(["-c", r#"ulimit -v 1048576; exec "$0" "$@""#]).arg(command().get_program());
+    for (name, value) in command().get_envs().filter_map(|(name, value)| Some((name, value?))) {
+        limited.env(name, value);
+    }
+    finish(limited.arg("--json").args(arguments))
+}
+
 #[test]
 fn a_model_that_compile_refuses_for_its_size_is_noted() {
     let directory = directory();
-    for (length, is_noted) in [(65_536, false), (65_537, true)] {
+    for (length, is_noted) in [(1 << 10, false), (1 << 19, true)] {
         let model = directory.join(format!("{length}.onnx"));
         std::fs::write(&model, onnx::model(length, &[("Relu", "x", "y")], &["y"])).unwrap();
         let input = directory.join(format!("{length}.json"));
         std::fs::write(&input, serde_json::json!({ "x": vec![0; length] }).to_string()).unwrap();
-        let (code, json) = lemma_json(arguments!["run", model, "--input", input]);
+        let (code, json) = read_json(&limited(arguments!["run", &model, "--input", input]));
         assert_eq!(code, 0, "{}", json["error"]);
         let note = json["note"].as_str().unwrap_or_default();
-        assert_eq!(note.contains("`lemma compile` refuses this model: "), is_noted, "{note}");
-        assert_eq!(note.contains("at most 65536 are planned for"), is_noted, "{note}");
+        let refuses = "`lemma compile` refuses this model: planning the circuit may take ";
+        assert_eq!(note.contains(refuses), is_noted, "{note}");
+        assert_eq!(note.contains(" % of its channels would fit"), is_noted, "{note}");
     }
-    let model = directory.join("65537.onnx");
-    assert!(refusal(arguments!["compile", model], 2).contains("at most 65536 are planned for"));
+    let (code, json) = read_json(&limited(arguments!["compile", directory.join("524288.onnx")]));
+    assert_eq!(code, 2, "{json}");
+    assert!(json["error"]["message"].as_str().unwrap().contains(" of memory, more than the "), "{json}");
 }

@@ -70,10 +70,10 @@ pub struct Settings {
     /// Longest time of one attempt at a job, if the request does not say [default: 1800]
     #[arg(long, value_name = "SECONDS", env = "LEMMA_PROVE_TIMEOUT_SECONDS")]
     pub prove_timeout_seconds: Option<u64>,
-    /// Most memory that planning one circuit may take [default: 2048]
+    /// Most memory that planning one circuit may take, and be predicted to take [default: 2048]
     #[arg(long, value_name = "MIB", env = "LEMMA_PLAN_MEMORY_MIB")]
     pub plan_memory_mib: Option<u64>,
-    /// Longest time that planning one circuit may take [default: 60]
+    /// Longest time that planning one circuit may take, and be predicted to take [default: 60]
     #[arg(long, value_name = "SECONDS", env = "LEMMA_PLAN_TIMEOUT_SECONDS")]
     pub plan_timeout_seconds: Option<u64>,
     /// Longest time that running jobs get to finish when the service is told to stop [default: 20]

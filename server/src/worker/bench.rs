@@ -6,7 +6,7 @@ use std::{
 };
 
 use lemma_circuits::{
-    CompiledCircuit, compile, import,
+    Budget, CompiledCircuit, compile_within, import,
     shape::Scheme,
     statement::{CircuitId, Context},
 };
@@ -68,7 +68,10 @@ impl Bench {
                 let options = ProveOptions::telling(reports).until(&cancellation);
                 self.prove(circuit, context, &inputs, origin.as_ref(), reports, options).map(Answer::Bundle)
             }
-            Request::Plan { scheme, .. } => Ok(Answer::Plan(plan(&payload, scheme))),
+            Request::Plan { scheme, memory_limit, seconds } => {
+                let budget = Budget { bytes: memory_limit, seconds };
+                Ok(Answer::Plan(plan(&payload, scheme, &budget)))
+            }
             Request::MakeKeys { setup, .. } => {
                 self.make_keys(&payload, &setup, reports).map(|facts| Answer::Facts(Box::new(facts)))
             }
@@ -209,7 +212,8 @@ pub(super) fn disturb(moment: &str) {
 
 fn compile_model(onnx: &[u8], scheme: Scheme) -> Result<CompiledCircuit, Failure> {
     let model = import::import(onnx, "model").map_err(|error| of_import(&error))?;
-    compile(model, scheme).map_err(|error| of_plan(&error))
+    // A circuit with keys was within the budget of a plan, and the process has a limit of memory.
+    compile_within(model, scheme, &Budget::UNLIMITED).map_err(|error| of_plan(&error))
 }
 
 fn facts(circuit: &CompiledCircuit, keys: &ProvingKeys, vk: &[u8], took: Duration) -> CircuitFacts {

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use lemma_circuits::Budget;
 use lemma_prover::{
     measure,
     progress::{Advance, Phase, Progress},
@@ -122,7 +123,10 @@ fn serve(
 
 fn answer(bench: &mut Option<Bench>, asked: Asked, reports: &Reports) -> Result<Answer, Failure> {
     match (&asked.request, bench) {
-        (Request::Plan { scheme, .. }, None) => Ok(Answer::Plan(plan(&asked.payload, *scheme))),
+        (Request::Plan { scheme, memory_limit, seconds }, None) => {
+            let budget = Budget { bytes: *memory_limit, seconds: *seconds };
+            Ok(Answer::Plan(plan(&asked.payload, *scheme, &budget)))
+        }
         (_, Some(bench)) => bench.answer(asked, reports),
         (_, None) => {
             Err(failure(FailureClass::Keys, "the worker process has no store; it only plans", false))
@@ -223,6 +227,7 @@ mod tests {
     fn what_is_mapped_leaves_room_for_keys_but_not_for_plans() {
         let keys = Request::MakeKeys { setup: Setup::Ipa, memory_limit: 100 };
         assert_eq!([0, 50, 90].map(|mapped| memory_limit(&keys, mapped)), [100, 100, 140]);
-        assert_eq!(memory_limit(&Request::Plan { scheme: Scheme::Ipa, memory_limit: 100 }, 90), 100);
+        let plan = Request::Plan { scheme: Scheme::Ipa, memory_limit: 100, seconds: 1 };
+        assert_eq!(memory_limit(&plan, 90), 100);
     }
 }

@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn a_cancellation_concerns_the_last_request_alone() {
-        let plan = || Order::Do(Request::Plan { scheme: Scheme::Ipa, memory_limit: 1 });
+        let plan = || Order::Do(Request::Plan { scheme: Scheme::Ipa, memory_limit: 1, seconds: 1 });
         let mut bytes = Vec::new();
         for order in [Order::Cancel, plan(), plan(), Order::Cancel, plan()] {
             write_message(&mut bytes, &order, b"onnx").expect("writes");

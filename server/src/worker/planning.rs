@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lemma_circuits::{PlanError, compile, import::import, shape::Scheme};
+use lemma_circuits::{Budget, PlanError, compile_within, import::import, shape::Scheme};
 
 use super::{
     ChildCommand,
@@ -100,7 +100,8 @@ impl Planner {
     ) -> Result<Prediction, PlanningError> {
         let deadline = Instant::now() + self.timeout;
         let worker = Worker::start(&self.settings).map_err(PlanningError::Start)?;
-        worker.request(Request::Plan { scheme, memory_limit: self.memory }, onnx);
+        let (memory_limit, seconds) = (self.memory, self.timeout.as_secs());
+        worker.request(Request::Plan { scheme, memory_limit, seconds }, onnx);
         loop {
             match worker.report(POLL) {
                 Ok((Report::Planned { prediction }, _)) => return Ok(prediction),
@@ -130,13 +131,13 @@ impl Planner {
 }
 
 /// Plans a circuit, in the process that was started for it.
-pub(super) fn plan(onnx: &[u8], scheme: Scheme) -> Report {
+pub(super) fn plan(onnx: &[u8], scheme: Scheme, budget: &Budget) -> Report {
     let refused = |too_large, reason| Report::Unplannable { too_large, reason };
     let model = match import(onnx, "the model") {
         Ok(model) => model,
         Err(error) => return refused(false, error.to_string()),
     };
-    match compile(model, scheme) {
+    match compile_within(model, scheme, budget) {
         Ok(circuit) => Report::Planned { prediction: Prediction::of(&circuit) },
         Err(error) => {
             let too_large = matches!(error, PlanError::TooLarge { .. } | PlanError::OverBudget { .. });

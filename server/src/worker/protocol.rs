@@ -59,6 +59,8 @@ pub(super) enum Request {
         scheme: Scheme,
         /// Bytes of private memory the child may have.
         memory_limit: u64,
+        /// Seconds that planning may be predicted to take.
+        seconds: u64,
     },
     /// Make the keys of the model in the payload.
     MakeKeys {
@@ -222,13 +224,16 @@ mod tests {
     #[test]
     fn orders_come_back_as_they_went() {
         let mut bytes = Vec::new();
-        let plan = Request::Plan { scheme: Scheme::Kzg, memory_limit: 7 };
+        let plan = Request::Plan { scheme: Scheme::Kzg, memory_limit: 7, seconds: 8 };
         write_message(&mut bytes, &Order::Do(plan), b"onnx").expect("writes");
         write_message(&mut bytes, &Order::Cancel, &[]).expect("writes");
         let mut stream = &bytes[..];
         let mut read = || read_message::<Order>(&mut stream).expect("reads").expect("an order");
         let (order, payload) = read();
-        assert!(matches!(order, Order::Do(Request::Plan { scheme: Scheme::Kzg, memory_limit: 7 })));
+        assert!(matches!(
+            order,
+            Order::Do(Request::Plan { scheme: Scheme::Kzg, memory_limit: 7, seconds: 8 })
+        ));
         assert_eq!(payload, b"onnx");
         assert!(matches!(read().0, Order::Cancel));
     }

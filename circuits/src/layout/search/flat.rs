@@ -3,7 +3,7 @@
 
 use crate::{
     cost::Cost,
-    equations::{Equation, Region, Sources},
+    equations::{Equation, Lengths, Region, Sources, packed_statement},
     error::PlanError,
     forms::{
         Forms, Packing,
@@ -17,6 +17,7 @@ use crate::{
         usable_rows,
     },
     statement::Interface,
+    steps,
 };
 
 /// The cheapest choice among the `admitted` shapes, `None` if the network fits no shape.
@@ -62,6 +63,7 @@ pub(crate) struct Held {
     placement: Placement,
     packings: Vec<Packing>,
     equations: Vec<Equation>,
+    lengths: Lengths,
 }
 
 impl<'a> Search<'a> {
@@ -154,17 +156,10 @@ impl<'a> Search<'a> {
         let packings: Vec<Packing> = model.nodes.iter().enumerate().map(packing).collect();
         let lanes = [shape.linear_lanes, shape.threshold_lanes].map(|lanes| lanes as usize);
         let placement = Flat { model, network, forms, packings: &packings }.placed(lanes, capacity)?;
-        let sources = Sources {
-            maps: &network.maps,
-            slices: &network.slices,
-            placement: &placement,
-            instances: network.instances,
-            packings: &packings,
-            ways: 1,
-            is_flat: true,
-        };
-        let equations = sources.equations();
-        Some(Held { shape, placement, packings, equations })
+        let sources = Sources { network, placement: &placement, packings: &packings, ways: 1, is_flat: true };
+        let equations = steps::attempt(|| sources.equations());
+        let lengths = Lengths::of(&equations);
+        Some(Held { shape, placement, packings, equations, lengths })
     }
 
     pub(crate) fn instances(&self) -> usize {
@@ -172,8 +167,9 @@ impl<'a> Search<'a> {
     }
 
     pub(crate) fn chosen(self, held: Held) -> Choice {
-        let Held { shape, placement, packings, equations } = held;
-        Choice { shape, forms: self.forms, network: self.network, placement, packings, equations }
+        let Held { shape, placement, packings, equations, .. } = held;
+        let region = Region::of(&packed_statement(&placement), equations, shape.weight_columns as usize);
+        Choice { shape, forms: self.forms, network: self.network, placement, packings, region }
     }
 }
 
@@ -181,7 +177,6 @@ impl Held {
     /// Whether the equations fit the rows with so many weight columns, after the rows of the public inputs and before
     /// the row that holds the last product sum.
     pub(crate) fn fits(&self, weight_columns: usize, instances: usize) -> bool {
-        let rows: usize = self.equations.iter().map(|equation| equation.rows(weight_columns)).sum();
-        Region::FIRST_ROW + instances + rows < usable_rows(self.shape.k)
+        Region::FIRST_ROW + instances + self.lengths.rows(weight_columns) < usable_rows(self.shape.k)
     }
 }

@@ -57,6 +57,7 @@ impl Layout {
         if !held.fits(forced.weight_columns as usize, search.instances()) {
             return Err(too_large());
         }
-        Ok(Self::with_choice(&base.model, search.chosen(held), scheme))
+        let choice = search.chosen(held);
+        Ok(Self::with_choice(base.model, choice, scheme))
     }
 }

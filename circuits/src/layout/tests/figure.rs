@@ -2,7 +2,7 @@
 
 use crate::{
     equations::{Operand, Region},
-    layout::Layout,
+    layout::{Budget, Layout},
     place::{Block, Content},
     shape::{BankKind, BankShape, Scheme, Shape},
     testing::networks::{Builder, Scale, Slide},
@@ -16,7 +16,7 @@ fn layout() -> Layout {
     network.convolution(2, 1, Slide::POINTWISE, &scale);
     let lanes = |banks: &BankShape| (banks.lanes, banks.ways) == (3, 2);
     let admitted = |shape: &Shape| shape.banks.as_ref().is_some_and(lanes);
-    Layout::among(&network.finish(), Scheme::Kzg, admitted).expect("the network is small")
+    Layout::among(&network.finish(), Scheme::Kzg, &Budget::UNLIMITED, admitted).expect("the network is small")
 }
 
 /// What lies in a row of a bank.

@@ -80,7 +80,7 @@ pub(in crate::soundness) fn window_start(layout: &Layout) -> Option<usize> {
 fn stale_slice(case: &Case) -> Option<Told> {
     let (column, row) = restart(&case.layout)?;
     Some(derived(case, &["operator equation", "slice evaluation"], |layout| {
-        layout.fixed[column][row] = Fr::ONE
+        layout.fixed_mut()[column][row] = Fr::ONE
     }))
 }
 
@@ -99,7 +99,7 @@ pub(in crate::soundness) fn claims_start(layout: &Layout) -> Option<(usize, usiz
 fn stale_claims(case: &Case) -> Option<Told> {
     let (column, row) = claims_start(&case.layout)?;
     Some(derived(case, &["claim evaluation", "operator equation"], |layout| {
-        layout.fixed[column][row] = Fr::ONE
+        layout.fixed_mut()[column][row] = Fr::ONE
     }))
 }
 
@@ -109,11 +109,11 @@ fn stale_weights(case: &Case) -> Option<Told> {
     let (keep, rows) = (layout.columns.keep_weight, &layout.region.rows);
     let starts = |index: &usize| {
         let row = Region::FIRST_ROW + index;
-        layout.fixed[keep][row] == Fr::ZERO && rows[*index].factor.is_some()
+        layout.fixed()[keep][row] == Fr::ZERO && rows[*index].factor.is_some()
     };
     let index = (first_row(layout) + 1..rows.len()).rfind(starts)?;
     Some(derived(case, &["operator equation", "weight evaluation"], |layout| {
-        layout.fixed[keep][Region::FIRST_ROW + index] = Fr::ONE
+        layout.fixed_mut()[keep][Region::FIRST_ROW + index] = Fr::ONE
     }))
 }
 
@@ -151,7 +151,7 @@ fn exchanged_powers(case: &Case) -> Option<Told> {
     let bank = &layout.columns.banks[block.bank];
     let rows: Vec<usize> = block.rows().collect();
     let alike = |one: usize, other: usize| {
-        bank.constants.iter().all(|column| layout.fixed[*column][one] == layout.fixed[*column][other])
+        bank.constants.iter().all(|column| layout.fixed()[*column][one] == layout.fixed()[*column][other])
     };
     let other = (1..rows.len()).find(|other| alike(rows[0], rows[*other]))?;
     let [one, other] = [rows[0], rows[other]].map(|row| block.at(row, 0).map(|(_, position)| position));
@@ -167,7 +167,7 @@ fn exchanged_powers(case: &Case) -> Option<Told> {
     let mut liar = (**layout).clone();
     let homes = Arc::make_mut(&mut liar.network.homes);
     let home = homes.stored[tensor.0].as_mut()?;
-    home.planes[block.planes[0]].exponents.swap(one, other);
+    Arc::make_mut(&mut home.planes[block.planes[0]].exponents).swap(one, other);
     let told = Told::new(case, witness, Caught::By(&["copy"]));
     Some(Told { derivation: Some(Arc::new(liar)), ..told })
 }

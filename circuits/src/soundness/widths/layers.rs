@@ -7,7 +7,7 @@ use super::audit;
 use crate::{
     error::PlanError,
     ir::{BoundsError, ChannelSteps, FullyConnected, Model, Op, TensorId},
-    layout::Layout,
+    layout::{Budget, Layout},
     reference,
     shape::Scheme,
     soundness::case::{Case, layers::network},
@@ -36,7 +36,7 @@ fn the_ends_of_int32_are_provable_and_one_past_them_is_refused() {
         for input in [vec![-128; 4], vec![127; 4], vec![5, -9, 100, 0]] {
             accepts(&compiled, &input);
         }
-        let past = Layout::of(&at_the_end_of_int32(multiplier, high, 1), Scheme::Kzg);
+        let past = Layout::of(&at_the_end_of_int32(multiplier, high, 1), Scheme::Kzg, &Budget::default());
         let Err(PlanError::Bounds(BoundsError::AccumulatorOverflow { channel: 0, lo, hi, .. })) = past else {
             panic!("one past the end of int32 was not refused: {past:?}");
         };
@@ -56,7 +56,7 @@ fn worst_case_weights_over_all_of_int32_do_not_wrap() {
     (layer.bias, layer.input_zero_point) = (vec![0], 0);
     let range = model.accumulator_ranges(&model.nodes[0]).unwrap()[0];
     assert!(range.hi - range.lo > (1 << 32) - (1 << 16), "{range:?} is nearly all of int32");
-    assert_eq!(audit(&Layout::of(&model, Scheme::Kzg).unwrap()), 1);
+    assert_eq!(audit(&Layout::of(&model, Scheme::Kzg, &Budget::default()).unwrap()), 1);
 }
 
 fn compile(model: &Model) -> crate::CompiledCircuit {
@@ -111,7 +111,7 @@ fn inconsistent_models_are_refused() {
     for (reason, change) in changes {
         let mut model = model.clone();
         change(&mut model);
-        let error = Layout::of(&model, Scheme::Kzg).expect_err(reason);
+        let error = Layout::of(&model, Scheme::Kzg, &Budget::default()).expect_err(reason);
         assert!(matches!(error, PlanError::Inconsistent(_)) && error.to_string().contains(reason), "{error}");
     }
 }
