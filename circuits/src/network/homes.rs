@@ -362,6 +362,11 @@ impl Homes {
             return None;
         }
         let ([height, width], [down, right]) = (layer.window.input, layer.window.stride);
+        let count = layer.channels_in.saturating_mul(down.min(height)).saturating_mul(right.min(width));
+        // A stride of about the image reads few phases, and has one for nearly every element.
+        if count > MANY_PHASES && count.saturating_mul(FEWEST_IN_PLANES) > len {
+            return None;
+        }
         let mut planes = Vec::new();
         for image in 0..layer.channels_in {
             for (y, x) in (0..down.min(height)).flat_map(|y| (0..right.min(width)).map(move |x| (y, x))) {
@@ -393,6 +398,9 @@ pub(crate) fn distinct(exponents: &[u64]) -> bool {
     let mut seen = HashSet::new();
     exponents.iter().all(|exponent| seen.insert(*exponent))
 }
+
+/// Phases of a stride of which each has a plane, however few elements that has.
+const MANY_PHASES: usize = 1 << 10;
 
 /// Elements that planes hold on average if there is one for each that is viewed.
 const FEWEST_IN_PLANES: usize = 8;

@@ -199,6 +199,18 @@ fn what_is_on_a_grid_is_not_copied() {
     assert_eq!(planned(&network.finish()).0, 0);
 }
 
+#[test]
+fn a_stride_of_about_the_image_makes_no_plane_of_every_pixel() {
+    let mut network = Network::new(3, 1, [64, 64]);
+    network.convolution(2, 1, [[3, 3], [61, 61], [0, 0], [1, 1]], true);
+    let model = network.finish();
+    let base = Base::of(&expand(&model)).unwrap();
+    let inputs = base.inputs(&base.model, 4);
+    let homes = &base.network(&base.model, inputs).homes;
+    assert!(homes.home(TensorId(0)).planes.len() <= 64, "{}", homes.home(TensorId(0)).planes.len());
+    check(model, 4);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
     #[test]
