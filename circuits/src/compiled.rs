@@ -12,7 +12,7 @@ use crate::{
     layout::{Budget, Layout},
     shape::{Scheme, Shape},
     statement::Interface,
-    witness::{WitnessError, run},
+    witness::{WitnessError, check_inputs, run},
 };
 
 /// A compiled model: from here keys are made and inferences proven.
@@ -152,7 +152,8 @@ impl CompiledCircuit {
     /// # Errors
     /// When the inputs are not integers of the model's inputs.
     pub fn assign(&self, inputs: &[Vec<i32>]) -> Result<Assignment, WitnessError> {
-        let witness = run(&self.layout, inputs, &mut |_, _, _| {})?;
+        check_inputs(&self.model, inputs)?;
+        let witness = run(&self.layout, inputs, &mut |_, _, _| {});
         let outputs = witness.outputs.clone();
         Ok(Assignment { circuit: LemmaCircuit::with_witness(self.layout.clone(), witness), outputs })
     }

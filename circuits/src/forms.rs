@@ -5,10 +5,8 @@ pub(crate) mod tables;
 
 use crate::{
     error::PlanError,
-    ir::{
-        AccumulatorRange, Add, Convolution, FullyConnected, MatMul, Model, Multiply, Node, Op, Requantize,
-        Table, TensorId,
-    },
+    expanded::{Expanded, Node, Op},
+    ir::{AccumulatorRange, Add, Convolution, FullyConnected, MatMul, Multiply, Requantize, Table, TensorId},
     requantize::{
         ChannelFunction, LinearForm, Steps, SumForm, SumSteps, linear_form, product_steps, sum_form,
         sum_steps,
@@ -186,18 +184,18 @@ enum Solution {
     None,
 }
 
-/// The exact linear forms of a model, each with its smallest shift.
+/// The exact linear forms of a network, each with its smallest shift.
 #[derive(Clone, Debug)]
 pub(crate) struct Solutions(Vec<Solution>);
 
 impl Solutions {
-    /// Solves every channel of a model.
+    /// Solves every channel of a network.
     ///
     /// # Errors
     /// When an accumulator can leave int32, or an operator has no exact form.
-    pub(crate) fn of(model: &Model) -> Result<Self, PlanError> {
+    pub(crate) fn of(expanded: &Expanded) -> Result<Self, PlanError> {
         let channels = |node: &Node, by: &Requantize| -> Result<Solution, PlanError> {
-            let ranges = model.accumulator_ranges(node)?;
+            let ranges = expanded.accumulator_ranges(node)?;
             let linear = linear_channels(by, &ranges);
             let channel = |(range, linear)| Channel { range, linear };
             Ok(Solution::Channels(ranges.into_iter().zip(linear).map(channel).collect()))
@@ -207,7 +205,7 @@ impl Solutions {
             Op::Convolution(layer) => channels(node, &layer.requantize),
             Op::MatMul(product) => channels(node, &product.requantize),
             Op::Add(add) => {
-                let [lhs, rhs] = [0, 1].map(|input| model.tensor(node.inputs[input]).range);
+                let [lhs, rhs] = [0, 1].map(|input| expanded.tensor(node.inputs[input]).range);
                 let form = sum_form(add, lhs, rhs).filter(|form| form.s <= MAX_SHIFT && add.lo < add.hi);
                 let inexact = || PlanError::InexactSum { node: node.name.clone() };
                 match form {
@@ -216,20 +214,19 @@ impl Solutions {
                 }
             }
             Op::Multiply(by) => {
-                let [lhs, rhs] = factors(node).map(|input| model.tensor(input).range);
+                let [lhs, rhs] = factors(node).map(|input| expanded.tensor(input).range);
                 let steps = product_steps(by, lhs, rhs);
                 let linear = linear_form(&steps, by.multiplier, (by.lo, by.hi), MAX_SHIFT)
                     .filter(|form| by.lo < by.hi && is_moderate(form, steps.range));
                 Ok(Solution::Product { steps, linear })
             }
             Op::Rearrange(_) | Op::Table(_) | Op::Maximum | Op::Product => Ok(Solution::None),
-            Op::MaxPool(_) => unreachable!("a max pooling is expanded into maxima"),
         };
-        model.nodes.iter().map(solve).collect::<Result<_, _>>().map(Self)
+        expanded.nodes.iter().map(solve).collect::<Result<_, _>>().map(Self)
     }
 
     /// The forms with linear ones up to a shift and thresholds elsewhere. Sums are what they are.
-    pub(crate) fn forms(&self, model: &Model, most: u32) -> Forms {
+    pub(crate) fn forms(&self, expanded: &Expanded, most: u32) -> Forms {
         let mut forms = Forms {
             nodes: Vec::new(),
             shift: 0,
@@ -239,7 +236,7 @@ impl Solutions {
             intervals: 0,
             distance_bits: 1,
         };
-        for (node, solution) in model.nodes.iter().zip(&self.0) {
+        for (node, solution) in expanded.nodes.iter().zip(&self.0) {
             let node_forms = match (solution, &node.op) {
                 (Solution::Channels(channels), Op::FullyConnected(FullyConnected { requantize, .. }))
                 | (Solution::Channels(channels), Op::Convolution(Convolution { requantize, .. }))
@@ -249,15 +246,15 @@ impl Solutions {
                         ..*channel
                     };
                     let channels: Vec<Channel> = channels.iter().map(capped).collect();
-                    forms.channels(model, node, requantize, &channels)
+                    forms.channels(expanded, node, requantize, &channels)
                 }
-                (Solution::Sum(form), Op::Add(add)) => forms.sum(model, node, add, *form),
-                (Solution::SumSteps(sum), Op::Add(_)) => forms.sum_steps(model, node, sum),
+                (Solution::Sum(form), Op::Add(add)) => forms.sum(expanded, node, add, *form),
+                (Solution::SumSteps(sum), Op::Add(_)) => forms.sum_steps(expanded, node, sum),
                 (Solution::Product { steps, linear }, Op::Multiply(by)) => {
                     let linear = linear.filter(|form| form.s <= most);
-                    forms.product(model, node, by, steps, linear)
+                    forms.product(expanded, node, by, steps, linear)
                 }
-                (_, Op::Table(table)) => forms.function(model, node, table),
+                (_, Op::Table(table)) => forms.function(expanded, node, table),
                 (_, Op::Maximum) => NodeForms::of_pair(Form::Maximum),
                 (_, Op::Product) => NodeForms::of_pair(Form::Product),
                 _ => NodeForms { channels: Vec::new(), clamp: 0, addends: Vec::new() },
@@ -290,8 +287,14 @@ pub(crate) struct Forms {
 }
 
 impl Forms {
-    fn channels(&mut self, model: &Model, node: &Node, by: &Requantize, solved: &[Channel]) -> NodeForms {
-        let type_min = model.tensor(node.output).elem.min();
+    fn channels(
+        &mut self,
+        expanded: &Expanded,
+        node: &Node,
+        by: &Requantize,
+        solved: &[Channel],
+    ) -> NodeForms {
+        let type_min = expanded.tensor(node.output).elem.min();
         let clamp = self.clamp_class((by.lo - type_min, by.hi - type_min));
         let form = |(channel, function): (&Channel, ChannelFunction<'_>)| match channel.linear {
             Some(form) => {
@@ -308,9 +311,9 @@ impl Forms {
         }
     }
 
-    fn sum(&mut self, model: &Model, node: &Node, add: &Add, form: SumForm) -> NodeForms {
-        let type_min = model.tensor(node.output).elem.min();
-        let [lhs, rhs] = [0, 1].map(|input| model.tensor(node.inputs[input]).range);
+    fn sum(&mut self, expanded: &Expanded, node: &Node, add: &Add, form: SumForm) -> NodeForms {
+        let type_min = expanded.tensor(node.output).elem.min();
+        let [lhs, rhs] = [0, 1].map(|input| expanded.tensor(node.inputs[input]).range);
         let clamp = self.clamp_class((add.lo - type_min, add.hi - type_min));
         let byte = |a, b| form.quotient(a, b) - i64::from(type_min);
         self.clamps[clamp].reach(byte(lhs.0, rhs.0), byte(lhs.1, rhs.1));
@@ -318,8 +321,8 @@ impl Forms {
         NodeForms { channels: vec![Form::Linear(linear)], clamp, addends: vec![form.lhs, form.rhs] }
     }
 
-    fn sum_steps(&mut self, model: &Model, node: &Node, sum: &SumSteps) -> NodeForms {
-        let type_min = model.tensor(node.output).elem.min();
+    fn sum_steps(&mut self, expanded: &Expanded, node: &Node, sum: &SumSteps) -> NodeForms {
+        let type_min = expanded.tensor(node.output).elem.min();
         let steps = sum.steps.clone();
         self.steps.push(StepClass { function: StepFunction::Single, type_min, steps });
         let form = Form::Threshold(self.steps.len() - 1);
@@ -329,14 +332,14 @@ impl Forms {
     /// The product of centered integers is `a' b' + c_b a' + c_a b' + c_a c_b` of their bytes.
     fn product(
         &mut self,
-        model: &Model,
+        expanded: &Expanded,
         node: &Node,
         by: &Multiply,
         steps: &Steps,
         linear: Option<LinearForm>,
     ) -> NodeForms {
-        let type_min = model.tensor(node.output).elem.min();
-        let [lhs, rhs] = centers(model, node, by);
+        let type_min = expanded.tensor(node.output).elem.min();
+        let [lhs, rhs] = centers(expanded, node, by);
         let (form, clamp) = match linear {
             Some(form) => {
                 let clamp = self.clamp_class((by.lo - type_min, by.hi - type_min));
@@ -353,8 +356,8 @@ impl Forms {
         NodeForms { channels: vec![form], clamp, addends: vec![1, rhs, lhs] }
     }
 
-    fn function(&mut self, model: &Model, node: &Node, table: &Table) -> NodeForms {
-        let type_min = model.tensor(node.output).elem.min();
+    fn function(&mut self, expanded: &Expanded, node: &Node, table: &Table) -> NodeForms {
+        let type_min = expanded.tensor(node.output).elem.min();
         let bytes: Vec<i64> = table.entries.iter().map(|entry| i64::from(entry - type_min)).collect();
         let known = self.functions.iter().position(|function| *function == bytes);
         let index = known.unwrap_or_else(|| {
@@ -423,15 +426,14 @@ impl Forms {
     }
 }
 
-/// The factors of a product: its inputs, or in a circuit those after the product of their bytes.
+/// The factors of a product, which its requantization reads after the product of their bytes.
 fn factors(node: &Node) -> [TensorId; 2] {
-    let first = node.inputs.len() - 2;
-    [node.inputs[first], node.inputs[first + 1]]
+    [node.inputs[1], node.inputs[2]]
 }
 
 /// What is added to the bytes of the factors to center them.
-pub(crate) fn centers(model: &Model, node: &Node, by: &Multiply) -> [i64; 2] {
-    let [lhs, rhs] = factors(node).map(|input| i64::from(model.tensor(input).elem.min()));
+pub(crate) fn centers(expanded: &Expanded, node: &Node, by: &Multiply) -> [i64; 2] {
+    let [lhs, rhs] = factors(node).map(|input| i64::from(expanded.tensor(input).elem.min()));
     [lhs - i64::from(by.lhs_zero_point), rhs - i64::from(by.rhs_zero_point)]
 }
 

@@ -10,6 +10,7 @@ mod canonical;
 mod consistency;
 mod operators;
 
+pub(crate) use bounds::within_int32;
 pub use bounds::{AccumulatorRange, BoundsError};
 pub use canonical::ModelId;
 pub use consistency::InconsistentModel;
@@ -244,9 +245,6 @@ pub enum Op {
     MaxPool(MaxPool),
     /// Elementwise larger of two tensors.
     Maximum,
-    /// Elementwise product of two tensors, type minima subtracted first: 16 bits, so no model has it; circuits of
-    /// [`Op::Multiply`] do.
-    Product,
     /// Elements of the inputs in another order, repeated, left out, or constant.
     Rearrange(Rearrange),
 }
@@ -263,7 +261,6 @@ impl Op {
             Self::Table(_) => "table",
             Self::MaxPool(_) => "max pool",
             Self::Maximum => "maximum",
-            Self::Product => "product",
             Self::Rearrange(_) => "rearrange",
         }
     }
@@ -317,7 +314,6 @@ impl Model {
                 | Op::Table(_)
                 | Op::MaxPool(_)
                 | Op::Maximum
-                | Op::Product
                 | Op::Rearrange(_) => 0,
             })
             .sum()

@@ -17,12 +17,13 @@ use crate::{
     cost::Cost,
     equations::{Region, Row},
     error::PlanError,
+    expanded::{Expanded, Op},
     forms::{
         Forms, Packing,
         tables::{self, Entry},
     },
-    ir::{Model, Op, TensorId},
-    network::{Base, Network, expand::expand, homes::Cell, slices::Reader},
+    ir::{Model, TensorId},
+    network::{Base, Network, homes::Cell, slices::Reader},
     place::{Block, Placement},
     shape::{BankKind, Scheme, Shape, usable_rows},
     statement::Interface,
@@ -36,8 +37,8 @@ pub use search::ForcedShape;
 /// Everything about a circuit that does not depend on an input.
 #[derive(Clone, Debug)]
 pub struct Layout {
-    /// The model in terms of operators that have circuits.
-    pub(crate) model: Model,
+    /// The model in terms of operators that have equations, with copies.
+    pub(crate) expanded: Expanded,
     pub(crate) shape: Shape,
     /// Rows the circuit uses; the lookup sum ends on the row after them.
     pub(crate) rows: usize,
@@ -45,7 +46,7 @@ pub struct Layout {
     pub(crate) forms: Forms,
     pub(crate) network: Network,
     pub(crate) placement: Placement,
-    /// Per node of the model.
+    /// Per node of the expanded network.
     pub(crate) packings: Vec<Packing>,
     pub(crate) region: Region,
     /// Per table set its entries, [`Layout::rows`] each.
@@ -76,7 +77,7 @@ impl Layout {
     ) -> Result<Self, PlanError> {
         model.check_consistency()?;
         check_size(model, budget)?;
-        let expanded = expand(model);
+        let expanded = Expanded::of(model);
         let too_large = || PlanError::TooLarge { activations: model.activations(), macs: model.macs() };
         let flat = if is_flat(&expanded) { Self::flat(&expanded, scheme, &admitted)? } else { None };
         // Positions make layers no cheaper.
@@ -89,34 +90,34 @@ impl Layout {
             }
             None => Self::in_space(&expanded, scheme, &admitted, None)?,
         };
-        let (model, choice) = planned.ok_or_else(too_large)?;
-        Ok(Self::with_choice(model, choice, scheme))
+        let (expanded, choice) = planned.ok_or_else(too_large)?;
+        Ok(Self::with_choice(expanded, choice, scheme))
     }
 
-    /// The cheapest choice whose planes have one position, with the model it is for.
+    /// The cheapest choice whose planes have one position, with the network it is for.
     fn flat(
-        model: &Model,
+        expanded: &Expanded,
         scheme: Scheme,
         admitted: impl Fn(&Shape) -> bool,
-    ) -> Result<Option<(Model, Choice)>, PlanError> {
-        let base = Base::flat(model)?;
+    ) -> Result<Option<(Expanded, Choice)>, PlanError> {
+        let base = Base::flat(expanded)?;
         let choice = search::cheapest_flat(&base, scheme, admitted)?;
-        Ok(choice.map(|choice| (base.model, choice)))
+        Ok(choice.map(|choice| (base.expanded, choice)))
     }
 
     /// The cheapest choice whose planes have positions, told apart by powers of s, if it costs less than `limit`.
     fn in_space(
-        model: &Model,
+        expanded: &Expanded,
         scheme: Scheme,
         admitted: impl Fn(&Shape) -> bool,
         limit: Option<Cost>,
-    ) -> Result<Option<(Model, Choice)>, PlanError> {
-        let base = Base::of(model)?;
-        let choice = search::cheapest(&base.model, &base, scheme, admitted, limit)?;
-        Ok(choice.map(|choice| (base.model, choice)))
+    ) -> Result<Option<(Expanded, Choice)>, PlanError> {
+        let base = Base::of(expanded)?;
+        let choice = search::cheapest(&base, scheme, admitted, limit)?;
+        Ok(choice.map(|choice| (base.expanded, choice)))
     }
 
-    fn with_choice(model: Model, choice: Choice, scheme: Scheme) -> Self {
+    fn with_choice(expanded: Expanded, choice: Choice, scheme: Scheme) -> Self {
         let Choice { shape, forms, network, placement, packings, region } = choice;
         let columns = Columns::of(&shape);
         // A flat circuit multiplies the operand of the row itself: without one the prover could choose it, and one of another row
@@ -126,7 +127,7 @@ impl Layout {
             columns.positions.is_some() || region.rows.iter().all(has_own_operand),
             "a product has one operand"
         );
-        region.groups(&placement, &packings).assert_every_one_has_its_turn(&model);
+        region.groups(&placement, &packings).assert_every_one_has_its_turn(&expanded);
         let entries = tables::entries(&forms, &shape);
         let table_rows = entries.len().div_ceil(shape.table_sets as usize);
         let rows = search::rows(&network, &placement, &region).max(table_rows);
@@ -134,7 +135,20 @@ impl Layout {
         let tables = tables::fill(&entries, shape.table_sets, rows);
         let cost = Cost::of(&shape, scheme);
         let fixed = OnceLock::new();
-        Self { model, shape, rows, columns, forms, network, placement, packings, region, tables, fixed, cost }
+        Self {
+            expanded,
+            shape,
+            rows,
+            columns,
+            forms,
+            network,
+            placement,
+            packings,
+            region,
+            tables,
+            fixed,
+            cost,
+        }
     }
 
     /// The fixed columns, [`Layout::rows`]` + 1` values each. They are most of a large layout, and who asks for its size
@@ -142,7 +156,7 @@ impl Layout {
     pub(crate) fn fixed(&self) -> &[Vec<Fr>] {
         self.fixed.get_or_init(|| {
             let sources = fixed::Sources {
-                model: &self.model,
+                expanded: &self.expanded,
                 network: &self.network,
                 forms: &self.forms,
                 shape: &self.shape,
@@ -257,19 +271,14 @@ impl Layout {
 
 /// Whether planes of one position may be what a network is best laid out in: it is fully connected layers, and functions
 /// and sums that read no more elements than the layers do, each of which takes a row of the equations.
-fn is_flat(model: &Model) -> bool {
+fn is_flat(expanded: &Expanded) -> bool {
     let (mut of_layers, mut of_others) = (0, 0);
-    for node in &model.nodes {
+    for node in &expanded.nodes {
         match &node.op {
             Op::FullyConnected(layer) => of_layers += layer.inputs,
-            Op::Table(_) | Op::Add(_) => of_others += node.inputs.len() * model.tensor(node.output).len,
+            Op::Table(_) | Op::Add(_) => of_others += node.inputs.len() * expanded.tensor(node.output).len,
             Op::Rearrange(_) => {}
-            Op::Convolution(_)
-            | Op::MatMul(_)
-            | Op::MaxPool(_)
-            | Op::Multiply(_)
-            | Op::Maximum
-            | Op::Product => {
+            Op::Convolution(_) | Op::MatMul(_) | Op::Multiply(_) | Op::Maximum | Op::Product => {
                 return false;
             }
         }

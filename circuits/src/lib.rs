@@ -1,8 +1,8 @@
 //! Quantized neural networks as Halo2 circuits.
 //!
-//! Data flows one way, a module for each question: ONNX bytes -> [`ir::Model`] -> integer forms of its operators -> network,
-//! place, equations -> [`layout::Layout`] -> [`circuit::LemmaCircuit`] with a [`witness::Witness`]; [`compile`] goes all the
-//! way. This crate is pure: it reads no files, asks no clock and draws no randomness, and what it computes in parallel runs
+//! Data flows one way, a module for each question: ONNX bytes -> [`ir::Model`] -> operators that have equations ->
+//! their integer forms -> network, place, equations -> [`layout::Layout`] -> [`circuit::LemmaCircuit`] with a
+//! [`witness::Witness`]; [`compile`] goes all the way. This crate is pure: it reads no files, asks no clock and draws no randomness, and what it computes in parallel runs
 //! in the thread pool of its caller.
 
 mod chip;
@@ -13,6 +13,7 @@ pub mod cost;
 pub mod edge;
 mod equations;
 mod error;
+mod expanded;
 mod forms;
 pub mod import;
 mod integers;

@@ -8,12 +8,10 @@
 //! Where every plane has one position the circuit is *flat*: all exponents are 0, so nothing that has to do with s exists,
 //! and a lane is a bank of its own, whose claims follow each other in rows.
 //!
-//! `expand` writes operators in terms of simpler ones, `homes` arranges tensors in planes, `copies` says which operands are
-//! read from a copy, `maps` reads operators as linear maps, `slices` splits planes where readers differ, `products`
-//! arranges matrix products.
+//! `homes` arranges tensors in planes, `copies` says which operands are read from a copy, `maps` reads operators as
+//! linear maps, `slices` splits planes where readers differ, `products` arranges matrix products.
 
 pub(crate) mod copies;
-pub(crate) mod expand;
 pub(crate) mod homes;
 pub(crate) mod maps;
 pub(crate) mod products;
@@ -29,11 +27,12 @@ use std::{
 
 use crate::{
     error::PlanError,
+    expanded::{Expanded, Op},
     forms::Solutions,
-    ir::{AccumulatorRange, Model, Op, TensorId},
+    ir::{AccumulatorRange, TensorId},
     requantize::ChannelFunction,
     shape::MAX_SHIFT,
-    statement::{Interface, LANES_PER_INSTANCE, Port},
+    statement::LANES_PER_INSTANCE,
 };
 
 use homes::{Cell, Homes, Runs, input_runs};
@@ -73,7 +72,7 @@ pub(crate) struct Inputs {
 #[derive(Clone, Debug)]
 pub(crate) struct Base {
     /// With the copies that are made.
-    pub(crate) model: Model,
+    pub(crate) expanded: Expanded,
     pub(crate) solutions: Solutions,
     homes: Arc<Homes>,
     maps: Arc<Vec<Map>>,
@@ -86,35 +85,36 @@ pub(crate) struct Base {
 }
 
 impl Base {
-    pub(crate) fn of(model: &Model) -> Result<Self, PlanError> {
-        let (model, homes) = Homes::of(model, &constants(model)?);
-        let solutions = Solutions::of(&model)?;
-        let shown = shown(&model, &homes);
-        Ok(Self::with_homes(model, solutions, homes, shown))
+    pub(crate) fn of(expanded: &Expanded) -> Result<Self, PlanError> {
+        let (expanded, homes) = Homes::of(expanded, &constants(expanded)?);
+        let solutions = Solutions::of(&expanded)?;
+        let shown = shown(&expanded, &homes);
+        Ok(Self::with_homes(expanded, solutions, homes, shown))
     }
 
     /// With planes of one position.
-    pub(crate) fn flat(model: &Model) -> Result<Self, PlanError> {
-        Ok(Self::with_homes(model.clone(), Solutions::of(model)?, Homes::flat(model), Vec::new()))
+    pub(crate) fn flat(expanded: &Expanded) -> Result<Self, PlanError> {
+        Ok(Self::with_homes(expanded.clone(), Solutions::of(expanded)?, Homes::flat(expanded), Vec::new()))
     }
 
-    fn with_homes(model: Model, solutions: Solutions, homes: Homes, shown: Vec<TensorId>) -> Self {
-        let maps = Map::all(&model, &homes, &solutions.forms(&model, MAX_SHIFT).nodes);
+    fn with_homes(expanded: Expanded, solutions: Solutions, homes: Homes, shown: Vec<TensorId>) -> Self {
+        let maps = Map::all(&expanded, &homes, &solutions.forms(&expanded, MAX_SHIFT).nodes);
         let read: Vec<Vec<TensorId>> = maps.iter().map(|map| map.sources(&homes)).collect();
         let sources = slices::Sources { homes: &homes, maps: &maps, read: &read, outputs: &[] };
         let slices = sources.slices(|tensor| shown.binary_search(&tensor).is_err());
-        let mut centers = centers(&model, &homes);
+        let mut centers = centers(&expanded, &homes);
         // The statement reads the bytes themselves.
         shown.iter().for_each(|tensor| centers[tensor.0] = 0);
         let (homes, maps, read, centers) =
             (Arc::new(homes), Arc::new(maps), Arc::new(read), Arc::new(centers));
-        Self { model, solutions, homes, maps, read, slices, shown, centers }
+        Self { expanded, solutions, homes, maps, read, slices, shown, centers }
     }
 
     /// The network of a flat circuit, whose statement is copied instead of read.
     pub(crate) fn flat_network(&self) -> Network {
-        let bytes = vec![LANES_PER_INSTANCE; self.model.inputs.len()];
-        let instances = Interface::of(&self.model).ports().map(Port::instances).sum();
+        let bytes = vec![LANES_PER_INSTANCE; self.expanded.inputs.len()];
+        let lengths = self.expanded.statement_lengths();
+        let instances = lengths.map(|len| len.div_ceil(LANES_PER_INSTANCE)).sum();
         let inputs = Inputs { runs: Vec::new(), bytes };
         let (homes, maps, read) = (self.homes.clone(), self.maps.clone(), self.read.clone());
         let (slices, centers) = (self.slices.clone(), self.centers.clone());
@@ -132,26 +132,26 @@ impl Base {
     }
 
     /// How inputs are read in banks of `lanes` lanes.
-    pub(crate) fn inputs(&self, model: &Model, lanes: usize) -> Inputs {
-        let inputs = model.inputs.iter().map(|input| input_runs(self.homes.home(input.tensor), lanes));
+    pub(crate) fn inputs(&self, lanes: usize) -> Inputs {
+        let inputs = self.expanded.inputs.iter().map(|input| input_runs(self.homes.home(*input), lanes));
         let (runs, bytes) = inputs.unzip();
         Inputs { runs, bytes }
     }
 
     /// The network whose inputs are read so.
-    pub(crate) fn network(&self, model: &Model, inputs: Inputs) -> Network {
-        let homes = &self.homes;
-        let lengths = model.inputs.iter().map(|input| model.tensor(input.tensor).len);
+    pub(crate) fn network(&self, inputs: Inputs) -> Network {
+        let (homes, expanded) = (&self.homes, &self.expanded);
+        let lengths = expanded.inputs.iter().map(|input| expanded.tensor(*input).len);
         let before: usize = lengths.zip(&inputs.bytes).map(|(len, bytes)| len.div_ceil(*bytes)).sum();
-        let (outputs, instances) = outputs(model, homes, before);
+        let (outputs, instances) = outputs(expanded, homes, before);
         let sources = slices::Sources { homes, maps: &self.maps, read: &self.read, outputs: &outputs };
         let mut slices = self.slices.clone();
         let shown = sources.slices(|tensor| self.shown.binary_search(&tensor).is_ok());
         for tensor in &self.shown {
             slices[tensor.0] = shown[tensor.0].clone();
         }
-        for (input, runs) in model.inputs.iter().zip(&inputs.runs) {
-            let slices = Arc::make_mut(&mut slices[input.tensor.0]);
+        for (input, runs) in expanded.inputs.iter().zip(&inputs.runs) {
+            let slices = Arc::make_mut(&mut slices[input.0]);
             runs.iter().for_each(|run| slices.join(run));
         }
         let (homes, maps, read) = (self.homes.clone(), self.maps.clone(), self.read.clone());
@@ -164,25 +164,25 @@ impl Base {
 /// is 0 where a layer's input is 0, so what layers add up needs no constant of theirs: neither inside nor at a border,
 /// where padding is 0 too. Where readers of a tensor have several zero points the first one counts, and the rest is in
 /// the constants of the others.
-fn centers(model: &Model, homes: &Homes) -> Vec<i32> {
+fn centers(expanded: &Expanded, homes: &Homes) -> Vec<i32> {
     let mut centers = vec![None; homes.stored.len()];
-    for node in &model.nodes {
+    for node in &expanded.nodes {
         let zero_point = match &node.op {
             Op::FullyConnected(layer) => layer.input_zero_point,
             Op::Convolution(layer) => layer.input_zero_point,
             _ => continue,
         };
         for tensor in homes.view(node.inputs[0]).tensors() {
-            centers[tensor.0].get_or_insert(zero_point - model.tensor(tensor).elem.min());
+            centers[tensor.0].get_or_insert(zero_point - expanded.tensor(tensor).elem.min());
         }
     }
     centers.into_iter().map(Option::unwrap_or_default).collect()
 }
 
 /// The channels that have the same output for every reachable accumulator, but for those of model outputs.
-fn constants(model: &Model) -> Result<Constants, PlanError> {
-    let mut constants = vec![Vec::new(); model.tensors.len()];
-    for node in &model.nodes {
+fn constants(expanded: &Expanded) -> Result<Constants, PlanError> {
+    let mut constants = vec![Vec::new(); expanded.tensors.len()];
+    for node in &expanded.nodes {
         let by = match &node.op {
             Op::FullyConnected(layer) => &layer.requantize,
             Op::Convolution(layer) => &layer.requantize,
@@ -192,10 +192,10 @@ fn constants(model: &Model) -> Result<Constants, PlanError> {
             let [low, high] = [range.lo, range.hi].map(|acc| function.output(acc));
             (low == high).then_some(low)
         };
-        let ranges = model.accumulator_ranges(node)?;
+        let ranges = expanded.accumulator_ranges(node)?;
         constants[node.output.0] = ranges.iter().zip(by.functions()).map(constant).collect();
     }
-    let mut shown: Vec<TensorId> = model.outputs.iter().map(|output| output.tensor).collect();
+    let mut shown: Vec<TensorId> = expanded.outputs.clone();
     let mut seen = HashSet::new();
     while let Some(tensor) = shown.pop() {
         if !seen.insert(tensor.0) {
@@ -203,28 +203,28 @@ fn constants(model: &Model) -> Result<Constants, PlanError> {
         }
         constants[tensor.0].iter_mut().for_each(|constant| *constant = None);
         let rearranged =
-            model.nodes.iter().filter(|node| node.output == tensor && matches!(node.op, Op::Rearrange(_)));
+            expanded.nodes.iter().filter(|node| node.output == tensor && matches!(node.op, Op::Rearrange(_)));
         shown.extend(rearranged.flat_map(|node| node.inputs.iter().copied()));
     }
     Ok(constants)
 }
 
 /// The stored tensors that model outputs show, in ascending order.
-fn shown(model: &Model, homes: &Homes) -> Vec<TensorId> {
+fn shown(expanded: &Expanded, homes: &Homes) -> Vec<TensorId> {
     let shown: BTreeSet<TensorId> =
-        model.outputs.iter().flat_map(|output| homes.view(output.tensor).tensors()).collect();
+        expanded.outputs.iter().flat_map(|output| homes.view(*output).tensors()).collect();
     shown.into_iter().collect()
 }
 
 /// The statement's bytes of the model outputs, and the number of public inputs after the header.
-fn outputs(model: &Model, homes: &Homes, before: usize) -> (Vec<(Cell, Reader)>, usize) {
+fn outputs(expanded: &Expanded, homes: &Homes, before: usize) -> (Vec<(Cell, Reader)>, usize) {
     let mut first = before;
     let mut out = Vec::new();
-    for output in &model.outputs {
-        let view = homes.view(output.tensor);
+    for output in &expanded.outputs {
+        let view = homes.view(*output);
         let bytes = LANES_PER_INSTANCE;
         let reader = |(index, cell): (usize, Cell)| {
-            assert!(matches!(cell, Cell::Stored { .. }), "outputs are stored, see `expand`");
+            assert!(matches!(cell, Cell::Stored { .. }), "outputs are stored, see `expanded`");
             (cell, Reader::Byte { instance: first + index / bytes, byte: index % bytes })
         };
         out.extend(view.iter().enumerate().map(reader));
@@ -248,6 +248,6 @@ impl Network {
             }
             first += self.homes.view(*input).len().div_ceil(bytes);
         }
-        panic!("tensor {} is no model input", tensor.0)
+        panic!("tensor {} is no expanded input", tensor.0)
     }
 }

@@ -13,8 +13,9 @@ use std::{
 };
 
 use crate::{
+    expanded::Expanded,
     forms::Forms,
-    ir::{Model, TensorId},
+    ir::TensorId,
     network::{
         homes::{Home, Homes},
         slices::Slices,
@@ -225,7 +226,7 @@ fn members(homes: &Homes, blocks: &[Block]) -> Vec<Vec<(usize, usize)>> {
 impl Placement {
     /// The blocks of all stored tensors, without rows.
     pub(crate) fn blocks(
-        model: &Model,
+        expanded: &Expanded,
         homes: &Homes,
         slices: &[Arc<Slices>],
         runs: &[Vec<Vec<usize>>],
@@ -237,13 +238,13 @@ impl Placement {
             let (planes, arrangement) = (planes.to_vec(), Arrangement::Beside(rows.clone()));
             blocks.push(Block { tensor, content, kind, planes, arrangement, bank: 0, first_row: 0 });
         };
-        for (input, runs) in model.inputs.iter().zip(runs) {
+        for (input, runs) in expanded.inputs.iter().zip(runs) {
             for run in runs {
-                let rows = Arc::new(RowOrder::of(&slices[input.tensor.0], run[0]));
-                block(input.tensor, Content::Input, BankKind::Linear, run, &rows);
+                let rows = Arc::new(RowOrder::of(&slices[input.0], run[0]));
+                block(*input, Content::Input, BankKind::Linear, run, &rows);
             }
         }
-        for (index, node) in model.nodes.iter().enumerate() {
+        for (index, node) in expanded.nodes.iter().enumerate() {
             let Some(home) = &homes.stored[node.output.0] else { continue };
             let slices = &slices[node.output.0];
             let kind = |plane: usize| forms.nodes[index].form(home.planes[plane].channel).bank();

@@ -80,11 +80,15 @@ fn stages_of_circuits_import_in_one_direction() {
         ("steps", &[]),
         ("error", &["ir", "shape"]),
         ("statement", &["ir", "shape", "statement"]),
-        // The pipeline: from integer forms to a layout, a question each.
-        ("forms", &["error", "forms", "ir", "requantize", "shape"]),
-        ("network", &["error", "forms", "ir", "network", "requantize", "shape", "statement", "steps"]),
-        ("place", &["forms", "ir", "network", "place", "shape", "statement", "steps"]),
-        ("equations", &["equations", "forms", "ir", "network", "place", "statement", "steps"]),
+        // The pipeline: from operators that have equations to a layout, a question each.
+        ("expanded", &["expanded", "ir"]),
+        ("forms", &["error", "expanded", "forms", "ir", "requantize", "shape"]),
+        (
+            "network",
+            &["error", "expanded", "forms", "ir", "network", "requantize", "shape", "statement", "steps"],
+        ),
+        ("place", &["expanded", "forms", "ir", "network", "place", "shape", "statement", "steps"]),
+        ("equations", &["equations", "expanded", "forms", "ir", "network", "place", "statement", "steps"]),
         ("columns", &["columns", "shape"]),
         (
             "layout",
@@ -93,6 +97,7 @@ fn stages_of_circuits_import_in_one_direction() {
                 "cost",
                 "equations",
                 "error",
+                "expanded",
                 "forms",
                 "integers",
                 "ir",
@@ -106,7 +111,10 @@ fn stages_of_circuits_import_in_one_direction() {
         ),
         // The constraints know columns and equations, and nothing of what they are made from.
         ("chip", &["chip", "columns", "equations", "forms", "integers", "shape", "statement"]),
-        ("witness", &["chip", "columns", "forms", "ir", "layout", "network", "place", "shape", "witness"]),
+        (
+            "witness",
+            &["chip", "columns", "expanded", "forms", "ir", "layout", "network", "place", "shape", "witness"],
+        ),
         (
             "circuit",
             &[

@@ -12,10 +12,7 @@ use std::{
     ops::Range,
 };
 
-use crate::{
-    ir::{Model, TensorId},
-    steps,
-};
+use crate::{expanded::Expanded, ir::TensorId, steps};
 
 /// Per equation and power of rho, the operators that have claims there.
 #[derive(Clone, Debug, Default)]
@@ -33,19 +30,19 @@ impl Groups {
     ///
     /// # Panics
     /// If an operator shares a group with one it depends on, directly or through operators of other groups.
-    pub(crate) fn assert_every_one_has_its_turn(&self, model: &Model) {
-        let waiting = self.waiting(model);
-        let name = |node: &usize| model.nodes[*node].name.as_str();
+    pub(crate) fn assert_every_one_has_its_turn(&self, expanded: &Expanded) {
+        let waiting = self.waiting(expanded);
+        let name = |node: &usize| expanded.nodes[*node].name.as_str();
         let names: Option<Vec<&str>> = waiting.map(|group| group.iter().map(name).collect());
         assert!(names.is_none(), "nodes {names:?} share a packing group and wait for each other");
     }
 
     /// The operators of a group whose turn never comes, if there is such a group.
-    pub(crate) fn waiting(&self, model: &Model) -> Option<&BTreeSet<usize>> {
+    pub(crate) fn waiting(&self, expanded: &Expanded) -> Option<&BTreeSet<usize>> {
         let groups: Vec<&BTreeSet<usize>> = self.0.values().collect();
-        let mut turns = Turns::of(model, &groups);
-        let mut right: Vec<TensorId> = model.inputs.iter().map(|input| input.tensor).collect();
-        let all_nodes = model.nodes.iter().enumerate();
+        let mut turns = Turns::of(expanded, &groups);
+        let mut right = expanded.inputs.clone();
+        let all_nodes = expanded.nodes.iter().enumerate();
         all_nodes
             .filter(|(_, node)| node.inputs.is_empty())
             .for_each(|(index, _)| turns.ready(index, &mut right));
@@ -58,7 +55,7 @@ impl Groups {
 
 /// What is not right yet, counted, so that each operator and group is visited once.
 struct Turns<'a> {
-    model: &'a Model,
+    expanded: &'a Expanded,
     groups: &'a [&'a BTreeSet<usize>],
     /// Per tensor the nodes that read it, once for each operand.
     readers: Vec<Vec<usize>>,
@@ -73,20 +70,20 @@ struct Turns<'a> {
 }
 
 impl<'a> Turns<'a> {
-    fn of(model: &'a Model, groups: &'a [&'a BTreeSet<usize>]) -> Self {
-        let mut readers = vec![Vec::new(); model.tensors.len()];
-        for (index, node) in model.nodes.iter().enumerate() {
+    fn of(expanded: &'a Expanded, groups: &'a [&'a BTreeSet<usize>]) -> Self {
+        let mut readers = vec![Vec::new(); expanded.tensors.len()];
+        for (index, node) in expanded.nodes.iter().enumerate() {
             node.inputs.iter().for_each(|input| readers[input.0].push(index));
         }
-        let mut of_node = vec![Vec::new(); model.nodes.len()];
+        let mut of_node = vec![Vec::new(); expanded.nodes.len()];
         for (index, group) in groups.iter().enumerate() {
             group.iter().for_each(|node| of_node[*node].push(index));
         }
         Self {
-            unread: model.nodes.iter().map(|node| node.inputs.len()).collect(),
+            unread: expanded.nodes.iter().map(|node| node.inputs.len()).collect(),
             open: of_node.iter().map(Vec::len).collect(),
             unready: groups.iter().map(|group| group.len()).collect(),
-            model,
+            expanded,
             groups,
             readers,
             of_node,
@@ -108,7 +105,7 @@ impl<'a> Turns<'a> {
     fn ready(&mut self, node: usize, right: &mut Vec<TensorId>) {
         // A view has no claims, and neither has an operator all of whose channels are constant.
         if self.of_node[node].is_empty() {
-            right.push(self.model.nodes[node].output);
+            right.push(self.expanded.nodes[node].output);
         }
         for group in std::mem::take(&mut self.of_node[node]) {
             self.unready[group] -= 1;
@@ -123,7 +120,7 @@ impl<'a> Turns<'a> {
         for node in self.groups[group] {
             self.open[*node] -= 1;
             if self.open[*node] == 0 {
-                right.push(self.model.nodes[*node].output);
+                right.push(self.expanded.nodes[*node].output);
             }
         }
     }
@@ -131,11 +128,14 @@ impl<'a> Turns<'a> {
 
 #[cfg(test)]
 mod tests {
-    use crate::equations::Groups;
-    use crate::ir::{Elem, Input, Model, Node, Op, Tensor, TensorId};
+    use crate::{
+        equations::Groups,
+        expanded::{Expanded, Node, Op},
+        ir::{Elem, Tensor, TensorId},
+    };
 
     /// Maxima of earlier tensors, given by the tensors they read; tensor 0 is the input, node n defines tensor n + 1.
-    fn network(reads: &[[usize; 2]]) -> Model {
+    fn network(reads: &[[usize; 2]]) -> Expanded {
         let tensor = Tensor { elem: Elem::I8, len: 1, range: (-128, 127) };
         let node = |(index, reads): (usize, &[usize; 2])| Node {
             name: format!("node {index}"),
@@ -143,10 +143,10 @@ mod tests {
             inputs: reads.map(TensorId).to_vec(),
             output: TensorId(index + 1),
         };
-        Model {
+        Expanded {
             tensors: vec![tensor; reads.len() + 1],
             nodes: reads.iter().enumerate().map(node).collect(),
-            inputs: vec![Input { name: "x".into(), shape: vec![1], tensor: TensorId(0), quantize: None }],
+            inputs: vec![TensorId(0)],
             outputs: Vec::new(),
         }
     }
@@ -168,9 +168,9 @@ mod tests {
 
     #[test]
     fn operators_share_a_group_when_none_depends_on_another() {
-        let model = network(&[[0, 0], [0, 0], [1, 2]]);
-        groups(&[&[2], &[0, 1], &[0], &[2]]).assert_every_one_has_its_turn(&model);
-        groups(&[&[1], &[2], &[0]]).assert_every_one_has_its_turn(&model);
+        let expanded = network(&[[0, 0], [0, 0], [1, 2]]);
+        groups(&[&[2], &[0, 1], &[0], &[2]]).assert_every_one_has_its_turn(&expanded);
+        groups(&[&[1], &[2], &[0]]).assert_every_one_has_its_turn(&expanded);
     }
 
     #[test]

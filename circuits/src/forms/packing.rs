@@ -19,8 +19,8 @@ use halo2_proofs::halo2curves::{
 };
 
 use crate::{
+    expanded::Node,
     forms::{ClampClass, Form, Forms, PAIR_BASE, tables::excess_parts},
-    ir::Node,
     shape::{PACKED_BITS, Shape},
 };
 

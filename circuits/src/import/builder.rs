@@ -231,7 +231,7 @@ impl Builder {
             Op::Convolution(layer) => Some(layer.requantize.zero_point),
             Op::MatMul(product) => Some(product.requantize.zero_point),
             Op::Multiply(multiply) => Some(multiply.zero_point),
-            Op::Add(_) | Op::Table(_) | Op::MaxPool(_) | Op::Maximum | Op::Product | Op::Rearrange(_) => None,
+            Op::Add(_) | Op::Table(_) | Op::MaxPool(_) | Op::Maximum | Op::Rearrange(_) => None,
         }
     }
 

@@ -168,24 +168,28 @@ impl Model {
             Op::FullyConnected(layer) => layer.accumulator_ranges(range(0)),
             Op::Convolution(layer) => layer.accumulator_ranges(range(0)),
             Op::MatMul(product) => vec![product.accumulator_range(range(0), range(1))],
-            Op::Add(_)
-            | Op::Multiply(_)
-            | Op::Table(_)
-            | Op::MaxPool(_)
-            | Op::Maximum
-            | Op::Product
-            | Op::Rearrange(_) => Vec::new(),
+            Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::MaxPool(_) | Op::Maximum | Op::Rearrange(_) => {
+                Vec::new()
+            }
         };
-        let int32 = i64::from(i32::MIN)..=i64::from(i32::MAX);
-        match ranges.iter().position(|range| !int32.contains(&range.lo) || !int32.contains(&range.hi)) {
-            None => Ok(ranges),
-            Some(channel) => Err(BoundsError::AccumulatorOverflow {
-                node: node.name.clone(),
-                channel,
-                lo: ranges[channel].lo,
-                hi: ranges[channel].hi,
-            }),
-        }
+        within_int32(&node.name, ranges)
+    }
+}
+
+/// The ranges of a node, if none leaves int32.
+pub(crate) fn within_int32(
+    node: &str,
+    ranges: Vec<AccumulatorRange>,
+) -> Result<Vec<AccumulatorRange>, BoundsError> {
+    let int32 = i64::from(i32::MIN)..=i64::from(i32::MAX);
+    match ranges.iter().position(|range| !int32.contains(&range.lo) || !int32.contains(&range.hi)) {
+        None => Ok(ranges),
+        Some(channel) => Err(BoundsError::AccumulatorOverflow {
+            node: node.to_owned(),
+            channel,
+            lo: ranges[channel].lo,
+            hi: ranges[channel].hi,
+        }),
     }
 }
 

@@ -153,7 +153,6 @@ impl Encoder {
                 self.max_pool(pool);
             }
             Op::Maximum => self.tag(7),
-            Op::Product => self.tag(8),
             Op::MatMul(product) => {
                 self.tag(9);
                 self.mat_mul(product);

@@ -78,7 +78,6 @@ impl Model {
             (Op::Table(table), [x]) => table.check(x, output),
             (Op::MaxPool(pool), [x]) => pool.check(x, output),
             (Op::Maximum, [lhs, rhs]) => operators::check_maximum(lhs, rhs, output),
-            (Op::Product, _) => Err("is part of a circuit, not of a model"),
             (Op::Rearrange(rearrange), inputs) => rearrange.check(inputs, output),
             _ => Err("reads another number of tensors than its operator"),
         }

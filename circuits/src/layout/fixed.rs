@@ -7,12 +7,13 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use crate::{
     columns::{BankColumns, Columns, LaneWeights, RowWeights},
     equations::{Operand, Region, Weights},
+    expanded::Expanded,
     forms::{
         Form, Forms, Packing,
         tables::{BYTE, Entry, PAIR, clamp_tag, function_tag, step_tag},
     },
     integers::integer,
-    ir::{Model, TensorId},
+    ir::TensorId,
     network::{
         Network,
         homes::{Cell, Plane},
@@ -24,7 +25,7 @@ use crate::{
 
 /// What the fixed columns are made from.
 pub(crate) struct Sources<'a> {
-    pub(crate) model: &'a Model,
+    pub(crate) expanded: &'a Expanded,
     pub(crate) network: &'a Network,
     pub(crate) forms: &'a Forms,
     pub(crate) shape: &'a Shape,
@@ -179,8 +180,8 @@ impl Sources<'_> {
     fn constant(&self, node: usize, channel: usize, base: i64) -> i128 {
         match self.forms.nodes[node].form(channel) {
             Form::Linear(form) => {
-                let output = self.model.nodes[node].output;
-                let type_min = i128::from(self.model.tensor(output).elem.min());
+                let output = self.expanded.nodes[node].output;
+                let type_min = i128::from(self.expanded.tensor(output).elem.min());
                 i128::from(form.m) * i128::from(base) + form.c - (type_min << self.shape.shift)
             }
             Form::Threshold(class) => i128::from(base) - i128::from(self.forms.steps[*class].steps.range.lo),
@@ -199,7 +200,7 @@ impl Sources<'_> {
             map.for_each_pair(&self.network.homes, tap, |cell, position| {
                 let value = match cell {
                     Cell::Stored { tensor, .. } => {
-                        self.model.tensor(tensor).elem.min() + self.network.centers[tensor.0] - tap.zero
+                        self.expanded.tensor(tensor).elem.min() + self.network.centers[tensor.0] - tap.zero
                     }
                     Cell::Constant(value) => value - tap.zero,
                 };

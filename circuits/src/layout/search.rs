@@ -13,11 +13,11 @@ use crate::{
     cost::Cost,
     equations::{Factor, LeastLength, Lengths, Region, Sources},
     error::PlanError,
+    expanded::Expanded,
     forms::{
         Forms, Packing,
         tables::{FUNCTION_EXCESS_BITS, check_classes, entry_count},
     },
-    ir::Model,
     network::{Base, Network},
     place::{LanesPerBank, Placement},
     shape::{
@@ -122,7 +122,7 @@ struct Search<'a> {
     unplaced: HashSet<(usize, [usize; 4], usize)>,
     /// How long the equations are, by variant, slots of a group and ways.
     lengths: HashMap<(usize, usize, u32), Lengths>,
-    model: &'a Model,
+    expanded: &'a Expanded,
 }
 
 /// A shape of one way and one weight column, and the variant it is for.
@@ -161,13 +161,12 @@ const MORE: usize = 8;
 /// # Errors
 /// When there are too many classes of channels.
 pub(crate) fn cheapest(
-    model: &Model,
     base: &Base,
     scheme: Scheme,
     admitted: impl Fn(&Shape) -> bool,
     limit: Option<Cost>,
 ) -> Result<Option<Choice>, PlanError> {
-    let mut search = Search::of(model, base)?;
+    let mut search = Search::of(base)?;
     let narrow = search.narrow();
     let is_below = |cost: Cost| limit.is_none_or(|limit| cost < limit);
     let below = |shape: &Shape| admitted(shape) && is_below(Cost::of(shape, scheme));
@@ -211,21 +210,21 @@ fn candidates(
 }
 
 impl<'a> Search<'a> {
-    fn of(model: &'a Model, base: &Base) -> Result<Self, PlanError> {
-        let mut forms = vec![base.solutions.forms(model, MAX_SHIFT)];
+    fn of(base: &'a Base) -> Result<Self, PlanError> {
+        let mut forms = vec![base.solutions.forms(&base.expanded, MAX_SHIFT)];
         check_classes(&forms[0])?;
         for cap in SHIFTS {
-            let capped = base.solutions.forms(model, cap);
+            let capped = base.solutions.forms(&base.expanded, cap);
             if forms.iter().all(|forms| forms.shift != capped.shift) && check_classes(&capped).is_ok() {
                 forms.push(capped);
             }
         }
         let (mut networks, mut variants) = (Vec::<Network>::new(), Vec::new());
         for lanes in LANES {
-            let inputs = base.inputs(model, lanes as usize);
+            let inputs = base.inputs(lanes as usize);
             let place = networks.iter().position(|network| network.inputs == inputs);
             let place = place.unwrap_or_else(|| {
-                networks.push(base.network(model, inputs));
+                networks.push(base.network(inputs));
                 networks.len() - 1
             });
             let network = &networks[place];
@@ -239,7 +238,8 @@ impl<'a> Search<'a> {
                     pair: pair_lanes(lanes) as usize,
                 };
                 let Network { homes, slices, inputs, .. } = network;
-                let blocks = Placement::blocks(model, homes, slices, &inputs.runs, forms, lanes_per_bank);
+                let blocks =
+                    Placement::blocks(&base.expanded, homes, slices, &inputs.runs, forms, lanes_per_bank);
                 let needs_thresholds = blocks.demand(BankKind::Threshold).0 > 0;
                 if needs_thresholds || threshold_lanes == THRESHOLD_LANES[0] {
                     variants.push(Variant { forms: index, network: place, lanes, threshold_lanes, blocks });
@@ -248,14 +248,14 @@ impl<'a> Search<'a> {
         }
         let least = networks.iter().map(LeastLength::of).collect();
         let (lengths, unplaced) = (HashMap::new(), HashSet::new());
-        Ok(Self { forms, networks, variants, least, unplaced, lengths, model })
+        Ok(Self { forms, networks, variants, least, unplaced, lengths, expanded: &base.expanded })
     }
 
     fn narrow(&self) -> Vec<Narrow> {
         let variants = self.variants.iter().enumerate();
         let shapes = variants.flat_map(|(index, variant)| {
             let shapes =
-                variant.sizes().flat_map(|k| variant.shapes(self.model, &self.forms[variant.forms], k));
+                variant.sizes().flat_map(|k| variant.shapes(self.expanded, &self.forms[variant.forms], k));
             shapes.map(move |shape| Narrow { shape, variant: index })
         });
         shapes.collect()
@@ -292,7 +292,7 @@ impl<'a> Search<'a> {
         let banks = shape.banks.as_ref()?;
         let ways = banks.ways as usize;
         let packing = Packing { base_bits: banks.base_bits, slots: banks.slots() as usize };
-        let packings = vec![packing; self.model.nodes.len()];
+        let packings = vec![packing; self.expanded.nodes.len()];
         let key = (index, packing.slots, banks.ways);
         let columns = shape.weight_columns as usize;
         let fits = |lengths: &Lengths| lengths.rows(columns) + Region::FIRST_ROW < capacity;
@@ -351,7 +351,7 @@ impl Variant {
     }
 
     /// Shapes of 2^k rows with the fewest banks, one way and one weight column.
-    fn shapes(&self, model: &Model, forms: &Forms, k: u32) -> Vec<Shape> {
+    fn shapes(&self, expanded: &Expanded, forms: &Forms, k: u32) -> Vec<Shape> {
         let capacity = usable_rows(k);
         let banks = |kind| {
             let (rows, largest) = self.blocks.demand(kind);
@@ -384,7 +384,7 @@ impl Variant {
             .filter(|width| *width <= MAX_LIMB_BITS.min(k + 1))
             .map(plain)
             .flat_map(|shape| splits(forms, shape))
-            .flat_map(|shape| self.complete(model, forms, shape, [maxima, products], capacity))
+            .flat_map(|shape| self.complete(expanded, forms, shape, [maxima, products], capacity))
             .collect()
     }
 
@@ -392,14 +392,14 @@ impl Variant {
     /// so the fewest banks may be too few.
     fn complete(
         &self,
-        model: &Model,
+        expanded: &Expanded,
         forms: &Forms,
         shape: Shape,
         [maximum_banks, product_banks]: [u32; 2],
         capacity: usize,
     ) -> Vec<Shape> {
         let with_forms =
-            model.nodes.iter().enumerate().filter(|(index, _)| !forms.nodes[*index].channels.is_empty());
+            expanded.nodes.iter().enumerate().filter(|(index, _)| !forms.nodes[*index].channels.is_empty());
         let bits = with_forms.map(|(index, node)| Packing::of(node, forms, index, &shape).base_bits).max();
         // A model that only copies claims nothing.
         let base_bits = bits.unwrap_or(1);
@@ -445,18 +445,15 @@ fn splits(forms: &Forms, shape: Shape) -> Vec<Shape> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        network::expand::expand, testing::networks::Builder, testing::networks::Scale,
-        testing::networks::Slide,
-    };
+    use crate::{testing::networks::Builder, testing::networks::Scale, testing::networks::Slide};
 
     #[test]
     fn candidates_in_parts_are_all_of_them_in_order() {
         let mut network = Builder::new(1, 3, 2, [4, 4]);
         let scale = Scale { multipliers: vec![0.021], zero_point: 0, clamp: (-128, 127) };
         network.convolution(2, 1, Slide::SAME, &scale);
-        let model = expand(&network.finish());
-        let narrow = Search::of(&model, &Base::of(&model).unwrap()).unwrap().narrow();
+        let expanded = Expanded::of(&network.finish());
+        let narrow = Search::of(&Base::of(&expanded).unwrap()).unwrap().narrow();
         let some = |after, kept| candidates(&narrow, Scheme::Kzg, |_| true, after, kept);
         let all = some(None, usize::MAX);
         assert!(all.windows(2).all(|pair| pair[0] < pair[1]));

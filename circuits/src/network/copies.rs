@@ -10,9 +10,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::{
-    ir::{Convolution, Model, Node, Op, Rearrange, Source, Tensor, TensorId, Window},
+    expanded::{Expanded, Node, Op, identity},
+    ir::{Convolution, Rearrange, Source, Tensor, TensorId, Window},
     network::{
-        expand::identity,
         homes::{Cell, Home, Homes, Plane, View},
         products::fitting,
     },
@@ -43,7 +43,7 @@ impl Copies {
     /// The convolution, with its input read from a copy where that pays; the copy is added to the model.
     pub(crate) fn of_convolution(
         &mut self,
-        model: &mut Model,
+        expanded: &mut Expanded,
         homes: &mut Homes,
         node: &Node,
         pitch: usize,
@@ -54,14 +54,14 @@ impl Copies {
             return node.clone();
         }
         let parts = images(homes, node.inputs[0], &layer.window, pitch);
-        let input = self.fit(model, homes, node, node.inputs[0], parts, readings(layer));
+        let input = self.fit(expanded, homes, node, node.inputs[0], parts, readings(layer));
         Node { inputs: vec![input], ..node.clone() }
     }
 
     /// The elementwise operator, with operands read from copies where that pays: `home` is how its output is stored.
     pub(crate) fn of_operands(
         &mut self,
-        model: &mut Model,
+        expanded: &mut Expanded,
         homes: &mut Homes,
         node: &Node,
         home: &Home,
@@ -70,7 +70,7 @@ impl Copies {
             |plane: &Plane| Part { elements: plane.elements.clone(), exponents: plane.exponents.to_vec() };
         let fitted = |input: &TensorId| {
             let parts = home.planes.iter().map(part).collect();
-            self.fit(model, homes, node, *input, parts, 1)
+            self.fit(expanded, homes, node, *input, parts, 1)
         };
         Node { inputs: node.inputs.iter().map(fitted).collect(), ..node.clone() }
     }
@@ -78,7 +78,7 @@ impl Copies {
     /// The tensor that is read in the place of `input`. Every slice is read `readings` times.
     fn fit(
         &mut self,
-        model: &mut Model,
+        expanded: &mut Expanded,
         homes: &mut Homes,
         node: &Node,
         input: TensorId,
@@ -100,7 +100,7 @@ impl Copies {
         if saved <= elements / ELEMENTS_PER_SLICE + read + COPY {
             return input;
         }
-        let copied = Copy { homes, model, node, input }.make(&parts, planes);
+        let copied = Copy { homes, expanded, node, input }.make(&parts, planes);
         self.0.push((input, parts, copied));
         copied
     }
@@ -242,7 +242,7 @@ fn most_common(found: impl Iterator<Item = Steps>, default: [u64; 2]) -> [u64; 2
 /// A copy of an input that is made for a node.
 struct Copy<'a> {
     homes: &'a mut Homes,
-    model: &'a mut Model,
+    expanded: &'a mut Expanded,
     node: &'a Node,
     input: TensorId,
 }
@@ -254,7 +254,7 @@ impl Copy<'_> {
         let copied: Vec<usize> = parts.iter().flat_map(|part| part.elements.iter().copied()).collect();
         let source = |element: &usize| Source::Element { input: 0, element: *element };
         let from = self.view(copied.iter().map(source).collect(), vec![input]);
-        let table = Op::Table(identity(self.model.tensor(input).elem));
+        let table = Op::Table(identity(self.expanded.tensor(input).elem));
         let copy = self.push(table, vec![from], copied.len());
         self.homes.store(copy, Home::new(planes, copied.len()));
         let places: HashMap<usize, usize> =
@@ -263,7 +263,7 @@ impl Copy<'_> {
             Some(at) => Source::Element { input: 0, element: *at },
             None => Source::Element { input: 1, element },
         };
-        let len = self.model.tensor(input).len;
+        let len = self.expanded.tensor(input).len;
         self.view((0..len).map(source).collect(), vec![copy, input])
     }
 
@@ -278,10 +278,10 @@ impl Copy<'_> {
 
     /// A tensor of the type and range of the input that is copied.
     fn push(&mut self, op: Op, inputs: Vec<TensorId>, len: usize) -> TensorId {
-        let tensor = Tensor { len, ..self.model.tensor(self.input).clone() };
-        self.model.tensors.push(tensor);
-        let output = TensorId(self.model.tensors.len() - 1);
-        self.model.nodes.push(Node { name: self.node.name.clone(), op, inputs, output });
+        let tensor = Tensor { len, ..self.expanded.tensor(self.input).clone() };
+        self.expanded.tensors.push(tensor);
+        let output = TensorId(self.expanded.tensors.len() - 1);
+        self.expanded.nodes.push(Node { name: self.node.name.clone(), op, inputs, output });
         output
     }
 }

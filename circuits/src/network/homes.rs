@@ -14,7 +14,8 @@ use std::{
 };
 
 use crate::{
-    ir::{Convolution, MatMul, Model, Node, Op, Rearrange, TensorId},
+    expanded::{Expanded, Node, Op},
+    ir::{Convolution, MatMul, Rearrange, TensorId},
     network::{
         copies::{Copies, grid},
         products::{Side, factor_planes, fitting, keeps_slices, product_planes, role},
@@ -146,24 +147,24 @@ pub(crate) struct Homes {
 
 impl Homes {
     /// The homes of a model's tensors, and the model with the copies that are made on the way.
-    pub(crate) fn of(model: &Model, constants: &Constants) -> (Model, Self) {
-        let inputs = model.inputs.iter().map(|input| input.tensor).collect();
+    pub(crate) fn of(expanded: &Expanded, constants: &Constants) -> (Expanded, Self) {
+        let inputs = expanded.inputs.clone();
         let mut homes =
-            Self { stored: vec![None; model.tensors.len()], views: views(model, constants), inputs };
-        let pitch = widest(model);
-        for input in &model.inputs {
-            homes.stored[input.tensor.0] = Some(homes.input(model, input.tensor, pitch));
+            Self { stored: vec![None; expanded.tensors.len()], views: views(expanded, constants), inputs };
+        let pitch = widest(expanded);
+        for input in &expanded.inputs {
+            homes.stored[input.0] = Some(homes.input(expanded, *input, pitch));
         }
-        let mut with_copies = Model { nodes: Vec::new(), ..model.clone() };
+        let mut with_copies = Expanded { nodes: Vec::new(), ..expanded.clone() };
         let mut copies = Copies::default();
-        for node in &model.nodes {
+        for node in &expanded.nodes {
             let node = match &node.op {
                 Op::Convolution(_) => copies.of_convolution(&mut with_copies, &mut homes, node, pitch),
                 _ => node.clone(),
             };
-            let home = homes.of_node(model, &node, &constants[node.output.0], pitch);
+            let home = homes.of_node(expanded, &node, &constants[node.output.0], pitch);
             let node = match &home {
-                Some(home) if is_elementwise(&node.op) && role(model, node.output).is_none() => {
+                Some(home) if is_elementwise(&node.op) && role(expanded, node.output).is_none() => {
                     copies.of_operands(&mut with_copies, &mut homes, &node, home)
                 }
                 _ => node,
@@ -175,29 +176,35 @@ impl Homes {
     }
 
     /// Homes whose planes have one position: every stored element is one.
-    pub(crate) fn flat(model: &Model) -> Self {
-        let unknown: Constants = vec![Vec::new(); model.tensors.len()];
-        let inputs: Vec<TensorId> = model.inputs.iter().map(|input| input.tensor).collect();
-        let computed = model.nodes.iter().filter(|node| !matches!(node.op, Op::Rearrange(_)));
-        let mut stored = vec![None; model.tensors.len()];
+    pub(crate) fn flat(expanded: &Expanded) -> Self {
+        let unknown: Constants = vec![Vec::new(); expanded.tensors.len()];
+        let inputs = expanded.inputs.clone();
+        let computed = expanded.nodes.iter().filter(|node| !matches!(node.op, Op::Rearrange(_)));
+        let mut stored = vec![None; expanded.tensors.len()];
         for tensor in inputs.iter().copied().chain(computed.map(|node| node.output)) {
-            stored[tensor.0] = Some(Home::image(&vec![None; model.tensor(tensor).len], &[0]));
+            stored[tensor.0] = Some(Home::image(&vec![None; expanded.tensor(tensor).len], &[0]));
         }
-        Self { stored, views: views(model, &unknown), inputs }
+        Self { stored, views: views(expanded, &unknown), inputs }
     }
 
     /// The home of a node's output, if it is stored.
-    fn of_node(&self, model: &Model, node: &Node, constants: &[Option<i32>], pitch: usize) -> Option<Home> {
-        let len = model.tensor(node.output).len;
+    fn of_node(
+        &self,
+        expanded: &Expanded,
+        node: &Node,
+        constants: &[Option<i32>],
+        pitch: usize,
+    ) -> Option<Home> {
+        let len = expanded.tensor(node.output).len;
         Some(match &node.op {
             Op::Rearrange(_) => return None,
-            Op::Table(_) if let Some((layer, side)) = role(model, node.output) => {
+            Op::Table(_) if let Some((layer, side)) = role(expanded, node.output) => {
                 self.factor(layer, side, node.inputs[0], len)
             }
             Op::MatMul(layer) => Home::new(product_planes(layer), len),
             Op::FullyConnected(_) => Home::image(constants, &[0]),
             Op::Convolution(layer) => Home::image(constants, &self.exponents(layer, node.inputs[0], pitch)),
-            Op::MaxPool(_) | Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::Maximum | Op::Product => {
+            Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::Maximum | Op::Product => {
                 let mirror = node.inputs.iter().find_map(|input| self.mirror(*input));
                 let home = mirror.or_else(|| self.following(node.inputs[0]));
                 home.unwrap_or_else(|| Home::new(flat_planes(len), len))
@@ -339,9 +346,9 @@ impl Homes {
     }
 
     /// The arrangement of a model input: for a convolution its channels, one plane per phase of the stride.
-    fn input(&self, model: &Model, tensor: TensorId, pitch: usize) -> Home {
-        let len = model.tensor(tensor).len;
-        let planes = model.nodes.iter().find_map(|node| match &node.op {
+    fn input(&self, expanded: &Expanded, tensor: TensorId, pitch: usize) -> Home {
+        let len = expanded.tensor(tensor).len;
+        let planes = expanded.nodes.iter().find_map(|node| match &node.op {
             Op::Convolution(layer) => self.phases(layer, node.inputs[0], tensor, len, pitch),
             _ => None,
         });
@@ -463,11 +470,10 @@ fn bytes_per_instance(home: &Home, runs: &Runs) -> Option<usize> {
 }
 
 /// The widest image of a model.
-fn widest(model: &Model) -> usize {
+fn widest(expanded: &Expanded) -> usize {
     let width = |op: &Op| match op {
         Op::Convolution(layer) => layer.window.input[1].max(layer.window.output[1]),
-        Op::MaxPool(pool) => pool.window.input[1].max(pool.window.output[1]),
         _ => 1,
     };
-    model.nodes.iter().map(|node| width(&node.op)).max().unwrap_or(1)
+    expanded.nodes.iter().map(|node| width(&node.op)).max().unwrap_or(1)
 }

@@ -10,8 +10,9 @@
 use std::{collections::BTreeSet, ops::Range};
 
 use crate::{
+    expanded::{Expanded, Node, Op},
     forms::{NodeForms, centers},
-    ir::{Convolution, FullyConnected, Model, Node, Op, TensorId, Window},
+    ir::{Convolution, FullyConnected, TensorId, Window},
     network::{
         homes::{Cell, Homes, Plane},
         products::MatrixProduct,
@@ -94,13 +95,13 @@ pub(crate) struct Map {
 
 impl Map {
     /// The maps of all nodes that compute something.
-    pub(crate) fn all(model: &Model, homes: &Homes, forms: &[NodeForms]) -> Vec<Self> {
+    pub(crate) fn all(expanded: &Expanded, homes: &Homes, forms: &[NodeForms]) -> Vec<Self> {
         let map = |(index, node): (usize, &Node)| {
             let (mut product, mut window) = (None, None);
             let (taps, bias) = match &node.op {
                 Op::Rearrange(_) => return None,
                 Op::MatMul(layer) => {
-                    let of = product.insert(MatrixProduct::of(model, layer, &node.inputs));
+                    let of = product.insert(MatrixProduct::of(expanded, layer, &node.inputs));
                     (of.taps(homes.home(node.output).planes.len()), vec![of.bias()])
                 }
                 Op::FullyConnected(layer) => (fully_connected(layer, node, homes), bias(&layer.bias)),
@@ -108,14 +109,15 @@ impl Map {
                     window = Some(layer.window.clone());
                     (convolution(layer, node, homes), bias(&layer.bias))
                 }
-                Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::MaxPool(_) | Op::Maximum | Op::Product => {
-                    (elementwise(model, node, homes, &forms[index].addends), constant(model, node, homes))
-                }
+                Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::Maximum | Op::Product => (
+                    elementwise(expanded, node, homes, &forms[index].addends),
+                    constant(expanded, node, homes),
+                ),
             };
             let operands = node.inputs.clone();
             Some(Self { node: index, output: node.output, operands, window, taps, product, bias })
         };
-        model.nodes.iter().enumerate().filter_map(map).collect()
+        expanded.nodes.iter().enumerate().filter_map(map).collect()
     }
 
     /// What is added to the accumulators of a channel.
@@ -248,19 +250,19 @@ fn convolution(layer: &Convolution, node: &Node, homes: &Homes) -> Vec<Tap> {
 }
 
 /// What every element of an elementwise operator adds to its sum, per channel.
-fn constant(model: &Model, node: &Node, homes: &Homes) -> Vec<i64> {
+fn constant(expanded: &Expanded, node: &Node, homes: &Homes) -> Vec<i64> {
     let Op::Multiply(by) = &node.op else { return Vec::new() };
-    let [lhs, rhs] = centers(model, node, by);
+    let [lhs, rhs] = centers(expanded, node, by);
     let channels = homes.home(node.output).planes.iter().map(|plane| plane.channel + 1).max();
     vec![lhs * rhs; channels.unwrap_or(0)]
 }
 
 /// `sum_k addend_k x_k` for every element.
-fn elementwise(model: &Model, node: &Node, homes: &Homes, addends: &[i64]) -> Vec<Tap> {
+fn elementwise(expanded: &Expanded, node: &Node, homes: &Homes, addends: &[i64]) -> Vec<Tap> {
     let mut taps = Vec::new();
     for (operand, (input, &addend)) in node.inputs.iter().zip(addends).enumerate() {
         // A sum is one of integers, functions and maxima are of bytes.
-        let zero = if matches!(node.op, Op::Add(_)) { 0 } else { model.tensor(*input).elem.min() };
+        let zero = if matches!(node.op, Op::Add(_)) { 0 } else { expanded.tensor(*input).elem.min() };
         for first_plane in 0..homes.home(node.output).planes.len() {
             let (weights, reads) = (Coefficients::One(addend), Reads::Plane { operand });
             taps.push(Tap { first_plane, weights, reads, zero });

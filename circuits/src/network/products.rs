@@ -14,7 +14,8 @@
 use std::{collections::HashMap, hash::Hash};
 
 use crate::{
-    ir::{MatMul, Model, Op, TensorId},
+    expanded::{Expanded, Op},
+    ir::{MatMul, TensorId},
     network::{
         homes::{Home, Plane, distinct},
         maps::{Coefficients, Reads, Tap},
@@ -43,10 +44,10 @@ pub(crate) struct MatrixProduct {
 
 impl MatrixProduct {
     /// The product of a node.
-    pub(crate) fn of(model: &Model, layer: &MatMul, inputs: &[TensorId]) -> Self {
+    pub(crate) fn of(expanded: &Expanded, layer: &MatMul, inputs: &[TensorId]) -> Self {
         let factors = [inputs[0], inputs[1]];
         let zero_points = [layer.lhs_zero_point, layer.rhs_zero_point];
-        let center = |side: usize| i64::from(zero_points[side] - model.tensor(factors[side]).elem.min());
+        let center = |side: usize| i64::from(zero_points[side] - expanded.tensor(factors[side]).elem.min());
         Self { layer: layer.clone(), factors, centers: [center(0), center(1)] }
     }
 
@@ -138,8 +139,8 @@ pub(crate) fn product_planes(layer: &MatMul) -> Vec<Plane> {
 }
 
 /// The product that reads a tensor, and as which factor; factors are copies that nothing else reads.
-pub(crate) fn role(model: &Model, tensor: TensorId) -> Option<(&MatMul, Side)> {
-    model.nodes.iter().find_map(|node| match &node.op {
+pub(crate) fn role(expanded: &Expanded, tensor: TensorId) -> Option<(&MatMul, Side)> {
+    expanded.nodes.iter().find_map(|node| match &node.op {
         Op::MatMul(layer) if node.inputs[0] == tensor => Some((layer, Side::Lhs)),
         Op::MatMul(layer) if node.inputs[1] == tensor => Some((layer, Side::Rhs)),
         _ => None,

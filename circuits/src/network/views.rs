@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::ir::{Model, Op, Rearrange, Source, TensorId};
+use crate::{
+    expanded::{Expanded, Op},
+    ir::{Rearrange, Source, TensorId},
+};
 
 /// Per tensor and channel, the integer a channel has for every input; empty where that is not known.
 pub(crate) type Constants = Vec<Vec<Option<i32>>>;
@@ -74,13 +77,13 @@ impl View {
 }
 
 /// The views of a model's tensors.
-pub(super) fn views(model: &Model, constants: &Constants) -> Vec<View> {
+pub(super) fn views(expanded: &Expanded, constants: &Constants) -> Vec<View> {
     let own = |(tensor, constants): (usize, &Vec<Option<i32>>)| {
         let tensor = TensorId(tensor);
-        View::Own { tensor, len: model.tensor(tensor).len, constants: constants.clone() }
+        View::Own { tensor, len: expanded.tensor(tensor).len, constants: constants.clone() }
     };
     let mut views: Vec<View> = constants.iter().enumerate().map(own).collect();
-    for node in &model.nodes {
+    for node in &expanded.nodes {
         if let Op::Rearrange(rearrange) = &node.op {
             views[node.output.0] = View::Cells(rearranged(&views, rearrange, &node.inputs));
         }

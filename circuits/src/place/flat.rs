@@ -5,8 +5,9 @@
 //! alone stay together; the channels of a layer fill what room there is.
 
 use crate::{
+    expanded::Expanded,
     forms::{Forms, Packing},
-    ir::{Model, TensorId},
+    ir::TensorId,
     network::{Network, maps::Map},
     place::{Arrangement, Block, Content, LanesPerBank, Placement, members},
     shape::BankKind,
@@ -16,7 +17,7 @@ use crate::{
 /// What is placed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flat<'a> {
-    pub(crate) model: &'a Model,
+    pub(crate) expanded: &'a Expanded,
     pub(crate) network: &'a Network,
     pub(crate) forms: &'a Forms,
     /// Per node.
@@ -29,16 +30,16 @@ impl Flat<'_> {
     pub(crate) fn placed(&self, lanes: [usize; 2], capacity: usize) -> Option<Placement> {
         let [linear, threshold] = lanes;
         let mut placer = Placer { linear, capacity, rows: vec![0; linear + threshold], blocks: Vec::new() };
-        for input in &self.model.inputs {
-            let elements: Vec<usize> = (0..self.model.tensor(input.tensor).len).collect();
-            placer.bytes(input.tensor, Content::Input, &elements)?;
+        for input in &self.expanded.inputs {
+            let elements: Vec<usize> = (0..self.expanded.tensor(*input).len).collect();
+            placer.bytes(*input, Content::Input, &elements)?;
         }
         for map in self.network.maps.iter() {
             self.channels(map, &mut placer)?;
         }
-        for output in &self.model.outputs {
-            let elements: Vec<usize> = (0..self.model.tensor(output.tensor).len).collect();
-            placer.bytes(output.tensor, Content::Output, &elements)?;
+        for output in &self.expanded.outputs {
+            let elements: Vec<usize> = (0..self.expanded.tensor(*output).len).collect();
+            placer.bytes(*output, Content::Output, &elements)?;
         }
         let Placer { rows, blocks, .. } = placer;
         Some(Placement {

@@ -15,6 +15,7 @@ use crate::{
     CompiledCircuit, Role,
     circuit::LemmaCircuit,
     compile_among,
+    expanded::Expanded,
     forms::{Form, tables::Entry},
     ir::{ChannelSteps, Model, Op, Source, TensorId},
     layout::Layout,
@@ -205,19 +206,19 @@ impl Case {
         ]
     }
 
-    /// The model in terms of operators that have circuits; its nodes are those the layout numbers.
-    pub(super) fn model(&self) -> &Model {
-        &self.layout.model
+    /// What the circuit is laid out for; its nodes are those the layout numbers.
+    pub(super) fn expanded(&self) -> &Expanded {
+        &self.layout.expanded
     }
 
     /// Nodes that compute something, with the tensors they define.
     pub(super) fn stored(&self) -> Vec<(usize, TensorId)> {
-        let nodes = self.model().nodes.iter().enumerate().map(|(index, node)| (index, node.output));
+        let nodes = self.expanded().nodes.iter().enumerate().map(|(index, node)| (index, node.output));
         nodes.filter(|(_, tensor)| self.layout.network.homes.stored[tensor.0].is_some()).collect()
     }
 
     pub(super) fn input_tensor(&self) -> TensorId {
-        self.model().inputs[0].tensor
+        self.expanded().inputs[0]
     }
 
     /// Where an element lies.
@@ -231,7 +232,7 @@ impl Case {
 
     /// The honest inference of another input.
     pub(super) fn of(&self, input: &[i32]) -> Witness {
-        run(&self.layout, &[input.to_vec()], &mut |_, _, _| {}).expect("the input fits the model")
+        run(&self.layout, &[input.to_vec()], &mut |_, _, _| {})
     }
 
     /// The inference whose node `at` (the input for `None`) is followed by a lie that later nodes read.
@@ -245,7 +246,7 @@ impl Case {
                 lie(columns, tensors);
             }
         };
-        run(&self.layout, std::slice::from_ref(&self.input), &mut hook).expect("the input fits the model")
+        run(&self.layout, std::slice::from_ref(&self.input), &mut hook)
     }
 
     /// The public inputs that state `input` and `outputs`.

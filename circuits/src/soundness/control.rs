@@ -9,12 +9,13 @@ use super::{case::Case, views, widths};
 use crate::{
     columns::{LaneColumns, LaneWeights, RowWeights, StepColumns},
     equations::{Operand, Region},
+    expanded::{Expanded, Node, Op},
     forms::{
         Form, centers,
         tables::{BYTE, PAIR, clamp_tag, function_tag, step_tag},
     },
     integers::integer,
-    ir::{Model, Node, Op, TensorId},
+    ir::{Model, TensorId},
     layout::Layout,
     place::{Arrangement, Block, Content, Start},
     shape::BankKind,
@@ -52,8 +53,8 @@ struct Control<'a> {
     checked: Checked,
 }
 
-/// Checks all control columns of a layout.
-pub(super) fn check(layout: &Layout) -> Checked {
+/// Checks all control columns of a layout of a model.
+pub(super) fn check(layout: &Layout, model: &Model) -> Checked {
     let mut control = Control::new(layout);
     control.switches();
     for bank in 0..layout.columns.banks.len() {
@@ -65,7 +66,7 @@ pub(super) fn check(layout: &Layout) -> Checked {
         }
     }
     control.operands();
-    control.statement();
+    control.statement(&layout.interface(Interface::of(model)));
     control.checked
 }
 
@@ -278,7 +279,7 @@ impl<'a> Control<'a> {
             let (expected, constant) = match block.at(row, lane) {
                 Some((plane, position)) => {
                     let (channel, element) = (planes[plane].channel, planes[plane].elements[position]);
-                    let base = self.at_centers(node, &layout.model.nodes[node], element);
+                    let base = self.at_centers(node, &layout.expanded.nodes[node], element);
                     (tag(plane), widths::truth(layout, node, channel, base))
                 }
                 None => (if shares_tag { tag(block.planes[0]) } else { 0 }, self.idle(of_first, node)),
@@ -296,7 +297,7 @@ impl<'a> Control<'a> {
     /// The accumulator of an output element when every byte that is stored is its center, from the operator's definition.
     fn at_centers(&self, index: usize, node: &Node, element: usize) -> i64 {
         let layout = self.layout;
-        let model: &Model = &layout.model;
+        let expanded: &Expanded = &layout.expanded;
         let (bias, zero) = match &node.op {
             Op::FullyConnected(layer) => (i64::from(layer.bias[element]), Some(layer.input_zero_point)),
             Op::Convolution(layer) => {
@@ -306,17 +307,18 @@ impl<'a> Control<'a> {
             // Sums are of integers; all others are of bytes.
             Op::Add(_) => (0, Some(0)),
             Op::MatMul(layer) => {
-                let least = |side: usize| model.tensor(node.inputs[side]).elem.min();
+                let least = |side: usize| expanded.tensor(node.inputs[side]).elem.min();
                 let [lhs, rhs] = [layer.lhs_zero_point - least(0), layer.rhs_zero_point - least(1)];
                 (layer.inner as i64 * i64::from(lhs) * i64::from(rhs), None)
             }
-            Op::Multiply(by) => (centers(model, node, by).iter().product(), None),
+            Op::Multiply(by) => (centers(expanded, node, by).iter().product(), None),
             _ => (0, None),
         };
         let part = |(input, element, weight): (usize, usize, i64)| {
             let tensor = node.inputs[input];
-            let least = model.tensor(tensor).elem.min();
-            let center = || resolve(model, tensor, element).map_or(0, |(stored, _)| self.centers[stored.0]);
+            let least = expanded.tensor(tensor).elem.min();
+            let center =
+                || resolve(expanded, tensor, element).map_or(0, |(stored, _)| self.centers[stored.0]);
             let value = views::constant(layout, tensor, element).unwrap_or_else(|| least + center());
             weight * i64::from(value - zero.unwrap_or(least))
         };
@@ -333,7 +335,7 @@ impl<'a> Control<'a> {
     }
 
     /// Every byte of the statement, as the verifier packs it, is the element it states, and no other byte is counted.
-    fn statement(&mut self) {
+    fn statement(&mut self, interface: &Interface) {
         let layout = self.layout;
         let mut outputs = std::mem::take(&mut self.outputs);
         let mut copied = BTreeMap::new();
@@ -343,22 +345,21 @@ impl<'a> Control<'a> {
         layout.for_each_output(|instance, byte, column, row| {
             assert_eq!(outputs.insert((instance, byte), (column, row)), None, "two bytes in one place");
         });
-        let interface = layout.interface(Interface::of(&layout.model));
         let mut first = 0;
-        for (input, port) in layout.model.inputs.iter().zip(&interface.inputs) {
+        for (input, port) in layout.expanded.inputs.iter().zip(&interface.inputs) {
             let bytes = usize::from(port.bytes_per_instance);
             for element in 0..port.len() {
                 let place = (first + element / bytes, element % bytes);
-                assert_eq!(self.inputs.remove(&place), Some((input.tensor, element)), "{place:?}");
+                assert_eq!(self.inputs.remove(&place), Some((*input, element)), "{place:?}");
             }
             self.checked.bytes += port.len();
             first += port.instances();
         }
-        for (output, port) in layout.model.outputs.iter().zip(&interface.outputs) {
+        for (output, port) in layout.expanded.outputs.iter().zip(&interface.outputs) {
             let bytes = usize::from(port.bytes_per_instance);
             for element in 0..port.len() {
                 let place = (first + element / bytes, element % bytes);
-                let stored = views::source(&layout.model, output.tensor, element);
+                let stored = views::source(&layout.expanded, *output, element);
                 let (tensor, of) =
                     stored.expect("an output is a cell, also where the model shows a constant");
                 let spot = Spot::of(layout, tensor, of).expect("an output's channels are stored");
@@ -377,34 +378,35 @@ impl<'a> Control<'a> {
 /// Per stored tensor the zero point of the first layer that reads it, as a byte; 0 without one, and with positions of the
 /// outputs, whose bytes the statement reads.
 fn read_less(layout: &Layout) -> Vec<i32> {
-    let model: &Model = &layout.model;
+    let expanded: &Expanded = &layout.expanded;
     let stored = |tensor: TensorId| {
-        let elements = 0..model.tensor(tensor).len;
-        elements.filter_map(move |element| resolve(model, tensor, element)).map(|(tensor, _)| tensor)
+        let elements = 0..expanded.tensor(tensor).len;
+        elements.filter_map(move |element| resolve(expanded, tensor, element)).map(|(tensor, _)| tensor)
     };
     let mut centers = BTreeMap::new();
-    for node in &model.nodes {
+    for node in &expanded.nodes {
         let zero_point = match &node.op {
             Op::FullyConnected(layer) => layer.input_zero_point,
             Op::Convolution(layer) => layer.input_zero_point,
             _ => continue,
         };
         for tensor in stored(node.inputs[0]) {
-            centers.entry(tensor.0).or_insert(zero_point - model.tensor(tensor).elem.min());
+            centers.entry(tensor.0).or_insert(zero_point - expanded.tensor(tensor).elem.min());
         }
     }
     if layout.columns.positions.is_some() {
-        let shown = model.outputs.iter().flat_map(|output| stored(output.tensor));
+        let shown = expanded.outputs.iter().flat_map(|output| stored(*output));
         shown.for_each(|tensor| {
             centers.remove(&tensor.0);
         });
     }
-    (0..model.tensors.len()).map(|tensor| centers.get(&tensor).copied().unwrap_or(0)).collect()
+    (0..expanded.tensors.len()).map(|tensor| centers.get(&tensor).copied().unwrap_or(0)).collect()
 }
 
 #[test]
 fn the_control_columns_of_the_cases_are_the_definitions() {
-    let checked: Vec<Checked> = Case::all().iter().map(|case| check(&case.layout)).collect();
+    let checked: Vec<Checked> =
+        Case::all().iter().map(|case| check(&case.layout, case.compiled.model())).collect();
     let seen = |count: fn(&Checked) -> usize| checked.iter().map(count).sum::<usize>();
     assert!(seen(|checked| checked.bytes) > 100 && seen(|checked| checked.idle) > 50, "{checked:?}");
     assert!(seen(|checked| checked.unused) > 50, "{checked:?}");

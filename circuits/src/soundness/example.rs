@@ -10,9 +10,10 @@ use super::{
     widths::truth,
 };
 use crate::{
+    expanded::Op,
     forms::Form,
     integers::integer,
-    ir::{Convolution, Model, Op},
+    ir::{Convolution, Model},
     reference,
     shape::BankShape,
     soundness::document::page,
@@ -36,7 +37,7 @@ fn case() -> Case {
 }
 
 fn layer(case: &Case) -> &Convolution {
-    match &case.model().nodes[0].op {
+    match &case.expanded().nodes[0].op {
         Op::Convolution(layer) => layer,
         _ => panic!("the network is a convolution"),
     }
@@ -76,7 +77,7 @@ fn image(case: &Case) -> Vec<String> {
 fn taps(case: &Case) -> Vec<String> {
     let (layer, homes) = (layer(case), &case.layout.network.homes);
     let read = &homes.home(case.input_tensor()).planes[0].exponents;
-    let made = &homes.home(case.model().nodes[0].output).planes[0].exponents;
+    let made = &homes.home(case.expanded().nodes[0].output).planes[0].exponents;
     let line = |tap: usize| {
         let [dy, dx] = [tap / 2, tap % 2];
         let sources = (0..3).map(|x| layer.window.source([0, x], [dy, dx]).expect("no border"));
@@ -98,17 +99,19 @@ fn taps(case: &Case) -> Vec<String> {
 
 /// A channel's claim at a position, and the true value.
 fn claim(case: &Case, channel: usize, position: usize) -> (i128, i128) {
-    let output = case.model().nodes[0].output;
+    let output = case.expanded().nodes[0].output;
     let element = channel * 3 + position;
     let spot = Spot::of(&case.layout, output, element).expect("no channel is constant");
     let claimed = spot.claim(&case.layout).value(&case.honest().columns, spot.row);
-    let trace = reference::run(case.model(), std::slice::from_ref(&case.input)).expect("the input fits");
+    let trace =
+        reference::run(case.compiled.model(), std::slice::from_ref(&case.input)).expect("the input fits");
     (claimed, truth(&case.layout, 0, channel, trace.accumulators[0][element]))
 }
 
 /// The lines of the channels: accumulators, forms, outputs, claims.
 fn channels(case: &Case) -> Vec<String> {
-    let trace = reference::run(case.model(), std::slice::from_ref(&case.input)).expect("the input fits");
+    let trace =
+        reference::run(case.compiled.model(), std::slice::from_ref(&case.input)).expect("the input fits");
     let shift = case.layout.shape.shift;
     let of_channel = |channel: usize| {
         let Form::Linear(form) = case.layout.forms.nodes[0].form(channel) else {
@@ -145,7 +148,7 @@ fn coefficients(case: &Case) -> Vec<String> {
     let base = Fr::from(1 << layout.shape.banks.as_ref().expect("the layout has banks").base_bits);
     let (_, _, _, offset) = equation.claims[0];
     let honest = case.honest();
-    let output = &layout.network.homes.home(layout.model.nodes[0].output).planes[0];
+    let output = &layout.network.homes.home(layout.expanded.nodes[0].output).planes[0];
     let line = |position: usize| {
         let power = offset + output.exponents[position];
         let cells = &equation.slices[&(0, power)];

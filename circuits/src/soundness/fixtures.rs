@@ -52,7 +52,7 @@ fn the_circuits_of_every_fixture_are_their_models() {
                 "degrees sum to {}",
                 widths::degrees(&layout)
             );
-            [algebra::check(&layout), control::check(&layout).bytes, views::check(&layout, model)]
+            [algebra::check(&layout), control::check(&layout, model).bytes, views::check(&layout, model)]
         };
         let [kzg, ipa] = [Scheme::Kzg, Scheme::Ipa].map(of_scheme);
         [0, 1, 2].map(|count| kzg[count] + ipa[count])

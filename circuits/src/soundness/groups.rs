@@ -3,14 +3,14 @@
 use super::case::Case;
 use crate::{
     equations::{Operand, Region},
-    ir::Model,
+    expanded::Expanded,
 };
 
 /// Whether a node reads what another computes, directly or through others.
-fn depends(model: &Model, node: usize, on: usize) -> bool {
-    let defines = |tensor| model.nodes.iter().position(|node| node.output == tensor);
-    let mut read = model.nodes[node].inputs.iter().filter_map(|input| defines(*input));
-    read.any(|read| read == on || depends(model, read, on))
+fn depends(expanded: &Expanded, node: usize, on: usize) -> bool {
+    let defines = |tensor| expanded.nodes.iter().position(|node| node.output == tensor);
+    let mut read = expanded.nodes[node].inputs.iter().filter_map(|input| defines(*input));
+    read.any(|read| read == on || depends(expanded, read, on))
 }
 
 /// The operator whose claims are in each equation, in order; none in the statement's.
@@ -36,7 +36,7 @@ fn operators_that_share_a_group_are_refused_where_one_reads_the_other() {
     for case in Case::all() {
         let (layout, owners) = (&case.layout, owners(&case));
         assert_eq!(
-            layout.region.groups(&layout.placement, &layout.packings).waiting(case.model()),
+            layout.region.groups(&layout.placement, &layout.packings).waiting(case.expanded()),
             None,
             "{}",
             case.name
@@ -47,8 +47,8 @@ fn operators_that_share_a_group_are_refused_where_one_reads_the_other() {
             let mut region = layout.region.clone();
             region.zeros.remove(equation);
             let is_refused =
-                region.groups(&layout.placement, &layout.packings).waiting(case.model()).is_some();
-            assert_eq!(is_refused, depends(case.model(), second, first), "{}: {pair:?}", case.name);
+                region.groups(&layout.placement, &layout.packings).waiting(case.expanded()).is_some();
+            assert_eq!(is_refused, depends(case.expanded(), second, first), "{}: {pair:?}", case.name);
             *(if is_refused { &mut refused } else { &mut allowed }) += 1;
         }
     }

@@ -113,7 +113,7 @@ struct Place<'a> {
 impl Place<'_> {
     /// The inference in which this output is `byte` and its cells are what `write` makes them, and what follows.
     fn lying(&self, case: &Case, byte: i64, write: impl Fn(&mut [Vec<i64>])) -> Witness {
-        let type_min = case.model().tensor(self.tensor).elem.min();
+        let type_min = case.expanded().tensor(self.tensor).elem.min();
         case.lying(Some(self.node), |cells, tensors| {
             write(cells);
             tensors[self.tensor.0][self.element] = type_min + i32::try_from(byte).expect("a byte");

@@ -110,21 +110,21 @@ fn every_byte_of_the_statement_counts() {
         let honest = case.honest();
         let circuit = LemmaCircuit::with_witness(case.layout.clone(), honest.clone());
         let by_public_input = BTreeSet::from(["public input".to_owned()]);
-        let model = case.model();
+        let expanded = case.expanded();
         let other = |tensor: TensorId, value: i32| {
-            if value == model.tensor(tensor).elem.max() { value - 1 } else { value + 1 }
+            if value == expanded.tensor(tensor).elem.max() { value - 1 } else { value + 1 }
         };
         let per_instance = usize::from(case.compiled.interface().inputs[0].bytes_per_instance);
         for element in 0..per_instance.min(case.input.len()) {
             let mut input = case.input.clone();
-            input[element] = other(model.inputs[0].tensor, input[element]);
+            input[element] = other(expanded.inputs[0], input[element]);
             let public = case.public(&input, &honest.outputs);
             let rejecting = constraints_against(&circuit, public);
             assert_eq!(rejecting, by_public_input, "{}: input {element}", case.name);
         }
         for element in 0..honest.outputs[0].len().min(31) {
             let mut outputs = honest.outputs.clone();
-            outputs[0][element] = other(model.outputs[0].tensor, outputs[0][element]);
+            outputs[0][element] = other(expanded.outputs[0], outputs[0][element]);
             let rejecting = constraints_against(&circuit, case.public(&case.input, &outputs));
             assert_eq!(rejecting, by_public_input, "{}: output {element}", case.name);
         }

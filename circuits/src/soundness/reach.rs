@@ -6,17 +6,18 @@ use super::{
     widths::{Interval, claims, truth, truths},
 };
 use crate::{
+    expanded::{Expanded, Node, Op},
     forms::centers,
-    ir::{AccumulatorRange, Model, Node, Op},
+    ir::AccumulatorRange,
     layout::Layout,
 };
 
-/// The model with the ranges that lookups alone leave to its tensors: every byte of a maximum, the function of every
+/// The network with the ranges that lookups alone leave to its tensors: every byte of a maximum, the function of every
 /// byte, and any product of two bytes.
-fn loosened(layout: &Layout) -> Model {
-    let mut model = layout.model.clone();
-    for node in &layout.model.nodes {
-        let output = model.tensor(node.output);
+fn loosened(layout: &Layout) -> Expanded {
+    let mut expanded = layout.expanded.clone();
+    for node in &layout.expanded.nodes {
+        let output = expanded.tensor(node.output);
         let (least, most) = (output.elem.min(), output.elem.max());
         let range = match &node.op {
             Op::Maximum => (least, most),
@@ -26,20 +27,25 @@ fn loosened(layout: &Layout) -> Model {
             }
             Op::Product => (least, least + 255 * 255),
             Op::Rearrange(rearrange) => {
-                let inputs: Vec<_> = node.inputs.iter().map(|input| model.tensor(*input)).collect();
+                let inputs: Vec<_> = node.inputs.iter().map(|input| expanded.tensor(*input)).collect();
                 rearrange.range(&inputs).expect("a view shows something")
             }
             _ => output.range,
         };
-        model.tensors[node.output.0].range = range;
+        expanded.tensors[node.output.0].range = range;
     }
-    model
+    expanded
 }
 
 /// The accumulators that these ranges allow, whether they fit int32 or not.
-fn accumulators(layout: &Layout, model: &Model, index: usize, channel: usize) -> Option<AccumulatorRange> {
-    let node = &model.nodes[index];
-    let range = |input: usize| model.tensor(node.inputs[input]).range;
+fn accumulators(
+    layout: &Layout,
+    expanded: &Expanded,
+    index: usize,
+    channel: usize,
+) -> Option<AccumulatorRange> {
+    let node = &expanded.nodes[index];
+    let range = |input: usize| expanded.tensor(node.inputs[input]).range;
     match &node.op {
         Op::FullyConnected(layer) => Some(layer.accumulator_ranges(range(0))[channel]),
         Op::Convolution(layer) => Some(layer.accumulator_ranges(range(0))[channel]),
@@ -48,14 +54,14 @@ fn accumulators(layout: &Layout, model: &Model, index: usize, channel: usize) ->
         // Nothing in its lookups ties the product to the factors beside it.
         Op::Multiply(by) => {
             let bytes = |input: usize| {
-                let least = model.tensor(node.inputs[input]).elem.min();
+                let least = expanded.tensor(node.inputs[input]).elem.min();
                 (range(input).0 - least, range(input).1 - least)
             };
-            let [lhs, rhs] = centers(model, node, by);
+            let [lhs, rhs] = centers(expanded, node, by);
             Some(weighted(&[1, rhs, lhs], lhs * rhs, &[0, 1, 2].map(bytes)))
         }
         // Of one byte or two, whatever they are.
-        Op::Table(_) | Op::Maximum | Op::Product | Op::MaxPool(_) | Op::Rearrange(_) => None,
+        Op::Table(_) | Op::Maximum | Op::Product | Op::Rearrange(_) => None,
     }
 }
 
@@ -70,13 +76,22 @@ fn weighted(weights: &[i64], constant: i64, ranges: &[(i32, i32)]) -> Accumulato
 
 /// The largest difference between a claim that the tables allow and a truth that lookups alone leave, where such truths
 /// reach beyond those of right bytes.
-fn error(layout: &Layout, model: &Model, index: usize, node: &Node, channel: usize) -> Option<i128> {
-    let loose = accumulators(layout, model, index, channel)?;
+fn error(layout: &Layout, expanded: &Expanded, index: usize, node: &Node, channel: usize) -> Option<i128> {
+    let loose = accumulators(layout, expanded, index, channel)?;
     let loose: Interval = (truth(layout, index, channel, loose.lo), truth(layout, index, channel, loose.hi));
     let right = truths(layout, index, node, channel);
     let claims = claims(layout, index, layout.forms.nodes[index].form(channel));
     let error = (claims.1 - loose.0).max(loose.1 - claims.0);
     (loose.0 < right.0 || loose.1 > right.1).then_some(error)
+}
+
+fn name(op: &Op) -> &'static str {
+    match op {
+        Op::Multiply(_) => "multiply",
+        Op::MatMul(_) => "matrix product",
+        Op::Convolution(_) => "convolution",
+        _ => "another",
+    }
 }
 
 /// Case, operator, and whether its errors could reach the base of the packing.
@@ -94,15 +109,15 @@ fn lookups_alone_let_these_accumulators_leave_their_intervals() {
     let mut beyond = Vec::new();
     for case in Case::all() {
         let layout = &case.layout;
-        let model = loosened(layout);
-        for (index, node) in layout.model.nodes.iter().enumerate() {
+        let loose = loosened(layout);
+        for (index, node) in layout.expanded.nodes.iter().enumerate() {
             let Some(home) = &layout.network.homes.stored[node.output.0] else { continue };
             let base = layout.packings[index].base_bits;
             let errors =
-                home.planes.iter().filter_map(|plane| error(layout, &model, index, node, plane.channel));
+                home.planes.iter().filter_map(|plane| error(layout, &loose, index, node, plane.channel));
             if let Some(worst) = errors.max() {
                 println!("{}, node {index}: an error of {worst}, the base is 2^{base}", case.name);
-                beyond.push((case.name, node.op.name(), worst >= 1 << base));
+                beyond.push((case.name, name(&node.op), worst >= 1 << base));
             }
         }
     }

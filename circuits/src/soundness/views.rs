@@ -3,7 +3,8 @@
 
 use super::case::Case;
 use crate::{
-    ir::{Model, Op, Source, TensorId},
+    expanded::{Expanded, Op},
+    ir::{Model, Source, TensorId},
     layout::Layout,
     network::homes::Cell,
     reference,
@@ -12,11 +13,15 @@ use crate::{
 
 /// What an element of a tensor is a copy of: an element that an operator or the caller computes, or an integer that the
 /// model names.
-pub(super) fn source(model: &Model, tensor: TensorId, element: usize) -> Result<(TensorId, usize), i32> {
-    let node = model.nodes.iter().find(|node| node.output == tensor);
+pub(super) fn source(
+    expanded: &Expanded,
+    tensor: TensorId,
+    element: usize,
+) -> Result<(TensorId, usize), i32> {
+    let node = expanded.nodes.iter().find(|node| node.output == tensor);
     match node.map(|node| (&node.op, node)) {
         Some((Op::Rearrange(rearrange), node)) => match rearrange.sources[element] {
-            Source::Element { input, element } => source(model, node.inputs[input], element),
+            Source::Element { input, element } => source(expanded, node.inputs[input], element),
             Source::Constant(value) => Err(value),
         },
         _ => Ok((tensor, element)),
@@ -44,7 +49,7 @@ pub(super) fn check(layout: &Layout, model: &Model) -> usize {
     let mut constants = 0;
     for (tensor, view) in homes.views.iter().enumerate() {
         for (element, found) in view.iter().enumerate() {
-            let from = source(&layout.model, TensorId(tensor), element);
+            let from = source(&layout.expanded, TensorId(tensor), element);
             let has_cell =
                 |(tensor, element): &(TensorId, usize)| homes.home(*tensor).stored_spot(*element).is_some();
             let expected = match from {

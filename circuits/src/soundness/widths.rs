@@ -4,11 +4,11 @@ mod layers;
 
 use super::case::Case;
 use crate::{
+    expanded::{Expanded, Node, Op},
     forms::{
         Form, PAIR_BASE,
         tables::{Entry, PAIR, clamp_tag, function_tag, range_tag, second_tag, step_tag},
     },
-    ir::{Model, Node, Op},
     layout::Layout,
 };
 
@@ -64,10 +64,10 @@ pub(super) fn claims(layout: &Layout, node: usize, form: &Form) -> Interval {
 
 /// What the true values of a channel can be, from the model.
 pub(super) fn truths(layout: &Layout, index: usize, node: &Node, channel: usize) -> Interval {
-    let model: &Model = &layout.model;
+    let expanded: &Expanded = &layout.expanded;
     let forms = &layout.forms.nodes[index];
-    let ranges = model.accumulator_ranges(node).expect("the model compiled");
-    let range = |input: usize| model.tensor(node.inputs[input]).range;
+    let ranges = expanded.accumulator_ranges(node).expect("the model compiled");
+    let range = |input: usize| expanded.tensor(node.inputs[input]).range;
     let accumulator = match &node.op {
         Op::Add(_) => {
             let corner = |pick: fn((i32, i32)) -> i32| -> i64 {
@@ -78,11 +78,10 @@ pub(super) fn truths(layout: &Layout, index: usize, node: &Node, channel: usize)
         Op::Table(_) => (0, 255),
         Op::Maximum | Op::Product => (0, 255 * (PAIR_BASE + 1)),
         Op::Multiply(by) => {
-            // The factors come last, after the product of their bytes.
-            let first = node.inputs.len() - 2;
             let ends =
                 |input: usize, zero: i32| [range(input).0 - zero, range(input).1 - zero].map(i64::from);
-            let (lhs, rhs) = (ends(first, by.lhs_zero_point), ends(first + 1, by.rhs_zero_point));
+            let (lhs, rhs) = (ends(1, by.lhs_zero_point), ends(2, by.rhs_zero_point));
+            // The factors are read after the product of their bytes.
             let corners = || lhs.iter().flat_map(|one| rhs.iter().map(move |other| one * other));
             (corners().min().unwrap_or(0), corners().max().unwrap_or(0))
         }
@@ -95,8 +94,8 @@ pub(super) fn truths(layout: &Layout, index: usize, node: &Node, channel: usize)
 pub(super) fn truth(layout: &Layout, node: usize, channel: usize, acc: i64) -> i128 {
     match layout.forms.nodes[node].form(channel) {
         Form::Linear(form) => {
-            let output = layout.model.nodes[node].output;
-            let type_min = i128::from(layout.model.tensor(output).elem.min()) << layout.shape.shift;
+            let output = layout.expanded.nodes[node].output;
+            let type_min = i128::from(layout.expanded.tensor(output).elem.min()) << layout.shape.shift;
             i128::from(acc) * i128::from(form.m) + form.c - type_min
         }
         Form::Threshold(class) => i128::from(acc - layout.forms.steps[*class].steps.range.lo),
@@ -108,7 +107,7 @@ pub(super) fn truth(layout: &Layout, node: usize, channel: usize, acc: i64) -> i
 /// Checks every channel of a layout; returns how many.
 pub(super) fn audit(layout: &Layout) -> usize {
     let mut channels = 0;
-    for (index, node) in layout.model.nodes.iter().enumerate() {
+    for (index, node) in layout.expanded.nodes.iter().enumerate() {
         let Some(home) = &layout.network.homes.stored[node.output.0] else { continue };
         let packing = layout.packings[index];
         let bits = packing.slots as u32 * packing.base_bits;

@@ -32,8 +32,9 @@ use super::{
 use crate::{
     chip::Terms,
     columns::{LaneColumns, ProductCells},
+    expanded::Expanded,
     integers::integer,
-    ir::{Model, TensorId},
+    ir::TensorId,
     layout::Layout,
     place::{Block, Content, Start},
     statement::HEADER_INSTANCES,
@@ -111,19 +112,19 @@ fn power_of_base(bits: u32, slot: usize) -> Fr {
 }
 
 fn operators(layout: &Layout, grid: &Grid) -> Vec<Form> {
-    let model = &layout.model;
+    let expanded = &layout.expanded;
     // Blocks whose equation is not their own share groups.
-    let shared: BTreeMap<usize, Start> = (0..model.nodes.len())
+    let shared: BTreeMap<usize, Start> = (0..expanded.nodes.len())
         .filter(|node| !layout.network.maps.iter().any(|map| map.node == *node && map.is_planewise()))
         .flat_map(|node| layout.placement.starts(node, layout.packings[node].slots))
         .collect();
     let mut groups: BTreeMap<(usize, usize, u64), Form> = BTreeMap::new();
     for (index, block) in layout.placement.blocks.iter().enumerate() {
         let Content::Node(node_index) = block.content else { continue };
-        let (node, packing) = (&model.nodes[node_index], layout.packings[node_index]);
+        let (node, packing) = (&expanded.nodes[node_index], layout.packings[node_index]);
         let planes = &layout.network.homes.home(block.tensor).planes;
         let start = shared.get(&index).copied().unwrap_or_default();
-        let equation = if shared.contains_key(&index) { node_index } else { model.nodes.len() + index };
+        let equation = if shared.contains_key(&index) { node_index } else { expanded.nodes.len() + index };
         for row in block.rows() {
             let first = block.at(row, 0).map(|(plane, position)| planes[plane].exponents[position]);
             for lane in 0..layout.placement.lanes_per_bank.of(block.kind) {
@@ -135,7 +136,7 @@ fn operators(layout: &Layout, grid: &Grid) -> Vec<Form> {
                 let Some((plane, position)) = block.at(row, lane) else { continue };
                 let scale = multiplier(layout, node_index, planes[plane].channel);
                 let activation = |(input, element): (usize, usize)| {
-                    let stored = resolve(model, node.inputs[input], element);
+                    let stored = resolve(expanded, node.inputs[input], element);
                     let spot = stored.and_then(|(tensor, element)| Spot::of(layout, tensor, element));
                     spot.map(|spot| spot.activation(layout))
                 };
@@ -158,10 +159,9 @@ fn operators(layout: &Layout, grid: &Grid) -> Vec<Form> {
 }
 
 /// Where the elements of the ports are in the public inputs: tensor, element, row of the instance, byte.
-fn packed(subject: &Subject, model: &Model) -> Vec<(TensorId, usize, usize, usize)> {
+fn packed(subject: &Subject, expanded: &Expanded) -> Vec<(TensorId, usize, usize, usize)> {
     let interface = subject.compiled.interface();
-    let tensors = model.inputs.iter().map(|input| input.tensor);
-    let tensors = tensors.chain(model.outputs.iter().map(|output| output.tensor));
+    let tensors = expanded.inputs.iter().chain(&expanded.outputs).copied();
     let mut first = HEADER_INSTANCES;
     let mut out = Vec::new();
     for (tensor, port) in tensors.zip(interface.ports()) {
@@ -177,12 +177,12 @@ fn statement(subject: &Subject, layout: &Layout) -> Vec<Form> {
     if layout.columns.positions.is_none() {
         return packed_blocks(layout);
     }
-    let model = &layout.model;
-    let inputs: usize = model.inputs.iter().map(|input| model.tensor(input.tensor).len).sum();
+    let expanded = &layout.expanded;
+    let inputs: usize = expanded.inputs.iter().map(|input| expanded.tensor(*input).len).sum();
     let mut forms: BTreeMap<usize, Form> = BTreeMap::new();
-    for (index, (tensor, element, instance, byte)) in packed(subject, model).into_iter().enumerate() {
+    for (index, (tensor, element, instance, byte)) in packed(subject, expanded).into_iter().enumerate() {
         let form = forms.entry(instance).or_insert_with(|| vec![(Cell::instance(instance), -Fr::ONE)]);
-        let stored = resolve(model, tensor, element);
+        let stored = resolve(expanded, tensor, element);
         let spot = stored.and_then(|(tensor, element)| Spot::of(layout, tensor, element));
         let spot = spot.expect("ports hold no constants");
         form.push((spot.activation(layout), power_of_base(8, byte)));

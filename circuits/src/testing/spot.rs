@@ -8,8 +8,9 @@ use crate::{
         threshold::threshold_cells,
     },
     columns::LaneColumns,
+    expanded::{Expanded, Node, Op},
     forms::Form,
-    ir::{Model, Node, Op, Source, TensorId},
+    ir::{Source, TensorId},
     layout::Layout,
 };
 
@@ -55,11 +56,11 @@ impl Spot {
 }
 
 /// The stored element that an element of any tensor is a copy of; none of a constant.
-pub(crate) fn resolve(model: &Model, tensor: TensorId, element: usize) -> Option<(TensorId, usize)> {
-    let node = model.nodes.iter().find(|node| node.output == tensor);
+pub(crate) fn resolve(expanded: &Expanded, tensor: TensorId, element: usize) -> Option<(TensorId, usize)> {
+    let node = expanded.nodes.iter().find(|node| node.output == tensor);
     match node.map(|node| (&node.op, node)) {
         Some((Op::Rearrange(rearrange), node)) => match rearrange.sources[element] {
-            Source::Element { input, element } => resolve(model, node.inputs[input], element),
+            Source::Element { input, element } => resolve(expanded, node.inputs[input], element),
             Source::Constant(_) => None,
         },
         _ => Some((tensor, element)),
@@ -90,8 +91,10 @@ pub(crate) fn reads(layout: &Layout, index: usize, node: &Node, element: usize) 
             out
         }
         Op::MatMul(layer) => {
-            let [lhs, rhs] = [(0, layer.lhs_zero_point), (1, layer.rhs_zero_point)]
-                .map(|(side, zero): (usize, i32)| zero - layout.model.tensor(node.inputs[side]).elem.min());
+            let [lhs, rhs] =
+                [(0, layer.lhs_zero_point), (1, layer.rhs_zero_point)].map(|(side, zero): (usize, i32)| {
+                    zero - layout.expanded.tensor(node.inputs[side]).elem.min()
+                });
             let centers = |(left, right)| [(0, left, -i64::from(rhs)), (1, right, -i64::from(lhs))];
             layer.pairs(element).flat_map(centers).collect()
         }
@@ -99,7 +102,7 @@ pub(crate) fn reads(layout: &Layout, index: usize, node: &Node, element: usize) 
             let addends = &layout.forms.nodes[index].addends;
             (0..).zip(addends).map(|(input, addend)| (input, element, *addend)).collect()
         }
-        Op::Rearrange(_) | Op::MaxPool(_) => Vec::new(),
+        Op::Rearrange(_) => Vec::new(),
     }
 }
 

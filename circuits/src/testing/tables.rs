@@ -7,11 +7,12 @@ use std::{
 
 use super::subject::Subject;
 use crate::{
+    expanded::{Expanded, Node, Op},
     forms::{
         Form, Forms,
         tables::{Entry, PAIR, SECOND_TAG_FACTOR, range_tag},
     },
-    ir::{Model, Node, Op, Requantize},
+    ir::Requantize,
     layout::Layout,
     requantize::{LinearForm, quantized_product, quantized_sum},
     shape::Shape,
@@ -63,8 +64,8 @@ pub(crate) fn entries(layout: &Layout) -> (BTreeSet<Entry>, BTreeSet<Entry>) {
 #[cfg(test)]
 pub(crate) fn requantizations(layout: &Layout, node: usize, channel: usize) -> BTreeMap<i64, i64> {
     let content = Content::of(layout);
-    let op = &content.model.nodes[node].op;
-    let type_min = i64::from(content.model.tensor(content.model.nodes[node].output).elem.min());
+    let op = &content.expanded.nodes[node].op;
+    let type_min = i64::from(content.expanded.tensor(content.expanded.nodes[node].output).elem.min());
     let pairs = |of: fn(i64, i64) -> i64| {
         let pairs = (0..256).flat_map(|a| (0..256).map(move |b| (a, b)));
         pairs.map(|(a, b)| (a * crate::forms::PAIR_BASE + b, of(a, b))).collect()
@@ -109,14 +110,14 @@ fn channels_by_tag(layout: &Layout) -> BTreeMap<i64, BTreeSet<(usize, usize)>> {
 
 /// What the content of the tables follows from.
 struct Content<'a> {
-    model: &'a Model,
+    expanded: &'a Expanded,
     forms: &'a Forms,
     shape: &'a Shape,
 }
 
 impl<'a> Content<'a> {
     fn of(layout: &'a Layout) -> Self {
-        Self { model: &layout.model, forms: &layout.forms, shape: &layout.shape }
+        Self { expanded: &layout.expanded, forms: &layout.forms, shape: &layout.shape }
     }
 
     fn split(&self) -> Option<u32> {
@@ -127,7 +128,7 @@ impl<'a> Content<'a> {
     fn under(&self, tag: i64, channels: &BTreeSet<(usize, usize)>, out: &mut BTreeSet<Entry>) {
         let mut by_thresholds = Vec::new();
         for &(index, channel) in channels {
-            let node = &self.model.nodes[index];
+            let node = &self.expanded.nodes[index];
             match self.forms.nodes[index].form(channel) {
                 Form::Linear(form) => self.saturations(tag, form, index, channel, out),
                 Form::Threshold(_) => by_thresholds.push((index, channel)),
@@ -158,8 +159,8 @@ impl<'a> Content<'a> {
             let over = i64::from(y) - quotient;
             excess = (excess.0.min(over), excess.1.max(over));
         }
-        let node = &self.model.nodes[node];
-        let type_min = self.model.tensor(node.output).elem.min();
+        let node = &self.expanded.nodes[node];
+        let type_min = self.expanded.tensor(node.output).elem.min();
         let (lo, hi) = clamp(&node.op);
         let [lo, hi] = [lo, hi].map(|y| i64::from(y - type_min));
         let at = |y: i64| (if y == hi { excess.0 } else { 0 })..=(if y == lo { excess.1 } else { 0 });
@@ -182,7 +183,7 @@ impl<'a> Content<'a> {
         let (Some((&lo, _)), Some((&hi, _))) = (outputs.first_key_value(), outputs.last_key_value()) else {
             return;
         };
-        let type_min = self.model.tensor(self.model.nodes[channels[0].0].output).elem.min();
+        let type_min = self.expanded.tensor(self.expanded.nodes[channels[0].0].output).elem.min();
         let mut starts: BTreeMap<i32, i64> = BTreeMap::new();
         for (acc, y) in outputs {
             starts.entry(y).or_insert(acc);
@@ -195,8 +196,8 @@ impl<'a> Content<'a> {
 
     /// `(phi(x), phi(x) - x)` of every byte.
     fn function(&self, tag: i64, node: &Node, out: &mut BTreeSet<Entry>) {
-        let Op::Table(table) = &node.op else { panic!("a {} is no function of a byte", node.op.name()) };
-        let type_min = self.model.tensor(node.output).elem.min();
+        let Op::Table(table) = &node.op else { panic!("{} is no function of a byte", node.name) };
+        let type_min = self.expanded.tensor(node.output).elem.min();
         for (x, y) in (0..).zip(&table.entries) {
             let y = i64::from(y - type_min);
             out.insert([tag, y, y - x, 0]);
@@ -209,16 +210,16 @@ impl<'a> Content<'a> {
     /// Every accumulator of the union of the channels' ranges with its output; of a sum those that its operands have.
     fn outputs(&self, channels: &[(usize, usize)]) -> BTreeMap<i64, i32> {
         let Some(&(index, channel)) = channels.first() else { return BTreeMap::new() };
-        let node = &self.model.nodes[index];
+        let node = &self.expanded.nodes[index];
         let union = || -> RangeInclusive<i64> {
             let ranges =
-                channels.iter().map(|(node, channel)| self.range(&self.model.nodes[*node], *channel));
+                channels.iter().map(|(node, channel)| self.range(&self.expanded.nodes[*node], *channel));
             let (lo, hi) = ranges.fold((i64::MAX, i64::MIN), |all, one| (all.0.min(one.0), all.1.max(one.1)));
             lo..=hi
         };
         let dense = |by: &Requantize| {
             for (other, of) in channels {
-                let other = requantize_of(&self.model.nodes[*other].op).map(|by| by.functions()[*of]);
+                let other = requantize_of(&self.expanded.nodes[*other].op).map(|by| by.functions()[*of]);
                 assert_eq!(other, Some(by.functions()[channel]), "thresholds of one tag are of one function");
             }
             let function = by.functions()[channel];
@@ -239,7 +240,7 @@ impl<'a> Content<'a> {
                 }
                 out
             }
-            other => panic!("a {} is not requantized", other.name()),
+            _ => panic!("{} is not requantized", node.name),
         }
     }
 
@@ -254,7 +255,7 @@ impl<'a> Content<'a> {
                 products.fold((i64::MAX, i64::MIN), |all, one| (all.0.min(one), all.1.max(one)))
             }
             _ => {
-                let range = self.model.accumulator_ranges(node).expect("the model compiled")[channel];
+                let range = self.expanded.accumulator_ranges(node).expect("the model compiled")[channel];
                 (range.lo, range.hi)
             }
         }
@@ -262,7 +263,7 @@ impl<'a> Content<'a> {
 
     /// Every pair of values of two tensors.
     fn pairs(&self, tensors: [crate::ir::TensorId; 2]) -> impl Iterator<Item = (i32, i32)> + use<> {
-        let [first, second] = tensors.map(|tensor| self.model.tensor(tensor).range);
+        let [first, second] = tensors.map(|tensor| self.expanded.tensor(tensor).range);
         (first.0..=first.1).flat_map(move |a| (second.0..=second.1).map(move |b| (a, b)))
     }
 }

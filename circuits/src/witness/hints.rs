@@ -5,8 +5,9 @@
 
 use crate::{
     columns::LaneColumns,
+    expanded::Expanded,
     forms::{Form, NodeForms},
-    ir::{Model, TensorId},
+    ir::TensorId,
     layout::Layout,
     network::{
         homes::{Cell, Plane},
@@ -14,7 +15,7 @@ use crate::{
         products::Side,
     },
     place::Content,
-    witness::{Requantized, Witness, WitnessError, check_inputs, requantized, write_linear, write_threshold},
+    witness::{Requantized, Witness, requantized, write_linear, write_threshold},
 };
 
 /// Changes cells or tensors between nodes; for tests that lie.
@@ -24,20 +25,19 @@ pub(crate) type Lie<'a> = &'a mut dyn FnMut(Option<usize>, &mut [Vec<i64>], &mut
 ///
 /// `after` is called before the first node with `None` and after each node with its index.
 ///
-/// # Errors
-/// When the inputs are not integers of the model's inputs.
-pub(crate) fn run(plan: &Layout, inputs: &[Vec<i32>], after: Lie<'_>) -> Result<Witness, WitnessError> {
-    let model = &plan.model;
-    check_inputs(model, inputs)?;
+/// # Panics
+/// If the inputs are not integers of the model's inputs, see [`check_inputs`](super::check_inputs).
+pub(crate) fn run(plan: &Layout, inputs: &[Vec<i32>], after: Lie<'_>) -> Witness {
+    let expanded = &plan.expanded;
     let hint_columns = plan.columns.phases.iter().filter(|phase| **phase == 0).count();
     let mut builder = Builder {
-        model,
+        expanded,
         plan,
         columns: vec![vec![0; plan.rows]; hint_columns],
-        tensors: vec![Vec::new(); model.tensors.len()],
+        tensors: vec![Vec::new(); expanded.tensors.len()],
     };
-    for (input, values) in model.inputs.iter().zip(inputs) {
-        builder.tensors[input.tensor.0].clone_from(values);
+    for (input, values) in expanded.inputs.iter().zip(inputs) {
+        builder.tensors[input.0].clone_from(values);
     }
     after(None, &mut builder.columns, &mut builder.tensors);
     for map in plan.network.maps.iter() {
@@ -45,12 +45,12 @@ pub(crate) fn run(plan: &Layout, inputs: &[Vec<i32>], after: Lie<'_>) -> Result<
         after(Some(map.node), &mut builder.columns, &mut builder.tensors);
     }
     builder.bytes();
-    let outputs = model.outputs.iter().map(|output| builder.view(output.tensor)).collect();
-    Ok(Witness { columns: builder.columns, outputs })
+    let outputs = expanded.outputs.iter().map(|output| builder.view(*output)).collect();
+    Witness { columns: builder.columns, outputs }
 }
 
 struct Builder<'a> {
-    model: &'a Model,
+    expanded: &'a Expanded,
     plan: &'a Layout,
     columns: Vec<Vec<i64>>,
     tensors: Vec<Vec<i32>>,
@@ -85,7 +85,7 @@ impl Builder<'_> {
         if let Some(product) = &map.product {
             let byte = |side: Side, element: usize| {
                 let tensor = product.factors[side as usize];
-                i64::from(self.tensors[tensor.0][element] - self.model.tensor(tensor).elem.min())
+                i64::from(self.tensors[tensor.0][element] - self.expanded.tensor(tensor).elem.min())
             };
             for (plane, sums) in home.planes.iter().zip(&mut sums) {
                 for (element, sum) in plane.elements.iter().zip(sums) {
@@ -101,7 +101,7 @@ impl Builder<'_> {
         let plan = self.plan;
         let (forms, node_forms) = (&plan.forms, &plan.forms.nodes[map.node]);
         let home = plan.network.homes.home(map.output);
-        let tensor = self.model.tensor(map.output);
+        let tensor = self.expanded.tensor(map.output);
         let mut outputs = vec![0; tensor.len];
         for block in &plan.placement.blocks[plan.placement.of_node(map.node)] {
             let lanes = &plan.columns.banks[block.bank].lanes;
@@ -170,7 +170,7 @@ impl Builder<'_> {
     fn bytes(&mut self) {
         let plan = self.plan;
         for block in plan.placement.blocks.iter().filter(|block| block.content.node().is_none()) {
-            let type_min = self.model.tensor(block.tensor).elem.min();
+            let type_min = self.expanded.tensor(block.tensor).elem.min();
             let values = self.view(block.tensor);
             for (lane, columns) in plan.columns.banks[block.bank].lanes.iter().enumerate() {
                 let column = columns.cells.activation();

@@ -139,7 +139,7 @@ impl Amounts {
             Op::Multiply(_) => {
                 Self { activations: outputs, pairs: outputs.saturating_mul(5), ..Self::default() }
             }
-            Op::Add(_) | Op::Table(_) | Op::Maximum | Op::Product => {
+            Op::Add(_) | Op::Table(_) | Op::Maximum => {
                 Self { pairs: outputs.saturating_mul(2), ..Self::default() }
             }
         }

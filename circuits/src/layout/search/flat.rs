@@ -16,7 +16,6 @@ use crate::{
         BankKind, MAX_K, MAX_LIMB_BITS, MAX_SHIFT, MAX_WEIGHT_COLUMNS, MIN_K, Scheme, Shape, TABLES_IN_SUM,
         usable_rows,
     },
-    statement::Interface,
     steps,
 };
 
@@ -68,7 +67,7 @@ pub(crate) struct Held {
 
 impl<'a> Search<'a> {
     pub(crate) fn of(base: &'a Base) -> Result<Self, PlanError> {
-        let forms = base.solutions.forms(&base.model, MAX_SHIFT);
+        let forms = base.solutions.forms(&base.expanded, MAX_SHIFT);
         check_classes(&forms)?;
         let network = base.flat_network();
         let mut channels = [0; 2];
@@ -81,7 +80,7 @@ impl<'a> Search<'a> {
                 }
             }
         }
-        let bytes = Interface::of(&base.model).ports().map(|port| port.len()).sum();
+        let bytes = base.expanded.statement_lengths().sum();
         Ok(Self { base, network, forms, bytes, channels })
     }
 
@@ -151,11 +150,11 @@ impl<'a> Search<'a> {
 
     /// The network in lanes of at most `capacity` rows.
     pub(crate) fn placed(&self, shape: Shape, capacity: usize) -> Option<Held> {
-        let (model, forms, network) = (&self.base.model, &self.forms, &self.network);
+        let (expanded, forms, network) = (&self.base.expanded, &self.forms, &self.network);
         let packing = |(index, node)| Packing::of(node, forms, index, &shape);
-        let packings: Vec<Packing> = model.nodes.iter().enumerate().map(packing).collect();
+        let packings: Vec<Packing> = expanded.nodes.iter().enumerate().map(packing).collect();
         let lanes = [shape.linear_lanes, shape.threshold_lanes].map(|lanes| lanes as usize);
-        let placement = Flat { model, network, forms, packings: &packings }.placed(lanes, capacity)?;
+        let placement = Flat { expanded, network, forms, packings: &packings }.placed(lanes, capacity)?;
         let sources = Sources { network, placement: &placement, packings: &packings, ways: 1, is_flat: true };
         let equations = steps::attempt(|| sources.equations());
         let lengths = Lengths::of(&equations);

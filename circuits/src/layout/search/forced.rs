@@ -2,9 +2,10 @@
 
 use crate::{
     error::PlanError,
+    expanded::Expanded,
     ir::Model,
     layout::{Layout, search::flat::Search},
-    network::{Base, expand::expand},
+    network::Base,
     shape::{Scheme, Shape},
 };
 
@@ -39,7 +40,7 @@ impl Layout {
     /// If the shape is not valid or its tables do not fit.
     pub fn with_forced_shape(model: &Model, scheme: Scheme, forced: &ForcedShape) -> Result<Self, PlanError> {
         let too_large = || PlanError::TooLarge { activations: model.activations(), macs: model.macs() };
-        let base = Base::flat(&expand(model))?;
+        let base = Base::flat(&Expanded::of(model))?;
         let search = Search::of(&base)?;
         let shape = search.with_distances(Shape {
             k: forced.k,
@@ -58,6 +59,6 @@ impl Layout {
             return Err(too_large());
         }
         let choice = search.chosen(held);
-        Ok(Self::with_choice(base.model, choice, scheme))
+        Ok(Self::with_choice(base.expanded, choice, scheme))
     }
 }

@@ -24,8 +24,8 @@ fn of_bank(layout: &Layout, bank: usize, row: usize) -> String {
     let at = |block: &&Block| block.bank == bank && block.rows().contains(&row);
     let Some(block) = layout.placement.blocks.iter().find(at) else { return String::new() };
     let name = match block.content {
-        Content::Node(node) => &layout.model.nodes[node].name,
-        Content::Input => &layout.model.inputs[0].name,
+        Content::Node(node) => &layout.expanded.nodes[node].name,
+        Content::Input => "x",
         Content::Output => "outputs",
     };
     let lanes = 0..layout.columns.banks[bank].lanes.len();
@@ -47,7 +47,7 @@ fn of_region(layout: &Layout, row: usize) -> String {
         None => "weights",
     };
     let equation = match equation.checked_sub(2).and_then(|index| layout.network.maps.get(index)) {
-        Some(map) => &layout.model.nodes[map.node].name,
+        Some(map) => &layout.expanded.nodes[map.node].name,
         None => "statement",
     };
     format!("{equation}: {what}")

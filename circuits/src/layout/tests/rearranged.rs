@@ -1,7 +1,10 @@
 //! Images that are arranged anew between operators: copied where that pays, never where it does not.
 
 use super::*;
-use crate::network::{Base, expand::expand, slices::Reader};
+use crate::{
+    expanded::Expanded,
+    network::{Base, slices::Reader},
+};
 
 impl Network {
     /// Any arrangement of elements of some tensors and constants.
@@ -56,10 +59,10 @@ impl Network {
 
 /// Copies that are made, and slices of tensors that are no output, to their elements.
 fn planned(model: &Model) -> (usize, usize, usize) {
-    let expanded = expand(model);
+    let expanded = Expanded::of(model);
     let base = Base::of(&expanded).unwrap();
-    let copies = base.model.nodes.len() - expanded.nodes.len();
-    let network = base.network(&base.model, base.inputs(&base.model, 4));
+    let copies = base.expanded.nodes.len() - expanded.nodes.len();
+    let network = base.network(base.inputs(4));
     let (mut slices, mut elements) = (0, 0);
     for (home, of) in network.homes.stored.iter().zip(&network.slices) {
         let is_output =
@@ -162,10 +165,10 @@ fn a_copy_has_the_range_of_the_operand_it_copies() {
     let (of_first, of_second) = (model.tensor(first.0).range, model.tensor(second).range);
     assert_ne!(of_first, of_second);
     is_planned_with(&model, 2);
-    let base = Base::of(&expand(&model)).unwrap();
-    let [lhs, rhs] = base.model.nodes.last().unwrap().inputs[..] else { panic!("a sum has two operands") };
+    let base = Base::of(&Expanded::of(&model)).unwrap();
+    let [lhs, rhs] = base.expanded.nodes.last().unwrap().inputs[..] else { panic!("a sum has two operands") };
     assert_ne!(rhs, second, "read from a copy");
-    assert_eq!((base.model.tensor(lhs).range, base.model.tensor(rhs).range), (of_first, of_second));
+    assert_eq!((base.expanded.tensor(lhs).range, base.expanded.tensor(rhs).range), (of_first, of_second));
     check(model, 42);
 }
 
@@ -204,9 +207,9 @@ fn a_stride_of_about_the_image_makes_no_plane_of_every_pixel() {
     let mut network = Network::new(3, 1, [64, 64]);
     network.convolution(2, 1, [[3, 3], [61, 61], [0, 0], [1, 1]], true);
     let model = network.finish();
-    let base = Base::of(&expand(&model)).unwrap();
-    let inputs = base.inputs(&base.model, 4);
-    let homes = &base.network(&base.model, inputs).homes;
+    let base = Base::of(&Expanded::of(&model)).unwrap();
+    let inputs = base.inputs(4);
+    let homes = &base.network(inputs).homes;
     assert!(homes.home(TensorId(0)).planes.len() <= 64, "{}", homes.home(TensorId(0)).planes.len());
     check(model, 4);
 }

@@ -4,8 +4,8 @@ use super::{Lie, OPERATOR, add_to_claim, outputs, room};
 use crate::{
     Role,
     columns::LaneColumns,
+    expanded::Op,
     forms::Form,
-    ir::Op,
     place::Start,
     soundness::case::{Case, Caught, Told},
     testing::spot::{Spot, resolve},
@@ -107,21 +107,21 @@ fn cancelling(case: &Case, in_one_block: bool) -> Option<Told> {
 fn swapped_operands(case: &Case) -> Option<Told> {
     let nodes = &case.layout.forms.nodes;
     let (node, tensor) = case.stored().into_iter().find(|(node, _)| nodes[*node].addends.len() == 2)?;
-    let (layout, model) = (&case.layout, case.model());
+    let (layout, expanded) = (&case.layout, case.expanded());
     let [lhs, rhs] = nodes[node].addends[..] else { return None };
-    let is_sum = matches!(case.model().nodes[node].op, Op::Add(_));
+    let is_sum = matches!(case.expanded().nodes[node].op, Op::Add(_));
     if !is_sum || lhs == rhs {
         return None;
     }
-    let [a, b] = [0, 1].map(|input| model.nodes[node].inputs[input]);
+    let [a, b] = [0, 1].map(|input| expanded.nodes[node].inputs[input]);
     let witness = case.lying(Some(node), |columns, tensors| {
         for element in 0..tensors[tensor.0].len() {
             let [a, b] = [a, b].map(|input| {
-                let (tensor, element) = resolve(model, input, element).expect("operands are stored");
+                let (tensor, element) = resolve(expanded, input, element).expect("operands are stored");
                 i64::from(tensors[tensor.0][element])
             });
             let sum = a * rhs + b * lhs;
-            let elem = model.tensor(tensor).elem;
+            let elem = expanded.tensor(tensor).elem;
             let value = requantized(&layout.forms, &nodes[node], 0, layout.shape.shift, elem.min(), sum);
             let spot = case.spot(tensor, element);
             match (spot.columns(layout), value) {
@@ -145,7 +145,7 @@ fn of_form(case: &Case, form: &Form) -> Option<(usize, crate::ir::TensorId, usiz
     let nodes = &case.layout.forms.nodes;
     let (node, tensor) = case.stored().into_iter().find(|(node, _)| nodes[*node].form(0) == form)?;
     let honest = case.honest();
-    let elements = 0..case.model().tensor(tensor).len;
+    let elements = 0..case.expanded().tensor(tensor).len;
     let mut spots = elements.map(|element| (element, case.spot(tensor, element)));
     let byte = |spot: &Spot| honest.columns[spot.columns(&case.layout).activation()][spot.row];
     let (element, spot) = spots.find(|(_, spot)| byte(spot) > 0)?;

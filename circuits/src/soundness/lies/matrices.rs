@@ -6,20 +6,21 @@ use super::{Lie, OPERATOR, add_to_claim, exchange, room};
 use crate::{
     Role,
     equations::Factor,
-    ir::{Op, TensorId},
+    expanded::Op,
+    ir::TensorId,
     soundness::case::{Case, Caught, Told},
 };
 
 /// The first matrix product, and the tensor it defines.
 fn product(case: &Case) -> Option<(usize, TensorId)> {
-    let is_product = |(node, _): &(usize, TensorId)| matches!(case.model().nodes[*node].op, Op::MatMul(_));
+    let is_product = |(node, _): &(usize, TensorId)| matches!(case.expanded().nodes[*node].op, Op::MatMul(_));
     case.stored().into_iter().find(is_product)
 }
 
 /// An accumulator one off.
 fn off_by_one(case: &Case) -> Option<Told> {
     let (_, tensor) = product(case)?;
-    let spots = (0..case.model().tensor(tensor).len).map(|element| case.spot(tensor, element));
+    let spots = (0..case.expanded().tensor(tensor).len).map(|element| case.spot(tensor, element));
     let mut changes = spots.flat_map(|spot| [(spot, 1), (spot, -1)]);
     let (spot, by) = changes.find(|(spot, by)| room(case, *spot, *by))?;
     let mut witness = case.honest();
@@ -43,7 +44,7 @@ fn different(case: &Case, tensor: TensorId, apart: usize) -> Option<(usize, usiz
         let spot = case.spot(tensor, element);
         honest.columns[spot.columns(&case.layout).activation()][spot.row]
     };
-    let elements = 0..case.model().tensor(tensor).len.checked_sub(apart)?;
+    let elements = 0..case.expanded().tensor(tensor).len.checked_sub(apart)?;
     let mut pairs = elements.map(|element| (element, element + apart));
     pairs.find(|(one, other)| byte(*one) != byte(*other))
 }
@@ -58,8 +59,8 @@ fn transposed(case: &Case) -> Option<Told> {
 /// A factor whose copy has two elements in each other's place.
 fn copied_wrongly(case: &Case, side: usize) -> Option<Told> {
     let (node, _) = product(case)?;
-    let factor = case.model().nodes[node].inputs[side];
-    let copy = case.model().nodes.iter().position(|node| node.output == factor)?;
+    let factor = case.expanded().nodes[node].inputs[side];
+    let copy = case.expanded().nodes.iter().position(|node| node.output == factor)?;
     let (one, other) = different(case, factor, 1)?;
     Some(exchanged(case, copy, factor, one, other))
 }

@@ -38,11 +38,11 @@ fn stated(case: &Case, input: &[i32], change: fn(&mut [i32])) -> Told {
 
 /// The copy of the first output's first element and the statement say one more than its home.
 fn output_copy(case: &Case) -> Option<Told> {
-    let tensor = case.model().outputs[0].tensor;
+    let tensor = case.expanded().outputs[0];
     let block = case.layout.placement.blocks.iter().find(|block| block.content == Content::Output)?;
     let (lane, row) = block.spot(0, 0);
     let mut witness = case.honest();
-    let by = if witness.outputs[0][0] == case.model().tensor(tensor).elem.max() { -1 } else { 1 };
+    let by = if witness.outputs[0][0] == case.expanded().tensor(tensor).elem.max() { -1 } else { 1 };
     let column = case.layout.columns.banks[block.bank].lanes[lane].cells.activation();
     witness.columns[column][row] += i64::from(by);
     witness.outputs[0][0] += by;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use crate::{
+    expanded::Expanded,
     forms::{
         Form, Forms, Solutions,
         tables::{Entry, clamp_tag, entries, entry_count, range_tag, second_tag, step_tag},
@@ -117,7 +118,10 @@ fn threshold_claims(table: &[Entry], forms: &Forms, shape: &Shape) -> BTreeMap<i
 
 /// Checks every accumulator of the only channel, and that no claim at all has two combinations.
 fn check(model: &Model, limb_bits: u32, excess_bits: Option<u32>) -> Result<bool, TestCaseError> {
-    let forms = Solutions::of(model).unwrap().forms(model, MAX_SHIFT);
+    let forms = {
+        let expanded = Expanded::of(model);
+        Solutions::of(&expanded).unwrap().forms(&expanded, MAX_SHIFT)
+    };
     let shape = shape(&forms, limb_bits, excess_bits);
     let table = entries(&forms, &shape);
     prop_assert_eq!(table.len() as u64, entry_count(&forms, &shape));
