@@ -1,7 +1,27 @@
 //! Keys, proofs, artifacts and offline verification for Lemma circuits.
 //!
-//! A [`keys::Keyring`] turns a compiled circuit into keys and keeps them in a [`store::Store`];
-//! [`prove::prove`] makes a proof bundle and checks its bytes; [`verify::verify`] decides about a bundle with
+//! # Prove
+//!
+//! ```no_run
+#![doc = include_str!("../examples/prove.rs")]
+//! ```
+//!
+//! # Verify
+//!
+//! ```no_run
+#![doc = include_str!("../examples/verify.rs")]
+//! ```
+//!
+//! # Plan
+//!
+//! ```no_run
+#![doc = include_str!("../examples/plan.rs")]
+//! ```
+//!
+//! # Rooms
+//!
+//! [`Circuit`] and [`Verifier`] are the front door. Behind it, a [`keys::Keyring`] turns a compiled circuit into keys and keeps them in a
+//! [`store::Store`]; [`prove::prove`] makes a proof bundle and checks its bytes; [`verify::verify`] decides about a bundle with
 //! nothing but a [`verify::VerifierKey`] and what the caller expects:
 //!
 //! ```text
@@ -10,6 +30,8 @@
 //!
 //! Trust is local: a verifier key comes from the caller's own store or file and is named by the circuit id it
 //! hashes to; nothing is ever read from the bundle that could choose a key, a digest or a parameter.
+//!
+//! The feature `cli`, on by default, builds the command line; the library needs nothing of it.
 
 pub mod artifact;
 pub mod atomic_file;
@@ -17,6 +39,7 @@ pub mod cancellation;
 pub mod digest;
 pub mod env;
 pub mod envelope;
+mod facade;
 #[cfg(test)]
 mod fixture;
 pub mod inputs;
@@ -33,3 +56,6 @@ pub mod store;
 #[cfg(test)]
 mod tampering;
 pub mod verify;
+
+pub use facade::{Answer, Answers, Circuit, FacadeError, Proof, Tensor, Verifier};
+pub use lemma_circuits as circuits;

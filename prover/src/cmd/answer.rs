@@ -1,8 +1,9 @@
 //! Model outputs: the proven integers, and what the ONNX graph makes of them outside the circuit.
 
-use lemma_circuits::edge::{SoftmaxKernel, apply_tail};
+use lemma_circuits::edge::apply_tail;
 use lemma_circuits::ir::{Elem, Quantization, Tail};
 use lemma_circuits::statement::Port;
+use lemma_prover::env::softmax_kernel;
 use lemma_prover::inputs::{NamedArray, Values, elem_name, json_nested, shown};
 use serde_json::{Value, json};
 
@@ -32,15 +33,6 @@ pub(crate) fn answers<'a>(ports: &'a [Port], tensors: &'a [Vec<i32>]) -> Result<
         Ok(Answer { port, integers, floats })
     };
     ports.iter().zip(tensors).map(answer).collect()
-}
-
-/// The arithmetic of onnxruntime's Softmax on this machine's processor.
-fn softmax_kernel() -> SoftmaxKernel {
-    #[cfg(target_arch = "x86_64")]
-    if !std::arch::is_x86_feature_detected!("avx512f") {
-        return SoftmaxKernel::Fma3;
-    }
-    SoftmaxKernel::Avx512
 }
 
 /// The operators at the end of the model that follow the proven integers of a tensor and are no part of the proof.

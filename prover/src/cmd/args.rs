@@ -317,3 +317,45 @@ pub(crate) struct BenchArgs {
     #[arg(long, hide = true)]
     pub(crate) in_this_process: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+    use std::path::Path;
+
+    use clap::{Command, CommandFactory as _};
+
+    use super::Arguments;
+
+    /// The page of a command and of those below it.
+    fn page(command: &mut Command, out: &mut String) {
+        let name = command.get_bin_name().unwrap_or_else(|| command.get_name()).to_owned();
+        let help = command.render_long_help().to_string();
+        let help: Vec<&str> = help.lines().map(str::trim_end).collect();
+        write!(out, "\n## {name}\n\n```text\n{}\n```\n", help.join("\n").trim_end()).expect("text grows");
+        let shown = |below: &&mut Command| !below.is_hide_set() && below.get_name() != "help";
+        command.get_subcommands_mut().filter(shown).for_each(|below| page(below, out));
+    }
+
+    /// Without what depends on the machine.
+    fn reference() -> String {
+        let mut command = Arguments::command().mut_args(|argument| argument.hide_env_values(true));
+        command.build();
+        let mut out = "# Command line\n\nMade from the program by its tests (`LEMMA_REGENERATE_CLI=1`). Exit codes: 0 done, or the \
+                       proof is valid; 1 the proof is invalid; 2 unusable arguments or files; 3 internal error.\n"
+            .to_owned();
+        page(&mut command, &mut out);
+        out
+    }
+
+    #[test]
+    fn the_reference_is_what_the_program_says() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/cli.md");
+        let expected = reference();
+        if std::env::var_os("LEMMA_REGENERATE_CLI").is_some() {
+            std::fs::write(&path, &expected).expect("docs/cli.md is writable");
+        }
+        let found = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(found, expected, "LEMMA_REGENERATE_CLI=1 writes docs/cli.md anew");
+    }
+}

@@ -1,0 +1,289 @@
+//! The front door: prove an ONNX file in a few lines, verify in fewer.
+//!
+//! What is here calls the modules beside it, with their defaults: a [`Keyring`] in the user's store, the transparent scheme unless a
+//! [`SetupChoice`] says otherwise. Float inputs are quantized as the model does, outputs are what the model's last operators
+//! make of the proven integers.
+
+use lemma_circuits::{
+    Budget, CompiledCircuit, PlanError, compile_within,
+    edge::{EdgeError, apply_tail, quantize_input},
+    import::{ImportError, import},
+    statement::{CircuitId, Context, Interface, Port, Statement},
+};
+
+use crate::{
+    env::softmax_kernel,
+    keys::{Keyring, KeysError, ProvingKeys, SetupChoice},
+    memory::available_memory,
+    params::{Parameters, ParamsError},
+    progress::Silent,
+    prove::{ProveError, prove},
+    store::{Store, StoreError},
+    verify::{BareKey, Expect, VerifierKey, VerifierKeyError, VerifyError, verify},
+};
+
+/// Why the front door stays closed: each variant is the error of the room behind it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FacadeError {
+    /// The ONNX file is refused.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// The model has no circuit.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// There is no store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There are no keys.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The verifying key is none.
+    #[error(transparent)]
+    Key(#[from] VerifierKeyError),
+    /// There are no parameters of the commitment scheme.
+    #[error(transparent)]
+    Parameters(#[from] ParamsError),
+    /// Another number of inputs than the model has.
+    #[error("the model has {expected} inputs, got {got}; give them in the order of the ONNX graph")]
+    InputCount {
+        /// Inputs of the model.
+        expected: usize,
+        /// Inputs given.
+        got: usize,
+    },
+    /// Floats for an input of integers.
+    #[error("input '{name}' takes integers, got floats; the model's first quantizer is not part of the file")]
+    Floats {
+        /// Name of the input.
+        name: String,
+    },
+    /// A value has no integer, or an output no value.
+    #[error("'{name}': {error}")]
+    Edge {
+        /// Name of the tensor.
+        name: String,
+        /// What is wrong with it.
+        error: EdgeError,
+    },
+    /// There is no proof.
+    #[error(transparent)]
+    Prove(#[from] ProveError),
+    /// The proof is not accepted.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+}
+
+/// One input of a model, row-major, batch 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Tensor<'a> {
+    /// What the ONNX graph takes where it quantizes its input itself.
+    Floats(&'a [f32]),
+    /// The integers that are proven.
+    Integers(&'a [i32]),
+}
+
+/// One tensor of a statement.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// Name in the ONNX graph.
+    pub name: String,
+    /// Shape in the ONNX graph, with batch 1.
+    pub shape: Vec<usize>,
+    /// The integers that are proven, row-major.
+    pub integers: Vec<i32>,
+    /// What the operators behind them, which are not part of the proof, make of them; the integers where there are none.
+    pub values: Vec<f32>,
+}
+
+impl Answer {
+    fn of(port: &Port, integers: &[i32]) -> Result<Self, FacadeError> {
+        let name = port.name.clone();
+        let values = apply_tail(integers, &port.tail, softmax_kernel())
+            .map_err(|error| FacadeError::Edge { name: name.clone(), error })?;
+        Ok(Self { name, shape: port.shape.clone(), integers: integers.to_vec(), values })
+    }
+}
+
+/// What a proof says, with names and values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answers {
+    /// The statement itself.
+    pub statement: Statement,
+    /// The model's inputs, in the order of the ONNX graph.
+    pub inputs: Vec<Answer>,
+    /// The model's outputs, in the order of the ONNX graph.
+    pub outputs: Vec<Answer>,
+}
+
+impl Answers {
+    fn of(statement: Statement, interface: &Interface) -> Result<Self, FacadeError> {
+        let all = |ports: &[Port], tensors: &[Vec<i32>]| -> Result<Vec<Answer>, FacadeError> {
+            ports.iter().zip(tensors).map(|(port, integers)| Answer::of(port, integers)).collect()
+        };
+        let inputs = all(&interface.inputs, &statement.inputs)?;
+        let outputs = all(&interface.outputs, &statement.outputs)?;
+        Ok(Self { statement, inputs, outputs })
+    }
+}
+
+/// A proof that has passed its own check.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    /// The bytes of the `.proof` file.
+    pub bundle: Vec<u8>,
+    /// What they prove.
+    pub answers: Answers,
+}
+
+/// The circuit of an ONNX file, with its keys.
+#[derive(Debug)]
+pub struct Circuit {
+    compiled: CompiledCircuit,
+    keys: ProvingKeys,
+}
+
+impl Circuit {
+    /// The circuit of an ONNX file in the transparent scheme, with keys in the user's store: made now, or found there.
+    ///
+    /// # Errors
+    /// [`FacadeError::Import`] and [`FacadeError::Plan`] say what of the model cannot be proven, the others what the machine
+    /// lacks.
+    pub fn of_onnx(onnx: &[u8]) -> Result<Self, FacadeError> {
+        Self::with_setup(onnx, SetupChoice::Transparent, &user_keyring()?)
+    }
+
+    /// The same in a setup of the caller's choice, with keys in a store of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`Circuit::of_onnx`].
+    pub fn with_setup(onnx: &[u8], setup: SetupChoice, keyring: &Keyring) -> Result<Self, FacadeError> {
+        let compiled = compiled(onnx, setup)?;
+        let keys = keyring.proving_keys(&compiled, onnx, setup, &Silent)?;
+        Ok(Self { compiled, keys })
+    }
+
+    /// The id that a verifier must know from elsewhere than the proof.
+    pub fn id(&self) -> CircuitId {
+        self.keys.circuit_id()
+    }
+
+    /// Names, shapes and types of inputs and outputs.
+    pub fn interface(&self) -> &Interface {
+        self.compiled.interface()
+    }
+
+    /// The bytes of the `.vk` file, for somebody who has neither model nor store.
+    ///
+    /// # Errors
+    /// When the key is too large for a file.
+    pub fn key_file(&self) -> Result<Vec<u8>, FacadeError> {
+        Ok(self.keys.verifier().file().encode().map_err(VerifierKeyError::from)?)
+    }
+
+    /// Proves what the model answers to inputs, in the order of the ONNX graph, in no context.
+    ///
+    /// # Errors
+    /// When the inputs are not the model's, or the proof fails.
+    pub fn prove(&self, inputs: &[Tensor<'_>]) -> Result<Proof, FacadeError> {
+        self.prove_in(inputs, Context::default())
+    }
+
+    /// The same, bound to an occasion.
+    ///
+    /// # Errors
+    /// As [`Circuit::prove`].
+    pub fn prove_in(&self, inputs: &[Tensor<'_>], context: Context) -> Result<Proof, FacadeError> {
+        let ports = &self.interface().inputs;
+        if ports.len() != inputs.len() {
+            return Err(FacadeError::InputCount { expected: ports.len(), got: inputs.len() });
+        }
+        let integers: Result<Vec<_>, _> =
+            ports.iter().zip(inputs).map(|(port, tensor)| tensor.quantized(port)).collect();
+        let proven = prove(&self.keys, &self.compiled, &integers?, context, &Silent)?;
+        Ok(Proof { bundle: proven.bundle, answers: Answers::of(proven.statement, self.interface())? })
+    }
+}
+
+impl Tensor<'_> {
+    fn quantized(self, port: &Port) -> Result<Vec<i32>, FacadeError> {
+        let name = || port.name.clone();
+        match (self, port.quantize) {
+            (Self::Integers(integers), _) => Ok(integers.to_vec()),
+            (Self::Floats(floats), Some(quantize)) => quantize_input(floats, quantize, port.elem)
+                .map_err(|error| FacadeError::Edge { name: name(), error }),
+            (Self::Floats(_), None) => Err(FacadeError::Floats { name: name() }),
+        }
+    }
+}
+
+/// What decides about proofs of one circuit.
+#[derive(Debug)]
+pub struct Verifier {
+    key: VerifierKey,
+}
+
+impl Verifier {
+    /// The verifier of an ONNX file's circuit in the transparent scheme, derived from the model itself.
+    ///
+    /// # Errors
+    /// As [`Circuit::of_onnx`].
+    pub fn of_onnx(onnx: &[u8]) -> Result<Self, FacadeError> {
+        Self::with_setup(onnx, SetupChoice::Transparent, &user_keyring()?)
+    }
+
+    /// The same in a setup of the caller's choice, with keys in a store of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`Circuit::of_onnx`].
+    pub fn with_setup(onnx: &[u8], setup: SetupChoice, keyring: &Keyring) -> Result<Self, FacadeError> {
+        let compiled = compiled(onnx, setup)?;
+        Ok(Self { key: keyring.verifier_for(&compiled, onnx, setup, &Silent)? })
+    }
+
+    /// The verifier in a `.vk` file, which must be of the circuit the caller trusts: whoever makes a key can make it accept anything.
+    /// Parameters are derived in memory; no store is touched.
+    ///
+    /// # Errors
+    /// When the bytes are no such file, or the key of another circuit.
+    pub fn of_key(vk: &[u8], circuit: CircuitId) -> Result<Self, FacadeError> {
+        let key = BareKey::read(vk)?;
+        let (expected, got) = (circuit, key.circuit_id());
+        if expected != got {
+            return Err(VerifyError::Key { expected, got }.into());
+        }
+        Ok(Self { key: key.with_parameters(&Parameters::in_memory(), &Silent)? })
+    }
+
+    /// The circuit whose proofs are accepted.
+    pub fn circuit(&self) -> CircuitId {
+        self.key.circuit_id()
+    }
+
+    /// What a proof made in no context proves. Proofs that rest on a string somebody drew on a machine of their own are refused.
+    ///
+    /// # Errors
+    /// [`FacadeError::Verify`] says why it proves nothing.
+    pub fn verify(&self, bundle: &[u8]) -> Result<Answers, FacadeError> {
+        self.verify_in(bundle, Context::default())
+    }
+
+    /// The same for a proof made in the caller's context.
+    ///
+    /// # Errors
+    /// As [`Verifier::verify`].
+    pub fn verify_in(&self, bundle: &[u8], context: Context) -> Result<Answers, FacadeError> {
+        let expect = Expect { circuit: self.circuit(), context: Some(context), allow_insecure_srs: false };
+        Answers::of(verify(bundle, &self.key, &expect)?, self.key.interface())
+    }
+}
+
+fn user_keyring() -> Result<Keyring, FacadeError> {
+    Ok(Keyring::new(Store::open(&Store::default_root()?)?))
+}
+
+fn compiled(onnx: &[u8], setup: SetupChoice) -> Result<CompiledCircuit, FacadeError> {
+    let model = import(onnx, "the model")?;
+    let bytes = available_memory().unwrap_or(Budget::default().bytes);
+    Ok(compile_within(model, setup.scheme(), &Budget { bytes, seconds: u64::MAX })?)
+}
