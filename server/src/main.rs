@@ -9,13 +9,15 @@ use std::{
 use clap::{Parser, Subcommand};
 use lemma_prover::env::check_processor;
 use lemma_server::{
-    config::{Config, Settings},
-    demo::{self, DemoArgs},
-    openapi,
-    run::Running,
-    shutdown::Shutdown,
+    http::openapi,
+    process::{
+        config::{Config, Settings},
+        demo::{self, DemoArgs},
+        run::Running,
+        shutdown::Shutdown,
+    },
     start_logging,
-    worker::{ChildArgs, ChildCommand, child_main},
+    work::worker::{ChildArgs, ChildCommand, child_main},
 };
 
 /// Proofs of neural-network inferences over HTTP.

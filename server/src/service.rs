@@ -1,7 +1,12 @@
 //! Jobs as the HTTP side sees them: accepted, watched, cancelled, finished.
 
+mod advances;
+mod attempt;
 mod config;
 mod models;
+pub(crate) mod networks;
+pub(crate) mod pool;
+pub(crate) mod predictions;
 mod reconcile;
 mod submit;
 
@@ -28,19 +33,27 @@ use tracing::{info, warn};
 pub use config::ServiceConfig;
 pub use submit::{SubmitError, Submitted};
 
-pub use crate::records::NewJob;
+pub use crate::store::records::NewJob;
 
-pub use crate::advances::Advanced;
+pub use crate::service::advances::Advanced;
 
 use crate::{
-    advances::Advances,
-    blobs::{BlobError, BlobKind, Blobs, Sweep},
-    crash_points,
-    dispatch::{Dispatcher, InProcess, Limits, Load, available_memory},
-    jobs::{Clock, Event, Job, JobEvent, JobId, JobIds, Outcome, SystemClock},
-    model_files::ModelFiles,
-    records::{Applied, OpenRecordsError, Records, RecordsError, Results},
-    worker::{AttemptLane, LaneParts, Planner, Verifiers, tidy},
+    service::{
+        advances::Advances,
+        attempt::{AttemptLane, LaneParts, tidy},
+    },
+    store::{
+        blobs::{BlobError, BlobKind, Blobs, Sweep},
+        model_files::ModelFiles,
+        records::{Applied, OpenRecordsError, Records, RecordsError, Results},
+        verifiers::Verifiers,
+    },
+    work::{
+        crash_points,
+        dispatch::{Dispatcher, InProcess, Limits, Load, available_memory},
+        jobs::{Clock, Event, Job, JobEvent, JobId, JobIds, Outcome, SystemClock},
+        planning::Planner,
+    },
 };
 
 /// Events that a slow listener may be behind before it misses some.

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, thread, time::Duration};
 
-use crate::worker::ChildCommand;
+use crate::work::worker::ChildCommand;
 
 /// Settings of a [`super::JobService`].
 #[derive(Clone, Debug, PartialEq, Eq)]

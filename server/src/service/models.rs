@@ -3,7 +3,7 @@
 use lemma_prover::digest::Digest;
 
 use super::{JobService, StorageError, blocking};
-use crate::{blobs::BlobKind, model_files::ModelFileError, records::ModelRecord};
+use crate::store::{blobs::BlobKind, model_files::ModelFileError, records::ModelRecord};
 
 impl JobService {
     /// Keeps an ONNX file with what was found out about it; its record, and whether it is new.

@@ -7,8 +7,8 @@ use tracing::{debug, info, warn};
 
 use super::{Inner, JobService, submit};
 use crate::{
-    jobs::{Event, JobId, JobState},
-    records::{Applied, Dispatchable, RecordsError, Results},
+    store::records::{Applied, Dispatchable, RecordsError, Results},
+    work::jobs::{Event, JobId, JobState},
 };
 
 /// Time between two looks for jobs that waited too long.

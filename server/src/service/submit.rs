@@ -5,10 +5,12 @@ use lemma_prover::digest::Digest;
 
 use super::{Inner, JobService, joined};
 use crate::{
-    crash_points,
-    dispatch::{Refused, Ticket},
-    jobs::{Job, JobId, ProofWork, Work},
-    records::{Dispatchable, Idempotency, JobRow, NewJob, RecordsError, Stored},
+    store::records::{Dispatchable, Idempotency, JobRow, NewJob, RecordsError, Stored},
+    work::{
+        crash_points,
+        dispatch::{Refused, Ticket},
+        jobs::{Job, JobId, ProofWork, Work},
+    },
 };
 
 /// A job that is durable.

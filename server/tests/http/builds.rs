@@ -2,7 +2,7 @@ use std::{fs, time::Duration};
 
 use futures::future::join_all;
 use lemma_prover::{digest::Digest, envelope};
-use lemma_server::config::Settings;
+use lemma_server::process::config::Settings;
 use reqwest::Method;
 use serde_json::json;
 

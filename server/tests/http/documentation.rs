@@ -64,7 +64,7 @@ fn a_demonstration_whose_reader_goes_away_ends_well() {
 #[test]
 fn the_api_page_lists_every_problem_with_its_status() {
     let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/api.md")).unwrap();
-    for kind in lemma_server::problem::ProblemType::ALL {
+    for kind in lemma_server::http::problem::ProblemType::ALL {
         let (name, status) = (format!("`{}`", kind.name()), format!("| {} |", kind.status().as_u16()));
         let row = page.lines().find(|line| line.starts_with('|') && line.contains(&name));
         assert!(row.is_some_and(|row| row.contains(&status)), "{name} {status}: {row:?}");

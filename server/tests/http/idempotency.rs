@@ -58,7 +58,8 @@ async fn an_inference_repeated_with_its_key_has_one_proof() {
 #[tokio::test]
 async fn fifty_at_once_are_one_proof_even_when_the_queue_is_short() {
     let data = directory("fifty");
-    let server = Server::start(lemma_server::config::Settings { queue: Some(2), ..settings(&data) }, data);
+    let server =
+        Server::start(lemma_server::process::config::Settings { queue: Some(2), ..settings(&data) }, data);
     let order = server.order().await;
     let requests = (0..50).map(|_| send(&server, "/v1/proofs", "fifty", &order));
     let answers = futures::future::join_all(requests).await;

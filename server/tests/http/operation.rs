@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use lemma_server::config::Settings;
+use lemma_server::process::config::Settings;
 use reqwest::Method;
 use serde_json::Value;
 

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use lemma_server::config::Settings;
+use lemma_server::process::config::Settings;
 use reqwest::Method;
 use serde_json::json;
 use tokio::time::{Instant, sleep};

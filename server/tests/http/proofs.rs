@@ -146,7 +146,8 @@ async fn cancelling_is_idempotent_and_ends_a_proof() {
 #[tokio::test]
 async fn a_full_queue_says_when_to_come_back() {
     let data = directory("full");
-    let server = Server::start(lemma_server::config::Settings { queue: Some(1), ..settings(&data) }, data);
+    let server =
+        Server::start(lemma_server::process::config::Settings { queue: Some(1), ..settings(&data) }, data);
     let order = server.order().await;
     let mut answers = Vec::new();
     for _ in 0..4 {
@@ -178,7 +179,7 @@ async fn a_full_queue_says_when_to_come_back() {
 #[tokio::test]
 async fn a_circuit_beyond_the_memory_budget_is_too_large() {
     let data = directory("memory");
-    let settings = lemma_server::config::Settings { memory_mib: Some(1), ..settings(&data) };
+    let settings = lemma_server::process::config::Settings { memory_mib: Some(1), ..settings(&data) };
     let server = Server::start(settings, data);
     server.post_bytes("/v1/models?tag=digits:test", crate::support::DIGITS).await.is(201);
     let refused = server.post_json("/v1/circuits", &json!({ "model": "digits:test" })).await;

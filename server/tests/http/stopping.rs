@@ -11,10 +11,12 @@ use axum::{
 };
 use lemma_server::{
     App, app,
-    config::{Config, Settings},
-    metrics,
+    http::metrics,
+    process::{
+        config::{Config, Settings},
+        shutdown::Shutdown,
+    },
     service::{JobService, ServiceConfig},
-    shutdown::Shutdown,
 };
 use reqwest::Method;
 use serde_json::Value;

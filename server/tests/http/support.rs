@@ -11,10 +11,12 @@ use std::{
 };
 
 use lemma_server::{
-    config::{Config, Settings},
-    run::Running,
-    shutdown::Shutdown,
-    worker::ChildCommand,
+    process::{
+        config::{Config, Settings},
+        run::Running,
+        shutdown::Shutdown,
+    },
+    work::worker::ChildCommand,
 };
 use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};

@@ -170,7 +170,7 @@ async fn proofs_that_rest_on_local_parameters_need_the_services_consent() {
         assert_eq!(described["srs"], verdict["srs"]);
         (circuit, proof)
     };
-    let settings = lemma_server::config::Settings { insecure_local_srs: None, ..settings(&data) };
+    let settings = lemma_server::process::config::Settings { insecure_local_srs: None, ..settings(&data) };
     let server = Server::start(settings, data);
     let verdict = judge(&server, &format!("circuit={circuit}"), proof).await;
     assert_eq!(verdict["reason"]["code"], "insecure-srs", "{verdict}");

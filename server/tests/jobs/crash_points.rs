@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::digits::{Place, check_proof, ended};
 use crate::{prepare, runtime, server_process::Server};
-use lemma_server::{
+use lemma_server::work::{
     crash_points::{CHILD_FAULT, CRASH_POINT},
     jobs::{Failure, FailureClass, Job, JobId, JobState},
 };

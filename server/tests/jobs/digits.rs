@@ -10,10 +10,12 @@ use std::{
 use lemma_circuits::statement::{CircuitId, Context};
 use lemma_prover::verify::{Expect, verify};
 use lemma_server::{
-    jobs::{CircuitWork, Job, JobId, JobState, Outcome, Priority, ProofWork, Setup, Work},
-    records::Idempotency,
     service::{JobService, NewJob, ServiceConfig, Submitted},
-    worker::ChildCommand,
+    store::records::Idempotency,
+    work::{
+        jobs::{CircuitWork, Job, JobId, JobState, Outcome, Priority, ProofWork, Setup, Work},
+        worker::ChildCommand,
+    },
 };
 use lemma_tests::Fixture;
 use rustix::process::{Pid, Signal, kill_process};

@@ -6,8 +6,8 @@ use crate::digits::{Place, check_proof, ended, lives, send};
 use crate::{prepare, runtime, server_process::Server};
 use lemma_circuits::statement::CircuitId;
 use lemma_server::{
-    jobs::{EventKind, JobId, JobState, MAX_FAILED_ATTEMPTS, MAX_SERVICE_DEATHS},
     service::JobService,
+    work::jobs::{EventKind, JobId, JobState, MAX_FAILED_ATTEMPTS, MAX_SERVICE_DEATHS},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rustix::process::Signal;

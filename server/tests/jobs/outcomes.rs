@@ -11,13 +11,18 @@ use crate::digits::{
 };
 use lemma_prover::env::LANES_VARIABLE;
 use lemma_server::{
-    blobs::{BlobError, BlobKind},
-    dispatch::Refused,
-    jobs::{
-        CircuitWork, EventKind, FailureClass, JobId, JobState, MAX_FAILED_ATTEMPTS, Outcome, Priority, Work,
-    },
-    records::{JobFilter, JobRow},
     service::{BundleError, JobService, NewJob, OpenError, ServiceConfig, SubmitError, Submitted},
+    store::{
+        blobs::{BlobError, BlobKind},
+        records::{JobFilter, JobRow},
+    },
+    work::{
+        dispatch::Refused,
+        jobs::{
+            CircuitWork, EventKind, FailureClass, JobId, JobState, MAX_FAILED_ATTEMPTS, Outcome, Priority,
+            Work,
+        },
+    },
 };
 use rustix::process::Signal;
 
@@ -331,9 +336,10 @@ async fn a_flipped_bit_is_noticed() {
     let mut bytes = fs::read(&path).expect("reads");
     bytes[100] ^= 1;
     fs::write(&path, &bytes).expect("writes");
-    let setup = lemma_server::jobs::Setup::Ipa;
-    let work = lemma_server::jobs::CircuitWork { model: entry.model, setup };
-    let job = NewJob { work: lemma_server::jobs::Work::Circuit(work), inputs: None, ..proof(circuit, 0) };
+    let setup = lemma_server::work::jobs::Setup::Ipa;
+    let work = lemma_server::work::jobs::CircuitWork { model: entry.model, setup };
+    let job =
+        NewJob { work: lemma_server::work::jobs::Work::Circuit(work), inputs: None, ..proof(circuit, 0) };
     let job = ended(&service, submit(&service, job).await.id).await;
     let failure = job.life.failure.expect("a reason");
     assert_eq!((failure.class, failure.retryable), (FailureClass::Storage, false), "{failure:?}");

@@ -13,8 +13,8 @@ use std::{
 use lemma_circuits::statement::CircuitId;
 use lemma_prover::digest::Digest;
 use lemma_server::{
-    jobs::JobId,
     service::{JobService, Submitted},
+    work::jobs::JobId,
 };
 
 use crate::digits::{config, proof, with_key};

@@ -1,0 +1,252 @@
+//! Circuits and the jobs that build them.
+
+use lemma_circuits::{CompiledCircuit, shape};
+use lemma_prover::params::SrsId;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Progress, TensorSpec, moment};
+use crate::{
+    store::records::CircuitEntry,
+    work::jobs::{Job, Outcome, Setup},
+};
+
+/// Commitment scheme.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheme {
+    /// Transparent: nobody has to be trusted. Verifies in about a tenth of a second.
+    #[default]
+    Ipa,
+    /// Rests on a ceremony. Verifies in milliseconds.
+    Kzg,
+}
+
+impl From<shape::Scheme> for Scheme {
+    fn from(scheme: shape::Scheme) -> Self {
+        match scheme {
+            shape::Scheme::Ipa => Self::Ipa,
+            shape::Scheme::Kzg => Self::Kzg,
+        }
+    }
+}
+
+/// Asks for the keys of a model.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BuildRequest {
+    /// Id of an uploaded model, or `name:tag`.
+    #[schema(example = "digits:latest", min_length = 1, max_length = 200)]
+    pub model: String,
+    /// Commitment scheme.
+    #[serde(default)]
+    #[schema(inline, default = "ipa")]
+    pub scheme: Scheme,
+    /// For `kzg`: id of an imported ceremony; the only one that is large enough if absent.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 128)]
+    pub ceremony: Option<String>,
+    /// For `kzg`, if the service allows it: parameters drawn on the server, for benchmarks and tests. Whoever drew
+    /// them can forge proofs.
+    #[serde(default)]
+    pub insecure_local_srs: bool,
+}
+
+impl BuildRequest {
+    /// The setup asked for, or why it makes no sense.
+    ///
+    /// # Errors
+    /// A sentence for the caller.
+    pub fn setup(&self) -> Result<Setup, &'static str> {
+        match (self.scheme, self.insecure_local_srs, &self.ceremony) {
+            (Scheme::Ipa, false, None) => Ok(Setup::Ipa),
+            (Scheme::Ipa, ..) => {
+                Err("the ipa scheme has no parameters to choose; drop ceremony and insecure_local_srs")
+            }
+            (Scheme::Kzg, true, Some(_)) => {
+                Err("a ceremony and insecure_local_srs exclude each other; drop one")
+            }
+            (Scheme::Kzg, true, None) => Ok(Setup::KzgInsecureLocal),
+            (Scheme::Kzg, false, ceremony) => Ok(Setup::Kzg { ceremony: ceremony.clone() }),
+        }
+    }
+}
+
+/// The KZG string a circuit rests on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Srs {
+    /// Its id: a sha256 of the image of its secret, which no file can claim.
+    pub id: String,
+    /// The ceremony it comes from; absent for an unknown ceremony.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ceremony: Option<String>,
+}
+
+impl Srs {
+    /// The string with this id. One that was drawn on a server comes from no ceremony.
+    pub fn new(id: SrsId, insecure: bool) -> Self {
+        let ceremony = (!insecure).then(|| id.ceremony()).flatten();
+        Self { id: id.to_string(), ceremony: ceremony.map(str::to_owned) }
+    }
+}
+
+/// The key that checks proofs of a circuit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct VerifyingKey {
+    /// sha256 of the file.
+    pub sha256: String,
+    /// Length of the file.
+    pub bytes: u64,
+    /// Where to download it.
+    pub href: String,
+}
+
+/// A circuit whose keys are ready.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Circuit {
+    /// The circuit's id, the same on every machine. This is what a verifier trusts.
+    pub id: String,
+    /// Id of the model it was built from.
+    pub model: String,
+    /// sha256 of the quantized network.
+    pub network: String,
+    /// Commitment scheme, `ipa` or `kzg`.
+    #[schema(example = "ipa")]
+    pub scheme: String,
+    /// Whether it rests on parameters drawn on the server.
+    pub insecure_srs: bool,
+    /// The KZG string it rests on; absent with `ipa`, and for circuits built by earlier versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub srs: Option<Srs>,
+    /// What it looks like and costs.
+    #[serde(flatten)]
+    pub prediction: Prediction,
+    /// Length of a proof, in bytes.
+    pub proof_bytes: u64,
+    /// The key that checks its proofs.
+    pub verifying_key: VerifyingKey,
+    /// Inputs to give with a request for a proof.
+    pub inputs: Vec<TensorSpec>,
+    /// Outputs that are proven.
+    pub outputs: Vec<TensorSpec>,
+    /// When its keys were ready.
+    #[schema(format = DateTime)]
+    pub created: String,
+}
+
+impl Circuit {
+    /// A circuit with the tensors of its model.
+    pub fn new(entry: &CircuitEntry, inputs: Vec<TensorSpec>, outputs: Vec<TensorSpec>) -> Self {
+        let facts = &entry.facts;
+        Self {
+            id: facts.circuit.to_string(),
+            model: entry.model.to_string(),
+            network: facts.model_id.clone(),
+            scheme: facts.scheme.clone(),
+            insecure_srs: facts.insecure_srs,
+            srs: facts.srs.as_ref().and_then(|id| Some(Srs::new(id.parse().ok()?, facts.insecure_srs))),
+            prediction: Prediction {
+                k: facts.k,
+                rows_used: facts.rows_used,
+                advice_columns: facts.advice_columns,
+                fixed_columns: facts.fixed_columns,
+                lookups: facts.lookups,
+                predicted_prove_cpu_seconds: facts.predicted_prove_ms as f64 / 1e3,
+                predicted_memory_bytes: facts.predicted_memory_bytes,
+            },
+            proof_bytes: facts.proof_bytes,
+            verifying_key: VerifyingKey {
+                sha256: facts.vk.to_string(),
+                bytes: facts.vk_bytes,
+                href: format!("/v1/circuits/{}/vk", facts.circuit),
+            },
+            inputs,
+            outputs,
+            created: moment(entry.created),
+        }
+    }
+}
+
+/// A part of the list of circuits, by id.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct CircuitList {
+    /// The circuits.
+    pub circuits: Vec<Circuit>,
+    /// Where the next part begins; absent in the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// What a circuit looks like and costs, known before its keys are made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Prediction {
+    /// It has 2^k rows.
+    pub k: u32,
+    /// Rows that carry something.
+    pub rows_used: u64,
+    /// Advice columns.
+    pub advice_columns: u32,
+    /// Fixed columns.
+    pub fixed_columns: u32,
+    /// Lookups per row.
+    pub lookups: u32,
+    /// Predicted CPU time of one proof on the reference machine, in seconds.
+    #[serde(alias = "prove_cpu_seconds")]
+    pub predicted_prove_cpu_seconds: f64,
+    /// Predicted peak memory of one proof, in bytes.
+    #[serde(alias = "memory_bytes")]
+    pub predicted_memory_bytes: u64,
+}
+
+impl Prediction {
+    /// The prediction for a compiled circuit.
+    pub fn of(circuit: &CompiledCircuit) -> Self {
+        let (shape, predicted) = (circuit.shape(), lemma_prover::prediction::Prediction::of(circuit));
+        Self {
+            k: shape.k,
+            rows_used: circuit.layout().rows() as u64,
+            advice_columns: shape.num_advice(),
+            fixed_columns: shape.num_fixed(),
+            lookups: shape.lookup_slots(),
+            predicted_prove_cpu_seconds: predicted.reference_seconds(),
+            predicted_memory_bytes: predicted.memory_bytes,
+        }
+    }
+}
+
+/// A job that compiles a model and makes its keys.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Build {
+    /// How far it is.
+    #[serde(flatten)]
+    pub progress: Progress,
+    /// Id of the model.
+    pub model: String,
+    /// Commitment scheme.
+    pub scheme: Scheme,
+    /// The circuit, once the build has succeeded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub circuit: Option<String>,
+    /// What the circuit will look like and cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<Prediction>,
+}
+
+impl Build {
+    /// The job as a build; `None` when it is a proof.
+    pub fn new(job: &Job) -> Option<Self> {
+        let crate::work::jobs::Work::Circuit(work) = &job.work else { return None };
+        let circuit = match &job.outcome {
+            Some(Outcome::Circuit { circuit }) => Some(circuit.to_string()),
+            _ => None,
+        };
+        Some(Self {
+            progress: Progress::new(job, "/v1/builds"),
+            model: work.model.to_string(),
+            scheme: work.setup.scheme().into(),
+            circuit,
+            // The service keeps the prediction where a proof has its caller's text.
+            prediction: job.meta.as_ref().and_then(|meta| Prediction::deserialize(meta).ok()),
+        })
+    }
+}

@@ -1,0 +1,8 @@
+//! The process around the service: its configuration, its connections, its end.
+
+pub mod config;
+pub mod demo;
+mod descriptors;
+pub mod run;
+mod serve;
+pub mod shutdown;

@@ -1,0 +1,8 @@
+//! Who works: what a job is, who runs which job when, and the processes that prove and plan.
+
+pub mod crash_points;
+pub mod dispatch;
+pub mod jobs;
+pub mod planning;
+pub mod protocol;
+pub mod worker;
