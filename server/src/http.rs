@@ -2,17 +2,19 @@
 
 mod drain;
 mod extract;
-pub mod hosts;
-pub mod metrics;
-pub(crate) mod observe;
-pub mod openapi;
+pub(crate) mod hosts;
+pub(crate) mod metrics;
+mod observe;
+mod openapi;
 pub mod problem;
-mod repeats;
+mod request_id;
 pub(crate) mod reserve;
 mod routes;
 mod state;
-pub mod wire;
+mod terms;
+mod wire;
 
-pub use observe::start as start_logging;
+pub use routes::document;
 pub(crate) use routes::router;
-pub use state::App;
+pub(crate) use state::App;
+pub(crate) use terms::Terms;

@@ -12,12 +12,3 @@ pub mod process;
 pub mod service;
 pub mod store;
 pub mod work;
-
-pub use http::{App, start_logging};
-
-use axum::Router;
-
-/// Everything the service answers to.
-pub fn app(app: App) -> Router {
-    http::router(app)
-}

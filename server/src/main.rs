@@ -9,14 +9,14 @@ use std::{
 use clap::{Parser, Subcommand};
 use lemma_prover::env::check_processor;
 use lemma_server::{
-    http::openapi,
+    http,
     process::{
         config::{Config, Settings},
         demo::{self, DemoArgs},
+        logging,
         run::Running,
         shutdown::Shutdown,
     },
-    start_logging,
     work::worker::{ChildArgs, ChildCommand, child_main},
 };
 
@@ -77,7 +77,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, String> {
 
 fn serve(settings: Settings) -> Result<(), String> {
     let config = Config::load(settings).map_err(|error| error.to_string())?;
-    start_logging(config.log_format, &config.log).map_err(|error| format!("log filter: {error}"))?;
+    logging::start(config.log_format, &config.log).map_err(|error| format!("log filter: {error}"))?;
     let child = ChildCommand::this_program().map_err(|error| format!("cannot find this program: {error}"))?;
     runtime()?.block_on(async {
         let shutdown = Shutdown::default();
@@ -97,7 +97,7 @@ fn serve(settings: Settings) -> Result<(), String> {
 }
 
 fn print_document() -> Result<(), String> {
-    let document = openapi::document().to_pretty_json().map_err(|error| error.to_string())?;
+    let document = http::document().to_pretty_json().map_err(|error| error.to_string())?;
     match writeln!(io::stdout(), "{document}") {
         // A reader that has gone away has what it wanted.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

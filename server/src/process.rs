@@ -3,6 +3,7 @@
 pub mod config;
 pub mod demo;
 mod descriptors;
+pub mod logging;
 pub mod run;
 mod serve;
 pub mod shutdown;

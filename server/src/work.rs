@@ -3,6 +3,7 @@
 pub mod crash_points;
 pub mod dispatch;
 pub mod jobs;
-pub mod planning;
-pub mod protocol;
+pub(crate) mod planning;
+pub(crate) mod prediction;
+pub(crate) mod protocol;
 pub mod worker;

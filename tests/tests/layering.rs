@@ -1,6 +1,7 @@
 //! The direction of dependencies, read from the `use` lines of the sources.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -29,7 +30,18 @@ fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
 
 /// The part of a file that ships: everything before an inline test module.
 fn shipped(text: &str) -> &str {
-    text.split("#[cfg(test)]").next().unwrap_or(text)
+    text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text)
+}
+
+/// The lines of a text that are no comments: what only documentation names is not imported.
+fn without_comments(text: &str) -> String {
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// The top-level module that a file below a package's sources belongs to.
+fn module_of(relative: &Path) -> String {
+    let first = relative.iter().next().expect("a path has a first part").to_string_lossy();
+    first.trim_end_matches(".rs").to_owned()
 }
 
 /// Whether a file is part of a test module or of the soundness harness.
@@ -136,8 +148,7 @@ fn stages_of_circuits_import_in_one_direction() {
     let folder = root().join("circuits/src");
     for (path, text) in sources(&folder) {
         let relative = path.strip_prefix(&folder).expect("sources lie in the folder");
-        let module = relative.iter().next().expect("a path has a first part").to_string_lossy();
-        let module = module.trim_end_matches(".rs");
+        let module = module_of(relative);
         if module == "lib" || is_test(relative) {
             continue;
         }
@@ -145,8 +156,140 @@ fn stages_of_circuits_import_in_one_direction() {
             .iter()
             .find(|(name, _)| *name == module)
             .unwrap_or_else(|| panic!("module '{module}' has no place in the layering; add it here"));
-        for target in imported_modules(shipped(&text)) {
+        for target in imported_modules(&without_comments(shipped(&text))) {
             assert!(targets.contains(&target.as_str()), "{}: imports crate::{target}", path.display());
+        }
+    }
+}
+
+/// Checks that the modules of a package import only themselves and those that come before them in this order.
+fn expect_order(package: &str, order: &[&str]) {
+    let folder = root().join(package).join("src");
+    for (path, text) in sources(&folder) {
+        let relative = path.strip_prefix(&folder).expect("sources lie in the folder");
+        let module = module_of(relative);
+        if ["lib", "main"].contains(&module.as_str()) || is_test(relative) {
+            continue;
+        }
+        let place = |name: &str| order.iter().position(|known| *known == name);
+        let own = place(&module).unwrap_or_else(|| {
+            panic!("module '{module}' of {package} has no place in the layering; add it here")
+        });
+        for target in imported_modules(&without_comments(shipped(&text))) {
+            let known = place(&target).is_some_and(|target| target <= own);
+            assert!(known, "{}: imports crate::{target}", path.display());
+        }
+    }
+}
+
+#[test]
+fn rooms_of_the_service_import_in_one_direction() {
+    expect_order("server", &["work", "store", "service", "http", "process"]);
+}
+
+#[test]
+fn modules_of_the_prover_import_in_one_direction() {
+    expect_order(
+        "prover",
+        &[
+            "atomic_file",
+            "cancellation",
+            "digest",
+            "env",
+            "envelope",
+            "inputs",
+            "measure",
+            "memory",
+            "prediction",
+            "progress",
+            "proof_system",
+            "randomness",
+            "store",
+            "params",
+            "artifact",
+            "verify",
+            "keys",
+            "prove",
+            // The command line, a program of its own.
+            "cmd",
+            // What tests share.
+            "fixture",
+            "tampering",
+        ],
+    );
+}
+
+/// The paths that the `use` declarations of a text name, lists expanded.
+fn imported_paths(text: &str) -> Vec<Vec<String>> {
+    fn expand(prefix: &[String], tree: &str, out: &mut Vec<Vec<String>>) {
+        let (head, list) = tree.split_once('{').unwrap_or((tree, ""));
+        let parts = head.split("::").map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned);
+        let path: Vec<String> = prefix.iter().cloned().chain(parts).collect();
+        let Some(list) = list.trim_end().strip_suffix('}') else { return out.push(path) };
+        let mut depth = 0;
+        let items = list.split(|character| {
+            depth += i32::from(character == '{') - i32::from(character == '}');
+            character == ',' && depth == 0
+        });
+        items.map(str::trim).filter(|item| !item.is_empty()).for_each(|item| expand(&path, item, out));
+    }
+    let mut out = Vec::new();
+    let text = without_comments(shipped(text));
+    for statement in text.split(';') {
+        let begin = statement.find("use ").filter(|begin| {
+            let before = statement[..*begin].lines().last().unwrap_or_default().trim();
+            before.is_empty() || before.starts_with("pub")
+        });
+        if let Some(begin) = begin {
+            expand(&[], &statement[begin + "use ".len()..], &mut out);
+        }
+    }
+    out
+}
+
+/// The file, as a module path, that a path names in the file of another module.
+fn resolved(path: &[String], here: &[String], modules: &BTreeSet<Vec<String>>) -> Option<Vec<String>> {
+    let climbs = path.iter().take_while(|part| *part == "super").count();
+    let base = match path.first()?.as_str() {
+        "crate" => &here[..0],
+        "super" => &here[..here.len().checked_sub(climbs)?],
+        _ => return None,
+    };
+    let rest = path.iter().skip(climbs.max(1)).cloned();
+    let mut named: Vec<String> = base.iter().cloned().chain(rest).collect();
+    while !modules.contains(&named) {
+        named.pop()?;
+    }
+    Some(named)
+}
+
+/// Parent and child may name each other; a circle of other files can only be read as a whole.
+#[test]
+fn no_files_of_the_service_import_each_other() {
+    let folder = root().join("server/src");
+    let files: BTreeMap<Vec<String>, String> = sources(&folder)
+        .into_iter()
+        .map(|(path, text)| {
+            (path.strip_prefix(&folder).expect("lies in the folder").with_extension(""), text)
+        })
+        .filter(|(relative, _)| !is_test(relative))
+        .map(|(relative, text)| {
+            (relative.iter().map(|part| part.to_string_lossy().into_owned()).collect(), text)
+        })
+        .collect();
+    let modules: BTreeSet<Vec<String>> = files.keys().cloned().collect();
+    let imports = |module: &Vec<String>| -> Vec<Vec<String>> {
+        let paths = imported_paths(&files[module]);
+        let targets = paths.iter().filter_map(|path| resolved(path, module, &modules));
+        targets.filter(|target| !target.starts_with(module) && !module.starts_with(target)).collect()
+    };
+    for module in &modules {
+        let (mut seen, mut next) = (BTreeSet::new(), imports(module));
+        while let Some(target) = next.pop() {
+            assert!(target != *module, "{} is part of a circle of imports", module.join("::"));
+            if seen.insert(target.clone()) {
+                next.extend(imports(&target));
+            }
         }
     }
 }
@@ -190,10 +333,9 @@ fn circuits_is_pure() {
         for word in forbidden {
             assert!(!shipped(&text).contains(word), "{}: uses {word}", path.display());
         }
-        let module = relative.iter().next().expect("a path has a first part").to_string_lossy();
-        let module = module.trim_end_matches(".rs");
+        let module = module_of(relative);
         assert!(
-            parallel.contains(&module) || !shipped(&text).contains("rayon"),
+            parallel.contains(&module.as_str()) || !shipped(&text).contains("rayon"),
             "{}: uses rayon",
             path.display()
         );
@@ -217,7 +359,7 @@ fn advice_is_assigned_in_one_place() {
 
 #[test]
 fn files_stay_small() {
-    for package in ["circuits", "plonk", "prover", "tests"] {
+    for package in ["circuits", "plonk", "prover", "server", "tests"] {
         for (path, text) in sources(&root().join(package)) {
             let lines = text.lines().count();
             assert!(lines <= 700, "{} has {lines} lines, at most 700", path.display());
@@ -229,4 +371,18 @@ fn files_stay_small() {
 fn import_lists_are_read() {
     let text = "use crate::{\n  ir::{A, B},\n  shape::Shape,\n};\nuse crate::chip::X;";
     assert_eq!(imported_modules(text), ["ir", "shape", "chip"]);
+}
+
+#[test]
+fn import_paths_are_read() {
+    let text =
+        "//! use crate::none;\npub use a::B;\nuse crate::{\n  ir::{A, b::C},\n  shape,\n};\nfn f() { g(); }";
+    let paths: Vec<String> = imported_paths(text).iter().map(|path| path.join("::")).collect();
+    assert_eq!(paths, ["a::B", "crate::ir::A", "crate::ir::b::C", "crate::shape"]);
+    let module = |text: &str| text.split("::").map(str::to_owned).collect::<Vec<_>>();
+    let modules = ["ir", "ir::b", "chip::x"].into_iter().map(module).collect();
+    let find = |path: &str| resolved(&module(path), &module("chip::x"), &modules);
+    assert_eq!(find("crate::ir::b::C"), Some(module("ir::b")));
+    assert_eq!(find("super::super::ir::A"), Some(module("ir")));
+    assert_eq!(find("std::fs"), None);
 }

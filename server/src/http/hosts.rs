@@ -4,7 +4,10 @@
 //! this machine shows can send some. A page whose name is made to point at this machine (DNS rebinding) could even read
 //! the answers, but its requests carry its own name in `Host`. A page that only sends carries its name in `Origin`.
 
-use std::{net::Ipv6Addr, str::FromStr};
+use std::{
+    net::{Ipv6Addr, SocketAddr},
+    str::FromStr,
+};
 
 use axum::{
     extract::{Request, State},
@@ -13,13 +16,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::{
-    http::{
-        problem::{Problem, ProblemType},
-        state::App,
-    },
-    process::config::Config,
-};
+use super::problem::{Problem, ProblemType};
 
 /// Longest host that is repeated in an answer, in characters.
 const MAX_SHOWN: usize = 200;
@@ -62,21 +59,21 @@ impl FromStr for Host {
 
 /// The hosts a service answers to.
 #[derive(Clone, Debug)]
-pub(crate) struct Hosts {
+pub(super) struct Hosts {
     listed: Vec<Host>,
     any: bool,
 }
 
 impl Hosts {
-    /// The hosts of a service with this configuration, whose port is the one it has.
-    pub(crate) fn of(config: &Config) -> Self {
-        let port = config.listen.port();
-        let mut name = config.listen.to_string();
+    /// The hosts of a service that listens here and answers to these names besides; `any` if there are none and access is
+    /// restricted elsewhere.
+    pub(super) fn new(address: SocketAddr, open_to_network: bool, allowed: &[Host]) -> Self {
+        let mut name = address.to_string();
         name.truncate(name.rfind(':').unwrap_or(name.len()));
         let own = ["localhost", "127.0.0.1", "[::1]", &name]
-            .map(|name| Host { name: name.to_owned(), port: Some(port) });
-        let any = config.open_to_network && config.allowed_hosts.is_empty();
-        Self { listed: own.into_iter().chain(config.allowed_hosts.iter().cloned()).collect(), any }
+            .map(|name| Host { name: name.to_owned(), port: Some(address.port()) });
+        let any = open_to_network && allowed.is_empty();
+        Self { listed: own.into_iter().chain(allowed.iter().cloned()).collect(), any }
     }
 
     fn answer_to(&self, host: &Host) -> bool {
@@ -160,8 +157,8 @@ fn is_origin_of(origin: &str, host: &Host) -> bool {
 }
 
 /// Lets through what is for this service and not sent by somebody else's page.
-pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
-    match app.hosts().check(&request) {
+pub(super) async fn check(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
+    match hosts.check(&request) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
@@ -172,17 +169,10 @@ mod tests {
     use axum::{body::Body, http::request::Builder};
 
     use super::*;
-    use crate::process::config::Settings;
 
     fn hosts(listen: &str, open_to_network: bool, allowed: &[&str]) -> Hosts {
-        let settings = Settings {
-            listen: Some(listen.parse().unwrap()),
-            open_to_network: Some(open_to_network),
-            allowed_hosts: Some(allowed.iter().map(|&host| host.to_owned()).collect()),
-            data: Some("/tmp/lemma".into()),
-            ..Settings::default()
-        };
-        Hosts::of(&Config::of(settings).unwrap())
+        let allowed: Vec<Host> = allowed.iter().map(|host| host.parse().unwrap()).collect();
+        Hosts::new(listen.parse().unwrap(), open_to_network, &allowed)
     }
 
     fn refusal(hosts: &Hosts, request: Builder) -> Option<ProblemType> {

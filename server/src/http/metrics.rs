@@ -33,7 +33,7 @@ static HANDLE: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
 ///
 /// # Errors
 /// When the buckets are none, which no input decides.
-pub fn start() -> Result<PrometheusHandle, BuildError> {
+pub(crate) fn start() -> Result<PrometheusHandle, BuildError> {
     let mut known = HANDLE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(handle) = &*known {
         return Ok(handle.clone());

@@ -10,10 +10,7 @@ use utoipa::{
     openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder, path::Operation},
 };
 
-use crate::http::{
-    problem::{MEDIA_TYPE, ProblemDetails},
-    routes,
-};
+use super::problem::{MEDIA_TYPE, ProblemDetails};
 
 /// The bytes of a file.
 #[derive(Debug, ToSchema)]
@@ -43,11 +40,6 @@ struct Frame;
 /// The document to which routes are added.
 pub(crate) fn frame() -> OpenApi {
     Frame::openapi()
-}
-
-/// The complete document.
-pub fn document() -> OpenApi {
-    routes::document()
 }
 
 /// Adds what is the same everywhere: error responses are problems, any operation can answer with one, and ids lead
@@ -83,6 +75,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::http::routes::document;
 
     #[test]
     fn every_reference_leads_somewhere() {

@@ -17,10 +17,10 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub(crate) use conversions::{damaged_circuit, lost_model, lost_proof};
+pub(crate) use conversions::{damaged_circuit, lost_model, lost_proof, unknown_circuit};
 pub use table::ProblemType;
 
-use crate::http::{observe, wire::TensorSpec};
+use super::{request_id, wire::TensorSpec};
 
 /// Media type of all error responses.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -112,7 +112,7 @@ impl IntoResponse for Problem {
             title: self.kind.title(),
             status: status.as_u16(),
             detail: self.detail,
-            instance: observe::request_urn(),
+            instance: request_id::urn(),
             retry_after_seconds: seconds,
             expected: self.expected,
             job: self.job,

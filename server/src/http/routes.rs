@@ -6,6 +6,7 @@
 mod builds;
 mod circuits;
 mod docs;
+mod download;
 mod faults;
 mod files;
 mod health;
@@ -51,7 +52,7 @@ fn described() -> OpenApiRouter<App> {
 }
 
 /// The OpenAPI document of the routes.
-pub(crate) fn document() -> OpenApi {
+pub fn document() -> OpenApi {
     openapi::finish(described().into_openapi())
 }
 

@@ -11,20 +11,20 @@ mod proof;
 mod tensor;
 mod verify;
 
-pub use circuit::{Build, BuildRequest, Circuit, CircuitList, Prediction, Scheme, Srs, VerifyingKey};
-pub use info::{Info, Limits, Operator, QueueLoad, Readiness};
-pub use job::{Failure, PhaseTime, Progress, Status};
-pub use model::{Model, ModelDetails, ModelList};
-pub use proof::{Bundle, InferResponse, InferenceRequest, Priority, Proof, ProofList, Proving};
-pub use tensor::{Tensor, TensorSpec, TensorType};
-pub use verify::{Refusal, Statement, VerifyResponse};
+pub(super) use circuit::{Build, BuildRequest, Circuit, CircuitList, Prediction, Srs};
+pub(super) use info::{Info, Limits, Operator, QueueLoad, Readiness};
+pub(super) use job::{Progress, Status};
+pub(super) use model::{Model, ModelDetails, ModelList};
+pub(super) use proof::{InferResponse, InferenceRequest, Proof, ProofList};
+pub(super) use tensor::{Tensor, TensorSpec};
+pub(super) use verify::{Refusal, Statement, VerifyResponse};
 
 use std::time::{Duration, SystemTime};
 
 use crate::work::jobs::Timestamp;
 
 /// RFC 3339 in UTC with milliseconds.
-pub fn moment(at: Timestamp) -> String {
+pub(super) fn moment(at: Timestamp) -> String {
     let since = Duration::from_millis(u64::try_from(at.0).unwrap_or_default());
     // Beyond the year 9999 there is no such notation, nor a clock that says so.
     let last = Duration::from_secs(253_402_300_799);

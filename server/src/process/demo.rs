@@ -13,9 +13,9 @@ use clap::Args;
 use tokio::time::Instant;
 
 use crate::{
-    http::observe,
     process::{
         config::{Config, ConfigError, LogFormat, Settings},
+        logging,
         run::{RunError, Running},
         shutdown::Shutdown,
     },
@@ -80,7 +80,7 @@ pub async fn run(arguments: &DemoArgs) -> Result<(), DemoError> {
         ..Settings::default()
     };
     // The filter is a constant that parses.
-    let _ = observe::start(LogFormat::Text, LOG);
+    let _ = logging::start(LogFormat::Text, LOG);
     let shutdown = Shutdown::default();
     shutdown.on_signals()?;
     let running =

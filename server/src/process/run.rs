@@ -1,14 +1,12 @@
 //! A whole service: opened, listening, stopped in order.
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{io, net::SocketAddr, path::Path};
 
-use metrics_exporter_prometheus::BuildError;
-use rayon::ThreadPoolBuildError;
+use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
 use tokio::net::TcpListener;
 
 use crate::{
-    App, app,
-    http::metrics,
+    http::{self, App, Terms, metrics},
     process::{config::Config, descriptors, serve::serve, shutdown::Shutdown},
     service::{JobService, OpenError, ServiceConfig},
     work::worker::ChildCommand,
@@ -30,9 +28,6 @@ pub enum RunError {
     /// The data directory cannot be used.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The system gives no threads.
-    #[error("cannot start threads: {0}")]
-    Threads(#[from] ThreadPoolBuildError),
     /// The metrics cannot be set up.
     #[error("metrics: {0}")]
     Metrics(#[from] BuildError),
@@ -45,8 +40,11 @@ pub enum RunError {
 #[derive(Debug)]
 pub struct Running {
     listener: TcpListener,
-    address: SocketAddr,
-    app: App,
+    config: Config,
+    connections: usize,
+    service: JobService,
+    metrics: PrometheusHandle,
+    shutdown: Shutdown,
 }
 
 impl Running {
@@ -61,37 +59,51 @@ impl Running {
         let address = listener.local_addr()?;
         let service = JobService::open(service_config(&config, child)).await?;
         let connections = descriptors::connections(config.connections);
-        let config = Config { listen: address, connections, ..config };
-        let app = App::new(service, config, metrics::start()?, shutdown)?;
-        Ok(Self { listener, address, app })
+        let config = Config { listen: address, ..config };
+        Ok(Self { listener, config, connections, service, metrics: metrics::start()?, shutdown })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.config.listen
     }
 
     /// The directory of its data.
-    pub fn data(&self) -> PathBuf {
-        self.app.config().data.clone()
+    pub fn data(&self) -> &Path {
+        &self.config.data
     }
 
     /// Answers until the shutdown begins; then lets running jobs end, answering still but taking no jobs, lets open
     /// requests end and closes the records.
     pub async fn run(self) {
-        let (shutdown, config) = (self.app.shutdown().clone(), self.app.config().clone());
-        let service = self.app.service().clone();
-        let upkeep = tokio::spawn(metrics::upkeep(self.app.metrics().clone()));
+        let Self { listener, config, connections, service, metrics, shutdown } = self;
+        let upkeep = tokio::spawn(metrics::upkeep(metrics.clone()));
+        let routes = http::router(App::new(service.clone(), terms(&config), metrics));
         let drained = Shutdown::default();
         let drain = async {
             shutdown.wait().await;
             service.drain(config.grace).await;
             drained.begin();
         };
-        tokio::join!(serve(self.listener, app(self.app), config.connections, drained.clone()), drain);
+        tokio::join!(serve(listener, routes, connections, drained.clone()), drain);
         service.shutdown(config.grace).await;
         upkeep.abort();
         tracing::info!("stopped");
+    }
+}
+
+fn terms(config: &Config) -> Terms {
+    Terms {
+        address: config.listen,
+        open_to_network: config.open_to_network,
+        allowed_hosts: config.allowed_hosts.clone(),
+        json_bytes: config.json_bytes,
+        file_bytes: config.file_bytes,
+        body_memory: config.body_memory,
+        body_timeout: config.body_timeout,
+        queue_timeout: config.queue_timeout,
+        prove_timeout: config.prove_timeout,
+        insecure_local_srs: config.insecure_local_srs,
     }
 }
 
@@ -99,6 +111,7 @@ fn service_config(config: &Config, child: ChildCommand) -> ServiceConfig {
     ServiceConfig {
         queue_capacity: config.queue,
         max_parallel: config.parallel,
+        verify_threads: config.verify_threads,
         memory_budget: config.memory,
         plan_memory: config.plan_memory,
         plan_timeout: config.plan_timeout,

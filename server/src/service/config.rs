@@ -21,6 +21,14 @@ pub struct ServiceConfig {
     pub memory_budget: Option<u64>,
     /// Threads per worker process.
     pub worker_threads: usize,
+    /// Threads that judge proofs.
+    pub verify_threads: usize,
+    /// Threads that run inferences.
+    pub infer_threads: usize,
+    /// Threads of each pool that reads models: uploads, and networks for inferences. None waits behind another.
+    pub read_threads: usize,
+    /// Plans that are made side by side, so that a slow one does not hold back all others.
+    pub plans: usize,
     /// Bytes that the process of one plan may have.
     pub plan_memory: u64,
     /// Longest time of one plan.
@@ -41,6 +49,10 @@ impl ServiceConfig {
             max_parallel: 1,
             memory_budget: None,
             worker_threads: if cores > 2 { cores - 1 } else { cores },
+            verify_threads: 1,
+            infer_threads: 1,
+            read_threads: 1,
+            plans: 2,
             plan_memory: 2 << 30,
             plan_timeout: Duration::from_secs(60),
             insecure_local_srs: false,

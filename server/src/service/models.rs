@@ -3,7 +3,11 @@
 use lemma_prover::digest::Digest;
 
 use super::{JobService, StorageError, blocking};
-use crate::store::{blobs::BlobKind, model_files::ModelFileError, records::ModelRecord};
+use crate::store::{
+    blobs::BlobKind,
+    model_files::ModelFileError,
+    records::{ModelRecord, RecordsError},
+};
 
 impl JobService {
     /// Keeps an ONNX file with what was found out about it; its record, and whether it is new.
@@ -21,6 +25,46 @@ impl JobService {
         let created = self.inner.clock.now();
         let record = ModelRecord { model, bytes, created, details };
         Ok(self.inner.records.insert_model(record).await?)
+    }
+
+    /// Lets a tag point at a model from now on.
+    ///
+    /// # Errors
+    /// When there is no such model or the database refuses.
+    pub async fn tag_model(&self, name: &str, tag: &str, model: Digest) -> Result<(), RecordsError> {
+        self.inner.records.set_tag(name, tag, model, self.inner.clock.now()).await
+    }
+
+    /// What is known of a model; `None` if there is no such model.
+    ///
+    /// # Errors
+    /// When its record is damaged or the database refuses.
+    pub async fn model(&self, model: Digest) -> Result<Option<ModelRecord>, RecordsError> {
+        self.inner.records.model(model).await
+    }
+
+    /// At most `limit` models after `after`, by id. Damaged ones are left out.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn models(&self, after: Option<Digest>, limit: u32) -> Result<Vec<ModelRecord>, RecordsError> {
+        self.inner.records.models(after, limit).await
+    }
+
+    /// The model that a tag points at.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn tagged(&self, name: &str, tag: &str) -> Result<Option<Digest>, RecordsError> {
+        self.inner.records.tagged(name, tag).await
+    }
+
+    /// The tags that point at a model.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn tags_of(&self, model: Digest) -> Result<Vec<(String, String)>, RecordsError> {
+        self.inner.records.tags_of(model).await
     }
 
     /// The bytes of a model, their digest checked.

@@ -9,10 +9,13 @@ use lemma_circuits::{
 };
 use moka::future::Cache;
 
-use crate::{
-    http::problem::{Problem, ProblemType, damaged_circuit},
-    service::{JobService, pool::Pool},
-    store::records::{CircuitEntry, RecordsError},
+use super::{
+    blocking,
+    pool::{Pool, PoolError},
+};
+use crate::store::{
+    model_files::{ModelFileError, ModelFiles},
+    records::{CircuitEntry, Records, RecordsError},
 };
 
 /// Memory for networks, in bytes.
@@ -33,59 +36,64 @@ pub(crate) struct Network {
     bytes: u64,
 }
 
+/// Why there is no network.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NetworkError {
+    /// There is no such circuit.
+    #[error("circuit {circuit} is not known; create it first")]
+    UnknownCircuit {
+        /// The id asked for.
+        circuit: CircuitId,
+    },
+    /// The record of the circuit is damaged, or the database refuses.
+    #[error(transparent)]
+    Records(#[from] RecordsError),
+    /// The file of its model cannot be had.
+    #[error(transparent)]
+    Model(#[from] ModelFileError),
+    /// Nothing reads it.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// The model cannot be read, although it could when the circuit was built.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+}
+
 /// The networks used last. A circuit never changes, so none is ever out of date.
 #[derive(Clone, Debug)]
-pub(crate) struct Networks {
-    service: JobService,
+pub(super) struct Networks {
+    records: Records,
+    files: ModelFiles,
     reading: Pool,
     recent: Cache<CircuitId, Arc<Network>>,
 }
 
 impl Networks {
-    pub(crate) fn new(service: JobService, reading: Pool) -> Self {
+    pub(super) fn new(records: Records, files: ModelFiles, reading: Pool) -> Self {
         let weigh = |_: &CircuitId, network: &Arc<Network>| {
             u32::try_from(network.bytes.saturating_mul(BYTES_PER_FILE_BYTE)).unwrap_or(u32::MAX)
         };
         let recent = Cache::builder().max_capacity(CAPACITY).weigher(weigh).build();
-        Self { service, reading, recent }
+        Self { records, files, reading, recent }
     }
 
     /// The network of a circuit. Requests that come while it is read wait for one reading.
     ///
     /// # Errors
-    /// [`ProblemType::UnknownCircuit`] when there is no such circuit.
-    pub(crate) async fn get(&self, circuit: CircuitId) -> Result<Arc<Network>, Problem> {
-        let read = self.recent.try_get_with(circuit, self.read(circuit));
-        read.await.map_err(|problem: Arc<Problem>| (*problem).clone())
+    /// When there is no such circuit, or it cannot be read.
+    pub(super) async fn get(&self, circuit: CircuitId) -> Result<Arc<Network>, Arc<NetworkError>> {
+        self.recent.try_get_with(circuit, self.read(circuit)).await
     }
 
-    async fn read(&self, circuit: CircuitId) -> Result<Arc<Network>, Problem> {
-        let entry = entry(&self.service, circuit).await?;
-        let onnx = self.service.model_bytes(entry.model).await?;
+    async fn read(&self, circuit: CircuitId) -> Result<Arc<Network>, NetworkError> {
+        let entry = self.records.circuit(circuit).await?;
+        let entry = entry.ok_or(NetworkError::UnknownCircuit { circuit })?;
+        let (files, digest) = (self.files.clone(), entry.model);
+        let onnx = blocking(move || files.get(digest)).await?;
         let bytes = onnx.len() as u64;
-        let imported: Result<Model, ImportError> =
-            self.reading.run(move || import(&onnx, "the circuit's model")).await?;
-        let model = imported.map_err(|error| Problem::internal(&error))?;
+        let model = self.reading.run(move || import(&onnx, "the circuit's model")).await??;
         let interface = Interface::of(&model);
         Ok(Arc::new(Network { circuit: entry, model, interface, bytes }))
     }
-}
-
-/// What is known of a circuit.
-///
-/// # Errors
-/// [`ProblemType::UnknownCircuit`] when there is none, [`ProblemType::Unavailable`] when its record is damaged.
-pub(crate) async fn entry(service: &JobService, circuit: CircuitId) -> Result<CircuitEntry, Problem> {
-    match service.records().circuit(circuit).await {
-        Err(error @ RecordsError::Damaged { .. }) => Err(damaged_circuit(&error)),
-        found => found?.ok_or_else(|| unknown(&circuit)),
-    }
-}
-
-/// The answer for a circuit that is not there.
-pub(crate) fn unknown(circuit: &impl std::fmt::Display) -> Problem {
-    Problem::new(
-        ProblemType::UnknownCircuit,
-        format!("no circuit has the id {circuit}; POST /v1/circuits builds one, GET /v1/circuits lists them"),
-    )
 }

@@ -13,7 +13,7 @@ use std::{
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::http::problem::{Problem, ProblemType};
+use super::ServiceConfig;
 
 /// Tasks a pool takes for every thread, the running one included.
 const TASKS_PER_THREAD: usize = 32;
@@ -21,11 +21,51 @@ const TASKS_PER_THREAD: usize = 32;
 /// Longest time after which trying again is proposed: tasks that were waited for in vain leave the pool at once.
 const LONGEST_BACKLOG: Duration = Duration::from_secs(600);
 
-/// A task panicked.
+/// Why a task has no result.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a task of the pool '{pool}' panicked")]
-struct TaskPanicked {
-    pool: &'static str,
+#[non_exhaustive]
+pub enum PoolError {
+    /// All places are taken.
+    #[error("all places for requests of the kind '{pool}' are taken; try again")]
+    Full {
+        /// The pool.
+        pool: &'static str,
+        /// When trying again makes sense.
+        retry_after: Duration,
+    },
+    /// The task panicked.
+    #[error("a task of the pool '{pool}' panicked")]
+    Panicked {
+        /// The pool.
+        pool: &'static str,
+    },
+}
+
+/// The pools of a service.
+#[derive(Debug)]
+pub(super) struct Pools {
+    /// Judges proofs.
+    pub(super) verify: Pool,
+    /// Runs inferences.
+    pub(super) infer: Pool,
+    /// Reads uploaded models.
+    pub(super) intake: Pool,
+    /// Reads networks for inferences.
+    pub(super) networks: Pool,
+    /// Waits for the processes that plan.
+    pub(super) planning: Pool,
+}
+
+impl Pools {
+    pub(super) fn new(config: &ServiceConfig) -> Result<Self, ThreadPoolBuildError> {
+        Ok(Self {
+            verify: Pool::new("verify", config.verify_threads)?,
+            infer: Pool::new("infer", config.infer_threads)?,
+            intake: Pool::new("intake", config.read_threads)?,
+            networks: Pool::new("networks", config.read_threads)?,
+            planning: Pool::new("planning", config.plans)?,
+        })
+    }
 }
 
 /// Threads for one kind of work.
@@ -99,16 +139,14 @@ impl Pool {
     /// Runs a task on the pool's threads; its parallel parts stay on them too.
     ///
     /// # Errors
-    /// [`ProblemType::Busy`] when all places are taken, [`ProblemType::Internal`] when the task panics.
-    pub(crate) async fn run<T, F>(&self, task: F) -> Result<T, Problem>
+    /// [`PoolError`] when all places are taken or the task panics.
+    pub(crate) async fn run<T, F>(&self, task: F) -> Result<T, PoolError>
     where
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
-        let place = self.places.clone().try_acquire_owned().map_err(|_| {
-            let detail = format!("all places for requests of the kind '{}' are taken; try again", self.name);
-            Problem::new(ProblemType::Busy, detail).retry_after(self.backlog())
-        })?;
+        let full = |_| PoolError::Full { pool: self.name, retry_after: self.backlog() };
+        let place = self.places.clone().try_acquire_owned().map_err(full)?;
         let pace = self.pace.clone();
         let (answer, answered) = oneshot::channel();
         self.threads.spawn(move || {
@@ -124,7 +162,7 @@ impl Pool {
         });
         match answered.await {
             Ok(Ok(result)) => Ok(result),
-            Ok(Err(_)) | Err(_) => Err(Problem::internal(&TaskPanicked { pool: self.name })),
+            Ok(Err(_)) | Err(_) => Err(PoolError::Panicked { pool: self.name }),
         }
     }
 }
@@ -153,7 +191,7 @@ mod tests {
         while pool.places.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(pool.run(|| true).await.unwrap_err().kind(), ProblemType::Busy);
+        assert!(matches!(pool.run(|| true).await, Err(PoolError::Full { pool: "test", .. })));
         open.send(()).unwrap();
         for task in waiting {
             assert!(task.await.unwrap().unwrap());
@@ -185,7 +223,7 @@ mod tests {
     async fn a_panic_is_answered_and_the_pool_goes_on() {
         let pool = Pool::new("test", 1).unwrap();
         let refused = pool.run(|| assert_eq!(1, 2, "a test panics")).await.unwrap_err();
-        assert_eq!(refused.kind(), ProblemType::Internal);
+        assert_eq!(refused, PoolError::Panicked { pool: "test" });
         assert_eq!(pool.run(|| 7).await.unwrap(), 7);
     }
 }

@@ -6,7 +6,6 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
 use futures::{
@@ -17,23 +16,38 @@ use lemma_circuits::shape::Scheme;
 use lemma_prover::digest::Digest;
 use moka::future::Cache;
 
+use super::pool::{Pool, PoolError};
 use crate::{
-    http::{
-        problem::{Problem, ProblemType},
-        wire::Prediction,
+    store::model_files::{ModelFileError, ModelFiles},
+    work::{
+        planning::{Planner, PlanningError},
+        prediction::Prediction,
     },
-    service::{JobService, pool::Pool},
-    work::{dispatch::Refused, planning::PlanningError},
 };
 
 /// Most predictions in memory.
 const CAPACITY: u64 = 4096;
 
-/// When a system that starts no process is worth asking again.
-const COME_BACK: Duration = Duration::from_secs(10);
+/// Why nothing is predicted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PredictionError {
+    /// There is no plan.
+    #[error(transparent)]
+    Planning(#[from] PlanningError),
+    /// Too many models are being planned.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// The model's file cannot be had.
+    #[error(transparent)]
+    Model(#[from] ModelFileError),
+    /// The service stops.
+    #[error("the service is shutting down; try again when it is back")]
+    ShuttingDown,
+}
 
 /// A plan's figures, or why there is no plan.
-type Planned = Result<Prediction, Problem>;
+type Planned = Result<Prediction, Arc<PredictionError>>;
 
 /// Model and scheme.
 type Key = (Digest, Scheme);
@@ -44,11 +58,12 @@ type Flight = Shared<BoxFuture<'static, Planned>>;
 /// The predictions made last. Planning a large model takes seconds, so it happens once per model and scheme, while
 /// threads that do nothing else wait for the processes that do it.
 #[derive(Clone, Debug)]
-pub(crate) struct Predictions {
-    service: JobService,
+pub(super) struct Predictions {
+    files: ModelFiles,
+    planner: Planner,
     planning: Pool,
     /// What follows from the model alone.
-    recent: Cache<Key, Arc<Planned>>,
+    recent: Cache<Key, Planned>,
     /// Plans that are being made, as long as somebody waits for them.
     flights: Arc<Mutex<BTreeMap<Key, WeakShared<BoxFuture<'static, Planned>>>>>,
 }
@@ -64,25 +79,20 @@ impl Drop for Waiting {
 }
 
 impl Predictions {
-    pub(crate) fn new(service: JobService, planning: Pool) -> Self {
-        Self { service, planning, recent: Cache::new(CAPACITY), flights: Arc::default() }
+    pub(super) fn new(files: ModelFiles, planner: Planner, planning: Pool) -> Self {
+        Self { files, planner, planning, recent: Cache::new(CAPACITY), flights: Arc::default() }
     }
 
     /// The prediction for an uploaded model. Requests that come while it is planned wait for one plan, which is given up
     /// when all of them are.
     ///
     /// # Errors
-    /// [`ProblemType::CircuitTooLarge`] or [`ProblemType::InvalidModel`] when there is no plan, [`ProblemType::ModelLost`]
-    /// when there is no file; [`ProblemType::Busy`] when too many models are being planned, and
-    /// [`ProblemType::Unavailable`] once the service stops.
-    pub(crate) async fn of(&self, model: Digest, scheme: Scheme) -> Planned {
+    /// When there is no plan, no file or no place.
+    pub(super) async fn of(&self, model: Digest, scheme: Scheme) -> Planned {
         let key = (model, scheme);
         match self.recent.get(&key).await {
-            Some(planned) => (*planned).clone(),
-            None => tokio::select! {
-                planned = self.flight(key) => planned,
-                () = self.service.stopping() => Err(Refused::ShuttingDown.into()),
-            },
+            Some(planned) => planned,
+            None => self.flight(key).await,
         }
     }
 
@@ -99,42 +109,25 @@ impl Predictions {
 
     async fn plan(self, key: Key) -> Planned {
         let (model, scheme) = key;
-        let (files, planner) = (self.service.model_files().clone(), self.service.planner().clone());
+        let (files, planner) = (self.files.clone(), self.planner.clone());
         let waiting = Waiting::default();
         let abandoned = waiting.0.clone();
         // The file is read when its turn has come, so that those who wait do not hold theirs in memory.
-        let plan = move || Ok::<_, Problem>(planner.plan(files.get(model)?, scheme, &abandoned));
-        let (planned, keep) = match self.planning.run(plan).await?? {
-            Ok(prediction) => (Ok(prediction), true),
-            Err(error) => (Err(unplannable(&error)), matches!(error, PlanningError::Refused { .. })),
+        let plan = move || Ok(planner.plan(files.get(model)?, scheme, &abandoned)?);
+        let planned = match self.planning.run(plan).await {
+            Ok(planned) => planned,
+            Err(full) => Err(full.into()),
         };
         drop(waiting);
-        if keep {
-            self.recent.insert(key, Arc::new(planned.clone())).await;
+        let planned: Planned = planned.map_err(Arc::new);
+        // Another try may find what the others lacked.
+        let follows_from_the_model = match &planned {
+            Ok(_) => true,
+            Err(error) => matches!(&**error, PredictionError::Planning(PlanningError::Refused { .. })),
+        };
+        if follows_from_the_model {
+            self.recent.insert(key, planned.clone()).await;
         }
         planned
-    }
-}
-
-fn unplannable(error: &PlanningError) -> Problem {
-    match error {
-        PlanningError::Refused { too_large: false, .. } => {
-            Problem::new(ProblemType::InvalidModel, error.to_string())
-        }
-        PlanningError::Refused { .. } | PlanningError::Timeout { .. } | PlanningError::Memory { .. } => {
-            Problem::new(ProblemType::CircuitTooLarge, error.to_string())
-        }
-        PlanningError::Start(_) => {
-            tracing::warn!(%error, "no plan");
-            let detail = "the system starts no process to plan the circuit in; nothing was accepted";
-            Problem::new(ProblemType::Unavailable, detail).retry_after(COME_BACK)
-        }
-        PlanningError::Died { .. } => {
-            tracing::error!(%error, "no plan");
-            let detail =
-                "the process that planned the circuit ended; nothing was accepted, another try may succeed";
-            Problem::new(ProblemType::Unavailable, detail).retry_after(COME_BACK)
-        }
-        PlanningError::Abandoned => Problem::internal(error),
     }
 }

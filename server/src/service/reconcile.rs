@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::{task::JoinHandle, time::MissedTickBehavior};
 use tracing::{debug, info, warn};
 
-use super::{Inner, JobService, submit};
+use super::{Inner, JobService, admission::ticket};
 use crate::{
     store::records::{Applied, Dispatchable, RecordsError, Results},
     work::jobs::{Event, JobId, JobState},
@@ -95,7 +95,7 @@ impl Inner {
             info!(job = %id, "nobody holds the job; dispatching it again");
             let predicted_memory = self.records.predicted_memory(id).await?;
             let dispatchable = Dispatchable { job, predicted_memory };
-            self.dispatcher.dispatch(submit::ticket(&dispatchable), None).await;
+            self.dispatcher.dispatch(ticket(&dispatchable), None).await;
         }
         Ok(())
     }

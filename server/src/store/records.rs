@@ -31,7 +31,7 @@ use sqlx::{
 pub use circuits::CircuitEntry;
 pub use listing::{JobFilter, JobPage};
 pub use models::ModelRecord;
-pub use submit::{Idempotency, JobRow, NewJob, Stored};
+pub use submit::{Idempotency, JobRow, NewJob, Repeat};
 pub use transition::{Applied, Dispatchable, Results};
 use write::{Durability, Write};
 

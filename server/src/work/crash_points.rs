@@ -35,3 +35,21 @@ pub(crate) fn child_fault() -> Option<String> {
 pub(crate) const fn child_fault() -> Option<String> {
     None
 }
+
+/// Has the fault the environment asks for at this moment of an attempt; for crash tests.
+pub(crate) fn disturb(moment: &str) {
+    match child_fault().as_deref().and_then(|fault| fault.split_once('@')) {
+        Some(("abort", wanted)) if wanted == moment => std::process::abort(),
+        Some(("panic", wanted)) if wanted == moment => panic!("asked for by the environment"),
+        Some(("hang", wanted)) if wanted == moment => loop {
+            std::thread::sleep(std::time::Duration::from_secs(1));
+        },
+        Some(("eat", wanted)) if wanted == moment => {
+            let mut eaten: Vec<Vec<u8>> = Vec::new();
+            loop {
+                eaten.push(vec![1; 64 << 20]);
+            }
+        }
+        _ => {}
+    }
+}

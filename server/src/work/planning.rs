@@ -13,17 +13,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lemma_circuits::{Budget, PlanError, compile_within, import::import, shape::Scheme};
+use lemma_circuits::shape::Scheme;
 
-use crate::{
-    http::wire::Prediction,
-    work::{
-        jobs::{Failure, FailureClass},
-        protocol::{Report, Request},
-        worker::{
-            ChildCommand,
-            process::{ChildSettings, Worker},
-        },
+use crate::work::{
+    jobs::{Failure, FailureClass},
+    prediction::Prediction,
+    protocol::{Report, Request},
+    worker::{
+        ChildCommand,
+        process::{ChildSettings, Worker},
     },
 };
 
@@ -76,7 +74,7 @@ pub enum PlanningError {
 
 /// Makes plans within limits.
 #[derive(Clone, Debug)]
-pub struct Planner {
+pub(crate) struct Planner {
     settings: ChildSettings,
     memory: u64,
     timeout: Duration,
@@ -84,7 +82,7 @@ pub struct Planner {
 
 impl Planner {
     /// Plans in processes of this command, each with at most `memory` bytes and `timeout` of time.
-    pub fn new(command: ChildCommand, memory: u64, timeout: Duration) -> Self {
+    pub(crate) fn new(command: ChildCommand, memory: u64, timeout: Duration) -> Self {
         let store: Option<PathBuf> = None;
         Self { settings: ChildSettings { command, store, threads: THREADS, keep_bytes: 0 }, memory, timeout }
     }
@@ -94,7 +92,7 @@ impl Planner {
     ///
     /// # Errors
     /// When there is no plan, or the process that makes it meets a limit or its end.
-    pub fn plan(
+    pub(crate) fn plan(
         &self,
         onnx: Vec<u8>,
         scheme: Scheme,
@@ -128,22 +126,6 @@ impl Planner {
         match failure.class {
             FailureClass::OutOfMemory => PlanningError::Memory { limit: self.memory },
             _ => PlanningError::Died { reason: failure.reason },
-        }
-    }
-}
-
-/// Plans a circuit, in the process that was started for it.
-pub(crate) fn plan(onnx: &[u8], scheme: Scheme, budget: &Budget) -> Report {
-    let refused = |too_large, reason| Report::Unplannable { too_large, reason };
-    let model = match import(onnx, "the model") {
-        Ok(model) => model,
-        Err(error) => return refused(false, error.to_string()),
-    };
-    match compile_within(model, scheme, budget) {
-        Ok(circuit) => Report::Planned { prediction: Prediction::of(&circuit) },
-        Err(error) => {
-            let too_large = matches!(error, PlanError::TooLarge { .. } | PlanError::OverBudget { .. });
-            refused(too_large, error.to_string())
         }
     }
 }

@@ -17,9 +17,9 @@ use std::{
 use lemma_circuits::{shape::Scheme, statement::CircuitId};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{
-    http::wire::Prediction,
-    work::jobs::{CircuitFacts, CircuitWork, Failure, Setup},
+use super::{
+    jobs::{CircuitFacts, CircuitWork, Failure, Setup},
+    prediction::Prediction,
 };
 
 /// Most bytes of a header; an input integer takes at most 5.

@@ -9,6 +9,7 @@ mod child;
 pub(crate) mod failures;
 mod orders;
 pub(crate) mod process;
+mod reports;
 mod workbench;
 
 pub use child::{ChildArgs, child_main};

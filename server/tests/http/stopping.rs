@@ -5,63 +5,30 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{
-    body::{Body, to_bytes},
-    http::{Request, StatusCode},
-};
-use lemma_server::{
-    App, app,
-    http::metrics,
-    process::{
-        config::{Config, Settings},
-        shutdown::Shutdown,
-    },
-    service::{JobService, ServiceConfig},
-};
+use lemma_server::process::config::Settings;
 use reqwest::Method;
-use serde_json::Value;
 use tokio::time::sleep;
-use tower::ServiceExt;
 
-use crate::support::{DIGITS, Server, answer, child, digit, directory, held_child, settings};
+use crate::support::{Server, answer, directory, held_child, settings};
 
 #[tokio::test]
-async fn a_stopping_service_is_not_ready_and_takes_no_jobs() {
+async fn an_answer_that_is_held_back_is_let_go() {
     let data = directory("stopping");
-    let config = Config::of(settings(&data)).unwrap();
-    let service = JobService::open(ServiceConfig::new(data.clone(), child())).await.unwrap();
-    let shutdown = Shutdown::default();
-    let router = app(App::new(service.clone(), config, metrics::start().unwrap(), shutdown.clone()).unwrap());
-    let send = async |method: &str, path: &str, media_type: &str, body: Vec<u8>| {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", "localhost:0")
-            .header("content-type", media_type)
-            .header("prefer", "wait=60");
-        let response = router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
-        let status = response.status();
-        let bytes = to_bytes(response.into_body(), 1 << 20).await.unwrap();
-        (status, serde_json::from_slice::<Value>(&bytes).unwrap_or_default())
-    };
-    let (status, _) =
-        send("POST", "/v1/models?tag=digits:stop", "application/octet-stream", DIGITS.to_vec()).await;
-    assert_eq!(status, StatusCode::CREATED);
-    let json = "application/json";
-    let (_, build) = send("POST", "/v1/circuits", json, br#"{"model":"digits:stop"}"#.to_vec()).await;
-    let order = serde_json::json!({ "circuit": build["circuit"], "inputs": digit() }).to_string();
-
-    shutdown.begin();
-    let (status, ready) = send("GET", "/readyz", json, Vec::new()).await;
-    assert_eq!(
-        (status, &ready["type"]),
-        (StatusCode::SERVICE_UNAVAILABLE, &"urn:lemma:problem:unavailable".into())
-    );
-    let held = Instant::now();
-    let (status, _) = send("POST", "/v1/proofs", json, order.clone().into_bytes()).await;
-    assert_eq!(status, StatusCode::ACCEPTED, "an answer that is held back is let go");
-    assert!(held.elapsed() < Duration::from_secs(10));
-    service.shutdown(Duration::ZERO).await;
+    let order = Server::start(settings(&data), data.clone()).order().await;
+    let gate = data.join("gate");
+    fs::write(&gate, []).unwrap();
+    let server = Server::start_with(settings(&data), data, held_child(&gate));
+    let request = server.request(Method::POST, "/v1/proofs").header("prefer", "wait=60").json(&order);
+    let held = tokio::spawn(answer(request));
+    while server.get("/v1/info").await.json["queue"]["running"] != 1 {
+        sleep(Duration::from_millis(10)).await;
+    }
+    server.begin_shutdown();
+    let begun = Instant::now();
+    held.await.unwrap().is(202);
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    server.get("/readyz").await.problem("unavailable", 503);
+    fs::remove_file(&gate).unwrap();
 }
 
 #[tokio::test]

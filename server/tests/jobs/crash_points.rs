@@ -66,7 +66,7 @@ fn death_at_each_point_loses_nothing() {
                 check_proof(&service, &job, *row).await;
                 assert_eq!(job.life.failed_attempts, 0, "{point}: {job:?}");
             }
-            for id in service.records().unfinished().await.expect("reads") {
+            for id in place.records().await.unfinished().await.expect("reads") {
                 // Recorded, although the caller was never told.
                 ended(&service, id).await;
             }

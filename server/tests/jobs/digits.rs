@@ -8,10 +8,10 @@ use std::{
 };
 
 use lemma_circuits::statement::{CircuitId, Context};
-use lemma_prover::verify::{Expect, verify};
+use lemma_prover::{digest::Digest, verify::Expect};
 use lemma_server::{
-    service::{JobService, NewJob, ServiceConfig, Submitted},
-    store::records::Idempotency,
+    service::{JobService, ServiceConfig, SubmitError, Submitted},
+    store::records::{Idempotency, NewJob, Records},
     work::{
         jobs::{CircuitWork, Job, JobId, JobState, Outcome, Priority, ProofWork, Setup, Work},
         worker::ChildCommand,
@@ -138,16 +138,13 @@ pub(crate) fn lives(pid: Pid) -> bool {
 /// Uploads the model and makes its keys.
 pub(crate) async fn circuit(service: &JobService) -> CircuitId {
     let (model, _) = service.put_model(digits().model, serde_json::json!({})).await.expect("keeps the model");
-    let job = service
-        .submit(NewJob {
-            work: Work::Circuit(CircuitWork { model: model.model, setup: Setup::KzgInsecureLocal }),
-            inputs: None,
-            predicted_memory: Some(100 << 20),
-            ..proof(CircuitId([0; 32]), 0)
-        })
-        .await
-        .expect("takes the job")
-        .into_job();
+    let build = NewJob {
+        work: Work::Circuit(CircuitWork { model: model.model, setup: Setup::KzgInsecureLocal }),
+        inputs: None,
+        predicted_memory: Some(100 << 20),
+        ..proof(CircuitId([0; 32]), 0)
+    };
+    let job = submit(service, build).await;
     let job = ended(service, job.id).await;
     match job.outcome {
         Some(Outcome::Circuit { circuit }) => circuit,
@@ -158,7 +155,6 @@ pub(crate) async fn circuit(service: &JobService) -> CircuitId {
 /// A proof of one stored inference.
 pub(crate) fn proof(circuit: CircuitId, row: usize) -> NewJob {
     NewJob {
-        owner: String::new(),
         work: Work::Proof(ProofWork { circuit, context: context(row) }),
         inputs: Some(inputs(row)),
         predicted_memory: None,
@@ -166,13 +162,12 @@ pub(crate) fn proof(circuit: CircuitId, row: usize) -> NewJob {
         queue_timeout: Duration::from_secs(600),
         prove_timeout: Duration::from_secs(600),
         meta: None,
-        idempotency: None,
     }
 }
 
-pub(crate) fn with_key(job: NewJob, key: &str, request: &str) -> NewJob {
-    let request = lemma_prover::digest::Digest::of(request.as_bytes());
-    NewJob { idempotency: Some(Idempotency { key: key.into(), request }), ..job }
+pub(crate) fn with_key(job: NewJob, key: &str, request: &str) -> Asked {
+    let request = Digest::of(request.as_bytes());
+    Asked { idempotency: Some(Idempotency { key: key.into(), request }), ..job.into() }
 }
 
 fn context(row: usize) -> Vec<u8> {
@@ -183,10 +178,27 @@ fn inputs(row: usize) -> Vec<Vec<i32>> {
     digits().inputs.values().map(|array| array.row(row).integers()).collect()
 }
 
-pub(crate) async fn submit(service: &JobService, job: NewJob) -> Job {
-    match service.submit(job).await.expect("takes the job") {
-        Submitted::New(job) | Submitted::Replayed(job) => job,
+/// A job with whoever asks for it.
+#[derive(Clone)]
+pub(crate) struct Asked {
+    pub(crate) owner: &'static str,
+    pub(crate) idempotency: Option<Idempotency>,
+    pub(crate) job: NewJob,
+}
+
+impl From<NewJob> for Asked {
+    fn from(job: NewJob) -> Self {
+        Self { owner: "", idempotency: None, job }
     }
+}
+
+pub(crate) async fn accept(service: &JobService, asked: impl Into<Asked>) -> Result<Submitted, SubmitError> {
+    let Asked { owner, idempotency, job } = asked.into();
+    service.admit(owner, idempotency.as_ref(), |claim| claim.submit(job)).await
+}
+
+pub(crate) async fn submit(service: &JobService, asked: impl Into<Asked>) -> Job {
+    accept(service, asked).await.expect("takes the job").into_job()
 }
 
 /// The job when it has ended.
@@ -214,15 +226,26 @@ pub(crate) async fn check_proof(service: &JobService, job: &Job, row: usize) {
     assert_eq!(job.state(), JobState::Succeeded, "{job:?}");
     let bundle = service.bundle(job).await.expect("has a bundle");
     let Work::Proof(work) = &job.work else { panic!("no proof job: {job:?}") };
-    let key = service.verifiers().get(work.circuit).expect("has the key");
     let expect = Expect {
         circuit: work.circuit,
         context: Some(Context::new(context(row)).expect("a short context")),
         allow_insecure_srs: true,
     };
-    let statement = verify(&bundle, &key, &expect).expect("verifies");
+    let judgement = service.judge(bundle, expect).await.expect("has the key");
+    let statement = judgement.verdict.expect("verifies");
     assert_eq!(statement.inputs, inputs(row));
     let outputs: Vec<_> = digits().integers.values().map(|array| array.row(row).integers()).collect();
     assert_eq!(statement.outputs, outputs);
-    assert!(service.records().input(job.id).await.expect("reads").is_none(), "the input must be gone");
+}
+
+impl Place {
+    /// The records of its service, seen from aside.
+    pub(crate) async fn records(&self) -> Records {
+        Records::open(&self.directory.path().join("records.sqlite")).await.expect("opens")
+    }
+
+    /// Where a blob of its service is or would be.
+    pub(crate) fn blob(&self, kind: &str, digest: Digest) -> PathBuf {
+        self.directory.path().join("blobs").join(kind).join(digest.to_string())
+    }
 }

@@ -5,10 +5,7 @@ use std::{collections::BTreeMap, fs, time::Duration};
 use crate::digits::{Place, check_proof, ended, lives, send};
 use crate::{prepare, runtime, server_process::Server};
 use lemma_circuits::statement::CircuitId;
-use lemma_server::{
-    service::JobService,
-    work::jobs::{EventKind, JobId, JobState, MAX_FAILED_ATTEMPTS, MAX_SERVICE_DEATHS},
-};
+use lemma_server::work::jobs::{EventKind, JobId, JobState, MAX_FAILED_ATTEMPTS, MAX_SERVICE_DEATHS};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rustix::process::Signal;
 
@@ -127,10 +124,11 @@ fn twenty_rounds_of_kill_lose_nothing() {
 /// Lets everything finish and demands that each acknowledged job has ended once and as it should.
 async fn check(place: &Place, history: &History) -> BTreeMap<JobState, usize> {
     let service = place.open().await;
+    let records = place.records().await;
     let mut finished = BTreeMap::new();
     for (job, row) in history.acknowledged.values() {
         let job = ended(&service, *job).await;
-        let events = service.records().events(job.id, 0, 10_000).await.expect("reads");
+        let events = records.events(job.id, 0, 10_000).await.expect("reads");
         let terminal = events.iter().filter(|event| event.kind.is_terminal()).count();
         assert_eq!(terminal, 1, "{events:?}");
         let starts: Vec<_> = events
@@ -153,14 +151,14 @@ async fn check(place: &Place, history: &History) -> BTreeMap<JobState, usize> {
         *finished.entry(job.state()).or_insert(0) += 1;
     }
     assert_eq!(service.load().queued + service.load().running, 0);
-    check_bundles(place, &service, finished.get(&JobState::Succeeded).copied().unwrap_or_default()).await;
+    check_bundles(place, finished.get(&JobState::Succeeded).copied().unwrap_or_default()).await;
     service.shutdown(Duration::from_secs(10)).await;
     finished
 }
 
 /// Every bundle on the disk is some job's.
-async fn check_bundles(place: &Place, service: &JobService, succeeded: usize) {
-    let named = service.records().bundles().await.expect("reads").len();
+async fn check_bundles(place: &Place, succeeded: usize) {
+    let named = place.records().await.bundles().await.expect("reads").len();
     let there = fs::read_dir(place.directory.path().join("blobs/bundles")).expect("lists").count();
     assert_eq!(there, named, "bundles that nobody names");
     assert!(named >= succeeded);

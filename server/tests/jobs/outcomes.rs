@@ -6,25 +6,26 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::digits::{
-    PATIENCE, Place, check_proof, circuit, ended, lives, proof, send, submit, until, with_key,
-};
-use lemma_prover::env::LANES_VARIABLE;
+use lemma_prover::{digest::Digest, env::LANES_VARIABLE};
 use lemma_server::{
-    service::{BundleError, JobService, NewJob, OpenError, ServiceConfig, SubmitError, Submitted},
+    service::{BundleError, JobService, OpenError, ServiceConfig, SubmitError, Submitted},
     store::{
-        blobs::{BlobError, BlobKind},
-        records::{JobFilter, JobRow},
+        blobs::BlobError,
+        records::{JobFilter, JobRow, NewJob},
     },
     work::{
         dispatch::Refused,
         jobs::{
-            CircuitWork, EventKind, FailureClass, JobId, JobState, MAX_FAILED_ATTEMPTS, Outcome, Priority,
-            Work,
+            CircuitWork, Clock, EventKind, FailureClass, JobId, JobState, MAX_FAILED_ATTEMPTS, Outcome,
+            Priority, Setup, SystemClock, Work,
         },
     },
 };
 use rustix::process::Signal;
+
+use crate::digits::{
+    Asked, PATIENCE, Place, accept, check_proof, circuit, ended, lives, proof, send, submit, until, with_key,
+};
 
 type Test = tokio::task::JoinHandle<()>;
 
@@ -33,13 +34,10 @@ async fn proofs_are_made_verified_and_remembered() {
     let place = Place::new();
     let service = place.open().await;
     let circuit = circuit(&service).await;
-    let entry = service.records().circuit(circuit).await.expect("reads").expect("the circuit is there");
+    let entry = service.circuit(circuit).await.expect("reads").expect("the circuit is there");
     assert_eq!((entry.facts.circuit, entry.facts.scheme.as_str()), (circuit, "kzg"));
     assert!(entry.facts.insecure_srs && entry.facts.pk_bytes > 0 && entry.facts.proof_bytes > 0);
-    assert_eq!(
-        service.records().circuit_of(entry.model, &entry.setup).await.expect("reads"),
-        Some(entry.clone())
-    );
+    assert_eq!(service.circuit_of(entry.model, &entry.setup).await.expect("reads"), Some(entry.clone()));
     let mut jobs = Vec::new();
     for row in 0..3 {
         jobs.push(submit(&service, proof(circuit, row)).await.id);
@@ -51,7 +49,9 @@ async fn proofs_are_made_verified_and_remembered() {
         assert!(job.timings.iter().any(|timing| timing.phase == "prove"), "{:?}", job.timings);
         let loads = job.timings.iter().any(|timing| timing.phase == "load keys");
         assert!(!loads, "the process that made the keys keeps them: {:?}", job.timings);
-        let events = service.records().events(*id, 0, 100).await.expect("reads");
+        let records = place.records().await;
+        assert!(records.input(*id).await.expect("reads").is_none(), "the input must be gone");
+        let events = records.events(*id, 0, 100).await.expect("reads");
         let sequence: Vec<_> = events.iter().map(|event| event.sequence).collect();
         assert_eq!(sequence, (1..=events.len() as u64).collect::<Vec<_>>());
         assert_eq!(events[0].kind, EventKind::Queued);
@@ -79,7 +79,7 @@ async fn fifty_submits_with_one_key_are_one_job() {
     let submits: Vec<_> = (0..50)
         .map(|_| {
             let (service, job) = (service.clone(), with_key(proof(circuit, 0), "key", "body"));
-            tokio::spawn(async move { service.submit(job).await.expect("takes the job") })
+            tokio::spawn(async move { accept(&service, job).await.expect("takes the job") })
         })
         .collect();
     let (mut ids, mut new) = (BTreeSet::new(), 0);
@@ -89,16 +89,16 @@ async fn fifty_submits_with_one_key_are_one_job() {
         ids.insert(submitted.into_job().id);
     }
     assert_eq!((ids.len(), new), (1, 1));
-    let other = service.submit(with_key(proof(circuit, 1), "key", "other body")).await;
+    let other = accept(&service, with_key(proof(circuit, 1), "key", "other body")).await;
     assert!(
         matches!(&other, Err(SubmitError::IdempotencyConflict { job, .. }) if ids.contains(job)),
         "{other:?}"
     );
-    let elsewhere = NewJob { owner: "somebody".into(), ..with_key(proof(circuit, 1), "key", "other body") };
-    assert!(matches!(service.submit(elsewhere).await, Ok(Submitted::New(_))), "keys belong to owners");
+    let elsewhere = Asked { owner: "somebody", ..with_key(proof(circuit, 1), "key", "other body") };
+    assert!(matches!(accept(&service, elsewhere).await, Ok(Submitted::New(_))), "keys belong to owners");
     let job = ended(&service, *ids.first().expect("one job")).await;
     check_proof(&service, &job, 0).await;
-    let again = service.submit(with_key(proof(circuit, 0), "key", "body")).await.expect("replays");
+    let again = accept(&service, with_key(proof(circuit, 0), "key", "body")).await.expect("replays");
     assert_eq!(again, Submitted::Replayed(job));
     service.shutdown(Duration::from_secs(10)).await;
 }
@@ -175,7 +175,7 @@ async fn cancel_works_in_each_state() {
     for id in [queued, running] {
         let job = service.cancel(id).await.expect("writes").expect("the job is there");
         assert_eq!(job.state(), JobState::Cancelled);
-        assert!(service.records().input(id).await.expect("reads").is_none());
+        assert!(place.records().await.input(id).await.expect("reads").is_none());
     }
     let cancelled = Instant::now();
     while lives(worker) {
@@ -222,7 +222,8 @@ async fn a_killed_worker_costs_one_attempt_and_three_poison_the_job() {
 async fn a_lost_or_shortened_database_costs_no_proof() {
     let place = Place::new();
     let service = place.open().await;
-    let bundle = service.blobs().put(BlobKind::Bundle, b"a proof").expect("keeps");
+    let kept = place.blob("bundles", Digest::of(b"a proof"));
+    fs::write(&kept, b"a proof").expect("writes");
     service.shutdown(Duration::ZERO).await;
     drop(service);
     for file in fs::read_dir(place.directory.path()).expect("lists") {
@@ -232,12 +233,12 @@ async fn a_lost_or_shortened_database_costs_no_proof() {
         }
     }
     let service = place.open().await;
-    assert_eq!(service.blobs().get(BlobKind::Bundle, bundle).expect("is there"), b"a proof");
+    assert_eq!(fs::read(&kept).expect("is there"), b"a proof");
     service.shutdown(Duration::ZERO).await;
     drop(service);
     let service = place.open().await;
-    assert!(matches!(service.blobs().get(BlobKind::Bundle, bundle), Err(BlobError::Missing { .. })));
-    let orphan = place.directory.path().join("blobs/orphans/bundles").join(bundle.to_string());
+    assert!(!kept.exists());
+    let orphan = place.blob("orphans/bundles", Digest::of(b"a proof"));
     assert_eq!(fs::read(orphan).expect("is put aside"), b"a proof");
     service.shutdown(Duration::ZERO).await;
 }
@@ -278,13 +279,13 @@ async fn a_full_queue_refuses_and_loses_nothing() {
     for row in 1..3 {
         taken.push(submit(&service, with_key(proof(circuit, row), &format!("key {row}"), "body")).await.id);
     }
-    match service.submit(proof(circuit, 3)).await {
+    match accept(&service, proof(circuit, 3)).await {
         Err(SubmitError::Refused(Refused::Full { queued: 2, capacity: 2, retry_after })) => {
             assert!(retry_after >= Duration::from_secs(1));
         }
         other => panic!("{other:?}"),
     }
-    let replayed = service.submit(with_key(proof(circuit, 1), "key 1", "body")).await.expect("replays");
+    let replayed = accept(&service, with_key(proof(circuit, 1), "key 1", "body")).await.expect("replays");
     assert_eq!(replayed.into_job().id, taken[1], "a repeated request is answered by a full queue too");
     assert_eq!((service.load().queued, service.load().running), (2, 1));
     send(worker, Signal::CONT);
@@ -321,7 +322,7 @@ async fn a_flipped_bit_is_noticed() {
     let circuit = circuit(&service).await;
     let job = ended(&service, submit(&service, proof(circuit, 0)).await.id).await;
     let Some(Outcome::Proof { bundle, .. }) = job.outcome else { panic!("no bundle: {job:?}") };
-    let path = service.blobs().path(BlobKind::Bundle, bundle);
+    let path = place.blob("bundles", bundle);
     let mut bytes = fs::read(&path).expect("reads");
     bytes[100] ^= 1;
     fs::write(&path, &bytes).expect("writes");
@@ -331,15 +332,14 @@ async fn a_flipped_bit_is_noticed() {
     ));
     // A damaged model without a copy fails the job that needs it, by name.
     fs::remove_dir_all(config.store_dir.join("objects/model")).expect("removes");
-    let entry = service.records().circuit(circuit).await.expect("reads").expect("the circuit is there");
-    let path = service.blobs().path(BlobKind::Model, entry.model);
+    let entry = service.circuit(circuit).await.expect("reads").expect("the circuit is there");
+    let path = place.blob("models", entry.model);
     let mut bytes = fs::read(&path).expect("reads");
     bytes[100] ^= 1;
     fs::write(&path, &bytes).expect("writes");
-    let setup = lemma_server::work::jobs::Setup::Ipa;
-    let work = lemma_server::work::jobs::CircuitWork { model: entry.model, setup };
-    let job =
-        NewJob { work: lemma_server::work::jobs::Work::Circuit(work), inputs: None, ..proof(circuit, 0) };
+    let setup = Setup::Ipa;
+    let work = CircuitWork { model: entry.model, setup };
+    let job = NewJob { work: Work::Circuit(work), inputs: None, ..proof(circuit, 0) };
     let job = ended(&service, submit(&service, job).await.id).await;
     let failure = job.life.failure.expect("a reason");
     assert_eq!((failure.class, failure.retryable), (FailureClass::Storage, false), "{failure:?}");
@@ -357,9 +357,9 @@ async fn failures_are_typed_and_do_not_repeat_the_input() {
     assert_eq!((failure.class, failure.retryable), (FailureClass::Input, false));
     assert!(!failure.reason.contains("87654321"), "{}", failure.reason);
     let unknown = lemma_circuits::statement::CircuitId([7; 32]);
-    assert!(matches!(service.submit(proof(unknown, 0)).await, Err(SubmitError::UnknownCircuit { .. })));
+    assert!(matches!(accept(&service, proof(unknown, 0)).await, Err(SubmitError::UnknownCircuit { .. })));
     let none = NewJob { inputs: None, ..proof(circuit, 0) };
-    assert!(matches!(service.submit(none).await, Err(SubmitError::NoInput)));
+    assert!(matches!(accept(&service, none).await, Err(SubmitError::NoInput)));
     // The process that refused the input goes on.
     check_proof(&service, &ended(&service, submit(&service, proof(circuit, 4)).await.id).await, 4).await;
     service.shutdown(Duration::from_secs(10)).await;
@@ -396,7 +396,7 @@ async fn shutdown_gives_back_and_the_next_start_goes_on() {
     assert!(!lives(worker));
     waiter.await.expect("the waiter is answered");
     assert!(matches!(
-        service.submit(proof(circuit, 2)).await,
+        accept(&service, proof(circuit, 2)).await,
         Err(SubmitError::Refused(Refused::ShuttingDown) | SubmitError::Records(_))
     ));
     drop(service);
@@ -413,7 +413,7 @@ async fn jobs_on_local_parameters_end_when_these_are_not_allowed_any_more() {
     let place = Place::new();
     let service = place.open().await;
     let circuit = circuit(&service).await;
-    let entry = service.records().circuit(circuit).await.expect("reads").expect("the circuit is there");
+    let entry = service.circuit(circuit).await.expect("reads").expect("the circuit is there");
     let (running, worker) = stuck(&place, &service, proof(circuit, 0)).await;
     let queued = submit(&service, proof(circuit, 1)).await.id;
     let work = Work::Circuit(CircuitWork { model: entry.model, setup: entry.setup });
@@ -448,7 +448,7 @@ async fn jobs_beyond_the_budget_of_the_next_start_are_finished() {
     for (row, id) in [running, queued].into_iter().enumerate() {
         check_proof(&service, &ended(&service, id).await, row).await;
     }
-    let refused = service.submit(proof(circuit, 2)).await;
+    let refused = accept(&service, proof(circuit, 2)).await;
     assert!(matches!(refused, Err(SubmitError::Refused(Refused::TooMuchMemory { .. }))), "{refused:?}");
     service.shutdown(Duration::from_secs(10)).await;
 }
@@ -469,7 +469,7 @@ async fn listings_are_filtered_and_paged() {
     let filter = JobFilter { circuit: Some(circuit), ..JobFilter::default() };
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
-        let page = service.records().list(&filter, after, 2).await.expect("reads");
+        let page = service.jobs(&filter, after, 2).await.expect("reads");
         seen.extend(page.jobs.iter().map(|job| job.id));
         after = page.next;
         if after.is_none() {
@@ -479,8 +479,8 @@ async fn listings_are_filtered_and_paged() {
     ids.reverse();
     assert_eq!(seen, ids);
     let none = JobFilter { states: vec![JobState::Failed, JobState::Queued], ..JobFilter::default() };
-    assert!(service.records().list(&none, None, 10).await.expect("reads").jobs.is_empty());
-    let counts = service.records().counts().await.expect("reads");
+    assert!(service.jobs(&none, None, 10).await.expect("reads").jobs.is_empty());
+    let counts = service.counts().await.expect("reads");
     assert_eq!((counts[&JobState::Succeeded], counts[&JobState::Failed]), (6, 0));
     service.shutdown(Duration::from_secs(10)).await;
 }
@@ -490,11 +490,10 @@ async fn a_job_that_nobody_holds_is_found() {
     let place = Place::new();
     let service = place.open().await;
     let circuit = circuit(&service).await;
-    let new = proof(circuit, 0);
     // Recorded without telling the dispatcher, as after a commit whose answer was lost.
-    let new = NewJob { meta: None, idempotency: None, ..new };
-    let row = JobRow { id: JobId::from_parts(1, 1), predicted_memory: 1 << 20, new };
-    service.records().submit(row, service.clock().now()).await.expect("records");
+    let (id, new) = (JobId::from_parts(1, 1), proof(circuit, 0));
+    let row = JobRow { id, predicted_memory: 1 << 20, owner: String::new(), idempotency: None, new };
+    place.records().await.submit(row, SystemClock.now()).await.expect("records");
     check_proof(&service, &ended(&service, JobId::from_parts(1, 1)).await, 0).await;
     service.shutdown(Duration::from_secs(10)).await;
 }

@@ -17,7 +17,7 @@ use lemma_server::{
     work::jobs::JobId,
 };
 
-use crate::digits::{config, proof, with_key};
+use crate::digits::{accept, config, proof, with_key};
 
 const DIRECTORY: &str = "LEMMA_CRASH_TEST_DIRECTORY";
 
@@ -48,7 +48,7 @@ async fn obey(service: &JobService, line: &str) -> String {
         ["submit", key, circuit, row] => {
             let circuit = CircuitId(circuit.parse::<Digest>().expect("an id").0);
             let job = proof(circuit, row.parse().expect("a number"));
-            match service.submit(with_key(job, key, row)).await {
+            match accept(service, with_key(job, key, row)).await {
                 Ok(Submitted::New(job) | Submitted::Replayed(job)) => job.id.to_string(),
                 Err(error) => format!("refused {error}"),
             }

@@ -1,21 +1,35 @@
 //! Errors of the service's parts as problems.
 
-use crate::{
-    http::problem::{Problem, ProblemType},
-    service::{BundleError, StorageError, SubmitError},
-    store::{blobs::BlobError, model_files::ModelFileError, records::RecordsError},
-    work::dispatch::Refused,
-};
+use std::{fmt::Display, sync::Arc, time::Duration};
+
 use lemma_prover::{digest::Digest, keys::KeysError, store::StoreError};
-use std::time::Duration;
-use tracing::error;
+use tracing::{error, warn};
+
+use super::{Problem, ProblemType};
+use crate::{
+    service::{
+        BundleError, JudgeError, NetworkError, PoolError, PredictionError, ReadyError, StorageError,
+        SubmitError,
+    },
+    store::{blobs::BlobError, model_files::ModelFileError, records::RecordsError},
+    work::{dispatch::Refused, planning::PlanningError},
+};
 
 /// When a service that is being restarted is likely to be back.
 const RESTART: Duration = Duration::from_secs(10);
 
+/// When a system that starts no process is worth asking again.
+const NEXT_PROCESS: Duration = Duration::from_secs(10);
+
+impl From<&RecordsError> for Problem {
+    fn from(error: &RecordsError) -> Self {
+        of_storage(error, error.is_transient())
+    }
+}
+
 impl From<RecordsError> for Problem {
     fn from(error: RecordsError) -> Self {
-        of_storage(&error, error.is_transient())
+        (&error).into()
     }
 }
 
@@ -25,11 +39,101 @@ impl From<BlobError> for Problem {
     }
 }
 
+impl From<&ModelFileError> for Problem {
+    fn from(error: &ModelFileError) -> Self {
+        match error {
+            ModelFileError::Lost { model } => lost_model(*model),
+            error => of_storage(error, error.is_transient()),
+        }
+    }
+}
+
 impl From<ModelFileError> for Problem {
     fn from(error: ModelFileError) -> Self {
+        (&error).into()
+    }
+}
+
+impl From<ReadyError> for Problem {
+    fn from(error: ReadyError) -> Self {
         match error {
-            ModelFileError::Lost { model } => lost_model(model),
-            error => of_storage(&error, error.is_transient()),
+            ReadyError::Records(error) => error.into(),
+            ReadyError::Model(error) => error.into(),
+            ReadyError::Keys(error) => error.into(),
+        }
+    }
+}
+
+impl From<&PoolError> for Problem {
+    fn from(error: &PoolError) -> Self {
+        match error {
+            PoolError::Full { retry_after, .. } => {
+                Self::new(ProblemType::Busy, error.to_string()).retry_after(*retry_after)
+            }
+            error => Self::internal(error),
+        }
+    }
+}
+
+impl From<PoolError> for Problem {
+    fn from(error: PoolError) -> Self {
+        (&error).into()
+    }
+}
+
+impl From<Arc<NetworkError>> for Problem {
+    fn from(error: Arc<NetworkError>) -> Self {
+        match &*error {
+            NetworkError::UnknownCircuit { circuit } => unknown_circuit(circuit),
+            NetworkError::Records(error @ RecordsError::Damaged { .. }) => damaged_circuit(error),
+            NetworkError::Records(error) => error.into(),
+            NetworkError::Model(error) => error.into(),
+            NetworkError::Pool(error) => error.into(),
+            error => Self::internal(error),
+        }
+    }
+}
+
+impl From<Arc<PredictionError>> for Problem {
+    fn from(error: Arc<PredictionError>) -> Self {
+        match &*error {
+            PredictionError::Planning(error) => error.into(),
+            PredictionError::Pool(error) => error.into(),
+            PredictionError::Model(error) => error.into(),
+            PredictionError::ShuttingDown => Refused::ShuttingDown.into(),
+        }
+    }
+}
+
+impl From<&PlanningError> for Problem {
+    fn from(error: &PlanningError) -> Self {
+        match error {
+            PlanningError::Refused { too_large: false, .. } => {
+                Self::new(ProblemType::InvalidModel, error.to_string())
+            }
+            PlanningError::Refused { .. } | PlanningError::Timeout { .. } | PlanningError::Memory { .. } => {
+                Self::new(ProblemType::CircuitTooLarge, error.to_string())
+            }
+            PlanningError::Start(_) => {
+                warn!(%error, "no plan");
+                let detail = "the system starts no process to plan the circuit in; nothing was accepted";
+                Self::new(ProblemType::Unavailable, detail).retry_after(NEXT_PROCESS)
+            }
+            PlanningError::Died { .. } => {
+                error!(%error, "no plan");
+                let detail = "the process that planned the circuit ended; nothing was accepted, another try may succeed";
+                Self::new(ProblemType::Unavailable, detail).retry_after(NEXT_PROCESS)
+            }
+            PlanningError::Abandoned => Self::internal(error),
+        }
+    }
+}
+
+impl From<JudgeError> for Problem {
+    fn from(error: JudgeError) -> Self {
+        match error {
+            JudgeError::Pool(error) => error.into(),
+            JudgeError::Key(error) => error.into(),
         }
     }
 }
@@ -52,7 +156,7 @@ impl From<BundleError> for Problem {
 impl From<KeysError> for Problem {
     fn from(error: KeysError) -> Self {
         match error {
-            KeysError::UnknownCircuit { circuit } => crate::service::networks::unknown(&circuit),
+            KeysError::UnknownCircuit { circuit } => unknown_circuit(&circuit),
             error if error.is_damage() => damaged_circuit(&error),
             KeysError::Store(StoreError::Io { .. } | StoreError::NotWritable { .. }) => {
                 of_storage(&error, true)
@@ -60,6 +164,14 @@ impl From<KeysError> for Problem {
             error => Self::internal(&error),
         }
     }
+}
+
+/// The answer for a circuit that is not there.
+pub(crate) fn unknown_circuit(circuit: &impl Display) -> Problem {
+    Problem::new(
+        ProblemType::UnknownCircuit,
+        format!("no circuit has the id {circuit}; POST /v1/circuits builds one, GET /v1/circuits lists them"),
+    )
 }
 
 /// The answer for a model whose record or file is not what it was.
@@ -107,7 +219,7 @@ impl From<SubmitError> for Problem {
             SubmitError::IdempotencyConflict { job, .. } => {
                 Self::new(ProblemType::IdempotencyConflict, error.to_string()).job(job)
             }
-            SubmitError::UnknownCircuit { circuit } => crate::service::networks::unknown(&circuit),
+            SubmitError::UnknownCircuit { circuit } => unknown_circuit(&circuit),
             SubmitError::DamagedCircuit { .. } => damaged_circuit(&error),
             SubmitError::UnknownModel { .. } => Self::new(ProblemType::UnknownModel, error.to_string()),
             SubmitError::NoInput | SubmitError::Records(_) => of_storage(&error, error.is_transient()),

@@ -7,20 +7,21 @@ use lemma_prover::{
     keys::{KeysError, SetupChoice},
     params::{ParamsError, SrsChoice},
 };
-use tracing::warn;
 
-use super::{files, links, models, page, submission};
+use super::{
+    download::{download, etag, has, unchanged},
+    links, models, page, submission,
+};
 use crate::{
     http::{
         extract::{IdempotencyKey, JsonBody, PathId, Preferences, Query},
         openapi::{File, JobHeaders, JobRefusals, WaitHeader},
-        problem::{Problem, ProblemType, damaged_circuit},
-        repeats::Accepted,
+        problem::{Problem, ProblemType, damaged_circuit, unknown_circuit},
         state::App,
         wire::{Build, BuildRequest, Circuit, CircuitList, ModelDetails, Prediction},
     },
-    service::{NewJob, networks},
-    store::records::{CircuitEntry, Idempotency, RecordsError},
+    service::Claim,
+    store::records::{CircuitEntry, NewJob, RecordsError},
     work::jobs::{CircuitWork, Job, Priority, Setup, Work},
 };
 
@@ -51,9 +52,9 @@ pub(super) async fn build(
     body: JsonBody<BuildRequest>,
 ) -> Result<Response, Problem> {
     let idempotency = submission::idempotency("circuits", key, &body.bytes);
-    let accept = accept(&app, body.value, idempotency.clone());
-    let accepted = submission::once(&app, idempotency.as_ref(), accept).await?;
-    let job = submission::ended(&app, accepted.job, preferences).await?;
+    let accept = |claim| accept(&app, body.value, claim);
+    let job = submission::admit(&app, idempotency.as_ref(), accept).await?;
+    let job = submission::ended(&app, job, preferences).await?;
     let build = Build::new(&job).ok_or_else(|| submission::other_kind(&job))?;
     let location = match &build.circuit {
         Some(circuit) => format!("/v1/circuits/{circuit}"),
@@ -62,68 +63,29 @@ pub(super) async fn build(
     Ok(links::accepted(&location, &job, preferences, build))
 }
 
-async fn accept(
-    app: &App,
-    request: BuildRequest,
-    idempotency: Option<Idempotency>,
-) -> Result<Accepted, Problem> {
-    let accepted = |job| Accepted { job, outputs: Vec::new() };
-    if let Some(job) = submission::replayed(app, idempotency.as_ref()).await? {
-        return Ok(accepted(job));
+async fn accept(app: &App, request: BuildRequest, claim: Claim) -> Result<Job, Problem> {
+    if let Some(job) = claim.earlier() {
+        return Ok(job.clone());
     }
     let setup = request.setup().map_err(|why| Problem::new(ProblemType::InvalidRequest, why))?;
     let choice = choice(app, &setup)?;
     let model = models::find(app, &request.model).await?.model;
     // Nothing is built, and later nothing inferred, without the model's file.
     app.service().model_bytes(model).await?;
-    if let Some(job) = ready(app, model, &setup).await? {
-        return Ok(accepted(app.service().join(submission::OWNER, idempotency.as_ref(), job).await?));
+    if let Some(job) = app.service().built(model, &setup).await? {
+        return Ok(claim.join(job).await?);
     }
     let prediction = predict(app, model, choice).await?;
     let job = NewJob {
-        owner: submission::OWNER.to_owned(),
         work: Work::Circuit(CircuitWork { model, setup }),
         inputs: None,
         predicted_memory: Some(prediction.predicted_memory_bytes),
         priority: Priority::Normal,
-        queue_timeout: app.config().queue_timeout,
-        prove_timeout: app.config().prove_timeout,
+        queue_timeout: app.terms().queue_timeout,
+        prove_timeout: app.terms().prove_timeout,
         meta: Some(serde_json::to_value(&prediction).map_err(|error| Problem::internal(&error))?),
-        idempotency,
     };
-    Ok(accepted(submission::submit(app, job).await?))
-}
-
-/// The build of a circuit that is there and whose files are whole. Files that are missing or damaged are made again by
-/// another build.
-async fn ready(app: &App, model: Digest, setup: &Setup) -> Result<Option<Job>, Problem> {
-    let Some(entry) = undamaged(app.service().records().circuit_of(model, setup).await)?.flatten() else {
-        return Ok(None);
-    };
-    app.service().model_bytes(entry.model).await?;
-    let circuit = entry.facts.circuit;
-    let keyring = app.service().keyring().clone();
-    match files::blocking(move || keyring.check_files(circuit)).await? {
-        Err(error) if error.is_damage() => {
-            warn!(%circuit, %error, "a circuit is damaged; it is built again");
-            Ok(None)
-        }
-        checked => {
-            checked?;
-            Ok(undamaged(app.service().job(entry.job).await)?.flatten())
-        }
-    }
-}
-
-/// `None` instead of an error about a damaged row: a build writes what is needed again.
-fn undamaged<T>(read: Result<T, RecordsError>) -> Result<Option<T>, RecordsError> {
-    match read {
-        Err(error @ RecordsError::Damaged { .. }) => {
-            warn!(%error, "a circuit is built again");
-            Ok(None)
-        }
-        read => read.map(Some),
-    }
+    submission::submit(claim, job).await
 }
 
 fn choice(app: &App, setup: &Setup) -> Result<SetupChoice, Problem> {
@@ -135,13 +97,12 @@ fn choice(app: &App, setup: &Setup) -> Result<SetupChoice, Problem> {
 
 /// What the circuit will look like and cost, if there are parameters for it.
 async fn predict(app: &App, model: Digest, setup: SetupChoice) -> Result<Prediction, Problem> {
-    let prediction = app.predictions().of(model, setup.scheme()).await?;
+    let prediction = app.service().predict(model, setup.scheme()).await?;
     if let SetupChoice::Kzg(ceremony @ SrsChoice::Ceremony(_)) = setup {
-        let (keyring, k) = (app.service().keyring().clone(), prediction.k);
-        let found = files::blocking(move || keyring.parameters().choose_srs(ceremony, k)).await?;
+        let found = app.service().check_parameters(ceremony, prediction.k).await;
         found.map_err(|error| without_parameters(&error))?;
     }
-    Ok(prediction)
+    Ok(prediction.into())
 }
 
 /// Why there are no parameters, in terms of the service.
@@ -175,7 +136,7 @@ pub(super) async fn list(
 ) -> Result<Json<CircuitList>, Problem> {
     let limit = page.limit()?;
     let after = page.after::<Digest>()?.map(|digest| CircuitId(digest.0));
-    let found = app.service().records().circuits(after, limit.saturating_add(1)).await?;
+    let found = app.service().circuits(after, limit.saturating_add(1)).await?;
     let (entries, more) = page::split(found, limit);
     let mut circuits = Vec::new();
     for entry in &entries {
@@ -229,25 +190,28 @@ pub(super) async fn verifying_key(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let entry = find(&app, id).await?;
-    let tag = files::etag(entry.facts.vk);
-    if files::has(&headers, &tag) {
-        return Ok(files::unchanged(&tag));
+    let tag = etag(entry.facts.vk);
+    if has(&headers, &tag) {
+        return Ok(unchanged(&tag));
     }
-    let (keyring, circuit) = (app.service().keyring().clone(), entry.facts.circuit);
-    let read = move || keyring.circuit(circuit).and_then(|record| keyring.vk_bytes(&record));
-    let bytes = files::blocking(read).await?.map_err(|error| match error {
+    let circuit = entry.facts.circuit;
+    let bytes = app.service().verifying_key(circuit).await.map_err(|error| match error {
         KeysError::UnknownCircuit { .. } => damaged_circuit(&error),
         error => error.into(),
     })?;
-    Ok(files::download(bytes, &tag, &format!("{circuit}.vk")))
+    Ok(download(bytes, &tag, &format!("{circuit}.vk")))
 }
 
 /// The circuit of an id.
 ///
 /// # Errors
-/// [`ProblemType::UnknownCircuit`] when there is none.
+/// [`ProblemType::UnknownCircuit`] when there is none, [`ProblemType::Unavailable`] when its record is damaged.
 pub(super) async fn find(app: &App, id: Option<Digest>) -> Result<CircuitEntry, Problem> {
-    networks::entry(app.service(), CircuitId(id.ok_or_else(no_id)?.0)).await
+    let circuit = CircuitId(id.ok_or_else(no_id)?.0);
+    match app.service().circuit(circuit).await {
+        Err(error @ RecordsError::Damaged { .. }) => Err(damaged_circuit(&error)),
+        found => found?.ok_or_else(|| unknown_circuit(&circuit)),
+    }
 }
 
 /// The id in a request.

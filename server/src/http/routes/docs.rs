@@ -11,9 +11,9 @@ use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::{Config, serve};
 
 use super::faults;
-use crate::http::{extract::PathId, openapi, state::App};
+use crate::http::{extract::PathId, state::App};
 
-static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(openapi::document);
+static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(super::document);
 
 /// The document and the page that shows it; both are part of the program.
 pub(super) fn routes() -> Router<App> {

@@ -37,11 +37,11 @@ pub(super) async fn livez() -> Json<Readiness> {
 ))]
 pub(super) async fn readyz(State(app): State<App>) -> Result<Json<Readiness>, Problem> {
     match app.service().ready().await {
-        Ok(true) if !app.shutdown().begun() => Ok(Json(Readiness { status: "ready" })),
-        Ok(_) if app.shutdown().begun() => {
+        Ok(true) => Ok(Json(Readiness { status: "ready" })),
+        Ok(false) if app.service().is_stopping() => {
             Err(not_ready("the service is shutting down; it finishes what runs"))
         }
-        Ok(_) => Err(not_ready("the service makes no proofs; restart it")),
+        Ok(false) => Err(not_ready("the service makes no proofs; restart it")),
         Err(error) => {
             tracing::error!(%error, "the service's files cannot be written");
             Err(not_ready("the service's records or files cannot be written"))
@@ -58,7 +58,7 @@ fn not_ready(why: &str) -> Problem {
     (status = 200, description = "Prometheus' text format", body = String, content_type = "text/plain"),
 ))]
 pub(super) async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
-    for (state, count) in app.service().records().counts().await? {
+    for (state, count) in app.service().counts().await? {
         metrics::jobs(state.as_str(), count);
     }
     metrics::load(&app.service().load());

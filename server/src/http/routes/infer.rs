@@ -16,12 +16,11 @@ use crate::{
         extract::{IdempotencyKey, JsonBody},
         openapi::{JobHeaders, JobRefusals},
         problem::Problem,
-        repeats::Accepted,
         state::App,
         wire::{InferResponse, InferenceRequest, Proof, Tensor},
     },
-    service::networks::Network,
-    store::records::Idempotency,
+    service::{Claim, Duty, Network},
+    work::jobs::Job,
 };
 
 /// Infer
@@ -44,32 +43,33 @@ pub(super) async fn infer(
     body: JsonBody<InferenceRequest>,
 ) -> Result<Response, Problem> {
     let idempotency = submission::idempotency("infer", key, &body.bytes);
-    let order = Order::read(&app, body.value, idempotency.clone()).await?;
+    let order = Order::read(&app, body.value).await?;
     let circuit = order.network.circuit.facts.circuit.to_string();
     if !order.prove {
         let (_, outputs) = run(&app, &order).await?;
         return Ok(Json(InferResponse { circuit, outputs, proof: None }).into_response());
     }
-    let accept = accept(&app, order, idempotency.as_ref());
-    let Accepted { job, outputs } = submission::once(&app, idempotency.as_ref(), accept).await?;
+    let accept = |claim| accept(&app, order, claim);
+    let (job, outputs) = submission::admit(&app, idempotency.as_ref(), accept).await?;
     let proof = Proof::new(&job, app.service().advanced(&job)).ok_or_else(|| submission::other_kind(&job))?;
     let location = links::location(&proof.progress.href);
     Ok((location, Json(InferResponse { circuit, outputs, proof: Some(proof) })).into_response())
 }
 
-async fn accept(app: &App, order: Order, idempotency: Option<&Idempotency>) -> Result<Accepted, Problem> {
-    let replayed = submission::replayed(app, idempotency).await?;
+/// A proof that is refused costs no inference.
+async fn accept(app: &App, order: Order, mut claim: Claim) -> Result<(Job, Vec<Tensor>), Problem> {
+    if let Some(job) = claim.earlier().cloned() {
+        let (_, outputs) = run(app, &order).await?;
+        return Ok((job, outputs));
+    }
+    order.reserve(&mut claim)?;
     let (inputs, outputs) = run(app, &order).await?;
-    let job = match replayed {
-        Some(job) => job,
-        None => order.submit(app, inputs).await?,
-    };
-    Ok(Accepted { job, outputs })
+    Ok((order.submit(claim, inputs).await?, outputs))
 }
 
 async fn run(app: &App, order: &Order) -> Result<Answer, Problem> {
     let (network, given) = (order.network.clone(), order.given.clone());
-    app.infer_pool().run(move || answer(&network, &given)).await?
+    app.service().run(Duty::Infer, move || answer(&network, &given)).await?
 }
 
 type Answer = (Vec<Vec<i32>>, Vec<Tensor>);

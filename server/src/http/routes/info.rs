@@ -4,6 +4,7 @@ use axum::{Json, extract::State};
 use lemma_circuits::{import::supported, shape::MAX_K, statement::FORMAT_VERSION};
 
 use crate::http::{
+    extract::MAX_WAIT,
     state::App,
     wire::{Info, Limits, Operator, QueueLoad},
 };
@@ -20,11 +21,11 @@ pub(super) async fn info(State(app): State<App>) -> Json<Info> {
         format_version: FORMAT_VERSION,
         authentication: "none",
         limits: Limits {
-            json_bytes: app.config().json_bytes,
-            file_bytes: app.config().file_bytes,
+            json_bytes: app.terms().json_bytes,
+            file_bytes: app.terms().file_bytes,
             memory_bytes: load.memory_budget,
             k: MAX_K,
-            wait_seconds: crate::http::extract::MAX_WAIT.as_secs(),
+            wait_seconds: MAX_WAIT.as_secs(),
         },
         queue: QueueLoad {
             queued: load.queued,

@@ -21,6 +21,7 @@ use crate::{
         state::App,
         wire::{Model, ModelDetails, ModelList},
     },
+    service::Duty,
     store::records::{ModelRecord, RecordsError},
 };
 
@@ -74,7 +75,7 @@ pub(super) async fn upload(
     }
     let onnx = body.bytes.clone();
     let read = move || import(&onnx, "the uploaded file").map(|model| ModelDetails::of(&model));
-    let imported = app.intake_pool().run(read).await?;
+    let imported = app.service().run(Duty::Intake, read).await?;
     let details = imported.map_err(|error| {
         let detail = format!("{error}; GET /v1/info lists the operators the service proves");
         Problem::new(ProblemType::InvalidModel, detail)
@@ -82,8 +83,7 @@ pub(super) async fn upload(
     let details = serde_json::to_value(&details).map_err(|error| Problem::internal(&error))?;
     let (record, new) = app.service().put_model(body.bytes.to_vec(), details).await?;
     if let Some((name, tag)) = tag {
-        let now = app.service().clock().now();
-        app.service().records().set_tag(name, tag, record.model, now).await?;
+        app.service().tag_model(name, tag, record.model).await?;
     }
     let model = view(&app, &record).await?;
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
@@ -130,7 +130,7 @@ pub(super) async fn list(
     Query(page): Query<page::Page>,
 ) -> Result<Json<ModelList>, Problem> {
     let limit = page.limit()?;
-    let found = app.service().records().models(page.after()?, limit.saturating_add(1)).await?;
+    let found = app.service().models(page.after()?, limit.saturating_add(1)).await?;
     let (records, more) = page::split(found, limit);
     let mut models = Vec::new();
     for record in &records {
@@ -157,14 +157,14 @@ pub(super) async fn show(State(app): State<App>, PathId(id): PathId<String>) -> 
 /// # Errors
 /// [`ProblemType::UnknownModel`] when there is none.
 pub(super) async fn find(app: &App, name: &str) -> Result<ModelRecord, Problem> {
-    let records = app.service().records();
+    let service = app.service();
     let id = match (name.parse::<Digest>(), parse_tag(name)) {
         (Ok(id), _) => Some(id),
-        (_, Ok((name, tag))) => records.tagged(name, tag).await?,
+        (_, Ok((name, tag))) => service.tagged(name, tag).await?,
         _ => None,
     };
     let record = match id {
-        Some(id) => match records.model(id).await {
+        Some(id) => match service.model(id).await {
             Err(error @ RecordsError::Damaged { .. }) => {
                 error!(%error, "a model is lost");
                 return Err(lost_model(id));
@@ -185,7 +185,7 @@ pub(super) async fn find(app: &App, name: &str) -> Result<ModelRecord, Problem> 
 }
 
 async fn view(app: &App, record: &ModelRecord) -> Result<Model, Problem> {
-    let tags = app.service().records().tags_of(record.model).await?;
+    let tags = app.service().tags_of(record.model).await?;
     Model::new(record, &tags).map_err(|error| Problem::internal(&error))
 }
 

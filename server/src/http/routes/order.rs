@@ -13,8 +13,8 @@ use crate::{
         state::App,
         wire::InferenceRequest,
     },
-    service::{NewJob, networks::Network},
-    store::records::Idempotency,
+    service::{Claim, Network},
+    store::records::NewJob,
     work::jobs::{Job, Priority, ProofWork, Work},
 };
 
@@ -33,28 +33,32 @@ impl Order {
     ///
     /// # Errors
     /// A [`Problem`] that names the member at fault.
-    pub(super) async fn read(
-        app: &App,
-        request: InferenceRequest,
-        idempotency: Option<Idempotency>,
-    ) -> Result<Self, Problem> {
+    pub(super) async fn read(app: &App, request: InferenceRequest) -> Result<Self, Problem> {
         submission::check_meta(request.meta.as_ref())?;
         let context = context_of(request.context.as_deref(), ProblemType::InvalidRequest)?;
-        let network = app.networks().get(circuits::id(&request.circuit)?).await?;
+        let network = app.service().network(circuits::id(&request.circuit)?).await?;
         let (given, prove) = (request.inputs.clone(), request.prove);
         if prove && network.circuit.facts.insecure_srs {
             submission::check_insecure_srs(app)?;
         }
-        let proof = proof(app, &network, context.unwrap_or_default(), request, idempotency)?;
+        let proof = proof(app, &network, context.unwrap_or_default(), request)?;
         Ok(Self { network, given, prove, proof })
+    }
+
+    /// Asks for a place in the queue.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(super) fn reserve(&self, claim: &mut Claim) -> Result<(), Problem> {
+        Ok(claim.reserve(self.network.circuit.facts.predicted_memory_bytes)?)
     }
 
     /// Hands the proof of these integers over.
     ///
     /// # Errors
     /// When the service does not take it.
-    pub(super) async fn submit(self, app: &App, inputs: Vec<Vec<i32>>) -> Result<Job, Problem> {
-        submission::submit(app, NewJob { inputs: Some(inputs), ..self.proof }).await
+    pub(super) async fn submit(self, claim: Claim, inputs: Vec<Vec<i32>>) -> Result<Job, Problem> {
+        submission::submit(claim, NewJob { inputs: Some(inputs), ..self.proof }).await
     }
 }
 
@@ -64,12 +68,9 @@ fn proof(
     network: &Network,
     context: Context,
     request: InferenceRequest,
-    idempotency: Option<Idempotency>,
 ) -> Result<NewJob, Problem> {
-    let config = app.config();
-    let seconds = submission::seconds;
+    let (terms, seconds) = (app.terms(), submission::seconds);
     Ok(NewJob {
-        owner: submission::OWNER.to_owned(),
         work: Work::Proof(ProofWork {
             circuit: network.circuit.facts.circuit,
             context: context.bytes().to_vec(),
@@ -78,10 +79,9 @@ fn proof(
         predicted_memory: None,
         priority: Priority::from(request.priority),
         queue_timeout: seconds("queue_timeout_seconds", request.queue_timeout_seconds, 604_800)?
-            .unwrap_or(config.queue_timeout),
+            .unwrap_or(terms.queue_timeout),
         prove_timeout: seconds("prove_timeout_seconds", request.prove_timeout_seconds, 86_400)?
-            .unwrap_or(config.prove_timeout),
+            .unwrap_or(terms.prove_timeout),
         meta: request.meta.map(serde_json::Value::Object),
-        idempotency,
     })
 }

@@ -10,11 +10,11 @@ use crate::{
         extract::{IdempotencyKey, JsonBody, PathId, Preferences, Query},
         openapi::{JobHeaders, JobRefusals, WaitHeader},
         problem::{Problem, ProblemType, lost_proof},
-        repeats::Accepted,
         state::App,
         wire::{InferenceRequest, Proof, ProofList, Status},
     },
-    store::records::{Idempotency, JobFilter},
+    service::{Claim, Duty},
+    store::records::JobFilter,
     work::jobs::{Job, JobId, WorkKind},
 };
 
@@ -45,29 +45,27 @@ pub(super) async fn request(
     body: JsonBody<InferenceRequest>,
 ) -> Result<Response, Problem> {
     let idempotency = submission::idempotency("proofs", key, &body.bytes);
-    let accept = accept(&app, body.value, idempotency.clone());
-    let accepted = submission::once(&app, idempotency.as_ref(), accept).await?;
-    let job = submission::ended(&app, accepted.job, preferences).await?;
+    let accept = |claim| accept(&app, body.value, claim);
+    let job = submission::admit(&app, idempotency.as_ref(), accept).await?;
+    let job = submission::ended(&app, job, preferences).await?;
     let Json(proof) = view(&app, &job)?;
     Ok(links::accepted(&proof.progress.href.clone(), &job, preferences, proof))
 }
 
-async fn accept(
-    app: &App,
-    request: InferenceRequest,
-    idempotency: Option<Idempotency>,
-) -> Result<Accepted, Problem> {
-    if let Some(job) = submission::replayed(app, idempotency.as_ref()).await? {
-        return Ok(Accepted { job, outputs: Vec::new() });
+async fn accept(app: &App, request: InferenceRequest, mut claim: Claim) -> Result<Job, Problem> {
+    if let Some(job) = claim.earlier() {
+        return Ok(job.clone());
     }
-    let order = Order::read(app, request, idempotency).await?;
+    let order = Order::read(app, request).await?;
     if !order.prove {
         let detail = "prove is false, and this route always proves; POST /v1/infer answers without a proof";
         return Err(Problem::new(ProblemType::InvalidRequest, detail));
     }
+    order.reserve(&mut claim)?;
     let (network, given) = (order.network.clone(), order.given.clone());
-    let inputs = app.infer_pool().run(move || inputs::integers(&given, &network.interface)).await??;
-    Ok(Accepted { job: order.submit(app, inputs).await?, outputs: Vec::new() })
+    let inputs = move || inputs::integers(&given, &network.interface);
+    let inputs = app.service().run(Duty::Infer, inputs).await??;
+    order.submit(claim, inputs).await
 }
 
 /// Which proofs are wanted.
@@ -111,7 +109,7 @@ pub(super) async fn list(
         circuit,
     };
     let after = page::cursor(filter.cursor.as_deref())?;
-    let found = app.service().records().list(&wanted, after, limit).await?;
+    let found = app.service().jobs(&wanted, after, limit).await?;
     let proof = |job| Proof::new(job, app.service().advanced(job));
     let proofs = found.jobs.iter().filter_map(proof).collect();
     Ok(Json(ProofList { proofs, next_cursor: found.next.map(|id| id.to_string()) }))

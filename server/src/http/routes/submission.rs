@@ -1,6 +1,6 @@
 //! Handing jobs to the service.
 
-use std::{future::Future, time::Duration};
+use std::time::Duration;
 
 use lemma_prover::digest::Digest;
 use serde_json::{Map, Value};
@@ -10,16 +10,15 @@ use crate::{
     http::{
         extract::Preferences,
         problem::{Problem, ProblemType},
-        repeats::Accepted,
         state::App,
     },
-    service::{NewJob, Submitted},
-    store::records::{Idempotency, RecordsError},
+    service::{Claim, Submitted},
+    store::records::{Idempotency, NewJob, RecordsError},
     work::jobs::{Job, JobId},
 };
 
 /// Whose jobs are: the service knows no callers.
-pub(super) const OWNER: &str = "";
+const OWNER: &str = "";
 
 /// Most bytes of the caller's text.
 const MAX_META: usize = 4096;
@@ -29,7 +28,7 @@ const MAX_META: usize = 4096;
 /// # Errors
 /// [`ProblemType::UnsupportedSetup`] when it does not.
 pub(super) fn check_insecure_srs(app: &App) -> Result<(), Problem> {
-    if app.config().insecure_local_srs {
+    if app.terms().insecure_local_srs {
         return Ok(());
     }
     Err(Problem::new(
@@ -73,44 +72,32 @@ pub(super) fn idempotency(route: &str, key: Option<String>, body: &[u8]) -> Opti
     key.map(|key| Idempotency { key, request })
 }
 
-/// Deals with a request that becomes a job; repeats of it that come at the same time get the same.
+/// Deals with a request for a job when its turn has come.
 ///
 /// # Errors
-/// When the service does not take it.
-pub(super) async fn once(
+/// When the key stands for another request; what dealing with it met; also when the database refuses.
+pub(super) async fn admit<T, F>(
     app: &App,
     idempotency: Option<&Idempotency>,
-    accept: impl Future<Output = Result<Accepted, Problem>>,
-) -> Result<Accepted, Problem> {
-    let Some(idempotency) = idempotency else { return accept.await };
-    let accepted = app.repeats().once(idempotency, accept).await?;
-    let current = job(app, accepted.job.id).await?;
-    let (job, outputs) = (current.unwrap_or_else(|| accepted.job.clone()), accepted.outputs.clone());
-    Ok(Accepted { job, outputs })
+    deal: impl FnOnce(Claim) -> F,
+) -> Result<T, Problem>
+where
+    F: Future<Output = Result<T, Problem>>,
+{
+    app.service().admit(OWNER, idempotency, deal).await
 }
 
 /// Hands a job over.
 ///
 /// # Errors
 /// When the service does not take it.
-pub(super) async fn submit(app: &App, job: NewJob) -> Result<Job, Problem> {
-    let submitted = app.service().submit(job).await?;
+pub(super) async fn submit(claim: Claim, job: NewJob) -> Result<Job, Problem> {
+    let submitted = claim.submit(job).await?;
     let new = matches!(submitted, Submitted::New(_));
     let job = submitted.into_job();
     // The line has the request's id too: it is what links the two.
     info!(job = %job.id, new, "the request became a job");
     Ok(job)
-}
-
-/// The job that an earlier request with this key became.
-///
-/// # Errors
-/// When that was another request.
-pub(super) async fn replayed(app: &App, idempotency: Option<&Idempotency>) -> Result<Option<Job>, Problem> {
-    match idempotency {
-        Some(idempotency) => Ok(app.service().replay(OWNER, idempotency).await?),
-        None => Ok(None),
-    }
 }
 
 /// The job as soon as it has ended, or as it is after the time the caller prefers to wait.
@@ -119,18 +106,7 @@ pub(super) async fn replayed(app: &App, idempotency: Option<&Idempotency>) -> Re
 /// When the database refuses.
 pub(super) async fn ended(app: &App, job: Job, preferences: Preferences) -> Result<Job, Problem> {
     let Some(wait) = preferences.wait.filter(|_| !job.state().is_terminal()) else { return Ok(job) };
-    tokio::select! {
-        found = app.service().wait(job.id, wait) => Ok(found?.unwrap_or(job)),
-        () = app.shutdown().wait() => Ok(job),
-    }
-}
-
-/// One job.
-///
-/// # Errors
-/// When the database refuses.
-pub(super) async fn job(app: &App, id: JobId) -> Result<Option<Job>, Problem> {
-    Ok(app.service().job(id).await?)
+    Ok(app.service().wait(job.id, wait).await?.unwrap_or(job))
 }
 
 /// One job; `damaged` is the answer when its record is.

@@ -1,12 +1,11 @@
 //! Judging proofs.
 
-use std::time::Instant;
-
 use axum::{Json, extract::State};
 use lemma_circuits::{edge::EdgeError, statement::Statement as Stated};
 use lemma_prover::{
+    digest::Digest,
     keys::KeysError,
-    verify::{Expect, VerifierKey, VerifyError, verify as judge},
+    verify::{Expect, VerifierKey, VerifyError},
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -21,7 +20,7 @@ use crate::{
         state::App,
         wire::{Refusal, Srs, Statement, Tensor, VerifyResponse},
     },
-    service::networks,
+    service::{JudgeError, Judgement},
 };
 
 /// What the caller demands of the proof.
@@ -67,44 +66,39 @@ pub(super) async fn verify(
     // A proof that is bound to something is no answer to a caller who bound it to nothing.
     let context =
         Some(context_of(demand.context.as_deref(), ProblemType::InvalidParameter)?.unwrap_or_default());
-    let expect = Expect { circuit, context, allow_insecure_srs: app.config().insecure_local_srs };
-    let verifiers = app.service().verifiers().clone();
-    let response = app.verify_pool().run(move || {
-        let key = verifiers.get(circuit)?;
-        Ok::<_, KeysError>(verdict(&body.bytes, &key, &expect))
-    });
-    let response = match response.await? {
+    let expect = Expect { circuit, context, allow_insecure_srs: app.terms().insecure_local_srs };
+    let judgement = match app.service().judge(body.bytes, expect).await {
         // The store may have lost what the service has made.
-        Err(error @ KeysError::UnknownCircuit { .. }) => {
-            networks::entry(app.service(), circuit).await?;
+        Err(JudgeError::Key(error @ KeysError::UnknownCircuit { .. })) => {
+            circuits::find(&app, Some(Digest(circuit.0))).await?;
             return Err(damaged_circuit(&error));
         }
-        judged => judged??,
+        judged => judged?,
     };
+    let response = response(judgement)?;
     metrics::verification(response.valid);
     Ok(Json(response))
 }
 
-fn verdict(bundle: &[u8], key: &VerifierKey, expect: &Expect) -> Result<VerifyResponse, Problem> {
-    let start = Instant::now();
-    let judged = judge(bundle, key, expect);
-    let verdict = VerifyResponse {
-        valid: judged.is_ok(),
+fn response(judgement: Judgement) -> Result<VerifyResponse, Problem> {
+    let Judgement { verdict, key, time } = judgement;
+    let response = VerifyResponse {
+        valid: verdict.is_ok(),
         insecure_srs: key.insecure_srs(),
         srs: key.srs().map(|srs| Srs::new(srs, key.insecure_srs())),
         reason: None,
         statement: None,
-        verify_seconds: start.elapsed().as_secs_f64(),
+        verify_seconds: time.as_secs_f64(),
     };
-    match judged {
+    match verdict {
         Ok(stated) => {
-            let statement = statement(&stated, key).map_err(|error| Problem::internal(&error))?;
-            Ok(VerifyResponse { statement: Some(statement), ..verdict })
+            let statement = statement(&stated, &key).map_err(|error| Problem::internal(&error))?;
+            Ok(VerifyResponse { statement: Some(statement), ..response })
         }
         Err(error) => match code(&error) {
             Some(code) => {
                 let reason = Refusal { code: code.to_owned(), detail: detail(&error) };
-                Ok(VerifyResponse { reason: Some(reason), ..verdict })
+                Ok(VerifyResponse { reason: Some(reason), ..response })
             }
             None => Err(Problem::internal(&error)),
         },

@@ -1,6 +1,6 @@
 //! Circuits and the jobs that build them.
 
-use lemma_circuits::{CompiledCircuit, shape};
+use lemma_circuits::shape;
 use lemma_prover::params::SrsId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -8,13 +8,16 @@ use utoipa::ToSchema;
 use super::{Progress, TensorSpec, moment};
 use crate::{
     store::records::CircuitEntry,
-    work::jobs::{Job, Outcome, Setup},
+    work::{
+        jobs::{Job, Outcome, Setup, Work},
+        prediction,
+    },
 };
 
 /// Commitment scheme.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Scheme {
+pub(crate) enum Scheme {
     /// Transparent: nobody has to be trusted. Verifies in about a tenth of a second.
     #[default]
     Ipa,
@@ -34,7 +37,7 @@ impl From<shape::Scheme> for Scheme {
 /// Asks for the keys of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct BuildRequest {
+pub(crate) struct BuildRequest {
     /// Id of an uploaded model, or `name:tag`.
     #[schema(example = "digits:latest", min_length = 1, max_length = 200)]
     pub model: String,
@@ -57,7 +60,7 @@ impl BuildRequest {
     ///
     /// # Errors
     /// A sentence for the caller.
-    pub fn setup(&self) -> Result<Setup, &'static str> {
+    pub(crate) fn setup(&self) -> Result<Setup, &'static str> {
         match (self.scheme, self.insecure_local_srs, &self.ceremony) {
             (Scheme::Ipa, false, None) => Ok(Setup::Ipa),
             (Scheme::Ipa, ..) => {
@@ -74,7 +77,7 @@ impl BuildRequest {
 
 /// The KZG string a circuit rests on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Srs {
+pub(crate) struct Srs {
     /// Its id: a sha256 of the image of its secret, which no file can claim.
     pub id: String,
     /// The ceremony it comes from; absent for an unknown ceremony.
@@ -84,7 +87,7 @@ pub struct Srs {
 
 impl Srs {
     /// The string with this id. One that was drawn on a server comes from no ceremony.
-    pub fn new(id: SrsId, insecure: bool) -> Self {
+    pub(crate) fn new(id: SrsId, insecure: bool) -> Self {
         let ceremony = (!insecure).then(|| id.ceremony()).flatten();
         Self { id: id.to_string(), ceremony: ceremony.map(str::to_owned) }
     }
@@ -92,7 +95,7 @@ impl Srs {
 
 /// The key that checks proofs of a circuit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct VerifyingKey {
+pub(crate) struct VerifyingKey {
     /// sha256 of the file.
     pub sha256: String,
     /// Length of the file.
@@ -103,7 +106,7 @@ pub struct VerifyingKey {
 
 /// A circuit whose keys are ready.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct Circuit {
+pub(crate) struct Circuit {
     /// The circuit's id, the same on every machine. This is what a verifier trusts.
     pub id: String,
     /// Id of the model it was built from.
@@ -136,7 +139,7 @@ pub struct Circuit {
 
 impl Circuit {
     /// A circuit with the tensors of its model.
-    pub fn new(entry: &CircuitEntry, inputs: Vec<TensorSpec>, outputs: Vec<TensorSpec>) -> Self {
+    pub(crate) fn new(entry: &CircuitEntry, inputs: Vec<TensorSpec>, outputs: Vec<TensorSpec>) -> Self {
         let facts = &entry.facts;
         Self {
             id: facts.circuit.to_string(),
@@ -169,7 +172,7 @@ impl Circuit {
 
 /// A part of the list of circuits, by id.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct CircuitList {
+pub(crate) struct CircuitList {
     /// The circuits.
     pub circuits: Vec<Circuit>,
     /// Where the next part begins; absent in the last one.
@@ -179,7 +182,7 @@ pub struct CircuitList {
 
 /// What a circuit looks like and costs, known before its keys are made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Prediction {
+pub(crate) struct Prediction {
     /// It has 2^k rows.
     pub k: u32,
     /// Rows that carry something.
@@ -198,25 +201,24 @@ pub struct Prediction {
     pub predicted_memory_bytes: u64,
 }
 
-impl Prediction {
-    /// The prediction for a compiled circuit.
-    pub fn of(circuit: &CompiledCircuit) -> Self {
-        let (shape, predicted) = (circuit.shape(), lemma_prover::prediction::Prediction::of(circuit));
+impl From<prediction::Prediction> for Prediction {
+    fn from(prediction: prediction::Prediction) -> Self {
+        let prediction::Prediction { k, rows_used, advice_columns, fixed_columns, lookups, .. } = prediction;
         Self {
-            k: shape.k,
-            rows_used: circuit.layout().rows() as u64,
-            advice_columns: shape.num_advice(),
-            fixed_columns: shape.num_fixed(),
-            lookups: shape.lookup_slots(),
-            predicted_prove_cpu_seconds: predicted.reference_seconds(),
-            predicted_memory_bytes: predicted.memory_bytes,
+            k,
+            rows_used,
+            advice_columns,
+            fixed_columns,
+            lookups,
+            predicted_prove_cpu_seconds: prediction.prove_cpu_seconds,
+            predicted_memory_bytes: prediction.memory_bytes,
         }
     }
 }
 
 /// A job that compiles a model and makes its keys.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct Build {
+pub(crate) struct Build {
     /// How far it is.
     #[serde(flatten)]
     pub progress: Progress,
@@ -234,8 +236,8 @@ pub struct Build {
 
 impl Build {
     /// The job as a build; `None` when it is a proof.
-    pub fn new(job: &Job) -> Option<Self> {
-        let crate::work::jobs::Work::Circuit(work) = &job.work else { return None };
+    pub(crate) fn new(job: &Job) -> Option<Self> {
+        let Work::Circuit(work) = &job.work else { return None };
         let circuit = match &job.outcome {
             Some(Outcome::Circuit { circuit }) => Some(circuit.to_string()),
             _ => None,

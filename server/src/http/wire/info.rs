@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 /// What the service is.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct Info {
+pub(crate) struct Info {
     /// `lemma-server`.
     pub name: &'static str,
     /// Its version.
@@ -24,7 +24,7 @@ pub struct Info {
 
 /// What the service refuses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Largest JSON body.
     pub json_bytes: u64,
     /// Largest model or proof file.
@@ -39,7 +39,7 @@ pub struct Limits {
 
 /// How full the service is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct QueueLoad {
+pub(crate) struct QueueLoad {
     /// Jobs that wait.
     pub queued: usize,
     /// Jobs that run.
@@ -54,7 +54,7 @@ pub struct QueueLoad {
 
 /// An ONNX operator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Operator {
+pub(crate) struct Operator {
     /// Its name.
     pub operator: &'static str,
     /// Its domain.
@@ -67,7 +67,7 @@ pub struct Operator {
 
 /// Whether the service takes jobs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Readiness {
+pub(crate) struct Readiness {
     /// `ready`.
     pub status: &'static str,
 }

@@ -52,7 +52,7 @@ impl From<Status> for JobState {
 
 /// Time of one finished step.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct PhaseTime {
+pub(crate) struct PhaseTime {
     /// Name of the step.
     #[schema(example = "prove")]
     pub phase: String,
@@ -68,7 +68,7 @@ impl From<&PhaseTiming> for PhaseTime {
 
 /// Why a job or an attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// Kind of failure.
     #[schema(example = "out_of_memory")]
     pub class: String,
@@ -94,7 +94,7 @@ impl From<&jobs::Failure> for Failure {
 
 /// How far a job is: what builds and proofs have in common.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct Progress {
+pub(crate) struct Progress {
     /// The job's id.
     #[schema(example = "01KAHX9D8CSV5M2J0R3K6ZB3QW")]
     pub id: String,
@@ -132,7 +132,7 @@ pub struct Progress {
 
 impl Progress {
     /// The progress of a job that is followed below `route`.
-    pub fn new(job: &Job, route: &str) -> Self {
+    pub(crate) fn new(job: &Job, route: &str) -> Self {
         let told = job.life.failure.as_ref().map(Failure::from);
         let (failure, last_failure) =
             if job.state() == JobState::Failed { (told, None) } else { (None, told) };

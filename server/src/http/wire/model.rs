@@ -9,7 +9,7 @@ use crate::store::records::ModelRecord;
 
 /// What is found out about a model when it is uploaded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct ModelDetails {
+pub(crate) struct ModelDetails {
     /// sha256 of the quantized network: the same for two files with the same arithmetic.
     pub network: String,
     /// Inputs.
@@ -24,7 +24,7 @@ pub struct ModelDetails {
 
 impl ModelDetails {
     /// The details of an imported model.
-    pub fn of(model: &Network) -> Self {
+    pub(crate) fn of(model: &Network) -> Self {
         let interface = Interface::of(model);
         Self {
             network: model.id().to_string(),
@@ -38,7 +38,7 @@ impl ModelDetails {
 
 /// An uploaded model.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct Model {
+pub(crate) struct Model {
     /// sha256 of the ONNX file.
     #[schema(example = "6b1f0e4ad0d2a3c07f6d5f6a0fd0a5a8a9c5c8b2f50f0c7e3ddfb6f7b2fd0b11")]
     pub id: String,
@@ -59,7 +59,7 @@ impl Model {
     ///
     /// # Errors
     /// When the record is not one this service wrote.
-    pub fn new(record: &ModelRecord, tags: &[(String, String)]) -> Result<Self, serde_json::Error> {
+    pub(crate) fn new(record: &ModelRecord, tags: &[(String, String)]) -> Result<Self, serde_json::Error> {
         Ok(Self {
             id: record.model.to_string(),
             bytes: record.bytes,
@@ -72,7 +72,7 @@ impl Model {
 
 /// A part of the list of models, by id.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct ModelList {
+pub(crate) struct ModelList {
     /// The models.
     pub models: Vec<Model>,
     /// Where the next part begins; absent in the last one.

@@ -46,7 +46,7 @@ impl From<jobs::Priority> for Priority {
 /// Asks for an inference, for its proof, or for both.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct InferenceRequest {
+pub(crate) struct InferenceRequest {
     /// Id of the circuit.
     #[schema(
         pattern = "^[0-9a-f]{64}$",
@@ -88,7 +88,7 @@ fn yes() -> bool {
 
 /// A finished proof bundle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Bundle {
+pub(crate) struct Bundle {
     /// sha256 of the file.
     pub sha256: String,
     /// Length of the file.
@@ -99,7 +99,7 @@ pub struct Bundle {
 
 /// A proof: its job, and its result once there is one.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct Proof {
+pub(crate) struct Proof {
     /// How far it is.
     #[serde(flatten)]
     pub progress: Progress,
@@ -123,7 +123,7 @@ pub struct Proof {
 
 /// How far a proof that is being made is.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct Proving {
+pub(crate) struct Proving {
     /// The part that is being made: `assign`, `commit`, `permutation`, `interpolate`, `quotient`, `open`.
     #[schema(example = "quotient")]
     pub stage: String,
@@ -150,7 +150,7 @@ impl From<Advanced> for Proving {
 
 impl Proof {
     /// The job as a proof, and how far that is; `None` when it builds a circuit.
-    pub fn new(job: &Job, advanced: Option<Advanced>) -> Option<Self> {
+    pub(crate) fn new(job: &Job, advanced: Option<Advanced>) -> Option<Self> {
         let Work::Proof(work) = &job.work else { return None };
         let progress = Progress::new(job, "/v1/proofs");
         let bundle = match &job.outcome {
@@ -175,7 +175,7 @@ impl Proof {
 
 /// A part of the list of proofs, newest first.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct ProofList {
+pub(crate) struct ProofList {
     /// The proofs.
     pub proofs: Vec<Proof>,
     /// Where the next part begins; absent in the last one.
@@ -185,7 +185,7 @@ pub struct ProofList {
 
 /// The answer, and the proof that follows.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct InferResponse {
+pub(crate) struct InferResponse {
     /// Id of the circuit.
     pub circuit: String,
     /// The outputs, which are exactly what the proof will state.

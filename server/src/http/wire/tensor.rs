@@ -68,7 +68,7 @@ impl TensorSpec {
 
 /// A tensor of an answer or a statement.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct Tensor {
+pub(crate) struct Tensor {
     /// Name in the ONNX graph.
     pub name: String,
     /// Type of the integers.
@@ -92,7 +92,7 @@ impl Tensor {
     ///
     /// # Errors
     /// When the port's trailing operators do not fit its shape.
-    pub fn new(port: &Port, integers: &[i32]) -> Result<Self, EdgeError> {
+    pub(crate) fn new(port: &Port, integers: &[i32]) -> Result<Self, EdgeError> {
         let floats = match port.tail.as_slice() {
             [] | [Tail::Index] => None,
             tail => Some(apply_tail(integers, tail, softmax_kernel())?),
@@ -114,7 +114,7 @@ impl Tensor {
     ///
     /// # Errors
     /// See [`Tensor::new`].
-    pub fn all<T: AsRef<[i32]>>(ports: &[Port], tensors: &[T]) -> Result<Vec<Self>, EdgeError> {
+    pub(crate) fn all<T: AsRef<[i32]>>(ports: &[Port], tensors: &[T]) -> Result<Vec<Self>, EdgeError> {
         ports.iter().zip(tensors).map(|(port, integers)| Self::new(port, integers.as_ref())).collect()
     }
 }

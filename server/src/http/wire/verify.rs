@@ -7,7 +7,7 @@ use super::{Srs, Tensor};
 
 /// Why a proof is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// The reason as a stable name.
     #[schema(example = "not-proven")]
     pub code: String,
@@ -17,7 +17,7 @@ pub struct Refusal {
 
 /// What an accepted proof says.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct Statement {
+pub(crate) struct Statement {
     /// Id of the circuit.
     pub circuit: String,
     /// The context it was made in, in hexadecimal digits.
@@ -30,7 +30,7 @@ pub struct Statement {
 
 /// The verdict on a proof.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct VerifyResponse {
+pub(crate) struct VerifyResponse {
     /// Whether the proof is valid for the circuit, in the context that was asked for.
     pub valid: bool,
     /// Why it is not.

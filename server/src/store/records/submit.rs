@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lemma_prover::digest::Digest;
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
 
 use super::{
     Durability, Records, RecordsError, Write,
@@ -24,8 +24,6 @@ pub struct Idempotency {
 /// A job somebody asks for.
 #[derive(Clone, Debug)]
 pub struct NewJob {
-    /// Whose it is; empty while the service knows no callers.
-    pub owner: String,
     /// What is to be done.
     pub work: Work,
     /// Per model input its integers in row-major order; for proofs.
@@ -40,8 +38,6 @@ pub struct NewJob {
     pub prove_timeout: Duration,
     /// The caller's text.
     pub meta: Option<serde_json::Value>,
-    /// The caller's key.
-    pub idempotency: Option<Idempotency>,
 }
 
 /// A job about to be accepted.
@@ -51,43 +47,33 @@ pub struct JobRow {
     pub id: JobId,
     /// Predicted peak memory of an attempt in bytes.
     pub predicted_memory: u64,
+    /// Whose it is; empty while the service knows no callers.
+    pub owner: String,
+    /// The caller's key.
+    pub idempotency: Option<Idempotency>,
     /// What is asked for.
     pub new: NewJob,
 }
 
-/// What became of a submission.
+/// What the key of a request stands for already.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Stored {
-    /// It is durable and queued.
-    New(Job, JobEvent),
-    /// It is the same request as an earlier one, which became this job.
-    Replayed(Job),
-    /// The key was used before for another request, which became this job.
-    Conflict(JobId),
+pub enum Repeat {
+    /// The job that the same request became.
+    Same(Box<Job>),
+    /// The job that another request became.
+    Other(JobId),
 }
 
 impl Records {
-    /// Accepts a job, or finds the one that it is already. Durable when it returns.
+    /// Records a job. Durable when it returns. Whether its key stands for a job already is known by [`Records::repeat`]; a
+    /// second job with one key is an error.
     ///
     /// # Errors
     /// When the database refuses; the job is then not accepted.
-    pub async fn submit(&self, row: JobRow, now: Timestamp) -> Result<Stored, RecordsError> {
-        let JobRow { id, predicted_memory, new } = row;
+    pub async fn submit(&self, row: JobRow, now: Timestamp) -> Result<(Job, JobEvent), RecordsError> {
         let mut write = self.begin(Durability::Durable).await?;
-        if let Some(idempotency) = &new.idempotency
-            && let Some(found) = find_replay(&mut write, &new.owner, idempotency).await?
-        {
-            write.rollback().await?;
-            return Ok(found);
-        }
-        if let Some(build) = find_build(&mut write, &new.owner, &new.work).await? {
-            if let Some(idempotency) = &new.idempotency {
-                insert_joined_key(&mut write, &new.owner, idempotency, build.id).await?;
-            }
-            write.commit().await?;
-            return Ok(Stored::Replayed(build));
-        }
-        insert_job(&mut write, id, predicted_memory, &new, now).await?;
+        insert_job(&mut write, &row, now).await?;
+        let JobRow { id, owner, new, .. } = row;
         if let Some(inputs) = &new.inputs {
             insert_input(&mut write, id, inputs).await?;
         }
@@ -95,7 +81,7 @@ impl Records {
         write.commit().await?;
         let job = Job {
             id,
-            owner: new.owner,
+            owner,
             work: new.work,
             priority: new.priority,
             meta: new.meta,
@@ -105,49 +91,69 @@ impl Records {
             timings: Vec::new(),
             outcome: None,
         };
-        Ok(Stored::New(job, event))
+        Ok((job, event))
     }
 
     /// What an earlier request with this key became.
     ///
     /// # Errors
     /// When the database refuses.
-    pub async fn replay(
+    pub async fn repeat(
         &self,
         owner: &str,
         idempotency: &Idempotency,
-    ) -> Result<Option<Stored>, RecordsError> {
+    ) -> Result<Option<Repeat>, RecordsError> {
         let mut connection = self.readers.acquire().await?;
-        find_replay(&mut connection, owner, idempotency).await
+        let used: Option<(String, Option<String>)> = sqlx::query_as(
+            "SELECT id, request_digest FROM jobs WHERE owner = $1 AND idempotency_key = $2 UNION ALL \
+             SELECT job, request_digest FROM joined_keys WHERE owner = $1 AND idempotency_key = $2",
+        )
+        .bind(owner)
+        .bind(&idempotency.key)
+        .fetch_optional(&mut *connection)
+        .await?;
+        let Some((id, request)) = used else { return Ok(None) };
+        let job = job_id(&id)?;
+        if request != Some(idempotency.request.to_string()) {
+            return Ok(Some(Repeat::Other(job)));
+        }
+        Ok(load(&mut connection, job).await?.map(|job| Repeat::Same(Box::new(job))))
     }
 
-    /// The build of the same circuit that has not ended.
+    /// The build of the same circuit that has not ended: a second one would make the same keys.
     ///
     /// # Errors
     /// When the database refuses.
     pub async fn build_under_way(&self, owner: &str, work: &Work) -> Result<Option<Job>, RecordsError> {
-        let mut connection = self.readers.acquire().await?;
-        find_build(&mut connection, owner, work).await
+        if matches!(work, Work::Proof(_)) {
+            return Ok(None);
+        }
+        let found = sqlx::query(
+            "SELECT * FROM jobs WHERE state IN ('queued', 'running') AND owner = $1 AND work = $2 ORDER BY id",
+        )
+        .bind(owner)
+        .bind(to_json(work))
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(undamaged(&found, row::job)?.into_iter().next())
     }
 
-    /// Remembers that a request with this key became a job that was there. Durable when it returns.
+    /// Lets a key stand for a job that is there. Durable when it returns.
     ///
     /// # Errors
     /// When the database refuses.
-    pub async fn join(
-        &self,
-        owner: &str,
-        idempotency: &Idempotency,
-        job: Job,
-    ) -> Result<Stored, RecordsError> {
+    pub async fn join(&self, owner: &str, idempotency: &Idempotency, job: JobId) -> Result<(), RecordsError> {
         let mut write = self.begin(Durability::Durable).await?;
-        if let Some(found) = find_replay(&mut write, owner, idempotency).await? {
-            write.rollback().await?;
-            return Ok(found);
-        }
-        insert_joined_key(&mut write, owner, idempotency, job.id).await?;
-        write.commit().await?;
-        Ok(Stored::Replayed(job))
+        sqlx::query(
+            "INSERT INTO joined_keys (owner, idempotency_key, request_digest, job) VALUES ($1, $2, $3, $4)",
+        )
+        .bind(owner)
+        .bind(&idempotency.key)
+        .bind(idempotency.request.to_string())
+        .bind(job.to_string())
+        .execute(&mut *write)
+        .await?;
+        write.commit().await
     }
 
     /// The input of a job that has not ended, its digest checked.
@@ -170,71 +176,8 @@ impl Records {
     }
 }
 
-async fn find_replay(
-    connection: &mut SqliteConnection,
-    owner: &str,
-    idempotency: &Idempotency,
-) -> Result<Option<Stored>, RecordsError> {
-    let used: Option<(String, Option<String>)> = sqlx::query_as(
-        "SELECT id, request_digest FROM jobs WHERE owner = $1 AND idempotency_key = $2 UNION ALL \
-         SELECT job, request_digest FROM joined_keys WHERE owner = $1 AND idempotency_key = $2",
-    )
-    .bind(owner)
-    .bind(&idempotency.key)
-    .fetch_optional(&mut *connection)
-    .await?;
-    let Some((id, request)) = used else { return Ok(None) };
-    let job = job_id(&id)?;
-    if request != Some(idempotency.request.to_string()) {
-        return Ok(Some(Stored::Conflict(job)));
-    }
-    Ok(load(connection, job).await?.map(Stored::Replayed))
-}
-
-/// The build of a circuit that has not ended: a second one would make the same keys.
-async fn find_build(
-    connection: &mut SqliteConnection,
-    owner: &str,
-    work: &Work,
-) -> Result<Option<Job>, RecordsError> {
-    if matches!(work, Work::Proof(_)) {
-        return Ok(None);
-    }
-    let found = sqlx::query(
-        "SELECT * FROM jobs WHERE state IN ('queued', 'running') AND owner = $1 AND work = $2 ORDER BY id",
-    )
-    .bind(owner)
-    .bind(to_json(work))
-    .fetch_all(connection)
-    .await?;
-    Ok(undamaged(&found, row::job)?.into_iter().next())
-}
-
-async fn insert_joined_key(
-    write: &mut Write,
-    owner: &str,
-    idempotency: &Idempotency,
-    job: JobId,
-) -> Result<(), RecordsError> {
-    sqlx::query(
-        "INSERT INTO joined_keys (owner, idempotency_key, request_digest, job) VALUES ($1, $2, $3, $4)",
-    )
-    .bind(owner)
-    .bind(&idempotency.key)
-    .bind(idempotency.request.to_string())
-    .bind(job.to_string())
-    .execute(&mut **write)
-    .await?;
-    Ok(())
-}
-
-async fn insert_job(
-    write: &mut Write,
-    id: JobId,
-    predicted_memory: u64,
-    new: &NewJob,
-    now: Timestamp,
-) -> Result<(), RecordsError> {
+async fn insert_job(write: &mut Write, row: &JobRow, now: Timestamp) -> Result<(), RecordsError> {
+    let JobRow { id, predicted_memory, owner, idempotency, new } = row;
     let life = Life::new(now, new.queue_timeout, new.prove_timeout);
     let circuit = match &new.work {
         Work::Proof(work) => Some(work.circuit.to_string()),
@@ -247,13 +190,13 @@ async fn insert_job(
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
     )
     .bind(id.to_string())
-    .bind(&new.owner)
+    .bind(owner)
     .bind(new.work.kind().as_str())
     .bind(circuit)
     .bind(to_json(&new.work))
     .bind(priority_number(new.priority))
     .bind(new.meta.as_ref().map(to_json))
-    .bind(number(predicted_memory))
+    .bind(number(*predicted_memory))
     .bind(now.0)
     .bind(life.state.as_str())
     .bind(i64::from(life.attempt))
@@ -263,8 +206,8 @@ async fn insert_job(
     .bind(life.queue_deadline().0)
     .bind(milliseconds(life.prove_timeout))
     .bind("[]")
-    .bind(new.idempotency.as_ref().map(|idempotency| idempotency.key.clone()))
-    .bind(new.idempotency.as_ref().map(|idempotency| idempotency.request.to_string()))
+    .bind(idempotency.as_ref().map(|idempotency| idempotency.key.clone()))
+    .bind(idempotency.as_ref().map(|idempotency| idempotency.request.to_string()))
     .execute(&mut **write)
     .await?;
     Ok(())

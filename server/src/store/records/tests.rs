@@ -24,7 +24,6 @@ fn row(number: u128) -> JobRow {
 /// A row whose request differs in something.
 fn row_of(number: u128, change: impl FnOnce(&mut NewJob)) -> JobRow {
     let mut new = NewJob {
-        owner: String::new(),
         work: Work::Proof(ProofWork { circuit: CircuitId([7; 32]), context: vec![1, 2] }),
         inputs: Some(vec![vec![1, -2, 3]]),
         predicted_memory: None,
@@ -32,21 +31,36 @@ fn row_of(number: u128, change: impl FnOnce(&mut NewJob)) -> JobRow {
         queue_timeout: Duration::from_secs(10),
         prove_timeout: Duration::from_secs(60),
         meta: Some(serde_json::json!({"of": "the caller"})),
-        idempotency: None,
     };
     change(&mut new);
-    JobRow { id: JobId::from_parts(1, number), predicted_memory: 5, new }
+    let id = JobId::from_parts(1, number);
+    JobRow { id, predicted_memory: 5, owner: String::new(), idempotency: None, new }
 }
 
 async fn submit(records: &Records, row: JobRow) -> JobId {
-    match records.submit(row, NOW).await.expect("records") {
-        Stored::New(job, event) => {
-            assert_eq!((event.sequence, event.kind), (1, EventKind::Queued));
-            assert_eq!(records.job(job.id).await.expect("reads"), Some(job.clone()));
-            job.id
-        }
-        other => panic!("{other:?}"),
-    }
+    let (job, event) = records.submit(row, NOW).await.expect("records");
+    assert_eq!((event.sequence, event.kind), (1, EventKind::Queued));
+    assert_eq!(records.job(job.id).await.expect("reads"), Some(job.clone()));
+    job.id
+}
+
+#[tokio::test]
+async fn a_key_stands_for_one_job_of_its_owner() {
+    let (_directory, records) = records().await;
+    let idempotency = |body: &[u8]| Idempotency { key: "key".into(), request: Digest::of(body) };
+    let keyed = |number| JobRow { idempotency: Some(idempotency(b"x")), ..row(number) };
+    let id = submit(&records, keyed(1)).await;
+    let repeat = |owner: &'static str, body: &'static [u8]| {
+        let records = records.clone();
+        async move { records.repeat(owner, &idempotency(body)).await.expect("reads") }
+    };
+    assert!(matches!(repeat("", b"x").await, Some(Repeat::Same(job)) if job.id == id));
+    assert_eq!(repeat("", b"y").await, Some(Repeat::Other(id)));
+    assert_eq!(repeat("somebody", b"x").await, None);
+    let twice = records.submit(keyed(2), NOW).await.expect_err("one key for two jobs");
+    assert!(!twice.is_transient(), "{twice}");
+    records.join("somebody", &idempotency(b"z"), id).await.expect("writes");
+    assert!(matches!(repeat("somebody", b"z").await, Some(Repeat::Same(job)) if job.id == id));
 }
 
 async fn apply(records: &Records, id: JobId, event: Event) -> Applied {

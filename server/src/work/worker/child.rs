@@ -1,18 +1,9 @@
 //! The worker process.
 
-use std::{
-    io::{self, BufWriter, Stdout},
-    path::PathBuf,
-    sync::{Mutex, PoisonError, mpsc::Receiver},
-    time::Duration,
-};
+use std::{io, path::PathBuf, sync::mpsc::Receiver};
 
 use lemma_circuits::Budget;
-use lemma_prover::{
-    measure,
-    progress::{Advance, Phase, Progress},
-    store::Store,
-};
+use lemma_prover::{measure, store::Store};
 use rustix::process::{
     Pid, Resource, Rlimit, Signal, getppid, getrlimit, set_parent_process_death_signal, setrlimit,
 };
@@ -20,12 +11,12 @@ use rustix::process::{
 use super::{
     failures::failure,
     orders::{Asked, listen},
-    workbench::{Answer, Workbench, disturb},
+    reports::Reports,
+    workbench::{Answer, Workbench, plan},
 };
 use crate::work::{
     jobs::{Failure, FailureClass},
-    planning::plan,
-    protocol::{Report, Request, write_message},
+    protocol::{Report, Request},
 };
 
 /// Exit code when the process cannot begin.
@@ -171,51 +162,6 @@ fn memory_bytes(field: usize) -> Option<u64> {
     let account = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages = account.split_whitespace().nth(field)?.parse::<u64>().ok()?;
     pages.checked_mul(u64::try_from(rustix::param::page_size()).ok()?)
-}
-
-/// The way back to the parent.
-pub(super) struct Reports {
-    out: Mutex<BufWriter<Stdout>>,
-    phase: Mutex<Option<&'static str>>,
-}
-
-impl Default for Reports {
-    fn default() -> Self {
-        Self { out: Mutex::new(BufWriter::new(io::stdout())), phase: Mutex::default() }
-    }
-}
-
-impl Reports {
-    fn send(&self, report: &Report, payload: &[u8]) -> io::Result<()> {
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        write_message(&mut *out, report, payload)
-    }
-
-    /// A parent that does not read any more kills this process anyway.
-    fn tell(&self, report: &Report) {
-        let _ = self.send(report, &[]);
-    }
-
-    pub(super) fn last_phase(&self) -> Option<String> {
-        self.phase.lock().unwrap_or_else(PoisonError::into_inner).map(Into::into)
-    }
-}
-
-impl Progress for Reports {
-    fn begin(&self, phase: Phase) {
-        *self.phase.lock().unwrap_or_else(PoisonError::into_inner) = Some(phase.as_str());
-        self.tell(&Report::Began { phase: phase.as_str().into() });
-        disturb(phase.as_str());
-    }
-
-    fn end(&self, phase: Phase, elapsed: Duration) {
-        let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-        self.tell(&Report::Ended { phase: phase.as_str().into(), milliseconds });
-    }
-
-    fn advance(&self, advance: Advance) {
-        self.tell(&Report::Advanced { stage: advance.stage.as_str().into(), share: advance.share });
-    }
 }
 
 #[cfg(test)]

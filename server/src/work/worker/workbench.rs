@@ -6,27 +6,27 @@ use std::{
 };
 
 use lemma_circuits::{
-    Budget, CompiledCircuit, compile_within, import,
+    Budget, CompiledCircuit, PlanError, compile_within, import,
     shape::Scheme,
     statement::{CircuitId, Context},
 };
 use lemma_prover::{
     digest::Digest,
     keys::{Keyring, ProvingKeys, SetupChoice},
-    prediction::Prediction,
+    prediction,
     prove::{ProveOptions, prove},
     store::Store,
 };
 
 use super::{
-    child::Reports,
     failures::{failure, of_import, of_keys, of_plan, of_prove},
     orders::Asked,
+    reports::Reports,
 };
 use crate::work::{
     crash_points,
     jobs::{CircuitFacts, Failure, FailureClass, Setup},
-    planning::plan,
+    prediction::Prediction,
     protocol::{Origin, Report, Request},
 };
 
@@ -88,13 +88,13 @@ impl Workbench {
         reports: &Reports,
         options: ProveOptions<'_>,
     ) -> Result<Vec<u8>, Failure> {
-        disturb("start");
+        crash_points::disturb("start");
         let context = Context::new(context).map_err(|error| failure(FailureClass::Input, error, false))?;
         let loaded = self.load(circuit, origin, reports)?;
-        disturb("loaded");
+        crash_points::disturb("loaded");
         let proven = prove(&loaded.keys, &loaded.circuit, inputs, context, options)
             .map_err(|error| of_prove(&error))?;
-        disturb("proven");
+        crash_points::disturb("proven");
         let mut bundle = proven.bundle;
         if crash_points::child_fault().as_deref() == Some("flip-bit")
             && let Some(byte) = bundle.last_mut()
@@ -175,7 +175,7 @@ impl Workbench {
     }
 
     fn make_keys(&mut self, onnx: &[u8], setup: &Setup, reports: &Reports) -> Result<CircuitFacts, Failure> {
-        disturb("start");
+        crash_points::disturb("start");
         let choice = setup.choice().map_err(|error| failure(FailureClass::Keys, error, false))?;
         let start = Instant::now();
         let circuit = compile_model(onnx, setup.scheme())?;
@@ -187,26 +187,8 @@ impl Workbench {
         let facts = facts(&circuit, &keys, &vk, start.elapsed());
         self.loaded.retain(|loaded| loaded.keys.circuit_id() != keys.circuit_id());
         self.loaded.push(Loaded { circuit, keys });
-        disturb("proven");
+        crash_points::disturb("proven");
         Ok(facts)
-    }
-}
-
-/// Has the fault the environment asks for at this moment of an attempt; for crash tests.
-pub(super) fn disturb(moment: &str) {
-    match crash_points::child_fault().as_deref().and_then(|fault| fault.split_once('@')) {
-        Some(("abort", wanted)) if wanted == moment => std::process::abort(),
-        Some(("panic", wanted)) if wanted == moment => panic!("asked for by the environment"),
-        Some(("hang", wanted)) if wanted == moment => loop {
-            std::thread::sleep(Duration::from_secs(1));
-        },
-        Some(("eat", wanted)) if wanted == moment => {
-            let mut eaten: Vec<Vec<u8>> = Vec::new();
-            loop {
-                eaten.push(vec![1; 64 << 20]);
-            }
-        }
-        _ => {}
     }
 }
 
@@ -217,7 +199,8 @@ fn compile_model(onnx: &[u8], scheme: Scheme) -> Result<CompiledCircuit, Failure
 }
 
 fn facts(circuit: &CompiledCircuit, keys: &ProvingKeys, vk: &[u8], took: Duration) -> CircuitFacts {
-    let (shape, predicted, verifier) = (circuit.shape(), Prediction::of(circuit), keys.verifier());
+    let (shape, predicted, verifier) =
+        (circuit.shape(), prediction::Prediction::of(circuit), keys.verifier());
     CircuitFacts {
         circuit: keys.circuit_id(),
         model_id: circuit.model_id().to_string(),
@@ -243,5 +226,21 @@ const fn scheme_name(scheme: Scheme) -> &'static str {
     match scheme {
         Scheme::Ipa => "ipa",
         Scheme::Kzg => "kzg",
+    }
+}
+
+/// Plans a circuit, in the process that was started for it.
+pub(super) fn plan(onnx: &[u8], scheme: Scheme, budget: &Budget) -> Report {
+    let refused = |too_large, reason| Report::Unplannable { too_large, reason };
+    let model = match import::import(onnx, "the model") {
+        Ok(model) => model,
+        Err(error) => return refused(false, error.to_string()),
+    };
+    match compile_within(model, scheme, budget) {
+        Ok(circuit) => Report::Planned { prediction: Prediction::of(&circuit) },
+        Err(error) => {
+            let too_large = matches!(error, PlanError::TooLarge { .. } | PlanError::OverBudget { .. });
+            refused(too_large, error.to_string())
+        }
     }
 }
