@@ -122,6 +122,21 @@ mod tests {
     }
 
     #[test]
+    fn cursors_are_told_from_other_texts() {
+        let document = serde_json::to_value(document()).unwrap();
+        let mut cursors = 0;
+        for item in document["paths"].as_object().unwrap().values() {
+            for parameter in item["get"]["parameters"].as_array().into_iter().flatten() {
+                if parameter["name"] == "cursor" {
+                    assert!(parameter["schema"]["pattern"].is_string(), "{parameter}");
+                    cursors += 1;
+                }
+            }
+        }
+        assert_eq!(cursors, 3);
+    }
+
+    #[test]
     fn every_error_response_is_a_problem() {
         let document = serde_json::to_value(document()).unwrap();
         for (path, item) in document["paths"].as_object().unwrap() {

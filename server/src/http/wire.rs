@@ -3,6 +3,7 @@
 //! Types here are plain data with their documentation for the OpenAPI document. Requests refuse members they do
 //! not know. Moments are RFC 3339 in UTC, ids are the hexadecimal digits or the ULIDs the service prints.
 
+mod build_request;
 mod circuit;
 mod info;
 mod job;
@@ -11,7 +12,8 @@ mod proof;
 mod tensor;
 mod verify;
 
-pub(super) use circuit::{Build, BuildRequest, Circuit, CircuitList, Prediction, Srs};
+pub(super) use build_request::BuildRequest;
+pub(super) use circuit::{Build, Circuit, CircuitList, Prediction, Scheme, Srs};
 pub(super) use info::{Info, Limits, Operator, QueueLoad, Readiness};
 pub(super) use job::{Progress, Status};
 pub(super) use model::{Model, ModelDetails, ModelList};

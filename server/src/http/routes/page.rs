@@ -21,7 +21,7 @@ pub(crate) struct Page {
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// `next_cursor` of the part before.
-    #[param(min_length = 1, max_length = 128)]
+    #[param(pattern = "^[0-9a-f]{64}$")]
     cursor: Option<String>,
 }
 

@@ -83,7 +83,7 @@ pub(crate) struct Filter {
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// `next_cursor` of the part before.
-    #[param(min_length = 1, max_length = 128)]
+    #[param(pattern = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
     cursor: Option<String>,
 }
 

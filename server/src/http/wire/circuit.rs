@@ -9,7 +9,7 @@ use super::{Progress, TensorSpec, moment};
 use crate::{
     store::records::CircuitEntry,
     work::{
-        jobs::{Job, Outcome, Setup, Work},
+        jobs::{Job, Outcome, Work},
         prediction,
     },
 };
@@ -30,47 +30,6 @@ impl From<shape::Scheme> for Scheme {
         match scheme {
             shape::Scheme::Ipa => Self::Ipa,
             shape::Scheme::Kzg => Self::Kzg,
-        }
-    }
-}
-
-/// Asks for the keys of a model.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct BuildRequest {
-    /// Id of an uploaded model, or `name:tag`.
-    #[schema(example = "digits:latest", min_length = 1, max_length = 200)]
-    pub model: String,
-    /// Commitment scheme.
-    #[serde(default)]
-    #[schema(inline, default = "ipa")]
-    pub scheme: Scheme,
-    /// For `kzg`: id of an imported ceremony; the only one that is large enough if absent.
-    #[serde(default)]
-    #[schema(min_length = 1, max_length = 128)]
-    pub ceremony: Option<String>,
-    /// For `kzg`, if the service allows it: parameters drawn on the server, for benchmarks and tests. Whoever drew
-    /// them can forge proofs.
-    #[serde(default)]
-    pub insecure_local_srs: bool,
-}
-
-impl BuildRequest {
-    /// The setup asked for, or why it makes no sense.
-    ///
-    /// # Errors
-    /// A sentence for the caller.
-    pub(crate) fn setup(&self) -> Result<Setup, &'static str> {
-        match (self.scheme, self.insecure_local_srs, &self.ceremony) {
-            (Scheme::Ipa, false, None) => Ok(Setup::Ipa),
-            (Scheme::Ipa, ..) => {
-                Err("the ipa scheme has no parameters to choose; drop ceremony and insecure_local_srs")
-            }
-            (Scheme::Kzg, true, Some(_)) => {
-                Err("a ceremony and insecure_local_srs exclude each other; drop one")
-            }
-            (Scheme::Kzg, true, None) => Ok(Setup::KzgInsecureLocal),
-            (Scheme::Kzg, false, ceremony) => Ok(Setup::Kzg { ceremony: ceremony.clone() }),
         }
     }
 }
