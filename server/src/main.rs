@@ -4,6 +4,7 @@ use std::{
     fmt,
     io::{self, Write},
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::{Parser, Subcommand};
@@ -40,6 +41,9 @@ enum Command {
     #[command(hide = true)]
     ProveChild(ChildArgs),
 }
+
+/// How long what still runs may take to end with the service.
+const END_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Exit code for unusable arguments, files or addresses.
 const UNUSABLE: u8 = 2;
@@ -79,7 +83,8 @@ fn serve(settings: Settings) -> Result<(), String> {
     let config = Config::load(settings).map_err(|error| error.to_string())?;
     logging::start(config.log_format, &config.log).map_err(|error| format!("log filter: {error}"))?;
     let child = ChildCommand::this_program().map_err(|error| format!("cannot find this program: {error}"))?;
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let served = runtime.block_on(async {
         let shutdown = Shutdown::default();
         shutdown.on_signals().map_err(|error| format!("cannot listen to signals: {error}"))?;
         let running = Running::open(config, child, shutdown).await.map_err(|error| error.to_string())?;
@@ -93,7 +98,10 @@ fn serve(settings: Settings) -> Result<(), String> {
         );
         running.run().await;
         Ok(())
-    })
+    });
+    // A thread that a disk keeps waiting is left behind.
+    runtime.shutdown_timeout(END_PATIENCE);
+    served
 }
 
 fn print_document() -> Result<(), String> {

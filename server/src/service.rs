@@ -36,7 +36,7 @@ use tokio::{
 pub use admission::{Claim, SubmitError, Submitted};
 pub use advances::Advanced;
 pub use circuits::ReadyError;
-pub use config::ServiceConfig;
+pub use config::{ServiceConfig, Threads, WORKER_SILENCE};
 pub(crate) use networks::Network;
 pub use networks::NetworkError;
 pub use open::OpenError;

@@ -6,4 +6,5 @@ pub mod jobs;
 pub(crate) mod planning;
 pub(crate) mod prediction;
 pub(crate) mod protocol;
+pub(crate) mod regular_file;
 pub mod worker;

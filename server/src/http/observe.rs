@@ -11,9 +11,10 @@ use axum::{
 };
 use tracing::Instrument;
 
-use super::{metrics, problem::ProblemType, request_id};
+use super::{metrics, problem::ProblemType, request_id, reserve::WATCHED};
 
-/// Names a request, logs it and counts it.
+/// Names a request, logs it and counts it. Those who watch over the service ask every second; that all is well is worth a line
+/// only to those who look closely.
 pub(crate) async fn request(request: Request, next: Next) -> Response {
     let id = request_id::of(&request);
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
@@ -25,12 +26,12 @@ pub(crate) async fn request(request: Request, next: Next) -> Response {
         let response = request_id::scope(id, next.run(request)).await;
         let (status, elapsed) = (response.status(), started.elapsed());
         let problem = response.extensions().get::<ProblemType>().map_or("", |kind| kind.name());
-        tracing::info!(
-            status = status.as_u16(),
-            problem,
-            milliseconds = elapsed.as_millis() as u64,
-            "answered"
-        );
+        let (code, milliseconds) = (status.as_u16(), elapsed.as_millis() as u64);
+        if WATCHED.contains(&route.as_str()) && status.is_success() {
+            tracing::debug!(status = code, problem, milliseconds, "answered");
+        } else {
+            tracing::info!(status = code, problem, milliseconds, "answered");
+        }
         metrics::request(&method, &route, status, elapsed);
         response
     };

@@ -17,8 +17,8 @@ use crate::http::problem::{Problem, ProblemType};
 /// How many.
 pub(crate) const RESERVED: usize = 8;
 
-/// What they answer to.
-const WATCHED: [&str; 3] = ["/livez", "/readyz", "/metrics"];
+/// What they answer to: what is asked by whoever watches over the service.
+pub(super) const WATCHED: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 
 /// When another connection is likely to have ended.
 const COME_BACK: Duration = Duration::from_secs(1);

@@ -11,7 +11,10 @@ use std::{
 
 use lemma_prover::store::{Store, StoreError};
 
-use crate::http::hosts::{Host, NoHost};
+use crate::{
+    http::hosts::{Host, NoHost},
+    service::{Threads, WORKER_SILENCE},
+};
 
 pub use settings::{LogFormat, Settings};
 
@@ -102,8 +105,8 @@ pub struct Config {
     pub parallel: usize,
     /// Memory for all running jobs, in bytes; what the system has available if absent.
     pub memory: Option<u64>,
-    /// Threads of the pool that judges proofs.
-    pub verify_threads: usize,
+    /// Threads for requests that are answered at once.
+    pub threads: Threads,
     /// Largest JSON body, in bytes.
     pub json_bytes: u64,
     /// Largest model or proof file, in bytes.
@@ -118,6 +121,8 @@ pub struct Config {
     pub queue_timeout: Duration,
     /// Longest time of one attempt, if the request does not say.
     pub prove_timeout: Duration,
+    /// Longest time without a sign of life from a process that works on a job.
+    pub worker_silence: Duration,
     /// Memory for one plan of a circuit, in bytes.
     pub plan_memory: u64,
     /// Longest time of one plan of a circuit.
@@ -166,6 +171,7 @@ impl Config {
             let value = within(name, value.unwrap_or(default) as u64, 1, most as u64)?;
             Ok::<_, ConfigError>(usize::try_from(value).unwrap_or(most))
         };
+        let (threads, silence) = (Threads::here(), WORKER_SILENCE.as_secs());
         let memory = settings.memory_mib.map(|mib| mebibytes("memory_mib", Some(mib), 1, 1 << 24));
         Ok(Self {
             listen,
@@ -175,7 +181,11 @@ impl Config {
             queue: count("queue", settings.queue, 64, 1 << 20)?,
             parallel: count("parallel", settings.parallel, 1, 1 << 10)?,
             memory: memory.transpose()?,
-            verify_threads: count("verify_threads", settings.verify_threads, 1, 1 << 8)?,
+            threads: Threads {
+                verify: count("verify_threads", settings.verify_threads, threads.verify, 1 << 8)?,
+                infer: count("infer_threads", settings.infer_threads, threads.infer, 1 << 8)?,
+                ..threads
+            },
             json_bytes: mebibytes("json_mib", settings.json_mib, 8, 1 << 10)?,
             file_bytes: mebibytes("file_mib", settings.file_mib, 64, 64)?,
             body_memory: mebibytes("body_memory_mib", settings.body_memory_mib, 256, 1 << 20)?,
@@ -183,6 +193,12 @@ impl Config {
             connections: count("connections", settings.connections, 1024, 1 << 16)?,
             queue_timeout: seconds("queue_timeout_seconds", settings.queue_timeout_seconds, 3600, 604_800)?,
             prove_timeout: seconds("prove_timeout_seconds", settings.prove_timeout_seconds, 1800, 86_400)?,
+            worker_silence: seconds(
+                "worker_silence_seconds",
+                settings.worker_silence_seconds,
+                silence,
+                86_400,
+            )?,
             plan_memory: mebibytes("plan_memory_mib", settings.plan_memory_mib, 2048, 1 << 20)?,
             plan_timeout: seconds("plan_timeout_seconds", settings.plan_timeout_seconds, 60, 3600)?,
             grace: seconds("grace_seconds", settings.grace_seconds, 20, 86_400)?,

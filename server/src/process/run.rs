@@ -1,6 +1,6 @@
 //! A whole service: opened, listening, stopped in order.
 
-use std::{io, net::SocketAddr, path::Path};
+use std::{io, net::SocketAddr, path::Path, time::Duration};
 
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
 use tokio::net::TcpListener;
@@ -11,6 +11,9 @@ use crate::{
     service::{JobService, OpenError, ServiceConfig},
     work::worker::ChildCommand,
 };
+
+/// How long the records may take to close. What was acknowledged is on the disk already.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Why the service does not run.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +89,9 @@ impl Running {
             drained.begin();
         };
         tokio::join!(serve(listener, routes, connections, drained.clone()), drain);
-        service.shutdown(config.grace).await;
+        if tokio::time::timeout(CLOSE_PATIENCE, service.shutdown(config.grace)).await.is_err() {
+            tracing::error!("the records do not close; the next start finds what is queued");
+        }
         upkeep.abort();
         tracing::info!("stopped");
     }
@@ -111,7 +116,8 @@ fn service_config(config: &Config, child: ChildCommand) -> ServiceConfig {
     ServiceConfig {
         queue_capacity: config.queue,
         max_parallel: config.parallel,
-        verify_threads: config.verify_threads,
+        threads: config.threads,
+        worker_silence: config.worker_silence,
         memory_budget: config.memory,
         plan_memory: config.plan_memory,
         plan_timeout: config.plan_timeout,

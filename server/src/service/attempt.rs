@@ -89,6 +89,8 @@ pub(crate) struct LaneParts {
     pub threads: usize,
     /// Bytes of proving keys a worker process keeps for circuits other than the one in use.
     pub keep_bytes: u64,
+    /// Longest time without a sign of life from a worker process.
+    pub silence: Duration,
     /// Whether jobs may rest on parameters drawn here.
     pub insecure_local_srs: bool,
 }

@@ -94,9 +94,15 @@ pub enum OpenError {
     /// The records cannot be opened.
     #[error(transparent)]
     OpenRecords(#[from] OpenRecordsError),
-    /// The records cannot be read.
-    #[error(transparent)]
-    Records(#[from] RecordsError),
+    /// The records cannot be read or written.
+    #[error("cannot bring the jobs in {} back: {source}", path.display())]
+    Records {
+        /// The database's file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: RecordsError,
+    },
     /// The system gives no threads.
     #[error("cannot start threads: {0}")]
     Threads(#[from] ThreadPoolBuildError),
@@ -124,7 +130,7 @@ impl JobService {
             warn_beyond(limits.memory, dispatchable);
             dispatcher.dispatch(ticket(dispatchable), None).await;
         }
-        let pools = Pools::new(&config)?;
+        let pools = Pools::new(config.threads)?;
         let planner = Planner::new(config.child, config.plan_memory, config.plan_timeout);
         let (stopping, _) = watch::channel(false);
         let Kept { records, blobs, model_files, keyring, verifiers, .. } = kept;
@@ -160,6 +166,7 @@ impl JobService {
 struct Kept {
     /// Whether the records are: then they know no proofs, and those on the disk are not their orphans.
     new: bool,
+    database: PathBuf,
     records: Records,
     blobs: Blobs,
     store: Store,
@@ -180,13 +187,13 @@ impl Kept {
         let keyring = Arc::new(Keyring::new(store.clone()));
         let model_files = ModelFiles::new(blobs.clone(), keyring.clone());
         let verifiers = Arc::new(Verifiers::new(keyring.clone()));
-        Ok(Self { new, records, blobs, store, keyring, model_files, verifiers })
+        Ok(Self { new, database, records, blobs, store, keyring, model_files, verifiers })
     }
 
     /// The jobs of the last run that go on.
     async fn recover(&self, clock: &dyn Clock) -> Result<Vec<Dispatchable>, OpenError> {
         let sweep = if self.new { Sweep::default() } else { self.sweep().await? };
-        let recovered = self.records.recover(clock.now()).await?;
+        let recovered = self.records.recover(clock.now()).await.map_err(|error| self.failed(error))?;
         crash_points::reach("after-recover");
         info!(queued = recovered.len(), "jobs of the last run");
         if sweep != Sweep::default() {
@@ -207,8 +214,12 @@ impl Kept {
                 warn!(%error, "all proofs stay where they are");
                 Ok(Sweep::default())
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(self.failed(error)),
         }
+    }
+
+    fn failed(&self, source: RecordsError) -> OpenError {
+        OpenError::Records { path: self.database.clone(), source }
     }
 
     fn lane_parts(
@@ -232,6 +243,7 @@ impl Kept {
             store: self.store.clone(),
             threads: config.worker_threads,
             keep_bytes: limits.resident,
+            silence: config.worker_silence,
             insecure_local_srs: config.insecure_local_srs,
         }
     }

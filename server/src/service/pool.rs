@@ -13,7 +13,7 @@ use std::{
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use tokio::sync::{Semaphore, oneshot};
 
-use super::ServiceConfig;
+use super::Threads;
 
 /// Tasks a pool takes for every thread, the running one included.
 const TASKS_PER_THREAD: usize = 32;
@@ -57,13 +57,13 @@ pub(super) struct Pools {
 }
 
 impl Pools {
-    pub(super) fn new(config: &ServiceConfig) -> Result<Self, ThreadPoolBuildError> {
+    pub(super) fn new(threads: Threads) -> Result<Self, ThreadPoolBuildError> {
         Ok(Self {
-            verify: Pool::new("verify", config.verify_threads)?,
-            infer: Pool::new("infer", config.infer_threads)?,
-            intake: Pool::new("intake", config.read_threads)?,
-            networks: Pool::new("networks", config.read_threads)?,
-            planning: Pool::new("planning", config.plans)?,
+            verify: Pool::new("verify", threads.verify)?,
+            infer: Pool::new("infer", threads.infer)?,
+            intake: Pool::new("intake", threads.read)?,
+            networks: Pool::new("networks", threads.read)?,
+            planning: Pool::new("planning", threads.plans)?,
         })
     }
 }
@@ -151,14 +151,16 @@ impl Pool {
         let (answer, answered) = oneshot::channel();
         self.threads.spawn(move || {
             // A caller that has gone away does not wait for the work either.
-            if !answer.is_closed() {
-                let begun = lock(&pace).begin();
-                let result = catch_unwind(AssertUnwindSafe(task));
-                lock(&pace).end(begun);
-                // The receiver is gone only when its request was dropped.
-                let _ = answer.send(result);
+            if answer.is_closed() {
+                return;
             }
+            let begun = lock(&pace).begin();
+            let result = catch_unwind(AssertUnwindSafe(task));
+            lock(&pace).end(begun);
+            // Whoever has the answer may come back at once, and finds the place free.
             drop(place);
+            // The receiver is gone only when its request was dropped.
+            let _ = answer.send(result);
         });
         match answered.await {
             Ok(Ok(result)) => Ok(result),
@@ -197,6 +199,20 @@ mod tests {
             assert!(task.await.unwrap().unwrap());
         }
         assert!(pool.run(|| true).await.unwrap());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn as_many_callers_as_there_are_places_are_never_refused() {
+        let pool = Pool::new("test", 1).unwrap();
+        let caller = |pool: Pool| async move {
+            for _ in 0..500 {
+                pool.run(|| ()).await.unwrap();
+            }
+        };
+        let callers: Vec<_> = (0..TASKS_PER_THREAD).map(|_| tokio::spawn(caller(pool.clone()))).collect();
+        for caller in callers {
+            caller.await.unwrap();
+        }
     }
 
     #[test]

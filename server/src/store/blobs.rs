@@ -14,7 +14,7 @@ use std::{
 use lemma_prover::digest::Digest;
 use tempfile::NamedTempFile;
 
-use crate::work::crash_points;
+use crate::work::{crash_points, regular_file};
 
 /// Bytes written to find out whether there is room: no less than a proof takes.
 const CHECK_BYTES: usize = 64 << 10;
@@ -83,6 +83,12 @@ pub enum BlobError {
         /// Where it would be.
         path: PathBuf,
     },
+    /// Something that is no file is in its place.
+    #[error("{} is no regular file; move it away", path.display())]
+    NoFile {
+        /// Where it is.
+        path: PathBuf,
+    },
     /// More bytes than the kind may have.
     #[error("{} has {got} bytes, the limit is {limit}", path.display())]
     TooLarge {
@@ -113,15 +119,12 @@ impl BlobError {
 
     /// Whether the blob is missing or its bytes are not what they were.
     pub fn is_damage(&self) -> bool {
-        match self {
-            Self::Missing { .. } | Self::TooLarge { .. } | Self::Damaged { .. } => true,
-            Self::Io { source, .. } => source.kind() == io::ErrorKind::IsADirectory,
-        }
+        !matches!(self, Self::Io { .. })
     }
 
     /// Whether it can go away by itself: the system refused, as with a full disk.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Io { .. }) && !self.is_damage()
+        !self.is_damage()
     }
 }
 
@@ -232,10 +235,11 @@ impl Blobs {
     /// When it is missing or damaged, or the system refuses.
     pub fn get(&self, kind: BlobKind, digest: Digest) -> Result<Vec<u8>, BlobError> {
         let path = self.path(kind, digest);
-        let file = match File::open(&path) {
+        let opened = match regular_file::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(BlobError::Missing { path }),
             opened => opened.map_err(BlobError::io("open", &path))?,
         };
+        let Some(file) = opened else { return Err(BlobError::NoFile { path }) };
         let (limit, got) = (kind.limit(), file.metadata().map_err(BlobError::io("inspect", &path))?.len());
         if got > limit {
             return Err(BlobError::TooLarge { path, limit, got });
@@ -379,6 +383,22 @@ mod tests {
         let aside = fs::read_dir(directory.path().join("orphans/bundles")).expect("lists");
         let aside: Vec<_> = aside.map(|entry| entry.expect("lists").path().join("somebodys")).collect();
         assert!(matches!(&aside[..], [kept] if kept.is_dir()), "{aside:?}");
+    }
+
+    #[test]
+    fn a_pipe_in_the_place_of_a_blob_is_damage_and_keeps_nobody_waiting() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let blobs = Blobs::open(directory.path()).expect("opens");
+        let path = blobs.path(BlobKind::Bundle, Digest::of(b"proof"));
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.expect("runs").success());
+        let (tell, told) = std::sync::mpsc::channel();
+        let reader = blobs.clone();
+        std::thread::spawn(move || tell.send(reader.get(BlobKind::Bundle, Digest::of(b"proof"))));
+        let read = told.recv_timeout(Duration::from_secs(10)).expect("does not wait for a writer");
+        assert!(matches!(&read, Err(error @ BlobError::NoFile { .. }) if error.is_damage()), "{read:?}");
+        let digest = blobs.put(BlobKind::Bundle, b"proof").expect("takes its place");
+        assert_eq!(blobs.get(BlobKind::Bundle, digest).expect("gets"), b"proof");
     }
 
     #[test]

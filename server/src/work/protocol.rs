@@ -89,7 +89,17 @@ impl fmt::Debug for Request {
     }
 }
 
-/// What the child tells.
+/// What the child says.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "told", content = "report", rename_all = "snake_case")]
+pub(crate) enum Told {
+    /// It lives. It says so again and again, however long a step takes.
+    Alive,
+    /// Something about what it was asked for.
+    Report(Report),
+}
+
+/// What the child tells about what it was asked for.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "report", rename_all = "snake_case")]
 pub(crate) enum Report {

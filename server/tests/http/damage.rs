@@ -91,3 +91,19 @@ async fn a_job_without_its_input_fails_and_says_so() {
     assert_eq!(lost["status"], "failed", "{lost}");
     assert!(lost["failure"]["reason"].as_str().unwrap().contains("input is gone"), "{lost}");
 }
+
+#[tokio::test]
+async fn a_pipe_in_the_place_of_a_proof_keeps_nobody_waiting() {
+    let data = directory("pipe");
+    let server = Server::start(settings(&data), data.clone());
+    let proof = server.proof(&server.order().await).await;
+    let path = data.join("blobs/bundles").join(proof["bundle"]["sha256"].as_str().unwrap());
+    fs::remove_file(&path).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let get = server.get(proof["bundle"]["href"].as_str().unwrap());
+    let lost = tokio::time::timeout(Duration::from_secs(10), get).await.expect("the request hangs");
+    lost.problem("proof-lost", 410);
+    let stopping = std::time::Instant::now();
+    drop(server);
+    assert!(stopping.elapsed() < Duration::from_secs(10), "the service does not end");
+}

@@ -27,8 +27,17 @@ impl Drop for Program {
 }
 
 fn start(arguments: &[&str], data: &Path) -> Program {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lemma-server"));
-    command.args(["serve", "--data", data.to_str().unwrap()]).args(arguments);
+    // Whoever runs the tests may have SIGHUP ignored, which processes inherit.
+    let mut command = Command::new("env");
+    command
+        .args([
+            "--default-signal=HUP",
+            env!("CARGO_BIN_EXE_lemma-server"),
+            "serve",
+            "--data",
+            data.to_str().unwrap(),
+        ])
+        .args(arguments);
     Program(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
 }
 
@@ -81,8 +90,7 @@ async fn no_value_of_an_input_is_logged_or_left_on_the_disk() {
     let wrong = json!({ "circuit": circuit, "inputs": { "pixels": [vec![MARKER; 63]] } });
     assert_eq!(http.post(url("/v1/infer")).json(&wrong).send().await.unwrap().status(), 422);
 
-    let stop = Command::new("kill").args(["-TERM", &program.0.id().to_string()]).status().unwrap();
-    assert!(stop.success());
+    send(&program, "-TERM");
     assert!(program.0.wait().unwrap().success());
     let log = log.join().unwrap();
     assert!(log.contains("\"request_id\":\"marked\""), "{log}");
@@ -107,8 +115,7 @@ async fn a_log_nobody_reads_does_not_disturb_the_service() {
     let url = |path: &str| format!("http://{address}{path}");
     let build = build(&http, &url("")).await;
     assert_eq!(build["status"], "succeeded", "{build}");
-    let stop = Command::new("kill").args(["-TERM", &program.0.id().to_string()]).status().unwrap();
-    assert!(stop.success());
+    send(&program, "-TERM");
     assert!(program.0.wait().unwrap().success());
 }
 
@@ -117,8 +124,7 @@ async fn a_log_in_a_file_has_no_colors() {
     let data = directory("colors");
     let mut program = start(&["--listen", "127.0.0.1:0"], &data);
     address(&mut BufReader::new(program.0.stdout.take().unwrap()));
-    let stop = Command::new("kill").args(["-TERM", &program.0.id().to_string()]).status().unwrap();
-    assert!(stop.success());
+    send(&program, "-TERM");
     let mut log = String::new();
     program.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
     assert!(log.contains("told to stop") && !log.contains('\x1b'), "{log:?}");
@@ -152,4 +158,50 @@ fn unusable_arguments_end_with_2_and_say_why() {
         assert_eq!(program.0.wait().unwrap().code(), Some(2), "{arguments:?}: {text}");
         assert!(text.contains(part), "{arguments:?}: {text}");
     }
+}
+
+/// Sends a signal to a running service.
+fn send(program: &Program, signal: &str) {
+    let sent = Command::new("kill").args([signal, &program.0.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+#[tokio::test]
+async fn a_hangup_ends_the_service_in_order_and_probes_leave_no_line() {
+    let mut program = start(&["--listen", "127.0.0.1:0"], &directory("hangup"));
+    let mut printed = BufReader::new(program.0.stdout.take().unwrap());
+    let mut logged = program.0.stderr.take().unwrap();
+    let address = address(&mut printed);
+    for route in ["livez", "readyz", "metrics", "v1/info"] {
+        let answer = reqwest::get(format!("http://{address}/{route}")).await.unwrap();
+        assert!(answer.status().is_success(), "{route}");
+    }
+    send(&program, "-HUP");
+    assert!(program.0.wait().unwrap().success());
+    let mut log = String::new();
+    logged.read_to_string(&mut log).unwrap();
+    assert!(log.contains("told to stop") && log.contains("stopped"), "{log}");
+    assert!(log.contains("/v1/info"), "{log}");
+    for route in ["/livez", "/readyz", "/metrics"] {
+        assert!(!log.contains(route), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_was_started_to_outlive_its_terminal_does() {
+    let data = directory("nohup");
+    let mut command = Command::new("sh");
+    let script = "trap '' HUP; exec \"$0\" serve --listen 127.0.0.1:0 --data \"$1\"";
+    command.args(["-c", script, env!("CARGO_BIN_EXE_lemma-server"), data.to_str().unwrap()]);
+    let mut program = Program(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let mut printed = BufReader::new(program.0.stdout.take().unwrap());
+    let address = address(&mut printed);
+    send(&program, "-HUP");
+    for _ in 0..5 {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        let answer = reqwest::get(format!("http://{address}/readyz")).await.unwrap();
+        assert!(answer.status().is_success());
+    }
+    send(&program, "-TERM");
+    assert!(program.0.wait().unwrap().success());
 }

@@ -163,6 +163,11 @@ async fn a_full_queue_says_when_to_come_back() {
     assert!(start.elapsed() < Duration::from_secs(1));
     let again = json!({ "circuit": order["circuit"], "inputs": order["inputs"] });
     server.post_json("/v1/infer", &again).await.problem("queue-full", 429);
+    // A place is asked for before anything is computed, and inputs are looked at.
+    let unread = json!({ "circuit": order["circuit"], "inputs": {} });
+    for route in ["/v1/infer", "/v1/proofs"] {
+        server.post_json(route, &unread).await.problem("queue-full", 429);
+    }
     let without = json!({ "circuit": order["circuit"], "inputs": order["inputs"], "prove": false });
     server.post_json("/v1/infer", &without).await.is(200);
     for accepted in answers.iter().filter(|answer| answer.status == 202) {

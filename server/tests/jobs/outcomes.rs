@@ -3,6 +3,8 @@
 use std::{
     collections::BTreeSet,
     fs,
+    os::unix::fs::FileExt,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -22,6 +24,7 @@ use lemma_server::{
     },
 };
 use rustix::process::Signal;
+use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 
 use crate::digits::{
     Asked, PATIENCE, Place, accept, check_proof, circuit, ended, lives, proof, send, submit, until, with_key,
@@ -219,6 +222,21 @@ async fn a_killed_worker_costs_one_attempt_and_three_poison_the_job() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_worker_is_noticed_and_its_job_tried_again() {
+    let place = Place::new();
+    let config = ServiceConfig { worker_silence: Duration::from_secs(4), ..place.config() };
+    let service = JobService::open(config).await.expect("opens");
+    let circuit = circuit(&service).await;
+    let (id, worker) = stuck(&place, &service, proof(circuit, 0)).await;
+    let begun = Instant::now();
+    let job = ended(&service, id).await;
+    check_proof(&service, &job, 0).await;
+    assert_eq!((job.life.attempt, job.life.failed_attempts), (2, 1), "after {:?}", begun.elapsed());
+    assert!(!lives(worker), "the stopped process is still there");
+    service.shutdown(Duration::from_secs(10)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lost_or_shortened_database_costs_no_proof() {
     let place = Place::new();
     let service = place.open().await;
@@ -241,6 +259,35 @@ async fn a_lost_or_shortened_database_costs_no_proof() {
     let orphan = place.blob("orphans/bundles", Digest::of(b"a proof"));
     assert_eq!(fs::read(orphan).expect("is put aside"), b"a proof");
     service.shutdown(Duration::ZERO).await;
+}
+
+/// Overwrites the page that a table begins in.
+async fn damage_table(database: &Path, table: &str) {
+    let options = SqliteConnectOptions::new().filename(database);
+    let mut connection = options.connect().await.expect("connects");
+    let (page, size): (i64, i64) = sqlx::query_as(
+        "SELECT (SELECT rootpage FROM sqlite_master WHERE name = $1), (SELECT page_size FROM pragma_page_size)",
+    )
+    .bind(table)
+    .fetch_one(&mut connection)
+    .await
+    .expect("reads");
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await.expect("writes");
+    connection.close().await.expect("closes");
+    let file = fs::File::options().write(true).open(database).expect("opens");
+    let offset = u64::try_from((page - 1) * size).expect("is a place");
+    file.write_all_at(&vec![0xff; usize::try_from(size).expect("is a size")], offset).expect("writes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_fails_names_the_file() {
+    let place = Place::new();
+    place.open().await.shutdown(Duration::ZERO).await;
+    let database = place.directory.path().join("records.sqlite");
+    damage_table(&database, "jobs").await;
+    let error = JobService::open(place.config()).await.expect_err("the records are damaged");
+    assert!(error.to_string().contains(database.to_str().expect("is text")), "{error}");
+    assert!(matches!(error, OpenError::Records { .. }), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -46,9 +46,12 @@ pub struct Settings {
     /// Memory for all running jobs [default: what the system has available]
     #[arg(long, value_name = "MIB", env = "LEMMA_MEMORY_MIB")]
     pub memory_mib: Option<u64>,
-    /// Threads that judge proofs, never taken by proving [default: 1]
+    /// Threads that judge proofs, never taken by proving [default: a quarter of the cores]
     #[arg(long, value_name = "THREADS", env = "LEMMA_VERIFY_THREADS")]
     pub verify_threads: Option<usize>,
+    /// Threads that run inferences, never taken by proving [default: half of the cores]
+    #[arg(long, value_name = "THREADS", env = "LEMMA_INFER_THREADS")]
+    pub infer_threads: Option<usize>,
     /// Largest JSON body [default: 8]
     #[arg(long, value_name = "MIB", env = "LEMMA_JSON_MIB")]
     pub json_mib: Option<u64>,
@@ -70,6 +73,10 @@ pub struct Settings {
     /// Longest time of one attempt at a job, if the request does not say [default: 1800]
     #[arg(long, value_name = "SECONDS", env = "LEMMA_PROVE_TIMEOUT_SECONDS")]
     pub prove_timeout_seconds: Option<u64>,
+    /// Longest time without a sign of life from a process that works on a job; then it is killed, and the job tried again
+    /// [default: 60]
+    #[arg(long, value_name = "SECONDS", env = "LEMMA_WORKER_SILENCE_SECONDS")]
+    pub worker_silence_seconds: Option<u64>,
     /// Most memory that planning one circuit may take, and be predicted to take [default: 2048]
     #[arg(long, value_name = "MIB", env = "LEMMA_PLAN_MEMORY_MIB")]
     pub plan_memory_mib: Option<u64>,
@@ -108,6 +115,7 @@ impl Settings {
             parallel: self.parallel.or(other.parallel),
             memory_mib: self.memory_mib.or(other.memory_mib),
             verify_threads: self.verify_threads.or(other.verify_threads),
+            infer_threads: self.infer_threads.or(other.infer_threads),
             json_mib: self.json_mib.or(other.json_mib),
             file_mib: self.file_mib.or(other.file_mib),
             body_memory_mib: self.body_memory_mib.or(other.body_memory_mib),
@@ -115,6 +123,7 @@ impl Settings {
             connections: self.connections.or(other.connections),
             queue_timeout_seconds: self.queue_timeout_seconds.or(other.queue_timeout_seconds),
             prove_timeout_seconds: self.prove_timeout_seconds.or(other.prove_timeout_seconds),
+            worker_silence_seconds: self.worker_silence_seconds.or(other.worker_silence_seconds),
             plan_memory_mib: self.plan_memory_mib.or(other.plan_memory_mib),
             plan_timeout_seconds: self.plan_timeout_seconds.or(other.plan_timeout_seconds),
             grace_seconds: self.grace_seconds.or(other.grace_seconds),

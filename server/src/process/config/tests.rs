@@ -24,6 +24,9 @@ fn defaults_are_local_and_small() {
     assert_eq!(config.listen, "127.0.0.1:8080".parse().unwrap());
     assert_eq!((config.parallel, config.queue, config.memory), (1, 64, None));
     assert!(!config.insecure_local_srs);
+    assert_eq!(config.threads, Threads::here());
+    let config = with_data(&["--verify-threads", "3", "--infer-threads", "5"]).unwrap();
+    assert_eq!(config.threads, Threads { verify: 3, infer: 5, ..Threads::here() });
 }
 
 #[test]
@@ -88,6 +91,8 @@ fn values_outside_their_range_are_refused_by_name() {
         ("--file-mib", "65", "file_mib"),
         ("--body-timeout-seconds", "0", "body_timeout_seconds"),
         ("--prove-timeout-seconds", "86401", "prove_timeout_seconds"),
+        ("--worker-silence-seconds", "0", "worker_silence_seconds"),
+        ("--infer-threads", "257", "infer_threads"),
     ] {
         let error = with_data(&[flag, value]).unwrap_err();
         assert!(matches!(error, ConfigError::Range { name: got, .. } if got == name), "{error}");

@@ -70,6 +70,8 @@ impl<'a> Watch<'a> {
         stop: &StopSignal,
         deadline: Instant,
     ) -> (Result<(Report, Vec<u8>), Ended>, Survivor) {
+        // Counted in looks, so that a time in which this process did not run itself is nobody's silence.
+        let (mut silence, mut heard) = (Duration::ZERO, worker.heard());
         loop {
             // A report that is there counts, whatever the clock says.
             match worker.report(POLL) {
@@ -83,9 +85,14 @@ impl<'a> Watch<'a> {
                     return (Err(Ended::Failed(failure)), None);
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    if Instant::now() >= deadline {
+                    let before = std::mem::replace(&mut heard, worker.heard());
+                    silence = if heard == before { silence + POLL } else { Duration::ZERO };
+                    let late = Instant::now() >= deadline;
+                    if late || silence >= self.parts.silence {
                         worker.kill();
-                        return (Err(Ended::Failed(timed_out(self.last_phase.take()))), None);
+                        let phase = self.last_phase.take();
+                        let failure = if late { timed_out(phase) } else { silent(phase, silence) };
+                        return (Err(Ended::Failed(failure)), None);
                     }
                 }
             }
@@ -171,4 +178,12 @@ fn timed_out(phase: Option<String>) -> Failure {
             .into(),
         retryable: false,
     }
+}
+
+fn silent(phase: Option<String>, silence: Duration) -> Failure {
+    let reason = format!(
+        "the worker process gave no sign of life for {} s: it was stopped, or the system did not let it run",
+        silence.as_secs()
+    );
+    Failure { class: FailureClass::Crash, phase, reason, retryable: true }
 }

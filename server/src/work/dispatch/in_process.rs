@@ -28,10 +28,15 @@ pub struct Limits {
     pub resident: u64,
 }
 
+/// How long lanes may take to stop once they are told to. A lane that a disk keeps waiting for ever must not keep the process
+/// from ending; its job is found by the next start.
+const STOP_PATIENCE: Duration = Duration::from_secs(30);
+
 /// A bounded priority queue and one thread per lane.
 #[derive(Debug)]
 pub struct InProcess {
     shared: Arc<Shared>,
+    stop_patience: Duration,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -125,17 +130,13 @@ impl InProcess {
                 thread::Builder::new().name(format!("lane-{index}")).spawn(move || work(&shared, index, lane))
             })
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { shared, threads: Mutex::new(threads) })
+        Ok(Self { shared, stop_patience: STOP_PATIENCE, threads: Mutex::new(threads) })
     }
 
     /// Waits until no job runs or the moment comes; whether none runs.
-    fn drain(shared: &Shared, until: Option<Instant>) -> bool {
+    fn drain(shared: &Shared, until: Instant) -> bool {
         let mut queue = shared.lock();
         while !queue.idle() {
-            let Some(until) = until else {
-                queue = shared.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
             let pause = until.saturating_duration_since(Instant::now());
             if pause.is_zero() {
                 return false;
@@ -180,11 +181,14 @@ impl Dispatcher for InProcess {
         self.shared.change(|queue| queue.closed = true);
         let shared = self.shared.clone();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        let until = Instant::now() + grace;
+        let (until, patience) = (Instant::now() + grace, self.stop_patience);
         let wait = move || {
-            if !Self::drain(&shared, Some(until)) {
+            if !Self::drain(&shared, until) {
                 shared.lock().stop_running();
-                Self::drain(&shared, None);
+                if !Self::drain(&shared, Instant::now() + patience) {
+                    tracing::error!("a lane does not stop; its job is found by the next start");
+                    return;
+                }
             }
             for thread in threads {
                 if thread.join().is_err() {
@@ -200,7 +204,10 @@ impl Dispatcher for InProcess {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    };
 
     use super::*;
     use crate::work::{
@@ -259,5 +266,42 @@ mod tests {
         assert!(dispatcher.is_whole());
         dispatcher.shutdown(Duration::from_secs(10)).await;
         assert!(!dispatcher.is_whole(), "nobody is left to make attempts");
+    }
+
+    /// Waits until the gate is gone, whoever tells it to stop.
+    struct Hanging(mpsc::Receiver<()>);
+
+    impl Lane for Hanging {
+        fn run(&mut self, _: &Ticket, _: &StopSignal) -> After {
+            let _ = self.0.recv();
+            After::Done
+        }
+
+        fn resident_bytes(&self) -> u64 {
+            0
+        }
+
+        fn retire(&mut self) {}
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_lane_that_hangs_does_not_keep_the_service_from_ending() {
+        let (gate, closed) = mpsc::channel();
+        let limits = Limits { capacity: 9, parallel: 1, memory: 9, resident: 0 };
+        let mut lane = Some(Hanging(closed));
+        let mut dispatcher =
+            InProcess::start(limits, |_| Box::new(lane.take().expect("one lane"))).expect("threads");
+        dispatcher.stop_patience = Duration::from_millis(100);
+        let ticket =
+            Ticket { job: JobId::from_parts(1, 1), attempt: 1, priority: Priority::Normal, memory: 1 };
+        dispatcher.dispatch(ticket, None).await;
+        let begun = Instant::now();
+        while dispatcher.load().running == 0 {
+            assert!(begun.elapsed() < Duration::from_secs(10), "the lane does not begin");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let ended = tokio::time::timeout(Duration::from_secs(10), dispatcher.shutdown(Duration::ZERO)).await;
+        assert!(ended.is_ok(), "the shutdown waits for the lane");
+        drop(gate);
     }
 }

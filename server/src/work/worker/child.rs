@@ -1,6 +1,10 @@
 //! The worker process.
 
-use std::{io, path::PathBuf, sync::mpsc::Receiver};
+use std::{
+    io,
+    path::PathBuf,
+    sync::{Arc, mpsc::Receiver},
+};
 
 use lemma_circuits::Budget;
 use lemma_prover::{measure, store::Store};
@@ -11,7 +15,7 @@ use rustix::process::{
 use super::{
     failures::failure,
     orders::{Asked, listen},
-    reports::Reports,
+    reports::{Reports, beat},
     workbench::{Answer, Workbench, plan},
 };
 use crate::work::{
@@ -55,7 +59,10 @@ pub fn child_main(args: ChildArgs) -> i32 {
         }
     };
     let mut bench = store.map(|store| Workbench::new(store, args.keep_bytes));
-    let served = listen(io::stdin()).and_then(|requests| serve(&mut bench, &requests, &Reports::default()));
+    let reports = Arc::new(Reports::default());
+    let served = beat(reports.clone())
+        .and_then(|()| listen(io::stdin()))
+        .and_then(|requests| serve(&mut bench, &requests, &reports));
     match served {
         Ok(()) => 0,
         Err(error) => {
@@ -105,10 +112,10 @@ fn serve(
         let result = limit_memory(limit).and_then(|()| answer(bench, asked, reports));
         let resident_bytes = resident_bytes();
         match result {
-            Ok(Answer::Bundle(bundle)) => reports.send(&Report::Proven { resident_bytes }, &bundle)?,
-            Ok(Answer::Plan(report)) => reports.send(&report, &[])?,
-            Ok(Answer::Facts(facts)) => reports.send(&Report::KeysMade { facts, resident_bytes }, &[])?,
-            Err(failure) => reports.send(&Report::Failed { failure, resident_bytes }, &[])?,
+            Ok(Answer::Bundle(bundle)) => reports.send(Report::Proven { resident_bytes }, &bundle)?,
+            Ok(Answer::Plan(report)) => reports.send(report, &[])?,
+            Ok(Answer::Facts(facts)) => reports.send(Report::KeysMade { facts, resident_bytes }, &[])?,
+            Err(failure) => reports.send(Report::Failed { failure, resident_bytes }, &[])?,
         }
     }
     Ok(())

@@ -6,7 +6,11 @@ use std::{
     os::unix::process::{CommandExt, ExitStatusExt},
     path::PathBuf,
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
-    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    },
     thread,
     time::Duration,
 };
@@ -18,7 +22,7 @@ use super::failures::failure;
 use crate::work::{
     crash_points,
     jobs::{Failure, FailureClass},
-    protocol::{Order, Report, Request, read_message, write_message},
+    protocol::{Order, Report, Request, Told, read_message, write_message},
 };
 
 /// Most bytes of the child's standard error that are looked at.
@@ -59,6 +63,8 @@ pub(crate) struct Worker {
     child: Child,
     orders: Sender<(Order, Vec<u8>)>,
     reports: Receiver<(Report, Vec<u8>)>,
+    /// How often the process was heard.
+    heard: Arc<AtomicU64>,
     errors: Receiver<String>,
 }
 
@@ -128,7 +134,9 @@ impl Worker {
         let (read, reports) = mpsc::channel();
         let (complaint, errors) = mpsc::channel();
         follow(move || write_orders(stdin, &to_write))?;
-        follow(move || read_reports(stdout, &read))?;
+        let heard = Arc::new(AtomicU64::new(0));
+        let hears = heard.clone();
+        follow(move || read_reports(stdout, &read, &hears))?;
         follow(move || {
             let mut text = Vec::new();
             // What comes after the first bytes is read and dropped, so that the child never waits for it.
@@ -137,7 +145,7 @@ impl Worker {
             let _ = io::copy(&mut stderr, &mut io::sink());
             let _ = complaint.send(String::from_utf8_lossy(&text).into_owned());
         })?;
-        Ok(Self { child: child.attended()?, orders, reports, errors })
+        Ok(Self { child: child.attended()?, orders, reports, heard, errors })
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -166,6 +174,11 @@ impl Worker {
     /// When none comes in this time, or none will ever come.
     pub(crate) fn report(&self, wait: Duration) -> Result<(Report, Vec<u8>), RecvTimeoutError> {
         self.reports.recv_timeout(wait)
+    }
+
+    /// How often the process was heard so far; it is silent as long as this stays the same.
+    pub(crate) fn heard(&self) -> u64 {
+        self.heard.load(Ordering::Relaxed)
     }
 
     /// Kills the process and all it started, and waits for its end.
@@ -222,10 +235,13 @@ fn write_orders(stdin: ChildStdin, orders: &Receiver<(Order, Vec<u8>)>) {
     }
 }
 
-fn read_reports(stdout: ChildStdout, reports: &Sender<(Report, Vec<u8>)>) {
+fn read_reports(stdout: ChildStdout, reports: &Sender<(Report, Vec<u8>)>, heard: &AtomicU64) {
     let mut from = BufReader::new(stdout);
-    while let Ok(Some(report)) = read_message(&mut from) {
-        if reports.send(report).is_err() {
+    while let Ok(Some((told, payload))) = read_message(&mut from) {
+        heard.fetch_add(1, Ordering::Relaxed);
+        if let Told::Report(report) = told
+            && reports.send((report, payload)).is_err()
+        {
             break;
         }
     }

@@ -1,7 +1,8 @@
 //! What a worker process does for a request.
 
 use std::{
-    io::{self, ErrorKind},
+    io::{self, ErrorKind, Read},
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -28,6 +29,7 @@ use crate::work::{
     jobs::{CircuitFacts, Failure, FailureClass, Setup},
     prediction::Prediction,
     protocol::{Origin, Report, Request},
+    regular_file,
 };
 
 /// The good end of a request.
@@ -160,10 +162,9 @@ impl Workbench {
     }
 
     fn read_origin(&self, origin: &Origin) -> Result<(Vec<u8>, SetupChoice), Failure> {
-        let read = std::fs::read(&origin.onnx);
-        let gone = |error: &io::Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory);
-        let retryable = read.as_ref().is_err_and(|error| !gone(error));
-        let undamaged = read.ok().filter(|onnx| Digest::of(onnx) == origin.work.model);
+        let read = read_model(&origin.onnx);
+        let retryable = read.as_ref().is_err_and(|error| error.kind() != ErrorKind::NotFound);
+        let undamaged = read.ok().flatten().filter(|onnx| Digest::of(onnx) == origin.work.model);
         let onnx =
             undamaged.or_else(|| self.keyring.model_file(origin.work.model).ok()).ok_or_else(|| {
                 let reason =
@@ -190,6 +191,14 @@ impl Workbench {
         crash_points::disturb("proven");
         Ok(facts)
     }
+}
+
+/// The bytes of a file; `None` if something else has its name.
+fn read_model(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let Some(mut file) = regular_file::open(path)? else { return Ok(None) };
+    let mut onnx = Vec::new();
+    file.read_to_end(&mut onnx)?;
+    Ok(Some(onnx))
 }
 
 fn compile_model(onnx: &[u8], scheme: Scheme) -> Result<CompiledCircuit, Failure> {
