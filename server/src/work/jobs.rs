@@ -17,13 +17,13 @@
 
 mod event;
 mod failure;
-pub(crate) mod hexadecimal;
 mod id;
 mod life;
 #[cfg(test)]
 mod model_check;
 mod time;
 mod work;
+pub(crate) mod written;
 
 pub use event::{EventKind, JobEvent, PhaseTiming};
 pub use failure::{Failure, FailureClass};

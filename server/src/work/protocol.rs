@@ -44,9 +44,9 @@ pub(crate) enum Order {
 pub(crate) enum Request {
     /// Prove one inference.
     Prove {
-        #[serde(with = "crate::work::jobs::hexadecimal::circuit_id")]
+        #[serde(with = "crate::work::jobs::written::circuit_id")]
         circuit: CircuitId,
-        #[serde(with = "crate::work::jobs::hexadecimal::bytes")]
+        #[serde(with = "crate::work::jobs::written::bytes")]
         context: Vec<u8>,
         inputs: Vec<Vec<i32>>,
         /// What the circuit's keys can be made of again.

@@ -8,7 +8,7 @@ use lemma_prover::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::hexadecimal;
+use super::written;
 
 /// Which queued jobs go first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -87,10 +87,10 @@ impl Setup {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProofWork {
     /// The circuit.
-    #[serde(with = "hexadecimal::circuit_id")]
+    #[serde(with = "written::circuit_id")]
     pub circuit: CircuitId,
     /// The caller's context, at most 32 bytes.
-    #[serde(with = "hexadecimal::bytes")]
+    #[serde(with = "written::bytes")]
     pub context: Vec<u8>,
 }
 
@@ -98,7 +98,7 @@ pub struct ProofWork {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CircuitWork {
     /// sha256 of the ONNX file.
-    #[serde(with = "hexadecimal::digest")]
+    #[serde(with = "written::digest")]
     pub model: Digest,
     /// Commitment scheme and parameters.
     pub setup: Setup,
@@ -151,7 +151,7 @@ pub enum Outcome {
     /// A proof bundle, verified from its bytes.
     Proof {
         /// sha256 of the bundle; its name among the blobs.
-        #[serde(with = "hexadecimal::digest")]
+        #[serde(with = "written::digest")]
         bundle: Digest,
         /// Length of the bundle in bytes.
         bytes: u64,
@@ -159,7 +159,7 @@ pub enum Outcome {
     /// A circuit with its keys in the store.
     Circuit {
         /// Its id.
-        #[serde(with = "hexadecimal::circuit_id")]
+        #[serde(with = "written::circuit_id")]
         circuit: CircuitId,
     },
 }
@@ -168,7 +168,7 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CircuitFacts {
     /// Its id.
-    #[serde(with = "hexadecimal::circuit_id")]
+    #[serde(with = "written::circuit_id")]
     pub circuit: CircuitId,
     /// sha256 of the quantized model, in hexadecimal digits.
     pub model_id: String,
@@ -196,7 +196,7 @@ pub struct CircuitFacts {
     /// Length of a proof in bytes.
     pub proof_bytes: u64,
     /// sha256 of the `.vk` file.
-    #[serde(with = "hexadecimal::digest")]
+    #[serde(with = "written::digest")]
     pub vk: Digest,
     /// Length of the `.vk` file in bytes.
     pub vk_bytes: u64,
