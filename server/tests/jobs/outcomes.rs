@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lemma_circuits::shape::Scheme;
 use lemma_prover::{digest::Digest, env::LANES_VARIABLE};
 use lemma_server::{
     service::{BundleError, JobService, OpenError, ServiceConfig, SubmitError, Submitted},
@@ -38,7 +39,7 @@ async fn proofs_are_made_verified_and_remembered() {
     let service = place.open().await;
     let circuit = circuit(&service).await;
     let entry = service.circuit(circuit).await.expect("reads").expect("the circuit is there");
-    assert_eq!((entry.facts.circuit, entry.facts.scheme.as_str()), (circuit, "kzg"));
+    assert_eq!((entry.facts.circuit, entry.facts.scheme), (circuit, Scheme::Kzg));
     assert!(entry.facts.insecure_srs && entry.facts.pk_bytes > 0 && entry.facts.proof_bytes > 0);
     assert_eq!(service.circuit_of(entry.model, &entry.setup).await.expect("reads"), Some(entry.clone()));
     let mut jobs = Vec::new();

@@ -72,9 +72,9 @@ pub(crate) struct Circuit {
     pub model: String,
     /// sha256 of the quantized network.
     pub network: String,
-    /// Commitment scheme, `ipa` or `kzg`.
-    #[schema(example = "ipa")]
-    pub scheme: String,
+    /// Commitment scheme.
+    #[schema(inline)]
+    pub scheme: Scheme,
     /// Whether it rests on parameters drawn on the server.
     pub insecure_srs: bool,
     /// The KZG string it rests on; absent with `ipa`, and for circuits built by earlier versions.
@@ -103,8 +103,8 @@ impl Circuit {
         Self {
             id: facts.circuit.to_string(),
             model: entry.model.to_string(),
-            network: facts.model_id.clone(),
-            scheme: facts.scheme.clone(),
+            network: facts.model_id.to_string(),
+            scheme: facts.scheme.into(),
             insecure_srs: facts.insecure_srs,
             srs: facts.srs.as_ref().and_then(|id| Some(Srs::new(id.parse().ok()?, facts.insecure_srs))),
             prediction: Prediction {
@@ -113,7 +113,7 @@ impl Circuit {
                 advice_columns: facts.advice_columns,
                 fixed_columns: facts.fixed_columns,
                 lookups: facts.lookups,
-                predicted_prove_cpu_seconds: facts.predicted_prove_ms as f64 / 1e3,
+                predicted_prove_cpu_seconds: facts.predicted_prove.as_millis() as f64 / 1e3,
                 predicted_memory_bytes: facts.predicted_memory_bytes,
             },
             proof_bytes: facts.proof_bytes,

@@ -1,7 +1,7 @@
 //! Tests of the records on a database of their own.
 
 use super::*;
-use lemma_circuits::statement::CircuitId;
+use lemma_circuits::{ir::ModelId, shape::Scheme, statement::CircuitId};
 use lemma_prover::digest::Digest;
 
 use crate::work::jobs::{
@@ -262,8 +262,8 @@ async fn tags_move_and_models_stay() {
 fn facts(circuit: CircuitId) -> CircuitFacts {
     CircuitFacts {
         circuit,
-        model_id: String::new(),
-        scheme: "ipa".into(),
+        model_id: ModelId([6; 32]),
+        scheme: Scheme::Ipa,
         insecure_srs: false,
         srs: None,
         k: 9,
@@ -271,14 +271,26 @@ fn facts(circuit: CircuitId) -> CircuitFacts {
         advice_columns: 1,
         fixed_columns: 1,
         lookups: 1,
-        predicted_prove_ms: 1,
+        predicted_prove: Duration::from_millis(1),
         predicted_memory_bytes: 1,
         proof_bytes: 1,
         vk: Digest([8; 32]),
         vk_bytes: 1,
         pk_bytes: 1,
-        keygen_ms: 1,
+        keygen: Duration::from_millis(1),
     }
+}
+
+/// Databases hold such texts, from versions whose types were others.
+#[test]
+fn facts_are_written_as_ever() {
+    let written = serde_json::to_value(facts(CircuitId([7; 32]))).unwrap();
+    assert_eq!(
+        (&written["scheme"], &written["predicted_prove_ms"], &written["keygen_ms"]),
+        (&"ipa".into(), &1.into(), &1.into())
+    );
+    assert_eq!(written["model_id"], "06".repeat(32));
+    assert_eq!(serde_json::from_value::<CircuitFacts>(written).unwrap(), facts(CircuitId([7; 32])));
 }
 
 #[tokio::test]

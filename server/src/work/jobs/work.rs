@@ -1,6 +1,8 @@
 //! What jobs are to do and what comes of them.
 
-use lemma_circuits::{shape::Scheme, statement::CircuitId};
+use std::time::Duration;
+
+use lemma_circuits::{ir::ModelId, shape::Scheme, statement::CircuitId};
 use lemma_prover::{
     digest::Digest,
     keys::{CircuitRecord, SetupChoice},
@@ -170,10 +172,12 @@ pub struct CircuitFacts {
     /// Its id.
     #[serde(with = "written::circuit_id")]
     pub circuit: CircuitId,
-    /// sha256 of the quantized model, in hexadecimal digits.
-    pub model_id: String,
-    /// `ipa` or `kzg`.
-    pub scheme: String,
+    /// The identity of the quantized model.
+    #[serde(with = "written::model_id")]
+    pub model_id: ModelId,
+    /// The commitment scheme.
+    #[serde(with = "written::scheme")]
+    pub scheme: Scheme,
     /// Whether the keys rest on a string drawn on the server.
     pub insecure_srs: bool,
     /// Id of the KZG string the keys rest on; unknown for circuits that earlier versions built.
@@ -189,8 +193,9 @@ pub struct CircuitFacts {
     pub fixed_columns: u32,
     /// Lookup arguments.
     pub lookups: u32,
-    /// Predicted CPU time of one proof on the reference machine, in milliseconds.
-    pub predicted_prove_ms: u64,
+    /// Predicted CPU time of one proof on the reference machine.
+    #[serde(rename = "predicted_prove_ms", with = "written::milliseconds")]
+    pub predicted_prove: Duration,
     /// Predicted peak memory of one proof, in bytes.
     pub predicted_memory_bytes: u64,
     /// Length of a proof in bytes.
@@ -202,6 +207,7 @@ pub struct CircuitFacts {
     pub vk_bytes: u64,
     /// Length of the stored proving key in bytes.
     pub pk_bytes: u64,
-    /// Wall-clock time of making or finding the keys, in milliseconds.
-    pub keygen_ms: u64,
+    /// Wall-clock time of making or finding the keys.
+    #[serde(rename = "keygen_ms", with = "written::milliseconds")]
+    pub keygen: Duration,
 }

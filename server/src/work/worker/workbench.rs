@@ -212,8 +212,8 @@ fn facts(circuit: &CompiledCircuit, keys: &ProvingKeys, vk: &[u8], took: Duratio
         (circuit.shape(), prediction::Prediction::of(circuit), keys.verifier());
     CircuitFacts {
         circuit: keys.circuit_id(),
-        model_id: circuit.model_id().to_string(),
-        scheme: scheme_name(circuit.scheme()).into(),
+        model_id: circuit.model_id(),
+        scheme: circuit.scheme(),
         insecure_srs: verifier.insecure_srs(),
         srs: verifier.srs().map(|srs| srs.to_string()),
         k: circuit.k(),
@@ -221,20 +221,13 @@ fn facts(circuit: &CompiledCircuit, keys: &ProvingKeys, vk: &[u8], took: Duratio
         advice_columns: shape.num_advice(),
         fixed_columns: shape.num_fixed(),
         lookups: shape.lookup_slots(),
-        predicted_prove_ms: (predicted.reference_seconds() * 1e3) as u64,
+        predicted_prove: Duration::from_millis((predicted.reference_seconds() * 1e3) as u64),
         predicted_memory_bytes: predicted.memory_bytes,
         proof_bytes: verifier.proof_len() as u64,
         vk: Digest::of(vk),
         vk_bytes: vk.len() as u64,
         pk_bytes: keys.pk_bytes(),
-        keygen_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-    }
-}
-
-const fn scheme_name(scheme: Scheme) -> &'static str {
-    match scheme {
-        Scheme::Ipa => "ipa",
-        Scheme::Kzg => "kzg",
+        keygen: took,
     }
 }
 
