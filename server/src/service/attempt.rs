@@ -1,5 +1,7 @@
 //! One attempt after the other, each in the lane's worker process.
 
+mod request;
+mod result;
 mod watch;
 
 use std::{
@@ -7,33 +9,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lemma_circuits::statement::Context;
-use lemma_prover::{
-    digest::Digest,
-    store::{GcReport, Store},
-    verify::{Expect, VerifyError, verify},
-};
+use lemma_prover::store::{GcReport, Store};
 use tokio::{runtime::Handle, sync::broadcast};
 use tracing::{Span, error, field, info, info_span, warn};
-
 use watch::{Ended, Watch};
 
 use crate::{
     service::advances::Advances,
     store::{
-        blobs::{BlobKind, Blobs},
+        blobs::Blobs,
         model_files::ModelFiles,
-        records::{Applied, CircuitEntry, Records, RecordsError, Results},
+        records::{Applied, Records, RecordsError, Results},
         verifiers::Verifiers,
     },
     work::{
         crash_points,
         dispatch::{After, Lane, Stop, StopSignal, Ticket},
-        jobs::{
-            CircuitWork, Clock, Event, Failure, FailureClass, Job, JobEvent, JobState, PhaseTiming,
-            ProofWork, Setup, Work,
-        },
-        protocol::{Origin, Report, Request},
+        jobs::{Clock, Event, Failure, FailureClass, Job, JobEvent, JobState, PhaseTiming},
+        protocol::Report,
         worker::{
             ChildCommand,
             failures::failure,
@@ -53,14 +46,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Tries of a failing database once the service shuts down; the next start finds the job again.
 const TRIES_AT_SHUTDOWN: u32 = 3;
-
-/// Writable memory of a worker process besides its columns. The system's limit counts what is mapped, not what is used:
-/// stacks of 2 MiB per thread and the allocator's arenas, of which there may be eight per core and which keep what was
-/// freed. It is to stop a process that runs away; how many run at once is decided by the predictions.
-const MEMORY_BASE: u64 = 512 << 20;
-
-/// Times the predicted peak that a worker process may map: freed columns stay mapped until the allocator returns them.
-const MEMORY_SLACK: u64 = 2;
 
 /// What a lane works with.
 #[derive(Clone, Debug)]
@@ -201,128 +186,6 @@ impl AttemptLane {
         }
     }
 
-    /// What the worker process is asked for; `None` when the job's input is gone, as that of one that has ended.
-    fn request(&self, job: &Job, ticket: &Ticket) -> Result<Option<(Request, Vec<u8>)>, Attempted> {
-        let memory_limit =
-            ticket.memory.saturating_mul(MEMORY_SLACK).saturating_add(MEMORY_BASE + self.parts.keep_bytes);
-        // What the system refuses is nobody's failed attempt; what is damaged stays so.
-        let unread = |reason: String, transient| match transient {
-            true => Attempted::Shortage(reason),
-            false => failure(FailureClass::Storage, reason, false).into(),
-        };
-        match &job.work {
-            Work::Proof(ProofWork { circuit, context }) => {
-                let input = self.parts.runtime.block_on(self.parts.records.input(job.id));
-                let input = input.map_err(|error| unread(error.to_string(), error.is_transient()))?;
-                let entry = self.parts.runtime.block_on(self.parts.records.circuit(*circuit));
-                let entry = entry.map_err(|error| unread(error.to_string(), error.is_transient()))?;
-                if entry.as_ref().is_some_and(|entry| entry.facts.insecure_srs) {
-                    self.check_insecure_srs()?;
-                }
-                let origin = entry.map(|CircuitEntry { model, setup, .. }| Origin {
-                    onnx: self.parts.blobs.path(BlobKind::Model, model),
-                    work: CircuitWork { model, setup },
-                });
-                Ok(input.map(|inputs| {
-                    let (circuit, context) = (*circuit, context.clone());
-                    (Request::Prove { circuit, context, inputs, origin, memory_limit }, Vec::new())
-                }))
-            }
-            Work::Circuit(work) => {
-                if work.setup == Setup::KzgInsecureLocal {
-                    self.check_insecure_srs()?;
-                }
-                let onnx = self.parts.model_files.get(work.model);
-                let onnx = onnx.map_err(|error| unread(error.to_string(), error.is_transient()))?;
-                Ok(Some((Request::MakeKeys { setup: work.setup.clone(), memory_limit }, onnx)))
-            }
-        }
-    }
-
-    /// A job that was accepted while local parameters were allowed is not carried out once they are not.
-    fn check_insecure_srs(&self) -> Result<(), Failure> {
-        if self.parts.insecure_local_srs { Ok(()) } else { Err(unsupported_setup()) }
-    }
-
-    /// Believes a report only after checking it, and keeps what it brought.
-    fn check(
-        &self,
-        job: &Job,
-        report: Report,
-        payload: &[u8],
-        stop: &StopSignal,
-    ) -> Result<Results, Failure> {
-        match (report, &job.work) {
-            (Report::Proven { .. }, Work::Proof(work)) => {
-                self.verify(job, work, payload)?;
-                crash_points::reach("result-verified");
-                let bundle = self.keep(payload, stop)?;
-                Ok(Results { bundle: Some((bundle, payload.len() as u64)), ..Results::default() })
-            }
-            (Report::KeysMade { facts, .. }, Work::Circuit(_)) => {
-                let key = self.parts.verifiers.get(facts.circuit);
-                let key = key.map_err(|error| failure(FailureClass::SelfCheck, error, true))?;
-                let same = key
-                    .file()
-                    .encode()
-                    .is_ok_and(|vk| Digest::of(&vk) == facts.vk && vk.len() as u64 == facts.vk_bytes);
-                if !same {
-                    let reason = "the stored verifying key is not the one the worker reported";
-                    return Err(failure(FailureClass::SelfCheck, reason, true));
-                }
-                Ok(Results { circuit: Some(*facts), ..Results::default() })
-            }
-            _ => Err(failure(FailureClass::SelfCheck, "the worker answered another request", true)),
-        }
-    }
-
-    /// Keeps a bundle, however long the system refuses, as with a full disk; a proof is not made again for that.
-    fn keep(&self, bundle: &[u8], stop: &StopSignal) -> Result<Digest, Failure> {
-        let mut pause = SHORTEST_PAUSE;
-        loop {
-            match self.parts.blobs.put(BlobKind::Bundle, bundle) {
-                Err(error) if error.is_transient() && stop.get().is_none() => {
-                    warn!(%error, "a finished proof cannot be kept; trying again");
-                }
-                kept => {
-                    return kept
-                        .map_err(|error| failure(FailureClass::Storage, &error, error.is_transient()));
-                }
-            }
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
-    }
-
-    /// Verifies a bundle as its receivers do, and that it proves what was asked for.
-    fn verify(&self, job: &Job, work: &ProofWork, bundle: &[u8]) -> Result<(), Failure> {
-        let wrong = |reason: String| failure(FailureClass::SelfCheck, reason, true);
-        let context =
-            Context::new(work.context.clone()).map_err(|error| failure(FailureClass::Input, error, false))?;
-        let key = self
-            .parts
-            .verifiers
-            .get(work.circuit)
-            .map_err(|error| failure(FailureClass::Keys, error, true))?;
-        let expect = Expect {
-            circuit: work.circuit,
-            context: Some(context),
-            allow_insecure_srs: self.parts.insecure_local_srs,
-        };
-        let statement = verify(bundle, &key, &expect).map_err(|error| match error {
-            VerifyError::InsecureSrs => unsupported_setup(),
-            error => wrong(format!("the finished proof does not verify: {error}")),
-        })?;
-        let input = self.parts.runtime.block_on(self.parts.records.input(job.id));
-        match input {
-            Ok(Some(input)) if input != statement.inputs => {
-                Err(wrong("the finished proof is about another input".into()))
-            }
-            Ok(_) => Ok(()),
-            Err(error) => Err(failure(FailureClass::Storage, error, true)),
-        }
-    }
-
     /// Records how an attempt ended; the next ticket if there is another attempt.
     fn conclude(&mut self, ticket: &Ticket, attempted: Attempted, stop: &StopSignal) -> After {
         let attempt = ticket.attempt;
@@ -363,22 +226,6 @@ impl AttemptLane {
             Some(Applied::Unknown) | None => After::Done,
         }
     }
-
-    /// Removes the bundle of an attempt that did not count; each proof is unlike any other, so nothing else names it.
-    fn forget(&self, results: &Results) {
-        if let Some((bundle, _)) = results.bundle
-            && let Err(error) = self.parts.blobs.remove(BlobKind::Bundle, bundle)
-        {
-            warn!(%error, "an unused bundle stays until the next start");
-        }
-    }
-}
-
-/// Why nothing is proven that rests on parameters drawn on a server.
-fn unsupported_setup() -> Failure {
-    let reason = "the circuit rests on parameters drawn on a server, which the service does not allow; start it with \
-                  --insecure-local-srs, or use the ipa scheme or an imported ceremony";
-    failure(FailureClass::UnsupportedSetup, reason, false)
 }
 
 /// Removes what killed worker processes left in the store; whether that is settled.
