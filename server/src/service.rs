@@ -36,7 +36,8 @@ use tokio::{
 pub use admission::{Claim, SubmitError, Submitted};
 pub use advances::Advanced;
 pub use circuits::ReadyError;
-pub use config::{ServiceConfig, Threads, WORKER_SILENCE};
+pub(crate) use config::WORKER_SILENCE;
+pub use config::{ServiceConfig, Threads};
 pub(crate) use networks::Network;
 pub use networks::NetworkError;
 pub use open::OpenError;

@@ -1,6 +1,6 @@
 //! What is remembered: rows, and bytes named by their digest.
 
 pub mod blobs;
-pub mod model_files;
+pub(crate) mod model_files;
 pub mod records;
-pub mod verifiers;
+pub(crate) mod verifiers;

@@ -34,7 +34,7 @@ pub struct ServiceConfig {
 }
 
 /// Longest time without a sign of life from a worker process, if nothing else is said.
-pub const WORKER_SILENCE: Duration = Duration::from_secs(60);
+pub(crate) const WORKER_SILENCE: Duration = Duration::from_secs(60);
 
 /// Threads for requests that are answered at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

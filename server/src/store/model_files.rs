@@ -38,14 +38,14 @@ impl ModelFileError {
 /// The files among the blobs, and the copies that the prover's store keeps beside keys. Cheap to clone; its functions
 /// block.
 #[derive(Clone, Debug)]
-pub struct ModelFiles {
+pub(crate) struct ModelFiles {
     blobs: Blobs,
     keyring: Arc<Keyring>,
 }
 
 impl ModelFiles {
     /// The files of a service.
-    pub const fn new(blobs: Blobs, keyring: Arc<Keyring>) -> Self {
+    pub(crate) const fn new(blobs: Blobs, keyring: Arc<Keyring>) -> Self {
         Self { blobs, keyring }
     }
 
@@ -54,7 +54,7 @@ impl ModelFiles {
     ///
     /// # Errors
     /// When they are lost, or the system refuses.
-    pub fn get(&self, model: Digest) -> Result<Vec<u8>, ModelFileError> {
+    pub(crate) fn get(&self, model: Digest) -> Result<Vec<u8>, ModelFileError> {
         let damage = match self.blobs.get(BlobKind::Model, model) {
             Err(damage) if damage.is_damage() => damage,
             read => return Ok(read?),

@@ -14,7 +14,7 @@ const CAPACITY: usize = 32;
 
 /// The verifying keys used last, read from the store when they are first needed.
 #[derive(Debug)]
-pub struct Verifiers {
+pub(crate) struct Verifiers {
     keyring: Arc<Keyring>,
     /// The one used last comes last.
     recent: Mutex<Vec<Arc<VerifierKey>>>,
@@ -22,7 +22,7 @@ pub struct Verifiers {
 
 impl Verifiers {
     /// Keys of this keyring.
-    pub fn new(keyring: Arc<Keyring>) -> Self {
+    pub(crate) fn new(keyring: Arc<Keyring>) -> Self {
         Self { keyring, recent: Mutex::default() }
     }
 
@@ -30,7 +30,7 @@ impl Verifiers {
     ///
     /// # Errors
     /// When the circuit is not in the store or its key is damaged.
-    pub fn get(&self, circuit: CircuitId) -> Result<Arc<VerifierKey>, KeysError> {
+    pub(crate) fn get(&self, circuit: CircuitId) -> Result<Arc<VerifierKey>, KeysError> {
         if let Some(key) = self.touch(circuit) {
             return Ok(key);
         }

@@ -73,6 +73,24 @@ async fn fifty_at_once_are_one_proof_even_when_the_queue_is_short() {
 }
 
 #[tokio::test]
+async fn two_requests_with_one_key_at_once_are_one_proof_and_conflicts() {
+    let server = shared();
+    let order = server.order().await;
+    let mut other = order.clone();
+    other["context"] = json!("00");
+    let bodies = [&order, &other].into_iter().cycle().take(20);
+    let answers =
+        futures::future::join_all(bodies.map(|body| send(server, "/v1/proofs", "both", body))).await;
+    let (accepted, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status.is_success());
+    let ids: BTreeSet<_> = accepted.iter().map(|answer| answer.json["id"].as_str()).collect();
+    assert_eq!((ids.len(), accepted.len(), refused.len()), (1, 10, 10), "{answers:?}");
+    for answer in refused {
+        answer.problem("idempotency-conflict", 422);
+        assert_eq!(answer.json["job"].as_str(), *ids.first().unwrap());
+    }
+}
+
+#[tokio::test]
 async fn fifty_inferences_at_once_have_one_proof_and_the_same_answer() {
     let server = shared();
     let order = server.order().await;
