@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::super::error::ImportErrorKind;
-use super::super::limits;
-use super::super::value::Activation;
 use super::Builder;
+use crate::import::error::ImportErrorKind;
+use crate::import::limits;
+use crate::import::value::Activation;
 use crate::ir::{Elem, Op, Rearrange, Source, Tensor, TensorId};
 
 impl Builder {
@@ -13,7 +13,7 @@ impl Builder {
     ///
     /// Copies that copies read are skipped, inputs are numbered in the order of their first use, and what copies all
     /// of one tensor in order is that tensor.
-    pub(in super::super) fn rearrange(
+    pub(in crate::import) fn rearrange(
         &mut self,
         name: &str,
         inputs: &[&Activation],

@@ -4,7 +4,7 @@
 //! intermediate result (as the 1 that `exp(x) - 1` subtracts). Over 60,000 values per function, onnxruntime 1.31.1 was
 //! off by less than half of that. Branches without rounding are exact.
 
-use super::super::spread::Spread;
+use crate::import::spread::Spread;
 
 /// Units in the last place that a result may be off by.
 const UNITS: f64 = 8.0;
@@ -17,7 +17,7 @@ fn within(units: f64, value: f64, magnitude: f64) -> Spread {
     Spread::around(value, units * ULP * value.abs().max(magnitude))
 }
 
-pub(in super::super) fn elu(x: f32, alpha: f32) -> Spread {
+pub(in crate::import) fn elu(x: f32, alpha: f32) -> Spread {
     if x >= 0.0 {
         return Spread::exact(x);
     }
@@ -26,7 +26,7 @@ pub(in super::super) fn elu(x: f32, alpha: f32) -> Spread {
 }
 
 /// With a product of alpha and gamma beyond float32, an infinity in between may make any number of it, or none.
-pub(in super::super) fn selu(x: f32, alpha: f32, gamma: f32) -> Spread {
+pub(in crate::import) fn selu(x: f32, alpha: f32, gamma: f32) -> Spread {
     if !(alpha * gamma).is_finite() {
         return Spread::UNKNOWN;
     }
@@ -39,7 +39,7 @@ pub(in super::super) fn selu(x: f32, alpha: f32, gamma: f32) -> Spread {
 }
 
 /// For positive alpha.
-pub(in super::super) fn celu(x: f32, alpha: f32) -> Spread {
+pub(in crate::import) fn celu(x: f32, alpha: f32) -> Spread {
     if x >= 0.0 {
         return Spread::exact(x);
     }
@@ -49,7 +49,7 @@ pub(in super::super) fn celu(x: f32, alpha: f32) -> Spread {
 
 /// `(x - mean) scale / sqrt(variance + epsilon) + bias`: onnxruntime multiplies and adds with a factor and an offset of its
 /// own, whose parts may be larger than the result.
-pub(in super::super) fn normalized(x: f32, [scale, bias, mean, variance]: [f32; 4], epsilon: f32) -> Spread {
+pub(in crate::import) fn normalized(x: f32, [scale, bias, mean, variance]: [f32; 4], epsilon: f32) -> Spread {
     let [x, scale, bias, mean, variance] = [x, scale, bias, mean, variance].map(f64::from);
     let factor = scale / (variance + f64::from(epsilon)).sqrt();
     let magnitude = (x * factor).abs().max((mean * factor).abs()).max(bias.abs());
@@ -60,40 +60,40 @@ fn log_of_one_plus_exp(x: f64) -> f64 {
     x.max(0.0) + (-x.abs()).exp().ln_1p()
 }
 
-pub(in super::super) fn softplus(x: f32) -> Spread {
+pub(in crate::import) fn softplus(x: f32) -> Spread {
     within(UNITS, log_of_one_plus_exp(x.into()), 1.0)
 }
 
-pub(in super::super) fn softsign(x: f32) -> Spread {
+pub(in crate::import) fn softsign(x: f32) -> Spread {
     let x = f64::from(x);
     within(UNITS, x / (1.0 + x.abs()), 0.0)
 }
 
 /// Twice the bound: three functions in a row.
-pub(in super::super) fn mish(x: f32) -> Spread {
+pub(in crate::import) fn mish(x: f32) -> Spread {
     let x = f64::from(x);
     within(2.0 * UNITS, x * log_of_one_plus_exp(x).tanh(), 1.0)
 }
 
 /// `x / (1 + exp(-alpha x))`: the sigmoid is off by units of 1 and multiplied by x.
-pub(in super::super) fn quick_gelu(x: f32, alpha: f32) -> Spread {
+pub(in crate::import) fn quick_gelu(x: f32, alpha: f32) -> Spread {
     let (x, alpha) = (f64::from(x), f64::from(alpha));
     within(UNITS, x / (1.0 + (-alpha * x).exp()), 1.0_f64.max(x.abs()))
 }
 
 /// `x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2`: tanh is off by units of 1 and multiplied by x.
-pub(in super::super) fn fast_gelu(x: f32) -> Spread {
+pub(in crate::import) fn fast_gelu(x: f32) -> Spread {
     let x = f64::from(x);
     let inner = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
     within(UNITS, 0.5 * x * (1.0 + inner.tanh()), 1.0_f64.max(x.abs()))
 }
 
-pub(in super::super) fn log(x: f32) -> Spread {
+pub(in crate::import) fn log(x: f32) -> Spread {
     within(UNITS, f64::from(x).ln(), 1.0 / 64.0)
 }
 
 /// Squares, constants and the number itself are exact. Tiny results may be 0.
-pub(in super::super) fn pow(x: f32, exponent: f32) -> Spread {
+pub(in crate::import) fn pow(x: f32, exponent: f32) -> Spread {
     match exponent {
         0.0 => Spread::exact(1.0),
         1.0 => Spread::exact(x),
@@ -105,7 +105,7 @@ pub(in super::super) fn pow(x: f32, exponent: f32) -> Spread {
 /// A function of float64 that is off by units of 1 at least.
 macro_rules! standard {
     ($($name:ident = $function:expr;)*) => {$(
-        pub(in super::super) fn $name(x: f32) -> Spread {
+        pub(in crate::import) fn $name(x: f32) -> Spread {
             within(UNITS, $function(f64::from(x)), 1.0)
         }
     )*};

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::super::limits;
-use super::super::proto::{Dimension, TensorShapeProto, ValueInfoProto};
 use super::ValueIndex;
+use crate::import::limits;
+use crate::import::proto::{Dimension, TensorShapeProto, ValueInfoProto};
 
 /// What a file says of a value.
 #[derive(Clone, Debug, Default)]
-pub(in super::super) struct Declared {
+pub(in crate::import) struct Declared {
     /// The code of the element type; 0 where the file says nothing.
-    pub(in super::super) data_type: i32,
+    pub(in crate::import) data_type: i32,
     /// The shape where all dimensions are known, an open batch being 1. It serves to go on behind what is refused: nothing
     /// that is imported depends on it.
-    pub(in super::super) shape: Option<Vec<usize>>,
+    pub(in crate::import) shape: Option<Vec<usize>>,
 }
 
 /// By value index; entries about no value do no harm, later ones win.

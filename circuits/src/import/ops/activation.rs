@@ -1,17 +1,17 @@
 //! Relu, Clip and Softmax.
 
-use super::super::affine::FloatClamp;
-use super::super::attributes::unsupported;
-use super::super::builder::Builder;
-use super::super::error::ImportErrorKind;
-use super::super::outside;
-use super::super::value::{Activation, Dequantized, Value};
-use super::Call;
-use super::elementwise::{input_parameters, parameters};
-use super::shape::axis_index;
+use crate::import::affine::FloatClamp;
+use crate::import::attributes::unsupported;
+use crate::import::builder::Builder;
+use crate::import::error::ImportErrorKind;
+use crate::import::ops::Call;
+use crate::import::ops::elementwise::{input_parameters, parameters};
+use crate::import::ops::shape::axis_index;
+use crate::import::outside;
+use crate::import::value::{Activation, Dequantized, Value};
 use crate::ir::{Elem, Quantization, Tail};
 
-pub(super) fn relu(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn relu(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     call.node.attributes.reader().finish()?;
     let x = call.input(0, "input")?;
@@ -47,8 +47,10 @@ fn integer_relu(
 fn float_clamp(call: &Call<'_>, x: &Value, next: FloatClamp) -> Result<Value, ImportErrorKind> {
     match x {
         Value::Linear { layer, clamp } => Ok(Value::Linear { layer: layer.clone(), clamp: clamp.then(next) }),
-        Value::Function(function) => Ok(Value::Function(super::function::clamped(function, next))),
-        Value::Arithmetic(arithmetic) => super::arithmetic::clamped(arithmetic, next),
+        Value::Function(function) => {
+            Ok(Value::Function(crate::import::ops::function::clamped(function, next)))
+        }
+        Value::Arithmetic(arithmetic) => crate::import::ops::arithmetic::clamped(arithmetic, next),
         Value::Waiting { result, clamp } => {
             Ok(Value::Waiting { result: result.clone(), clamp: clamp.then(next) })
         }
@@ -59,7 +61,7 @@ fn float_clamp(call: &Call<'_>, x: &Value, next: FloatClamp) -> Result<Value, Im
     }
 }
 
-pub(super) fn clip(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn clip(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, if call.node.opset < 11 { 1 } else { 3 })?;
     let attributes = call.node.attributes.reader();
     let bounds_in_attributes = if call.node.opset < 11 {
@@ -126,12 +128,15 @@ fn integer_clip(
 }
 
 /// Softmax of the last values, outside the proof.
-pub(super) fn softmax(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn softmax(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     normalizing(call, |len| Tail::Softmax { len }, builder)
 }
 
 /// LogSoftmax of the last values, outside the proof.
-pub(super) fn log_softmax(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn log_softmax(
+    call: &Call<'_>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
     normalizing(call, |len| Tail::LogSoftmax { len }, builder)
 }
 
@@ -172,7 +177,7 @@ fn softmax_axis(shape: &[usize]) -> String {
 }
 
 /// Softmax between quantizers as onnxruntime fuses it: QLinearSoftmax, the last operator, outside the proof.
-pub(super) fn quantized_softmax(
+pub(in crate::import) fn quantized_softmax(
     call: &Call<'_>,
     activation: &Activation,
     tail: &[Tail],
@@ -199,7 +204,10 @@ pub(super) fn quantized_softmax(
 }
 
 /// QLinearSoftmax of the last values, outside the proof.
-pub(super) fn q_linear_softmax(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn q_linear_softmax(
+    call: &Call<'_>,
+    _: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(4, 5)?;
     call.expect_zero_points(&[4])?;
     let attributes = call.node.attributes.reader();

@@ -4,21 +4,21 @@
 //! elsewhere. `v_j = max(0, 256 (e_j - 255) + b_j)` is then `b_j` at the maxima and 0 elsewhere, so that the largest
 //! `v_j` is the largest `b_j` of a maximum: `b_j = 255 - j` leads to the first index, `b_j = j` to the last.
 
-use super::super::affine::FloatClamp;
-use super::super::attributes::unsupported;
-use super::super::builder::Builder;
-use super::super::error::ImportErrorKind;
-use super::super::limits;
-use super::super::value::{Activation, Dequantized, Value};
-use super::Call;
-use super::maximum::maximum;
-use super::shape::axis_index;
+use crate::import::affine::FloatClamp;
+use crate::import::attributes::unsupported;
+use crate::import::builder::Builder;
+use crate::import::error::ImportErrorKind;
+use crate::import::limits;
+use crate::import::ops::Call;
+use crate::import::ops::maximum::maximum;
+use crate::import::ops::shape::axis_index;
+use crate::import::value::{Activation, Dequantized, Value};
 use crate::ir::{Add, Elem, Op, Source};
 
 /// Most elements along the axis: indices are 8-bit integers.
 const MAX_LENGTH: usize = 256;
 
-pub(super) fn arg_max(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn arg_max(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     let attributes = call.node.attributes.reader();
     let axis = attributes.int("axis")?.unwrap_or(0);

@@ -2,20 +2,20 @@
 
 use std::rc::Rc;
 
-use super::super::affine::FloatClamp;
-use super::super::arithmetic::{Arithmetic, Origin, Step, ZeroPoint};
-use super::super::attributes::unsupported;
-use super::super::builder::Builder;
-use super::super::constant::{Constant, Data};
-use super::super::error::ImportErrorKind;
-use super::super::value::{Activation, Linear, Value};
-use super::{Call, fully_connected};
+use crate::import::affine::FloatClamp;
+use crate::import::arithmetic::{Arithmetic, Origin, Step, ZeroPoint};
+use crate::import::attributes::unsupported;
+use crate::import::builder::Builder;
+use crate::import::constant::{Constant, Data};
+use crate::import::error::ImportErrorKind;
+use crate::import::ops::{Call, fully_connected};
+use crate::import::value::{Activation, Linear, Value};
 use crate::ir::{Elem, Quantization};
 use crate::requantize::Steps;
 
 /// The arithmetic operators of two inputs.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Operator {
+pub(in crate::import) enum Operator {
     Add,
     Subtract,
     Multiply,
@@ -23,7 +23,7 @@ pub(super) enum Operator {
 }
 
 /// The operator on an accumulator, or on what was computed from one, and a constant; `None` on other inputs.
-pub(super) fn with_constant(
+pub(in crate::import) fn with_constant(
     call: &Call<'_>,
     operator: Operator,
     builder: &mut Builder,
@@ -92,7 +92,7 @@ fn added(
     let sign = if operator == Operator::Subtract { -1 } else { 1 };
     let before = layer.bias.as_deref();
     let bias = (0..outputs).map(|channel| {
-        let value = super::super::affine::one_or_indexed(&values, channel).copied().unwrap_or(0);
+        let value = crate::import::affine::one_or_indexed(&values, channel).copied().unwrap_or(0);
         let before = before.and_then(|bias| bias.get(channel)).copied().unwrap_or(0);
         let sum = i64::from(before) + sign * i64::from(value);
         i32::try_from(sum).map_err(|_| ImportErrorKind::AddendOverflow {
@@ -139,17 +139,20 @@ fn per_channel(
 }
 
 /// Cast of an accumulator to float32.
-pub(super) fn cast(layer: &Rc<Linear>) -> Value {
+pub(in crate::import) fn cast(layer: &Rc<Linear>) -> Value {
     Value::Arithmetic(Arithmetic { layer: layer.clone(), origin: Origin::Accumulator, steps: Vec::new() })
 }
 
 /// Relu and Clip.
-pub(super) fn clamped(arithmetic: &Arithmetic, clamp: FloatClamp) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn clamped(
+    arithmetic: &Arithmetic,
+    clamp: FloatClamp,
+) -> Result<Value, ImportErrorKind> {
     arithmetic.then(Step::Clamp(clamp)).map(Value::Arithmetic)
 }
 
 /// QuantizeLinear, or the end of QLinearAveragePool.
-pub(super) fn quantize(
+pub(in crate::import) fn quantize(
     arithmetic: &Arithmetic,
     to: (Elem, Quantization, ZeroPoint),
     builder: &mut Builder,
@@ -177,7 +180,7 @@ pub(super) fn quantize(
 }
 
 /// A float constant computed from two others, elementwise or one of them being a single number.
-pub(super) fn folded(
+pub(in crate::import) fn folded(
     call: &Call<'_>,
     operator: fn(f32, f32) -> f32,
     builder: &mut Builder,
@@ -201,7 +204,7 @@ pub(super) fn folded(
     };
     let count = lhs.len().max(rhs.len());
     builder.budget.spend(count, size_of::<f32>())?;
-    let at = |list: &[f32], index| super::super::affine::one_or_indexed(list, index).copied();
+    let at = |list: &[f32], index| crate::import::affine::one_or_indexed(list, index).copied();
     let values = (0..count).filter_map(|index| Some(operator(at(lhs, index)?, at(rhs, index)?)));
     Ok(Some(Value::Constant(Constant::new(shape.clone(), Data::Float(values.collect())))))
 }

@@ -3,15 +3,15 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::super::affine::FloatClamp;
-use super::super::arithmetic::{Arithmetic, Origin, Step, ZeroPoint};
-use super::super::builder::Builder;
-use super::super::error::ImportErrorKind;
-use super::super::float_sum::FloatSum;
-use super::super::limits;
-use super::super::value::{Activation, Linear, Operand, Sliding, Weights};
-use super::layout::Coordinates;
-use super::{arithmetic, elementwise, layout};
+use crate::import::affine::FloatClamp;
+use crate::import::arithmetic::{Arithmetic, Origin, Step, ZeroPoint};
+use crate::import::builder::Builder;
+use crate::import::error::ImportErrorKind;
+use crate::import::float_sum::FloatSum;
+use crate::import::limits;
+use crate::import::ops::layout::Coordinates;
+use crate::import::ops::{arithmetic, elementwise, layout};
+use crate::import::value::{Activation, Linear, Operand, Sliding, Weights};
 use crate::ir::{Elem, Quantization, Source, Window};
 
 /// Most differently sized pieces of an image.
@@ -19,10 +19,10 @@ const MAX_PIECES: usize = 64;
 
 /// How an average slides.
 #[derive(Clone, Debug)]
-pub(in super::super) struct AverageWindow {
-    pub(in super::super) window: Window,
+pub(in crate::import) struct AverageWindow {
+    pub(in crate::import) window: Window,
     /// Divides by the size of the kernel, not by the number of taps inside the image.
-    pub(in super::super) counts_padding: bool,
+    pub(in crate::import) counts_padding: bool,
 }
 
 /// Output positions along an axis whose windows have the same taps inside the image.
@@ -64,8 +64,8 @@ impl Stretch {
 /// number of taps that the windows have, joined.
 ///
 /// # Errors
-/// [`UncertainAnswer::Sum`](super::super::error::UncertainAnswer::Sum) where the order of the additions could matter.
-pub(super) fn averaged(
+/// [`UncertainAnswer::Sum`](crate::import::error::UncertainAnswer::Sum) where the order of the additions could matter.
+pub(in crate::import) fn averaged(
     (name, shape): (&str, &[usize]),
     Operand { activation: x, by }: &Operand,
     average: &AverageWindow,

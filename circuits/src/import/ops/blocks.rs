@@ -1,11 +1,11 @@
 //! DepthToSpace and SpaceToDepth.
 
-use super::super::attributes::unsupported;
-use super::super::builder::Builder;
-use super::super::error::ImportErrorKind;
-use super::super::value::{Activation, Value};
-use super::shape::on_integers;
-use super::{Call, layout};
+use crate::import::attributes::unsupported;
+use crate::import::builder::Builder;
+use crate::import::error::ImportErrorKind;
+use crate::import::ops::shape::on_integers;
+use crate::import::ops::{Call, layout};
+use crate::import::value::{Activation, Value};
 
 /// The block size and the four dimensions of an image.
 fn blocks(call: &Call<'_>, block: Option<i64>) -> Result<(usize, [usize; 4]), ImportErrorKind> {
@@ -37,7 +37,10 @@ fn regrouped(
     })
 }
 
-pub(super) fn depth_to_space(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn depth_to_space(
+    call: &Call<'_>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     let attributes = call.node.attributes.reader();
     let (size, [batch, channels, height, width]) = blocks(call, attributes.int("blocksize")?)?;
@@ -59,7 +62,10 @@ pub(super) fn depth_to_space(call: &Call<'_>, builder: &mut Builder) -> Result<V
     }
 }
 
-pub(super) fn space_to_depth(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn space_to_depth(
+    call: &Call<'_>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     let attributes = call.node.attributes.reader();
     let (size, [batch, channels, height, width]) = blocks(call, attributes.int("blocksize")?)?;

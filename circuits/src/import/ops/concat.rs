@@ -2,17 +2,17 @@
 
 use std::rc::Rc;
 
-use super::super::affine::{self, FloatClamp};
-use super::super::attributes::unsupported;
-use super::super::builder::Builder;
-use super::super::error::ImportErrorKind;
-use super::super::limits;
-use super::super::value::{Activation, Dequantized, Function, Value, Waiting, WaitingForm};
-use super::shape::axis_index;
-use super::{Call, fold, function, layout};
+use crate::import::affine::{self, FloatClamp};
+use crate::import::attributes::unsupported;
+use crate::import::builder::Builder;
+use crate::import::error::ImportErrorKind;
+use crate::import::limits;
+use crate::import::ops::shape::axis_index;
+use crate::import::ops::{Call, fold, function, layout};
+use crate::import::value::{Activation, Dequantized, Function, Value, Waiting, WaitingForm};
 use crate::ir::{Elem, Quantization};
 
-pub(super) fn concat(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn concat(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, limits::NODE_VALUES)?;
     let inputs = (0..call.node.inputs.len()).map(|index| call.input(index, "input"));
     let inputs: Vec<&Value> = inputs.collect::<Result<_, _>>()?;
@@ -105,7 +105,7 @@ fn view(
 }
 
 /// Every part quantized by its own table, then joined.
-pub(super) fn requantize(
+pub(in crate::import) fn requantize(
     (name, parts, axis): (&str, &[Function], usize),
     elem: Elem,
     to: Quantization,
@@ -119,7 +119,10 @@ pub(super) fn requantize(
     layout::concatenated(name, &parts, axis, builder)
 }
 
-pub(super) fn q_linear_concat(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn q_linear_concat(
+    call: &Call<'_>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(5, limits::NODE_VALUES)?;
     let attributes = call.node.attributes.reader();
     let axis = attributes.int("axis")?.ok_or(ImportErrorKind::MissingAttribute { attribute: "axis" })?;

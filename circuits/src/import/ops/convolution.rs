@@ -2,20 +2,23 @@
 
 use std::rc::Rc;
 
-use super::super::affine::{self, FloatClamp, one_or_indexed};
-use super::super::builder::Builder;
-use super::super::constant::Constant;
-use super::super::error::ImportErrorKind;
-use super::super::limits;
-use super::super::value::{Activation, DequantizedConstant, Linear, Sliding, Value, Weights};
-use super::Call;
-use super::fully_connected::{
+use crate::import::affine::{self, FloatClamp, one_or_indexed};
+use crate::import::builder::Builder;
+use crate::import::constant::Constant;
+use crate::import::error::ImportErrorKind;
+use crate::import::limits;
+use crate::import::ops::Call;
+use crate::import::ops::fully_connected::{
     self, dequantized_bias, dequantized_input, input_quantization, int32_bias, output_quantization,
 };
-use super::window::{WindowAttributes, image, result_shape};
+use crate::import::ops::window::{WindowAttributes, image, result_shape};
+use crate::import::value::{Activation, DequantizedConstant, Linear, Sliding, Value, Weights};
 use crate::ir::Quantization;
 
-pub(super) fn q_linear_conv(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn q_linear_conv(
+    call: &Call<'_>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(8, 9)?;
     let attributes = Attributes::read(call)?;
     let input = call.activation(0, "input")?;
@@ -50,7 +53,7 @@ pub(super) fn q_linear_conv(call: &Call<'_>, builder: &mut Builder) -> Result<Va
     fully_connected::requantize(&layer, elem, by, FloatClamp::NONE, builder).map(Value::Quantized)
 }
 
-pub(super) fn conv(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn conv(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 3)?;
     let attributes = Attributes::read(call)?;
     let input = dequantized_input(call)?;
@@ -79,13 +82,13 @@ pub(super) fn conv(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impo
     Ok(Value::Linear { layer: Rc::new(layer), clamp: FloatClamp::NONE })
 }
 
-pub(super) struct Attributes<'a> {
+pub(in crate::import) struct Attributes<'a> {
     window: WindowAttributes<'a>,
     groups: i64,
 }
 
 impl<'a> Attributes<'a> {
-    pub(super) fn read(call: &Call<'a>) -> Result<Self, ImportErrorKind> {
+    pub(in crate::import) fn read(call: &Call<'a>) -> Result<Self, ImportErrorKind> {
         let attributes = call.node.attributes.reader();
         let window = WindowAttributes::of_convolution(&attributes)?;
         let groups = attributes.int("group")?.unwrap_or(1);
@@ -95,7 +98,7 @@ impl<'a> Attributes<'a> {
 }
 
 /// Subtracts the zero points; the weights of a convolution are in the order of the intermediate representation.
-pub(super) fn center(
+pub(in crate::import) fn center(
     constant: &Constant,
     scales: Vec<f32>,
     zero_points: &[i32],
@@ -148,7 +151,7 @@ fn scaled(
 }
 
 /// The layer without bias.
-pub(super) fn convolution(
+pub(in crate::import) fn convolution(
     call: &Call<'_>,
     attributes: &Attributes<'_>,
     (input, zero_point): (&Activation, i32),

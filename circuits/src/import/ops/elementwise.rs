@@ -2,21 +2,21 @@
 
 use std::rc::Rc;
 
-use super::super::affine::{self, FloatClamp};
-use super::super::builder::Builder;
-use super::super::constant::Constant;
-use super::super::error::{ImportErrorKind, UncertainAnswer};
-use super::super::spread::Course;
-use super::super::value::{Activation, Dequantized, Operand, Value, Waiting, WaitingForm};
-use super::Call;
-use super::arithmetic::{self, Operator};
-use super::with_constant::{Constants, with_constant};
-use super::{concat, float_pair, layout, mat_mul};
+use crate::import::affine::{self, FloatClamp};
+use crate::import::builder::Builder;
+use crate::import::constant::Constant;
+use crate::import::error::{ImportErrorKind, UncertainAnswer};
+use crate::import::ops::Call;
+use crate::import::ops::arithmetic::{self, Operator};
+use crate::import::ops::with_constant::{Constants, with_constant};
+use crate::import::ops::{concat, float_pair, layout, mat_mul};
+use crate::import::spread::Course;
+use crate::import::value::{Activation, Dequantized, Operand, Value, Waiting, WaitingForm};
 use crate::ir::{Add, Elem, Multiply, Op, Quantization};
 use crate::requantize::quantized_sum;
 
 /// Beyond it onnxruntime's conversion of a float result to int32 would wrap.
-pub(super) const MAX_RESULT: f32 = (1 << 30) as f32;
+pub(in crate::import) const MAX_RESULT: f32 = (1 << 30) as f32;
 
 /// Which of the two operators.
 #[derive(Clone, Copy, PartialEq)]
@@ -25,11 +25,17 @@ enum Kind {
     Multiply,
 }
 
-pub(super) fn q_linear_add(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn q_linear_add(
+    call: &Call<'_>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
     q_linear(call, Kind::Add, builder)
 }
 
-pub(super) fn q_linear_mul(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn q_linear_mul(
+    call: &Call<'_>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
     q_linear(call, Kind::Multiply, builder)
 }
 
@@ -46,7 +52,7 @@ fn q_linear(call: &Call<'_>, kind: Kind, builder: &mut Builder) -> Result<Value,
 }
 
 /// An operand with its scale and zero point behind it; a constant becomes a tensor.
-pub(super) fn q_operand(
+pub(in crate::import) fn q_operand(
     call: &Call<'_>,
     index: usize,
     role: &'static str,
@@ -69,7 +75,7 @@ pub(super) fn q_operand(
 }
 
 /// A scale and an optional zero point, 0 of the type unless given; of an input they have to be of its type.
-pub(super) fn input_parameters(
+pub(in crate::import) fn input_parameters(
     call: &Call<'_>,
     index: usize,
     input: &Activation,
@@ -80,7 +86,7 @@ pub(super) fn input_parameters(
 }
 
 /// A scale and an optional zero point, 0 of the type unless given.
-pub(super) fn parameters(
+pub(in crate::import) fn parameters(
     call: &Call<'_>,
     index: usize,
     elem: Elem,
@@ -108,14 +114,14 @@ fn not_8_bit(role: &'static str, constant: &Constant) -> ImportErrorKind {
 }
 
 /// Add between quantizers, neither side being a layer without bias.
-pub(super) fn add(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn add(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     match with_constant(call, Constants::Float, Course::Monotone, |a, b| a + b, builder)? {
         Some(value) => Ok(value),
         None => between_quantizers(call, Kind::Add, builder),
     }
 }
 
-pub(super) fn mul(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn mul(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 2)?;
     call.node.attributes.reader().finish()?;
     if let Some(value) = arithmetic::with_constant(call, Operator::Multiply, builder)? {
@@ -137,7 +143,7 @@ fn between_quantizers(call: &Call<'_>, kind: Kind, builder: &mut Builder) -> Res
     Ok(Value::Waiting { result, clamp: FloatClamp::NONE })
 }
 
-pub(super) fn operand(
+pub(in crate::import) fn operand(
     call: &Call<'_>,
     index: usize,
     role: &'static str,
@@ -166,7 +172,7 @@ pub(super) fn operand(
 }
 
 /// Both operands broadcast to the shape of the result, and that shape.
-pub(super) fn broadcast(
+pub(in crate::import) fn broadcast(
     call: &Call<'_>,
     [lhs, rhs]: [Operand; 2],
     builder: &mut Builder,
@@ -204,7 +210,7 @@ fn combined(
 
 /// The order in which onnxruntime's kernel adds the operands, which its roundings show.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in super::super) enum Order {
+pub(in crate::import) enum Order {
     Given,
     Exchanged,
     /// Either, as the layout goes that graph optimizations choose.
@@ -238,7 +244,7 @@ impl Order {
 }
 
 /// Quantizes a waiting result.
-pub(super) fn requantize(
+pub(in crate::import) fn requantize(
     result: &Waiting,
     elem: Elem,
     to: Quantization,
@@ -269,7 +275,7 @@ pub(super) fn requantize(
             return float_pair::requantize(result, (operands, *pair), (elem, to), range, builder);
         }
         WaitingForm::Average { .. } => {
-            return super::pooling::average_layer(result, elem, to, clamp, builder);
+            return crate::import::ops::pooling::average_layer(result, elem, to, clamp, builder);
         }
     };
     let [lhs, rhs] = operands.each_ref().map(|operand| &operand.activation);
@@ -291,7 +297,7 @@ fn added(
 }
 
 /// `fma(a, ra, fma(b, rb, c))` with `ra = fl(sa / sy)`, `rb = fl(sb / sy)`, `c = fl(zy - fma(ra, za, fl(rb * zb)))`.
-pub(super) fn sum(
+pub(in crate::import) fn sum(
     [lhs, rhs]: [&Operand; 2],
     to: Quantization,
     (lo, hi): (i32, i32),

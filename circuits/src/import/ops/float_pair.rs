@@ -7,18 +7,18 @@
 
 use std::rc::Rc;
 
-use super::super::affine::{self, FloatClamp};
-use super::super::builder::Builder;
-use super::super::error::ImportErrorKind;
-use super::super::value::{Activation, Operand, Value, Waiting, WaitingForm};
-use super::Call;
-use super::elementwise::{self, operand};
+use crate::import::affine::{self, FloatClamp};
+use crate::import::builder::Builder;
+use crate::import::error::ImportErrorKind;
+use crate::import::ops::Call;
+use crate::import::ops::elementwise::{self, operand};
+use crate::import::value::{Activation, Operand, Value, Waiting, WaitingForm};
 use crate::ir::{Add, Elem, Op, Quantization};
 use crate::requantize::quantized_sum;
 
 /// What is done with the dequantized operands.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in super::super) enum FloatPair {
+pub(in crate::import) enum FloatPair {
     Difference,
     Sum,
     Mean,
@@ -48,16 +48,16 @@ fn variadic(call: &Call<'_>, pair: FloatPair, builder: &mut Builder) -> Result<V
     }
 }
 
-pub(super) fn sum(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn sum(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     variadic(call, FloatPair::Sum, builder)
 }
 
-pub(super) fn mean(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn mean(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     variadic(call, FloatPair::Mean, builder)
 }
 
 /// Both operands broadcast to the shape of the result, which waits for its quantizer.
-pub(super) fn between_quantizers(
+pub(in crate::import) fn between_quantizers(
     call: &Call<'_>,
     pair: FloatPair,
     builder: &mut Builder,
@@ -70,7 +70,7 @@ pub(super) fn between_quantizers(
 }
 
 /// Quantizes the waiting result.
-pub(super) fn requantize(
+pub(in crate::import) fn requantize(
     result: &Waiting,
     (operands, pair): (&[Operand; 2], FloatPair),
     (elem, to): (Elem, Quantization),

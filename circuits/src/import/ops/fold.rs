@@ -1,17 +1,17 @@
 //! Constants and what is computed from them alone.
 
-use super::super::attributes::unsupported;
-use super::super::builder::Builder;
-use super::super::constant::{Constant, Data};
-use super::super::error::{ImportErrorKind, TensorError};
-use super::super::limits;
-use super::super::proto::data_type;
-use super::super::value::Value;
-use super::shape::{axis_index, int64_list};
-use super::{Call, arithmetic};
+use crate::import::attributes::unsupported;
+use crate::import::builder::Builder;
+use crate::import::constant::{Constant, Data};
+use crate::import::error::{ImportErrorKind, TensorError};
+use crate::import::limits;
+use crate::import::ops::shape::{axis_index, int64_list};
+use crate::import::ops::{Call, arithmetic};
+use crate::import::proto::data_type;
+use crate::import::value::Value;
 use crate::ir::Elem;
 
-pub(super) fn constant(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn constant(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(0, 0)?;
     let attributes = call.node.attributes.reader();
     let forms = [
@@ -34,7 +34,7 @@ pub(super) fn constant(call: &Call<'_>, builder: &mut Builder) -> Result<Value, 
 }
 
 /// The shape of a value, or a range of its dimensions.
-pub(super) fn shape(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn shape(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     let attributes = call.node.attributes.reader();
     let (start, end) = (attributes.int("start")?, attributes.int("end")?);
@@ -51,7 +51,7 @@ pub(super) fn shape(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErr
 }
 
 /// Lists of int64 one after the other.
-pub(super) fn concat(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn concat(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, limits::NODE_VALUES)?;
     let attributes = call.node.attributes.reader();
     let axis = attributes.int("axis")?.ok_or(ImportErrorKind::MissingAttribute { attribute: "axis" })?;
@@ -68,7 +68,7 @@ pub(super) fn concat(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Im
     Ok(Value::Constant(Constant::vector(Data::Int64(joined))))
 }
 
-pub(super) fn cast(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn cast(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     let attributes = call.node.attributes.reader();
     let to = attributes.int("to")?.ok_or(ImportErrorKind::MissingAttribute { attribute: "to" })?;

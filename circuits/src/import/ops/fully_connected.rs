@@ -2,22 +2,25 @@
 
 use std::rc::Rc;
 
-use super::super::affine::{self, FloatClamp, one_or_indexed};
-use super::super::attributes::{AttributeReader, unsupported};
-use super::super::builder::Builder;
-use super::super::constant::{Constant, Data};
-use super::super::error::ImportErrorKind;
-use super::super::limits;
-use super::super::value::{Activation, Dequantized, DequantizedConstant, Linear, Sliding, Value, Weights};
-use super::arithmetic::{self, Operator};
-use super::{Call, layout};
+use crate::import::affine::{self, FloatClamp, one_or_indexed};
+use crate::import::attributes::{AttributeReader, unsupported};
+use crate::import::builder::Builder;
+use crate::import::constant::{Constant, Data};
+use crate::import::error::ImportErrorKind;
+use crate::import::limits;
+use crate::import::ops::arithmetic::{self, Operator};
+use crate::import::ops::{Call, layout};
+use crate::import::value::{Activation, Dequantized, DequantizedConstant, Linear, Sliding, Value, Weights};
 use crate::ir::{Elem, Quantization, Window};
 
 /// Largest relative difference of a bias scale from input scale times weight scale: quantizers compute the product
 /// in double precision or round its factors once more.
 const BIAS_SCALE_TOLERANCE: f32 = 1.0 / (1 << 20) as f32;
 
-pub(super) fn q_linear_mat_mul(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn q_linear_mat_mul(
+    call: &Call<'_>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(8, 8)?;
     call.node.attributes.reader().finish()?;
     let input = call.activation(0, "input")?;
@@ -29,7 +32,7 @@ pub(super) fn q_linear_mat_mul(call: &Call<'_>, builder: &mut Builder) -> Result
     requantize(&layer, elem, by, FloatClamp::NONE, builder).map(Value::Quantized)
 }
 
-pub(super) fn q_gemm(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn q_gemm(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(6, 9)?;
     let attributes = call.node.attributes.reader();
     let (turned, transposed) = (attributes.flag("transA")?, attributes.flag("transB")?);
@@ -69,7 +72,7 @@ fn gemm_input(
     Ok(input.clone())
 }
 
-pub(super) fn gemm(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn gemm(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(if call.node.opset < 11 { 3 } else { 2 }, 3)?;
     let attributes = call.node.attributes.reader();
     let beta = attributes.float("beta")?.unwrap_or(1.0);
@@ -97,7 +100,7 @@ pub(super) fn gemm(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impo
     Ok(Value::Linear { layer: Rc::new(layer), clamp: FloatClamp::NONE })
 }
 
-pub(super) fn mat_mul(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn mat_mul(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 2)?;
     call.node.attributes.reader().finish()?;
     let (input, by) = dequantized_input(call)?;
@@ -108,7 +111,7 @@ pub(super) fn mat_mul(call: &Call<'_>, builder: &mut Builder) -> Result<Value, I
 }
 
 /// The bias of a MatMul, on either side, or two tensors.
-pub(super) fn add(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn add(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 2)?;
     call.node.attributes.reader().finish()?;
     if let Some(value) = arithmetic::with_constant(call, Operator::Add, builder)? {
@@ -116,7 +119,7 @@ pub(super) fn add(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impor
     }
     let sides = [call.input(0, "left addend")?, call.input(1, "right addend")?];
     if !sides.into_iter().any(|side| matches!(side, Value::Linear { .. })) {
-        return super::elementwise::add(call, builder);
+        return crate::import::ops::elementwise::add(call, builder);
     }
     if !sides.into_iter().any(Value::is_constant) {
         return Err(ImportErrorKind::ActivationAddition { left: call.name(0), right: call.name(1) });
@@ -136,7 +139,7 @@ pub(super) fn add(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impor
 }
 
 /// Quantizes the accumulators of a layer.
-pub(super) fn requantize(
+pub(in crate::import) fn requantize(
     layer: &Linear,
     elem: Elem,
     by: Quantization,
@@ -147,7 +150,7 @@ pub(super) fn requantize(
 }
 
 /// Quantizes the accumulators of a layer and clamps the integers to a range.
-pub(super) fn requantize_to(
+pub(in crate::import) fn requantize_to(
     layer: &Linear,
     elem: Elem,
     by: Quantization,
@@ -166,7 +169,7 @@ pub(super) fn requantize_to(
 }
 
 /// The result of a layer on several rows, which is computed channel by channel, row by row.
-pub(super) fn in_rows(
+pub(in crate::import) fn in_rows(
     layer: &Linear,
     result: Activation,
     builder: &mut Builder,
@@ -180,7 +183,7 @@ pub(super) fn in_rows(
 }
 
 /// Inputs 1 and 2 of the QOperator forms.
-pub(super) fn input_quantization(
+pub(in crate::import) fn input_quantization(
     call: &Call<'_>,
     input: &Activation,
 ) -> Result<Quantization, ImportErrorKind> {
@@ -197,7 +200,7 @@ pub(super) fn input_quantization(
     })
 }
 
-pub(super) fn output_quantization(
+pub(in crate::import) fn output_quantization(
     call: &Call<'_>,
     index: usize,
 ) -> Result<(Elem, Quantization), ImportErrorKind> {
@@ -277,7 +280,7 @@ fn broadcasts_to_row(shape: &[usize], columns: usize) -> bool {
     ones && shape.len() <= 2 && shape.last().is_none_or(|&dim| dim == 1 || dim == columns)
 }
 
-pub(super) fn dequantized_input<'a>(
+pub(in crate::import) fn dequantized_input<'a>(
     call: &Call<'a>,
 ) -> Result<(&'a Activation, Quantization), ImportErrorKind> {
     match call.input(0, "input")? {
@@ -312,16 +315,16 @@ fn dequantized_weights(
 }
 
 /// How a weight constant is laid out.
-pub(super) struct WeightForm {
+pub(in crate::import) struct WeightForm {
     inputs: usize,
-    pub(super) outputs: usize,
+    pub(in crate::import) outputs: usize,
     elem: Elem,
     /// `[outputs][inputs]` instead of `[inputs][outputs]`.
     transposed: bool,
 }
 
 impl WeightForm {
-    pub(super) fn new(constant: &Constant, transposed: bool) -> Result<Self, ImportErrorKind> {
+    pub(in crate::import) fn new(constant: &Constant, transposed: bool) -> Result<Self, ImportErrorKind> {
         let Some(elem) = constant.data.elem() else {
             return Err(ImportErrorKind::ElementType {
                 role: "weight tensor",
@@ -343,7 +346,7 @@ impl WeightForm {
     }
 
     /// Subtracts the zero points and brings the weights into `[outputs][inputs]` order.
-    pub(super) fn center(
+    pub(in crate::import) fn center(
         self,
         constant: &Constant,
         scales: Vec<f32>,
@@ -369,7 +372,7 @@ impl WeightForm {
 }
 
 /// The layer without bias, its accumulators scaled; `input_factor` is the part of the input in the accumulator's scale.
-pub(super) fn linear(
+pub(in crate::import) fn linear(
     call: &Call<'_>,
     input: &Activation,
     by: Quantization,
@@ -383,7 +386,10 @@ pub(super) fn linear(
 }
 
 /// QOperator kernels have no uint8 weights for int8 inputs.
-pub(super) fn expect_weight_type(input: &Activation, weights: &Weights) -> Result<(), ImportErrorKind> {
+pub(in crate::import) fn expect_weight_type(
+    input: &Activation,
+    weights: &Weights,
+) -> Result<(), ImportErrorKind> {
     if input.elem == Elem::I8 && weights.elem == Elem::U8 {
         return Err(ImportErrorKind::ElementType {
             role: "weight tensor",
@@ -395,7 +401,7 @@ pub(super) fn expect_weight_type(input: &Activation, weights: &Weights) -> Resul
 }
 
 /// The layer without bias.
-pub(super) fn layer(
+pub(in crate::import) fn layer(
     call: &Call<'_>,
     (input, input_zero_point): (&Activation, i32),
     weights: Rc<Weights>,
@@ -417,7 +423,7 @@ pub(super) fn layer(
 }
 
 /// The layer on several rows: a convolution with one tap over an image whose channels are the columns.
-pub(super) fn over_rows(layer: Linear, builder: &mut Builder) -> Result<Linear, ImportErrorKind> {
+pub(in crate::import) fn over_rows(layer: Linear, builder: &mut Builder) -> Result<Linear, ImportErrorKind> {
     let Weights { inputs, outputs, .. } = *layer.weights;
     let rows = layer.shape.iter().product::<usize>() / outputs;
     if rows == 1 {
@@ -441,7 +447,10 @@ pub(super) fn over_rows(layer: Linear, builder: &mut Builder) -> Result<Linear, 
 }
 
 /// `[.., rows, inputs] -> [.., rows, outputs]`, and `[inputs] -> [outputs]`.
-pub(super) fn mat_mul_shape(input: &[usize], weights: &Weights) -> Result<Vec<usize>, ImportErrorKind> {
+pub(in crate::import) fn mat_mul_shape(
+    input: &[usize],
+    weights: &Weights,
+) -> Result<Vec<usize>, ImportErrorKind> {
     match input.split_last() {
         Some((&last, leading)) if last == weights.inputs => {
             Ok(leading.iter().copied().chain([weights.outputs]).collect())
@@ -466,7 +475,7 @@ fn gemm_shape(input: &[usize], turned: bool, weights: &Weights) -> Result<Vec<us
 }
 
 /// One int32 per output from a constant that broadcasts to the result.
-pub(super) fn int32_bias(bias: &Constant, layer: &Linear) -> Result<Vec<i32>, ImportErrorKind> {
+pub(in crate::import) fn int32_bias(bias: &Constant, layer: &Linear) -> Result<Vec<i32>, ImportErrorKind> {
     let outputs = layer.weights.outputs;
     let Data::Int32(values) = &*bias.data else {
         return Err(ImportErrorKind::ElementType {
@@ -491,7 +500,7 @@ pub(super) fn int32_bias(bias: &Constant, layer: &Linear) -> Result<Vec<i32>, Im
 }
 
 /// A bias that the file holds as a dequantized int32 constant of the accumulator's scale.
-pub(super) fn dequantized_bias(
+pub(in crate::import) fn dequantized_bias(
     call: &Call<'_>,
     index: usize,
     bias: &Value,

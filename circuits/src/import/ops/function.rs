@@ -1,14 +1,14 @@
 //! Functions of one value between quantizers, and their 8-bit forms: tables of 256 entries.
 
-use super::super::affine::{self, FloatClamp};
-use super::super::attributes::unsupported;
-use super::super::builder::Builder;
-use super::super::error::{ImportErrorKind, UncertainAnswer};
-use super::super::functions::{self, bounded};
-use super::super::spread::{Course, Spread};
-use super::super::value::{Activation, Dequantized, Function, Value};
-use super::Call;
-use super::elementwise::{input_parameters, parameters};
+use crate::import::affine::{self, FloatClamp};
+use crate::import::attributes::unsupported;
+use crate::import::builder::Builder;
+use crate::import::error::{ImportErrorKind, UncertainAnswer};
+use crate::import::functions::{self, bounded};
+use crate::import::ops::Call;
+use crate::import::ops::elementwise::{input_parameters, parameters};
+use crate::import::spread::{Course, Spread};
+use crate::import::value::{Activation, Dequantized, Function, Value};
 use crate::ir::{Elem, Quantization};
 
 /// Applies a float function to the input.
@@ -35,7 +35,10 @@ fn apply_bounded(
 }
 
 /// The function of every value that the dequantized activation can have.
-pub(in super::super) fn of_dequantized(dequantized: &Dequantized, function: impl Fn(f32) -> f32) -> Function {
+pub(in crate::import) fn of_dequantized(
+    dequantized: &Dequantized,
+    function: impl Fn(f32) -> f32,
+) -> Function {
     let Dequantized { activation, by, clamp } = dequantized;
     let integers = activation.elem.min()..=activation.elem.max();
     let exact = |q| Spread::exact(function(clamp.apply(affine::dequantize(q, *by))));
@@ -46,7 +49,7 @@ pub(in super::super) fn of_dequantized(dequantized: &Dequantized, function: impl
 }
 
 /// Quantizes the result of a function.
-pub(super) fn quantize(
+pub(in crate::import) fn quantize(
     name: &str,
     function: &Function,
     elem: Elem,
@@ -71,7 +74,7 @@ pub(super) fn quantize(
 /// Functions without attributes.
 macro_rules! plain {
     ($($name:ident: $course:ident => $function:expr;)*) => {$(
-        pub(super) fn $name(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+        pub(in crate::import) fn $name(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
             call.expect_inputs(1, 1)?;
             call.node.attributes.reader().finish()?;
             apply(call, Course::$course, $function)
@@ -98,7 +101,7 @@ plain! {
 /// Functions without attributes, known up to an error.
 macro_rules! plain_bounded {
     ($($name:ident: $course:ident;)*) => {$(
-        pub(super) fn $name(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+        pub(in crate::import) fn $name(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
             call.expect_inputs(1, 1)?;
             call.node.attributes.reader().finish()?;
             apply_bounded(call, Course::$course, bounded::$name)
@@ -124,7 +127,7 @@ plain_bounded! {
     atanh: Monotone;
 }
 
-pub(super) fn gelu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn gelu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     let attributes = call.node.attributes.reader();
     let approximate = attributes.text("approximate")?.unwrap_or("none");
@@ -136,7 +139,7 @@ pub(super) fn gelu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErro
     }
 }
 
-pub(super) fn hard_sigmoid(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn hard_sigmoid(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     let attributes = call.node.attributes.reader();
     let alpha = finite("alpha", attributes.float("alpha")?.unwrap_or(0.2))?;
@@ -145,7 +148,7 @@ pub(super) fn hard_sigmoid(call: &Call<'_>, _: &mut Builder) -> Result<Value, Im
     apply(call, Course::Monotone, |x| functions::hard_sigmoid(x, alpha, beta))
 }
 
-pub(super) fn leaky_relu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn leaky_relu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     let attributes = call.node.attributes.reader();
     let alpha = finite("alpha", attributes.float("alpha")?.unwrap_or(0.01))?;
@@ -153,7 +156,10 @@ pub(super) fn leaky_relu(call: &Call<'_>, _: &mut Builder) -> Result<Value, Impo
     apply(call, Course::rising_if(alpha >= 0.0), |x| functions::leaky_relu(x, alpha))
 }
 
-pub(super) fn thresholded_relu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn thresholded_relu(
+    call: &Call<'_>,
+    _: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     let attributes = call.node.attributes.reader();
     let alpha = finite("alpha", attributes.float("alpha")?.unwrap_or(1.0))?;
@@ -161,7 +167,7 @@ pub(super) fn thresholded_relu(call: &Call<'_>, _: &mut Builder) -> Result<Value
     apply(call, Course::rising_if(alpha >= 0.0), |x| functions::thresholded_relu(x, alpha))
 }
 
-pub(super) fn shrink(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn shrink(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     let attributes = call.node.attributes.reader();
     let lambda = finite("lambd", attributes.float("lambd")?.unwrap_or(0.5))?;
@@ -170,7 +176,7 @@ pub(super) fn shrink(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportEr
     apply(call, Course::Any, |x| functions::shrink(x, lambda, bias))
 }
 
-pub(super) fn elu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn elu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     let attributes = call.node.attributes.reader();
     let alpha = finite("alpha", attributes.float("alpha")?.unwrap_or(1.0))?;
@@ -178,7 +184,7 @@ pub(super) fn elu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportError
     apply_bounded(call, Course::rising_if(alpha >= 0.0), |x| bounded::elu(x, alpha))
 }
 
-pub(super) fn selu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn selu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     let attributes = call.node.attributes.reader();
     let alpha = finite("alpha", attributes.float("alpha")?.unwrap_or(1.673_263_2))?;
@@ -187,7 +193,7 @@ pub(super) fn selu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErro
     apply_bounded(call, Course::rising_if(alpha >= 0.0 && gamma >= 0.0), |x| bounded::selu(x, alpha, gamma))
 }
 
-pub(super) fn celu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn celu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     let attributes = call.node.attributes.reader();
     let alpha = finite("alpha", attributes.float("alpha")?.unwrap_or(1.0))?;
@@ -198,7 +204,7 @@ pub(super) fn celu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErro
     apply_bounded(call, Course::Monotone, |x| bounded::celu(x, alpha))
 }
 
-pub(super) fn quick_gelu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn quick_gelu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     let attributes = call.node.attributes.reader();
     let alpha = finite("alpha", attributes.float("alpha")?.unwrap_or(1.702))?;
@@ -207,14 +213,14 @@ pub(super) fn quick_gelu(call: &Call<'_>, _: &mut Builder) -> Result<Value, Impo
 }
 
 /// Without the bias that it may have.
-pub(super) fn fast_gelu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn fast_gelu(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     call.node.attributes.reader().finish()?;
     apply_bounded(call, Course::Any, bounded::fast_gelu)
 }
 
 /// With a constant exponent.
-pub(super) fn pow(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn pow(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 2)?;
     call.node.attributes.reader().finish()?;
     let constant = call.input(1, "exponent")?;
@@ -252,13 +258,19 @@ fn expect_q_linear_inputs(call: &Call<'_>) -> Result<(), ImportErrorKind> {
     Ok(())
 }
 
-pub(super) fn q_linear_sigmoid(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn q_linear_sigmoid(
+    call: &Call<'_>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
     expect_q_linear_inputs(call)?;
     call.node.attributes.reader().finish()?;
     q_linear(call, functions::sigmoid, builder)
 }
 
-pub(super) fn q_linear_leaky_relu(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn q_linear_leaky_relu(
+    call: &Call<'_>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
     expect_q_linear_inputs(call)?;
     let attributes = call.node.attributes.reader();
     let alpha = finite("alpha", attributes.float("alpha")?.unwrap_or(0.01))?;
@@ -280,7 +292,7 @@ fn q_linear(
 }
 
 /// The float view behind a table of its values.
-pub(super) fn clamped(function: &Function, clamp: FloatClamp) -> Function {
+pub(in crate::import) fn clamped(function: &Function, clamp: FloatClamp) -> Function {
     let values = function
         .values
         .iter()

@@ -2,16 +2,19 @@
 
 use std::rc::Rc;
 
-use super::super::affine;
-use super::super::builder::Builder;
-use super::super::constant::Constant;
-use super::super::error::ImportErrorKind;
-use super::super::value::{Activation, Value};
-use super::Call;
-use super::convolution::{self, Attributes};
-use super::fully_connected::{self, WeightForm};
+use crate::import::affine;
+use crate::import::builder::Builder;
+use crate::import::constant::Constant;
+use crate::import::error::ImportErrorKind;
+use crate::import::ops::Call;
+use crate::import::ops::convolution::{self, Attributes};
+use crate::import::ops::fully_connected::{self, WeightForm};
+use crate::import::value::{Activation, Value};
 
-pub(super) fn conv_integer(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn conv_integer(
+    call: &Call<'_>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 4)?;
     let attributes = Attributes::read(call)?;
     let input = call.activation(0, "input")?;
@@ -24,7 +27,10 @@ pub(super) fn conv_integer(call: &Call<'_>, builder: &mut Builder) -> Result<Val
     Ok(Value::Accumulator(Rc::new(layer)))
 }
 
-pub(super) fn mat_mul_integer(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn mat_mul_integer(
+    call: &Call<'_>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 4)?;
     call.node.attributes.reader().finish()?;
     let input = call.activation(0, "input")?;

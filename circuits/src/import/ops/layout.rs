@@ -1,16 +1,16 @@
 //! Operators that move, repeat or leave out elements of activations.
 
-use super::super::builder::Builder;
-use super::super::constant::Constant;
-use super::super::error::ImportErrorKind;
-use super::super::limits;
-use super::super::value::Activation;
-use super::Call;
-use super::shape::transposed_indices;
+use crate::import::builder::Builder;
+use crate::import::constant::Constant;
+use crate::import::error::ImportErrorKind;
+use crate::import::limits;
+use crate::import::ops::Call;
+use crate::import::ops::shape::transposed_indices;
+use crate::import::value::Activation;
 use crate::ir::Source;
 
 /// The activation with its axes in another order.
-pub(super) fn transposed(
+pub(in crate::import) fn transposed(
     name: &str,
     x: &Activation,
     order: &[usize],
@@ -23,7 +23,7 @@ pub(super) fn transposed(
 }
 
 /// An 8-bit constant as a tensor without inputs.
-pub(super) fn constant(
+pub(in crate::import) fn constant(
     call: &Call<'_>,
     constant: &Constant,
     builder: &mut Builder,
@@ -41,7 +41,7 @@ pub(super) fn constant(
 }
 
 /// The shape that two shapes broadcast to, aligned at their last axes.
-pub(super) fn broadcast_shape(left: &[usize], right: &[usize]) -> Option<Vec<usize>> {
+pub(in crate::import) fn broadcast_shape(left: &[usize], right: &[usize]) -> Option<Vec<usize>> {
     let rank = left.len().max(right.len());
     let at = |shape: &[usize], axis: usize| {
         (axis + shape.len()).checked_sub(rank).and_then(|axis| shape.get(axis)).copied().unwrap_or(1)
@@ -56,7 +56,7 @@ pub(super) fn broadcast_shape(left: &[usize], right: &[usize]) -> Option<Vec<usi
 }
 
 /// The activation repeated along the axes where it has size 1 and `shape` has more.
-pub(super) fn broadcast(
+pub(in crate::import) fn broadcast(
     call: &Call<'_>,
     x: &Activation,
     shape: &[usize],
@@ -79,10 +79,13 @@ pub(super) fn broadcast(
 }
 
 /// Per position along an axis of the result the position in the source, `None` outside of it.
-pub(super) type Coordinates = Vec<Option<usize>>;
+pub(in crate::import) type Coordinates = Vec<Option<usize>>;
 
 /// The flat indices of the elements at the coordinates of every axis of `shape`, `None` outside of it.
-pub(super) fn picked_indices(shape: &[usize], axes: &[Coordinates]) -> impl Iterator<Item = Option<usize>> {
+pub(in crate::import) fn picked_indices(
+    shape: &[usize],
+    axes: &[Coordinates],
+) -> impl Iterator<Item = Option<usize>> {
     let mut stride = 1;
     let mut strides: Vec<usize> = Vec::with_capacity(shape.len());
     for &size in shape.iter().rev() {
@@ -101,7 +104,7 @@ pub(super) fn picked_indices(shape: &[usize], axes: &[Coordinates]) -> impl Iter
 }
 
 /// The elements at the coordinates of every axis, `fill` outside.
-pub(super) fn picked(
+pub(in crate::import) fn picked(
     name: &str,
     x: &Activation,
     axes: &[Coordinates],
@@ -117,7 +120,7 @@ pub(super) fn picked(
 }
 
 /// The activations one after the other along an axis.
-pub(super) fn concatenated(
+pub(in crate::import) fn concatenated(
     name: &str,
     parts: &[Activation],
     axis: usize,

@@ -2,24 +2,27 @@
 
 use std::rc::Rc;
 
-use super::super::affine::FloatClamp;
-use super::super::builder::{self, Builder};
-use super::super::error::ImportErrorKind;
-use super::super::limits;
-use super::super::value::{Activation, Operand, Value, Waiting, WaitingForm};
-use super::{Call, elementwise, fully_connected, layout};
+use crate::import::affine::FloatClamp;
+use crate::import::builder::{self, Builder};
+use crate::import::error::ImportErrorKind;
+use crate::import::limits;
+use crate::import::ops::{Call, elementwise, fully_connected, layout};
+use crate::import::value::{Activation, Operand, Value, Waiting, WaitingForm};
 use crate::ir::{ChannelSteps, Elem, MatMul, Op, Quantization, Requantize};
 
 /// Sizes of a product, those of a vector without the axis it lacks.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Sizes {
+pub(in crate::import) struct Sizes {
     batch: usize,
     rows: usize,
     inner: usize,
     columns: usize,
 }
 
-pub(super) fn q_linear_mat_mul(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn q_linear_mat_mul(
+    call: &Call<'_>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
     if is_weight(call, 3)? {
         return fully_connected::q_linear_mat_mul(call, builder);
     }
@@ -32,7 +35,7 @@ pub(super) fn q_linear_mat_mul(call: &Call<'_>, builder: &mut Builder) -> Result
     elementwise::requantize(&result, elem, by, FloatClamp::NONE, builder).map(Value::Quantized)
 }
 
-pub(super) fn mat_mul(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn mat_mul(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     if is_weight(call, 1)? {
         return fully_connected::mat_mul(call, builder);
     }
@@ -108,7 +111,7 @@ fn reshaped(shape: &[usize], matrix: [usize; 2]) -> Vec<usize> {
 }
 
 /// The operator: multiplier `fl(fl(sa * sb) / sy)`.
-pub(super) fn requantized(
+pub(in crate::import) fn requantized(
     [lhs, rhs]: &[Operand; 2],
     sizes: Sizes,
     to: Quantization,

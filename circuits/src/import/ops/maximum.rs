@@ -1,19 +1,19 @@
 //! Operators that pick the largest of several values: ReduceMax, GlobalMaxPool, and what MaxPool shares with them.
 
-use super::super::builder::Builder;
-use super::super::error::ImportErrorKind;
-use super::super::limits;
-use super::super::spread::Spread;
-use super::super::value::{Activation, Dequantized, Function, Value};
-use super::reduce::{self, ReducedAxes};
-use super::{Call, layout};
+use crate::import::builder::Builder;
+use crate::import::error::ImportErrorKind;
+use crate::import::limits;
+use crate::import::ops::reduce::{self, ReducedAxes};
+use crate::import::ops::{Call, layout};
+use crate::import::spread::Spread;
+use crate::import::value::{Activation, Dequantized, Function, Value};
 use crate::ir::{Elem, Op, Source};
 
 /// Applies an operator that picks largest values to the integers that stand for them.
 ///
 /// A quantizer and a clamp never fall, so the largest integer is that of the largest value. Of a function that falls
 /// somewhere the ranks of its values take the integers' place.
-pub(super) fn of_largest(
+pub(in crate::import) fn of_largest(
     call: &Call<'_>,
     builder: &mut Builder,
     apply: impl FnOnce(&Activation, &mut Builder) -> Result<Activation, ImportErrorKind>,
@@ -76,7 +76,10 @@ fn rising(name: &str, view: &Function, builder: &mut Builder) -> Result<Function
     Ok(Function { activation, values: ranked.into() })
 }
 
-pub(super) fn reduce_max(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn reduce_max(
+    call: &Call<'_>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
     let x = call.input(0, "input")?;
     call.expect_integers_known_since(12, "input")?;
     match reduce::axes(call, 18, x.shape())? {
@@ -88,7 +91,10 @@ pub(super) fn reduce_max(call: &Call<'_>, builder: &mut Builder) -> Result<Value
 }
 
 /// The largest of the integers in reverse, reversed.
-pub(super) fn reduce_min(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn reduce_min(
+    call: &Call<'_>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
     let x = call.input(0, "input")?;
     call.expect_integers_known_since(12, "input")?;
     let Some(axes) = reduce::axes(call, 18, x.shape())? else { return Ok(x.clone()) };
@@ -101,7 +107,10 @@ pub(super) fn reduce_min(call: &Call<'_>, builder: &mut Builder) -> Result<Value
     })
 }
 
-pub(super) fn global_max_pool(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn global_max_pool(
+    call: &Call<'_>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     call.node.attributes.reader().finish()?;
     let x = call.input(0, "input")?;
@@ -134,7 +143,7 @@ fn largest(
 }
 
 /// The maximum of the rows of `[rows][columns]`: of the first and the second half, until one is left.
-pub(super) fn maximum(
+pub(in crate::import) fn maximum(
     name: &str,
     mut x: Activation,
     builder: &mut Builder,

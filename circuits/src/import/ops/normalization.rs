@@ -1,18 +1,21 @@
 //! BatchNormalization that no layer has taken up: a function of one value for each channel.
 
-use super::super::attributes::unsupported;
-use super::super::builder::Builder;
-use super::super::error::ImportErrorKind;
-use super::super::functions::bounded;
-use super::super::spread::Course;
-use super::super::value::Value;
-use super::Call;
-use super::with_constant::{varying, view};
+use crate::import::attributes::unsupported;
+use crate::import::builder::Builder;
+use crate::import::error::ImportErrorKind;
+use crate::import::functions::bounded;
+use crate::import::ops::Call;
+use crate::import::ops::with_constant::{varying, view};
+use crate::import::spread::Course;
+use crate::import::value::Value;
 
 /// The bits of scale, bias, mean and variance of a channel.
 type Channel = [u32; 4];
 
-pub(super) fn batch_normalization(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn batch_normalization(
+    call: &Call<'_>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(5, 5)?;
     let attributes = call.node.attributes.reader();
     let epsilon = attributes.float("epsilon")?.unwrap_or(1e-5);

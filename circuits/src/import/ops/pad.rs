@@ -1,15 +1,15 @@
 //! Pad on integers and between quantizers.
 
-use super::super::affine;
-use super::super::attributes::unsupported;
-use super::super::builder::Builder;
-use super::super::error::ImportErrorKind;
-use super::super::limits;
-use super::super::value::{Activation, Value};
-use super::layout::{Coordinates, picked};
-use super::pick::axis_of;
-use super::shape::int64_list;
-use super::{Call, shape};
+use crate::import::affine;
+use crate::import::attributes::unsupported;
+use crate::import::builder::Builder;
+use crate::import::error::ImportErrorKind;
+use crate::import::limits;
+use crate::import::ops::layout::{Coordinates, picked};
+use crate::import::ops::pick::axis_of;
+use crate::import::ops::shape::int64_list;
+use crate::import::ops::{Call, shape};
+use crate::import::value::{Activation, Value};
 
 /// How Pad continues beyond the edge.
 #[derive(Clone, Copy)]
@@ -20,7 +20,7 @@ enum Continuation {
     Wrap,
 }
 
-pub(super) fn pad(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn pad(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     let by_attribute = call.node.opset < 11;
     call.expect_inputs(if by_attribute { 1 } else { 2 }, if by_attribute { 1 } else { 4 })?;
     let attributes = call.node.attributes.reader();

@@ -1,14 +1,14 @@
 //! Slice, Split, Gather, Expand and Tile.
 
-use super::super::attributes::unsupported;
-use super::super::builder::Builder;
-use super::super::constant::{Constant, Data};
-use super::super::error::ImportErrorKind;
-use super::super::limits;
-use super::super::value::Value;
-use super::Call;
-use super::layout::{self, Coordinates, picked};
-use super::shape::{axis_index, int64_list, on_integers};
+use crate::import::attributes::unsupported;
+use crate::import::builder::Builder;
+use crate::import::constant::{Constant, Data};
+use crate::import::error::ImportErrorKind;
+use crate::import::limits;
+use crate::import::ops::Call;
+use crate::import::ops::layout::{self, Coordinates, picked};
+use crate::import::ops::shape::{axis_index, int64_list, on_integers};
+use crate::import::value::Value;
 
 /// The elements at the coordinates of every axis, of an activation or a constant.
 fn pick(call: &Call<'_>, axes: &[Coordinates], builder: &mut Builder) -> Result<Value, ImportErrorKind> {
@@ -28,13 +28,13 @@ fn identity(shape: &[usize]) -> Result<Vec<Coordinates>, ImportErrorKind> {
     Ok(shape.iter().map(|&size| (0..size).map(Some).collect()).collect())
 }
 
-pub(super) fn axis_of(axis: i64, shape: &[usize]) -> Result<usize, ImportErrorKind> {
+pub(in crate::import) fn axis_of(axis: i64, shape: &[usize]) -> Result<usize, ImportErrorKind> {
     axis_index(axis, shape.len())
         .ok_or_else(|| unsupported("axis", axis, &format!("an axis of shape {shape:?}")))
 }
 
 /// Int64 or int32 constants, which some exporters write for indices.
-pub(super) fn integers(
+pub(in crate::import) fn integers(
     call: &Call<'_>,
     index: usize,
     role: &'static str,
@@ -49,7 +49,7 @@ pub(super) fn integers(
 }
 
 /// Starts, ends, axes and steps are inputs.
-pub(super) fn slice(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn slice(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(3, 5)?;
     call.node.attributes.reader().finish()?;
     let shape = call.input(0, "input")?.shape();
@@ -102,7 +102,10 @@ fn sliced(start: i64, end: i64, step: i64, size: usize) -> Result<Coordinates, I
 }
 
 /// One value per output.
-pub(super) fn split(call: &Call<'_>, builder: &mut Builder) -> Result<Vec<Value>, ImportErrorKind> {
+pub(in crate::import) fn split(
+    call: &Call<'_>,
+    builder: &mut Builder,
+) -> Result<Vec<Value>, ImportErrorKind> {
     let by_attribute = call.node.opset < 13;
     call.expect_inputs(1, if by_attribute { 1 } else { 2 })?;
     let attributes = call.node.attributes.reader();
@@ -166,7 +169,7 @@ pub(super) fn split(call: &Call<'_>, builder: &mut Builder) -> Result<Vec<Value>
 }
 
 /// Elements along an axis by constant indices.
-pub(super) fn gather(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn gather(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 2)?;
     let attributes = call.node.attributes.reader();
     let axis = attributes.int("axis")?.unwrap_or(0);
@@ -202,7 +205,7 @@ pub(super) fn gather(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Im
     value.reshaped(result).ok_or(ImportErrorKind::Rearranged { limit: limits::SOURCES })
 }
 
-pub(super) fn expand(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn expand(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 2)?;
     call.node.attributes.reader().finish()?;
     let given = int64_list(call, 1, "shape")?;
@@ -215,7 +218,7 @@ pub(super) fn expand(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Im
     on_integers(call, |x| layout::broadcast(call, x, &to, builder))
 }
 
-pub(super) fn tile(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn tile(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 2)?;
     call.node.attributes.reader().finish()?;
     let repeats = int64_list(call, 1, "repeats")?;

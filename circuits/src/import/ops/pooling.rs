@@ -3,22 +3,22 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::super::affine::FloatClamp;
-use super::super::attributes::unsupported;
-use super::super::builder::Builder;
-use super::super::error::ImportErrorKind;
-use super::super::value::{Activation, Linear, Operand, Sliding, Value, Waiting, WaitingForm, Weights};
-use super::elementwise::{input_parameters, parameters};
-use super::fully_connected::{self, dequantized_input};
-use super::layout;
-use super::window::{WindowAttributes, image, result_shape};
-use super::{AverageWindow, Call, average, maximum};
+use crate::import::affine::FloatClamp;
+use crate::import::attributes::unsupported;
+use crate::import::builder::Builder;
+use crate::import::error::ImportErrorKind;
+use crate::import::ops::elementwise::{input_parameters, parameters};
+use crate::import::ops::fully_connected::{self, dequantized_input};
+use crate::import::ops::layout;
+use crate::import::ops::window::{WindowAttributes, image, result_shape};
+use crate::import::ops::{AverageWindow, Call, average, maximum};
+use crate::import::value::{Activation, Linear, Operand, Sliding, Value, Waiting, WaitingForm, Weights};
 use crate::ir::{Elem, MaxPool, Op, Quantization, Window};
 
 /// The factors between sums over an image and results that onnxruntime computes with; others it calls out of range.
 const FACTORS: Range<f32> = 1.0 / 4_294_967_296.0..256.0;
 
-pub(super) fn q_linear_global_average_pool(
+pub(in crate::import) fn q_linear_global_average_pool(
     call: &Call<'_>,
     builder: &mut Builder,
 ) -> Result<Value, ImportErrorKind> {
@@ -30,7 +30,7 @@ pub(super) fn q_linear_global_average_pool(
     q_average(call, channels_last, None, builder)
 }
 
-pub(super) fn q_linear_average_pool(
+pub(in crate::import) fn q_linear_average_pool(
     call: &Call<'_>,
     builder: &mut Builder,
 ) -> Result<Value, ImportErrorKind> {
@@ -73,7 +73,10 @@ fn q_average(
 }
 
 /// AveragePool between quantizers.
-pub(super) fn average_pool(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn average_pool(
+    call: &Call<'_>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     let attributes = call.node.attributes.reader();
     let window = WindowAttributes::of_average(&attributes)?;
@@ -83,7 +86,10 @@ pub(super) fn average_pool(call: &Call<'_>, builder: &mut Builder) -> Result<Val
 }
 
 /// GlobalAveragePool between quantizers.
-pub(super) fn global_average_pool(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn global_average_pool(
+    call: &Call<'_>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     call.node.attributes.reader().finish()?;
     average(call, None, builder)
@@ -136,7 +142,7 @@ fn expect_reading(window: &Window) -> Result<(), ImportErrorKind> {
 
 /// A depthwise convolution with unit weights: `sum x` over the image, scaled by `fl(sx / fl(sy * n))`; or those of
 /// smaller windows.
-pub(super) fn average_layer(
+pub(in crate::import) fn average_layer(
     average: &Waiting,
     elem: Elem,
     to: Quantization,
@@ -200,7 +206,7 @@ pub(super) fn average_layer(
 }
 
 /// MaxPool on integers, or between quantizers, which keep their parameters.
-pub(super) fn max_pool(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn max_pool(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     let attributes = call.node.attributes.reader();
     let window = WindowAttributes::of_max_pool(&attributes)?;

@@ -2,19 +2,22 @@
 
 use std::rc::Rc;
 
-use super::super::affine::{self, AxisQuantization, FloatClamp};
-use super::super::arithmetic::ZeroPoint;
-use super::super::attributes::unsupported;
-use super::super::builder::Builder;
-use super::super::constant::{Constant, Data};
-use super::super::error::{ImportErrorKind, UncertainAnswer};
-use super::super::graph::{Domain, Node, ValueIndex};
-use super::super::proto::data_type;
-use super::super::value::{Dequantized, DequantizedConstant, Value};
-use super::{Call, activation, arithmetic, elementwise, fully_connected, function};
+use crate::import::affine::{self, AxisQuantization, FloatClamp};
+use crate::import::arithmetic::ZeroPoint;
+use crate::import::attributes::unsupported;
+use crate::import::builder::Builder;
+use crate::import::constant::{Constant, Data};
+use crate::import::error::{ImportErrorKind, UncertainAnswer};
+use crate::import::graph::{Domain, Node, ValueIndex};
+use crate::import::ops::{Call, activation, arithmetic, elementwise, fully_connected, function};
+use crate::import::proto::data_type;
+use crate::import::value::{Dequantized, DequantizedConstant, Value};
 use crate::ir::{Elem, Quantization, Source, Tail};
 
-pub(super) fn quantize_linear(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn quantize_linear(
+    call: &Call<'_>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 3)?;
     let attributes = call.node.attributes.reader();
     let axis = attributes.int("axis")?;
@@ -220,7 +223,10 @@ fn fold_quantize(
     Ok(Constant::new(constant.shape.clone(), data))
 }
 
-pub(super) fn dequantize_linear(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn dequantize_linear(
+    call: &Call<'_>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 3)?;
     let attributes = call.node.attributes.reader();
     let axis = attributes.int("axis")?;
@@ -321,7 +327,7 @@ fn axis_quantization(
     }
     let default = if call.node.domain == Domain::Onnx && call.node.opset >= 13 { Some(1) } else { None };
     let axis = axis.or(default).ok_or(ImportErrorKind::MissingAttribute { attribute: "axis" })?;
-    let index = super::shape::axis_index(axis, shape.len())
+    let index = crate::import::ops::shape::axis_index(axis, shape.len())
         .ok_or_else(|| unsupported("axis", axis, &format!("an axis of shape {shape:?}")))?;
     for parameter in [scale, zero_point] {
         if parameter.shape != shape[index..=index] {

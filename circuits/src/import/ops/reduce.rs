@@ -2,15 +2,15 @@
 
 use std::rc::Rc;
 
-use super::super::arithmetic::{Arithmetic, Origin, Step};
-use super::super::attributes::unsupported;
-use super::super::builder::Builder;
-use super::super::error::ImportErrorKind;
-use super::super::float_sum::FloatSum;
-use super::super::value::{Activation, Linear, Sliding, Value, Weights};
-use super::fully_connected::dequantized_input;
-use super::shape::{axis_index, int64_list};
-use super::{Call, layout};
+use crate::import::arithmetic::{Arithmetic, Origin, Step};
+use crate::import::attributes::unsupported;
+use crate::import::builder::Builder;
+use crate::import::error::ImportErrorKind;
+use crate::import::float_sum::FloatSum;
+use crate::import::ops::fully_connected::dequantized_input;
+use crate::import::ops::shape::{axis_index, int64_list};
+use crate::import::ops::{Call, layout};
+use crate::import::value::{Activation, Linear, Sliding, Value, Weights};
 use crate::ir::{Elem, Quantization, Window};
 
 /// Which of the two operators.
@@ -20,32 +20,32 @@ enum Kind {
     Sum,
 }
 
-pub(super) fn mean(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn mean(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     reduced(call, Kind::Mean, builder)
 }
 
-pub(super) fn sum(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn sum(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     reduced(call, Kind::Sum, builder)
 }
 
 /// The axes that a reducing operator runs over.
 #[derive(Clone, Debug)]
-pub(super) struct ReducedAxes {
+pub(in crate::import) struct ReducedAxes {
     /// Per axis of the input whether it is one.
-    pub(super) is_reduced: Vec<bool>,
+    pub(in crate::import) is_reduced: Vec<bool>,
     /// Shape of the result.
-    pub(super) shape: Vec<usize>,
+    pub(in crate::import) shape: Vec<usize>,
 }
 
 impl ReducedAxes {
     /// How many elements of an input of this shape become one.
-    pub(super) fn terms(&self, from: &[usize]) -> usize {
+    pub(in crate::import) fn terms(&self, from: &[usize]) -> usize {
         from.iter().zip(&self.is_reduced).filter(|(_, reduced)| **reduced).map(|(dim, _)| dim).product()
     }
 }
 
 /// Reads the attributes and axes, which are an input from opset `input_since` on; `None` if nothing is to be reduced.
-pub(super) fn axes(
+pub(in crate::import) fn axes(
     call: &Call<'_>,
     input_since: i64,
     from: &[usize],

@@ -1,7 +1,7 @@
 //! What to do about operators that are not supported, and about inputs that are not of the form an operator reads.
 
-use super::super::affine::FloatClamp;
-use super::super::value::{Dequantized, Value};
+use crate::import::affine::FloatClamp;
+use crate::import::value::{Dequantized, Value};
 
 /// A layer that the quantizer passed over.
 const NOT_QUANTIZED: &str = "this layer is not quantized: let onnxruntime.quantization.quantize_static quantize it too, without \
@@ -9,7 +9,7 @@ const NOT_QUANTIZED: &str = "this layer is not quantized: let onnxruntime.quanti
      list";
 
 /// What makes an input one that the operator reads.
-pub(super) fn of_input(role: &str, found: &Value, op: &str) -> &'static str {
+pub(in crate::import) fn of_input(role: &str, found: &Value, op: &str) -> &'static str {
     match (role, found) {
         ("weights" | "left factor" | "right factor", Value::Constant(_)) => NOT_QUANTIZED,
         ("weights", _) => "export them as an initializer, or use MatMul, which multiplies two activations",
@@ -99,7 +99,7 @@ fn of_float_input(op: &str) -> &'static str {
 }
 
 /// Text behind "is not supported", empty where there is nothing particular to say.
-pub(super) fn of_operator(op: &str) -> &'static str {
+pub(in crate::import) fn of_operator(op: &str) -> &'static str {
     match op {
         "DynamicQuantizeLinear" | "DynamicQuantizeMatMul" | "MatMulIntegerToFloat" => {
             ": its scales depend on the input; use onnxruntime.quantization.quantize_static"

@@ -1,14 +1,14 @@
 //! Resize by nearest neighbors: every output element is one input element.
 
-use super::super::attributes::{AttributeReader, unsupported};
-use super::super::builder::Builder;
-use super::super::constant::Data;
-use super::super::error::ImportErrorKind;
-use super::super::limits;
-use super::super::value::Value;
-use super::Call;
-use super::layout::{Coordinates, picked};
-use super::shape::{axis_index, int64_list, on_integers};
+use crate::import::attributes::{AttributeReader, unsupported};
+use crate::import::builder::Builder;
+use crate::import::constant::Data;
+use crate::import::error::ImportErrorKind;
+use crate::import::limits;
+use crate::import::ops::Call;
+use crate::import::ops::layout::{Coordinates, picked};
+use crate::import::ops::shape::{axis_index, int64_list, on_integers};
+use crate::import::value::Value;
 
 /// From a position in the result to one in the source, in float32.
 #[derive(Clone, Copy)]
@@ -42,7 +42,7 @@ struct Axis {
 const NEAREST: &str =
     "nearest, since the others interpolate: it is another function, so train the model with it";
 
-pub(super) fn resize(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn resize(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     let old = call.node.opset < 11;
     call.expect_inputs(if old { 2 } else { 1 }, if old { 2 } else { 4 })?;
     let attributes = call.node.attributes.reader();

@@ -2,16 +2,16 @@
 
 use std::rc::Rc;
 
-use super::super::attributes::unsupported;
-use super::super::builder::Builder;
-use super::super::constant::{Constant, Data};
-use super::super::error::ImportErrorKind;
-use super::super::limits;
-use super::super::value::{Activation, Dequantized, Function, Moved, Value};
-use super::{Call, layout};
+use crate::import::attributes::unsupported;
+use crate::import::builder::Builder;
+use crate::import::constant::{Constant, Data};
+use crate::import::error::ImportErrorKind;
+use crate::import::limits;
+use crate::import::ops::{Call, layout};
+use crate::import::value::{Activation, Dequantized, Function, Moved, Value};
 
 /// The index that an axis, negative from the end, stands for.
-pub(super) fn axis_index(axis: i64, rank: usize) -> Option<usize> {
+pub(in crate::import) fn axis_index(axis: i64, rank: usize) -> Option<usize> {
     let rank = i64::try_from(rank).ok()?;
     let index = if axis < 0 { axis.checked_add(rank)? } else { axis };
     if (0..rank).contains(&index) { usize::try_from(index).ok() } else { None }
@@ -29,7 +29,7 @@ fn reshaped(call: &Call<'_>, shape: Vec<usize>) -> Result<Value, ImportErrorKind
 }
 
 /// Applies a function to the integers of the input, quantized or seen as floats.
-pub(super) fn on_integers(
+pub(in crate::import) fn on_integers(
     call: &Call<'_>,
     apply: impl FnOnce(&Activation) -> Result<Activation, ImportErrorKind>,
 ) -> Result<Value, ImportErrorKind> {
@@ -46,13 +46,13 @@ pub(super) fn on_integers(
     }
 }
 
-pub(super) fn identity(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn identity(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     call.node.attributes.reader().finish()?;
     call.input(0, "input").cloned()
 }
 
-pub(super) fn dropout(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn dropout(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 3)?;
     let attributes = call.node.attributes.reader();
     // Both only matter in training.
@@ -88,7 +88,7 @@ pub(super) fn dropout(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportE
     }
 }
 
-pub(super) fn reshape(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn reshape(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 2)?;
     let attributes = call.node.attributes.reader();
     let allow_zero = call.node.opset >= 14 && attributes.flag("allowzero")?;
@@ -127,7 +127,7 @@ fn infer_dimension(from: &[usize], dims: &[Option<usize>]) -> Option<Vec<usize>>
     Some(dims.iter().map(|dim| dim.unwrap_or(inferred)).collect())
 }
 
-pub(super) fn flatten(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn flatten(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     let attributes = call.node.attributes.reader();
     let axis = attributes.int("axis")?.unwrap_or(1);
@@ -176,7 +176,7 @@ fn marked(axes: &[i64], rank: usize) -> Option<Vec<bool>> {
     Some(marked)
 }
 
-pub(super) fn squeeze(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn squeeze(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
     let axes = axes(call, int64_vector)?;
     let from = call.input(0, "input")?.shape();
     let removed = match axes {
@@ -190,7 +190,7 @@ pub(super) fn squeeze(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportE
     reshaped(call, shape)
 }
 
-pub(super) fn unsqueeze(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn unsqueeze(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
     let axes = axes(call, int64_list)?.ok_or(ImportErrorKind::MissingAttribute { attribute: "axes" })?;
     let from = call.input(0, "input")?.shape();
     let rank = from.len() + axes.len();
@@ -204,7 +204,7 @@ pub(super) fn unsqueeze(call: &Call<'_>, _: &mut Builder) -> Result<Value, Impor
     reshaped(call, shape)
 }
 
-pub(super) fn transpose(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn transpose(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     let attributes = call.node.attributes.reader();
     let perm = attributes.ints("perm")?;
@@ -261,7 +261,10 @@ fn permutation(perm: &[i64], rank: usize) -> Option<Vec<usize>> {
 }
 
 /// For every element of the result, in order, its index in the source.
-pub(super) fn transposed_indices(from: &[usize], order: &[usize]) -> impl Iterator<Item = usize> + use<> {
+pub(in crate::import) fn transposed_indices(
+    from: &[usize],
+    order: &[usize],
+) -> impl Iterator<Item = usize> + use<> {
     let stride = |axis: usize| from.iter().skip(axis + 1).product::<usize>();
     let steps: Vec<(usize, usize)> =
         order.iter().map(|&axis| (from.get(axis).copied().unwrap_or(1), stride(axis))).collect();
@@ -290,7 +293,7 @@ fn int64_vector<'a>(call: &Call<'a>, index: usize, role: &'static str) -> Result
 }
 
 /// A constant int64 list, or a scalar as a list of one.
-pub(super) fn int64_list<'a>(
+pub(in crate::import) fn int64_list<'a>(
     call: &Call<'a>,
     index: usize,
     role: &'static str,

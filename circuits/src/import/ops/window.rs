@@ -1,15 +1,15 @@
 //! How a kernel slides over an image: kernel_shape, strides, dilations, pads and auto_pad.
 
-use super::super::attributes::{AttributeReader, unsupported};
-use super::super::builder::Builder;
-use super::super::error::ImportErrorKind;
-use super::super::limits;
-use super::super::value::Activation;
-use super::layout::{Coordinates, picked};
+use crate::import::attributes::{AttributeReader, unsupported};
+use crate::import::builder::Builder;
+use crate::import::error::ImportErrorKind;
+use crate::import::limits;
+use crate::import::ops::layout::{Coordinates, picked};
+use crate::import::value::Activation;
 use crate::ir::Window;
 
 /// The attributes of a sliding window over one or two spatial dimensions.
-pub(super) struct WindowAttributes<'a> {
+pub(in crate::import) struct WindowAttributes<'a> {
     kernel: Option<&'a [i64]>,
     strides: Option<&'a [i64]>,
     dilations: Option<&'a [i64]>,
@@ -55,16 +55,16 @@ impl Head {
 }
 
 /// A window and the first positions of the image, `[rows, columns]`, that it leaves out. Its input is what remains.
-pub(super) struct Placement {
+pub(in crate::import) struct Placement {
     skip: [usize; 2],
     /// Whether windows that auto_pad places reach less than the image: negative padding.
-    pub(super) falls_short: bool,
-    pub(super) window: Window,
+    pub(in crate::import) falls_short: bool,
+    pub(in crate::import) window: Window,
 }
 
 impl Placement {
     /// The image `[1, channels, spatial..]` without the positions that are left out.
-    pub(super) fn crop(
+    pub(in crate::import) fn crop(
         &self,
         name: &str,
         image: &Activation,
@@ -82,17 +82,19 @@ impl Placement {
 
 impl<'a> WindowAttributes<'a> {
     /// The attributes of a convolution.
-    pub(super) fn of_convolution(attributes: &AttributeReader<'a>) -> Result<Self, ImportErrorKind> {
+    pub(in crate::import) fn of_convolution(
+        attributes: &AttributeReader<'a>,
+    ) -> Result<Self, ImportErrorKind> {
         Self::read(attributes, Slider::Convolution)
     }
 
     /// The attributes of MaxPool.
-    pub(super) fn of_max_pool(attributes: &AttributeReader<'a>) -> Result<Self, ImportErrorKind> {
+    pub(in crate::import) fn of_max_pool(attributes: &AttributeReader<'a>) -> Result<Self, ImportErrorKind> {
         Self::read(attributes, Slider::MaxPool)
     }
 
     /// The attributes of an average.
-    pub(super) fn of_average(attributes: &AttributeReader<'a>) -> Result<Self, ImportErrorKind> {
+    pub(in crate::import) fn of_average(attributes: &AttributeReader<'a>) -> Result<Self, ImportErrorKind> {
         Self::read(attributes, Slider::AveragePool)
     }
 
@@ -124,7 +126,7 @@ impl<'a> WindowAttributes<'a> {
     }
 
     /// Checks kernel_shape, if it is given, against the kernel of the weights.
-    pub(super) fn expect_kernel(&self, kernel: &[usize]) -> Result<(), ImportErrorKind> {
+    pub(in crate::import) fn expect_kernel(&self, kernel: &[usize]) -> Result<(), ImportErrorKind> {
         let fits = |given: &[i64]| {
             given.iter().map(|&size| usize::try_from(size).ok()).eq(kernel.iter().map(|&size| Some(size)))
         };
@@ -139,7 +141,7 @@ impl<'a> WindowAttributes<'a> {
     }
 
     /// The kernel_shape of pooling over `rank` spatial dimensions.
-    pub(super) fn kernel(&self, rank: usize) -> Result<Vec<usize>, ImportErrorKind> {
+    pub(in crate::import) fn kernel(&self, rank: usize) -> Result<Vec<usize>, ImportErrorKind> {
         if self.kernel.is_none() {
             return Err(ImportErrorKind::MissingAttribute { attribute: "kernel_shape" });
         }
@@ -147,7 +149,11 @@ impl<'a> WindowAttributes<'a> {
     }
 
     /// The window over an image of one or two dimensions; one is the height of an image of width 1.
-    pub(super) fn place(&self, image: &[usize], kernel: &[usize]) -> Result<Placement, ImportErrorKind> {
+    pub(in crate::import) fn place(
+        &self,
+        image: &[usize],
+        kernel: &[usize],
+    ) -> Result<Placement, ImportErrorKind> {
         let rank = image.len();
         let strides = sizes("strides", self.strides, rank)?;
         let dilations = sizes("dilations", self.dilations, rank)?;
@@ -264,7 +270,7 @@ fn sizes(name: &'static str, given: Option<&[i64]>, rank: usize) -> Result<Vec<u
 }
 
 /// Batch 1, channels and the one or two spatial dimensions of an image.
-pub(super) fn image(shape: &[usize]) -> Result<(usize, &[usize]), ImportErrorKind> {
+pub(in crate::import) fn image(shape: &[usize]) -> Result<(usize, &[usize]), ImportErrorKind> {
     match shape {
         [1, channels, spatial @ ..] if (1..=2).contains(&spatial.len()) => Ok((*channels, spatial)),
         _ => Err(ImportErrorKind::Shape {
@@ -288,7 +294,7 @@ fn image_remedy(shape: &[usize]) -> &'static str {
 }
 
 /// The shape of an image of these channels after a window over `rank` spatial dimensions.
-pub(super) fn result_shape(
+pub(in crate::import) fn result_shape(
     channels: usize,
     window: &Window,
     rank: usize,

@@ -3,19 +3,19 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::super::affine::FloatClamp;
-use super::super::builder::Builder;
-use super::super::error::ImportErrorKind;
-use super::super::functions;
-use super::super::spread::{Course, Spread};
-use super::super::value::{Function, Value, Waiting, WaitingForm};
-use super::arithmetic::{self, Operator};
-use super::layout::{Coordinates, picked};
-use super::{Call, FloatPair, float_pair, function};
+use crate::import::affine::FloatClamp;
+use crate::import::builder::Builder;
+use crate::import::error::ImportErrorKind;
+use crate::import::functions;
+use crate::import::ops::arithmetic::{self, Operator};
+use crate::import::ops::layout::{Coordinates, picked};
+use crate::import::ops::{Call, FloatPair, float_pair, function};
+use crate::import::spread::{Course, Spread};
+use crate::import::value::{Function, Value, Waiting, WaitingForm};
 
 /// Which constants are read as numbers.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Constants {
+pub(in crate::import) enum Constants {
     /// float32 ones: dequantized ones make another operator of it.
     Float,
     /// Dequantized ones too.
@@ -23,7 +23,7 @@ pub(super) enum Constants {
 }
 
 /// An operator on a float view and a constant, `None` where the inputs are others. It is monotone in its left operand.
-pub(super) fn with_constant(
+pub(in crate::import) fn with_constant(
     call: &Call<'_>,
     constants: Constants,
     course_on_right: Course,
@@ -47,7 +47,7 @@ pub(super) fn with_constant(
 }
 
 /// With one slope for all elements, or one for each position along an axis.
-pub(super) fn p_relu(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn p_relu(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 2)?;
     call.node.attributes.reader().finish()?;
     let x = call.input(0, "input")?;
@@ -67,7 +67,7 @@ pub(super) fn p_relu(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Im
 }
 
 /// An activation as floats.
-pub(super) fn view(value: &Value) -> Option<Cow<'_, Function>> {
+pub(in crate::import) fn view(value: &Value) -> Option<Cow<'_, Function>> {
     match value {
         Value::Dequantized(dequantized) => {
             Some(Cow::Owned(function::of_dequantized(dequantized, |value| value)))
@@ -119,7 +119,7 @@ fn along_axis(
 
 /// A function for each position along the axis, one for positions beside each other that have equal parameters; of the first
 /// parameters for all elements without an axis.
-pub(super) fn varying<P: Copy + PartialEq>(
+pub(in crate::import) fn varying<P: Copy + PartialEq>(
     call: &Call<'_>,
     view: &Function,
     (axis, parameters): (Option<usize>, &[P]),
@@ -185,7 +185,7 @@ fn only_with_constant(
     Err(ImportErrorKind::Pair { left: call.name(0), right: call.name(1), instead })
 }
 
-pub(super) fn max(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn max(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     only_with_constant(
         call,
         Course::Monotone,
@@ -195,12 +195,12 @@ pub(super) fn max(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impor
     )
 }
 
-pub(super) fn min(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn min(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     let instead = "use Unsqueeze, Concat, a QuantizeLinear/DequantizeLinear pair, Neg, ReduceMax and Neg";
     only_with_constant(call, Course::Monotone, f32::min, instead, builder)
 }
 
-pub(super) fn sub(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn sub(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     if let Some(value) = arithmetic::with_constant(call, Operator::Subtract, builder)? {
         return Ok(value);
     }
@@ -221,7 +221,7 @@ pub(super) fn sub(call: &Call<'_>, builder: &mut Builder) -> Result<Value, Impor
     only_with_constant(call, Course::Monotone, |a, b| a - b, instead, builder)
 }
 
-pub(super) fn div(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+pub(in crate::import) fn div(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     if let Some(value) = arithmetic::with_constant(call, Operator::Divide, builder)? {
         return Ok(value);
     }

@@ -2,10 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::super::ImportErrorKind;
-use super::super::proto::data_type;
 use super::assert_refused;
 use super::models::{ModelBuilder, int8s};
+use crate::import::ImportErrorKind;
+use crate::import::proto::data_type;
 use crate::ir::{Elem, Tail};
 use crate::reference;
 

@@ -1,9 +1,9 @@
 //! Operators of an activation and a constant: what becomes one table, what becomes several, and what is refused.
 
-use super::super::ImportErrorKind;
-use super::super::proto::{TensorProto, data_type};
 use super::assert_refused;
 use super::models::{ModelBuilder, floats, int8s};
+use crate::import::ImportErrorKind;
+use crate::import::proto::{TensorProto, data_type};
 
 /// int8 `x` [1, 3, 2] -> DequantizeLinear `f` -> the operator with the constant `c` -> QuantizeLinear -> `y`.
 fn beside(op: &str, constant: TensorProto) -> ModelBuilder {

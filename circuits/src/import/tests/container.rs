@@ -1,9 +1,9 @@
 //! The file itself: its caps, its tensors, its text.
 
-use super::super::proto::{ModelProto, TensorProto, data_type};
-use super::super::{ImportError, ImportErrorKind, TensorError, import, limits};
 use super::assert_refused;
 use super::models::{ModelBuilder, attribute, floats, int8s, int64s, q_gemm};
+use crate::import::proto::{ModelProto, TensorProto, data_type};
+use crate::import::{ImportError, ImportErrorKind, TensorError, import, limits};
 
 #[test]
 fn an_empty_file_has_no_graph() {

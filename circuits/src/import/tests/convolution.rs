@@ -1,10 +1,10 @@
 //! Convolutions and pooling: what is refused, and what both forms have in common.
 
-use super::super::ImportErrorKind;
-use super::super::error::UncertainAnswer;
-use super::super::proto::data_type;
 use super::assert_refused;
 use super::models::{ModelBuilder, floats, int8s, int32s, value_info};
+use crate::import::ImportErrorKind;
+use crate::import::error::UncertainAnswer;
+use crate::import::proto::data_type;
 use crate::ir::{BoundsError, ChannelSteps, Convolution, Op, Source, Window};
 
 /// int8 `x` [1, 2, 5, 4] -> QLinearConv of 4 kernels [1, 3, 2] in 2 groups -> int8 `y`; more attributes may follow.

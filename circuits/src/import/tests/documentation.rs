@@ -1,6 +1,6 @@
 //! The list of supported operators, and the page about them.
 
-use super::super::supported;
+use crate::import::supported;
 
 /// The words of `docs/operators.md`.
 fn words(page: &str) -> Vec<&str> {

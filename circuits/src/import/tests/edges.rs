@@ -1,9 +1,9 @@
 //! Quantization at the inputs and what follows the outputs.
 
-use super::super::ImportErrorKind;
-use super::super::proto::data_type;
 use super::assert_refused;
 use super::models::{ModelBuilder, floats, int8s, q_gemm, value_info};
+use crate::import::ImportErrorKind;
+use crate::import::proto::data_type;
 use crate::ir::{Elem, Quantization, Tail};
 
 /// [`q_gemm`] between a float32 input `x_real` and a float32 output `y_real`.

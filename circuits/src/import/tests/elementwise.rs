@@ -1,10 +1,10 @@
 //! Sums, products and functions: what is refused, and what needs no node.
 
-use super::super::ImportErrorKind;
-use super::super::error::UncertainAnswer;
-use super::super::proto::data_type;
 use super::assert_refused;
 use super::models::{ModelBuilder, floats, int8s, int64s};
+use crate::import::ImportErrorKind;
+use crate::import::error::UncertainAnswer;
+use crate::import::proto::data_type;
 use crate::ir::{Op, Source};
 
 /// int8 `a` [1, 3, 2] and `b` [3, 1] -> the operator, every scale 0.5 and zero point 2 -> `y`.

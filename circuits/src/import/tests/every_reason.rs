@@ -1,8 +1,8 @@
 //! Every reason at once, and none that only follows from another one.
 
-use super::super::proto::{TensorProto, data_type};
-use super::super::{ReasonGroup, Refusal, examine, import};
 use super::models::{ModelBuilder, floats, int8s, q_gemm, value_info};
+use crate::import::proto::{TensorProto, data_type};
+use crate::import::{ReasonGroup, Refusal, examine, import};
 
 /// float32 `x` [1, 2, 4, 4], and `q` and `d` behind its quantizers.
 fn image() -> ModelBuilder {
@@ -34,7 +34,7 @@ fn refusal(model: &ModelBuilder) -> Refusal {
 /// Group and node of every reason.
 fn met(model: &ModelBuilder) -> Vec<(ReasonGroup, String)> {
     let reasons = refusal(model).reasons;
-    let node = |node: Option<super::super::NodeLabel>| node.map(|node| node.name).unwrap_or_default();
+    let node = |node: Option<crate::import::NodeLabel>| node.map(|node| node.name).unwrap_or_default();
     reasons.into_iter().map(|reason| (reason.kind.group(), node(reason.node))).collect()
 }
 
@@ -99,7 +99,7 @@ fn inputs_initializers_and_nodes_that_are_refused_hide_nothing() {
         .node("Mul", &["d", "half"], &["m"])
         .node("Relu", &["long"], &["r"])
         .node("If", &["d"], &["i"])
-        .attribute(super::models::attribute("then_branch", super::super::proto::attribute_type::GRAPH));
+        .attribute(super::models::attribute("then_branch", crate::import::proto::attribute_type::GRAPH));
     let model =
         model.node("TopK", &["d"], &["t"]).output("g").output("m").output("r").output("i").output("t");
     let groups: Vec<ReasonGroup> = met(&model).into_iter().map(|(group, _)| group).collect();

@@ -1,9 +1,9 @@
 //! Sub, Sum and Mean of two tensors, and BatchNormalization: float32 between quantizers.
 
-use super::super::ImportErrorKind;
-use super::super::proto::data_type;
 use super::assert_refused;
 use super::models::{ModelBuilder, floats, int8s, uint8s};
+use crate::import::ImportErrorKind;
+use crate::import::proto::data_type;
 use crate::ir::{Model, Op};
 use crate::reference;
 
@@ -175,7 +175,7 @@ fn batch_normalization_is_a_table_for_each_channel() {
         .replace(floats("mean", &[3], &[0.0; 3]))
         .replace(floats("bias", &[3], &[0.0; 3]));
     let error =
-        assert_refused!(ties, ImportErrorKind::Uncertain(super::super::UncertainAnswer::Function { .. }));
+        assert_refused!(ties, ImportErrorKind::Uncertain(crate::import::UncertainAnswer::Function { .. }));
     assert!(error.to_string().contains("change the output scale slightly"), "{error}");
 }
 

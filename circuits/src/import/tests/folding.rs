@@ -1,11 +1,11 @@
 //! Constants, and the small operators on them.
 
-use super::super::proto::{AttributeProto, attribute_type, data_type};
-use super::super::{ImportErrorKind, TensorError};
 use super::assert_refused;
 use super::models::{
     ModelBuilder, ROWS, attribute, floats, int8s, int32s, int64s, q_gemm, uint8s, value_info,
 };
+use crate::import::proto::{AttributeProto, attribute_type, data_type};
+use crate::import::{ImportErrorKind, TensorError};
 
 /// [`q_gemm`] whose input passes through a Reshape to the value `to`, which the caller defines.
 fn reshaped_to(define: impl FnOnce(ModelBuilder) -> ModelBuilder) -> ModelBuilder {
@@ -104,7 +104,7 @@ fn every_constant_form_is_read() {
 }
 
 /// [`q_gemm`] whose weights are `w`, computed by the caller from `source`.
-fn weights_from(source: super::super::proto::TensorProto, op: &str) -> ModelBuilder {
+fn weights_from(source: crate::import::proto::TensorProto, op: &str) -> ModelBuilder {
     let mut model = q_gemm();
     model.graph().initializer.retain(|tensor| tensor.name != "w");
     model.init(source).node(op, &["source"], &["w"])

@@ -1,9 +1,9 @@
 //! Names, order, inputs and operators of a graph.
 
-use super::super::ImportErrorKind;
-use super::super::proto::{NodeProto, OperatorSetIdProto, TypeProto, attribute_type, data_type};
 use super::assert_refused;
 use super::models::{ModelBuilder, attribute, int8s, int32s, q_gemm, q_linear_mat_mul, qdq_relu, value_info};
+use crate::import::ImportErrorKind;
+use crate::import::proto::{NodeProto, OperatorSetIdProto, TypeProto, attribute_type, data_type};
 
 #[test]
 fn nodes_may_come_in_any_order() {
@@ -167,7 +167,7 @@ fn an_unsupported_operator_is_named_before_its_outputs_are_counted() {
 
 #[test]
 fn the_operator_table_names_each_operator_once() {
-    let mut names: Vec<_> = super::super::supported().iter().map(|entry| (entry.domain, entry.op)).collect();
+    let mut names: Vec<_> = crate::import::supported().iter().map(|entry| (entry.domain, entry.op)).collect();
     names.sort_unstable();
     assert!(names.array_windows().all(|[a, b]| a != b));
     assert!(names.contains(&("com.microsoft", "QGemm")));

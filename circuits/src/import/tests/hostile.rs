@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::import;
 use super::models::{ModelBuilder, q_gemm, q_linear_mat_mul, qdq_around, qdq_relu};
+use crate::import::import;
 
 /// Models that together use most operators.
 fn seeds() -> Vec<Vec<u8>> {

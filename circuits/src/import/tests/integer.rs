@@ -1,10 +1,10 @@
 //! ConvInteger and MatMulInteger with the float32 operators behind them, and sums over axes: thresholds, and refusals.
 
-use super::super::ImportErrorKind;
-use super::super::error::UncertainAnswer;
-use super::super::proto::data_type;
 use super::assert_refused;
 use super::models::{ModelBuilder, floats, int8s, int32s, int64s, uint8s};
+use crate::import::ImportErrorKind;
+use crate::import::error::UncertainAnswer;
+use crate::import::proto::data_type;
 use crate::ir::{ChannelSteps, FullyConnected, Op};
 
 /// int8 `x` [1, 3] -> MatMulInteger -> int32 `acc` -> operators of the caller to `f` -> QuantizeLinear -> int8 `y`.

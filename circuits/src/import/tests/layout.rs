@@ -1,9 +1,9 @@
 //! Operators that move elements: copies of copies, and caps.
 
-use super::super::ImportErrorKind;
-use super::super::proto::data_type;
 use super::assert_refused;
 use super::models::{ModelBuilder, floats, int8s, int64s};
+use crate::import::ImportErrorKind;
+use crate::import::proto::data_type;
 use crate::ir::{Op, Source};
 
 /// int8 `x` of these dimensions -> operators of the caller -> `y`.

@@ -1,9 +1,9 @@
 //! MaxPool, ReduceMax and GlobalMaxPool behind functions, and Pad behind them.
 
-use super::super::ImportErrorKind;
-use super::super::proto::data_type;
 use super::assert_refused;
 use super::models::{ModelBuilder, floats, int8s, int64s, uint8s};
+use crate::import::ImportErrorKind;
+use crate::import::proto::data_type;
 
 /// int8 `x` [1, 1, 4, 4] -> DequantizeLinear -> operators of the caller from `f` to `g` -> QuantizeLinear -> `y`.
 fn image(opset: i64, operators: impl FnOnce(ModelBuilder) -> ModelBuilder) -> ModelBuilder {

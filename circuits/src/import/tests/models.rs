@@ -2,11 +2,11 @@
 
 use prost::Message;
 
-use super::super::proto::{
+use crate::import::proto::{
     AttributeProto, Dimension, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
     TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, attribute_type, data_type,
 };
-use super::super::{ImportError, import};
+use crate::import::{ImportError, import};
 use crate::ir::{FullyConnected, Model, Op};
 
 #[derive(Clone, Default)]

@@ -1,11 +1,11 @@
 //! QLinearMatMul and QGemm.
 
-use super::super::proto::data_type;
-use super::super::{ImportErrorKind, TensorError};
 use super::assert_refused;
 use super::models::{
     ModelBuilder, ROWS, WEIGHTS, floats, int8s, int32s, q_gemm, q_linear_mat_mul, uint8s, value_info,
 };
+use crate::import::proto::data_type;
+use crate::import::{ImportErrorKind, TensorError};
 use crate::ir::{BoundsError, ChannelSteps, Elem, Requantize, TensorId};
 use crate::reference;
 

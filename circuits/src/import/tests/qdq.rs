@@ -1,11 +1,11 @@
 //! Layers between DequantizeLinear and QuantizeLinear, with what is merged into them.
 
-use super::super::ImportErrorKind;
-use super::super::proto::data_type;
 use super::assert_refused;
 use super::models::{
     ModelBuilder, floats, int8s, int32s, int64s, q_gemm, q_linear_mat_mul, qdq, qdq_around, qdq_relu, uint8s,
 };
+use crate::import::ImportErrorKind;
+use crate::import::proto::data_type;
 use crate::ir::Op;
 
 fn clamp(model: &ModelBuilder) -> (i32, i32) {
@@ -378,7 +378,7 @@ fn gemm_takes_its_input_transposed() {
     let mut model = qdq().with_node("Gemm", |node| node.attribute.clear());
     let columns = ModelBuilder::new(17).node("", &[], &[]).int("transA", 1).graph().node[0].attribute.clone();
     model = model.with_node("Gemm", |node| node.attribute = columns);
-    model.graph().input[0] = super::models::value_info("x", super::super::proto::data_type::INT8, &[3, 1]);
+    model.graph().input[0] = super::models::value_info("x", crate::import::proto::data_type::INT8, &[3, 1]);
     assert_eq!(model.import().unwrap().outputs[0].shape, [1, 2]);
     assert_eq!(model.layers(), qdq().with_node("Gemm", |node| node.attribute.clear()).layers());
 }

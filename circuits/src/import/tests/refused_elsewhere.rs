@@ -1,9 +1,9 @@
 //! What onnxruntime refuses is refused, and what lies next to it is not: each pair of cases was tried with 1.31.1.
 
-use super::super::ImportErrorKind;
-use super::super::proto::{AttributeProto, NodeProto, attribute_type, data_type};
 use super::assert_refused;
 use super::models::{ModelBuilder, attribute, floats, int8s, int32s, int64s};
+use crate::import::ImportErrorKind;
+use crate::import::proto::{AttributeProto, NodeProto, attribute_type, data_type};
 use crate::ir::Op;
 
 /// int8 `x` of these dimensions with scale 0.5 and zero point 2 -> operators of the caller -> `y`.

@@ -1,7 +1,7 @@
 //! What messages tell to do about values that are not quantized, operators, types and batches.
 
-use super::super::proto::{TensorProto, data_type};
 use super::models::{ModelBuilder, floats, int8s, q_gemm, value_info};
+use crate::import::proto::{TensorProto, data_type};
 
 /// The message of a model that is refused.
 fn message(model: &ModelBuilder) -> String {

@@ -1,9 +1,9 @@
 //! Operators that change shapes, on the way into a layer.
 
-use super::super::ImportErrorKind;
-use super::super::proto::data_type;
 use super::assert_refused;
 use super::models::{ModelBuilder, int8s, int64s, q_gemm, qdq, qdq_around};
+use crate::import::ImportErrorKind;
+use crate::import::proto::data_type;
 use crate::ir::{Op, Rearrange, Source};
 
 /// int8 `x` of a shape -> operators of the caller from `x` to `flat` -> QGemm over 6 inputs.
