@@ -10,7 +10,6 @@
 //! saturate inside onnxruntime; the model here is the exact integer function.
 
 mod affine;
-mod arithmetic;
 mod attributes;
 mod builder;
 mod constant;
@@ -24,9 +23,11 @@ mod lower;
 mod ops;
 mod outside;
 mod proto;
+mod remedy;
 mod resume;
 mod spread;
 mod value;
+mod views;
 mod wire;
 
 #[cfg(test)]

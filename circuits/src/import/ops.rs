@@ -1,44 +1,32 @@
 //! The supported operators: one table, one file per family.
 
-mod activation;
-mod arg_max;
-mod arithmetic;
-mod average;
-mod blocks;
-mod concat;
-mod convolution;
-mod elementwise;
-mod float_pair;
-mod fold;
-mod fully_connected;
+mod constants;
+mod ends;
 mod function;
-mod integer;
-mod layout;
-mod mat_mul;
-mod maximum;
-mod normalization;
-mod pad;
-mod pick;
+mod layer;
+mod matrix;
+mod moving;
 mod pooling;
-mod quantize;
-mod reduce;
-mod remedies;
-mod resize;
-mod shape;
-mod window;
-mod with_constant;
+mod sum;
 
-pub(super) use average::AverageWindow;
-pub(super) use elementwise::Order;
-pub(super) use float_pair::FloatPair;
-pub(super) use function::of_dequantized;
-pub(super) use mat_mul::Sizes;
+pub(super) use function::unary::of_dequantized;
+pub(super) use matrix::Sizes;
+pub(super) use pooling::average::AverageWindow;
+pub(super) use sum::elementwise::Order;
+pub(super) use sum::float_pair::FloatPair;
 
 use super::builder::Builder;
 use super::constant::Constant;
 use super::error::ImportErrorKind;
 use super::graph::{Domain, Graph, Node};
+use super::remedy;
 use super::value::{Activation, Value};
+use ends::{arg_max, quantize, softmax};
+use function::{normalization, unary, with_constant};
+use layer::{convolution, fully_connected, integer};
+use moving::{blocks, concat, pad, pick, resize, shape};
+use pooling::{maximum, pool, reduce};
+use sum::{elementwise, float_pair};
 
 /// Reads one operator of a family.
 #[derive(Clone, Copy, Debug)]
@@ -112,7 +100,7 @@ static TABLE: &[SupportedOp] = &[
         "QOperator",
         "constant 2-D weights, any number of rows, scale and zero point per tensor or per column; or two 8-bit tensors \
          with any batches, per tensor",
-        mat_mul::q_linear_mat_mul,
+        matrix::q_linear_mat_mul,
     ),
     op(
         "QGemm",
@@ -134,7 +122,7 @@ static TABLE: &[SupportedOp] = &[
         ONNX,
         "QDQ",
         "any number of rows; dequantized constant 2-D weights, or two dequantized tensors with any batches",
-        mat_mul::mat_mul,
+        matrix::mat_mul,
     ),
     op(
         "QLinearConv",
@@ -173,7 +161,7 @@ static TABLE: &[SupportedOp] = &[
         MICROSOFT,
         "QOperator",
         "1-D and 2-D, batch 1, channels first or last",
-        pooling::q_linear_global_average_pool,
+        pool::q_linear_global_average_pool,
     ),
     op(
         "QLinearAveragePool",
@@ -181,10 +169,10 @@ static TABLE: &[SupportedOp] = &[
         "QOperator",
         "1-D and 2-D, batch 1, channels first or last; any kernel, strides, pads, auto_pad, ceil_mode and \
          count_include_pad; of windows smaller than the image the rounding must not depend on float32 errors",
-        pooling::q_linear_average_pool,
+        pool::q_linear_average_pool,
     ),
-    op("GlobalAveragePool", ONNX, "QDQ", "1-D and 2-D, batch 1", pooling::global_average_pool),
-    op("AveragePool", ONNX, "QDQ", "1-D and 2-D, batch 1; as QLinearAveragePool", pooling::average_pool),
+    op("GlobalAveragePool", ONNX, "QDQ", "1-D and 2-D, batch 1", pool::global_average_pool),
+    op("AveragePool", ONNX, "QDQ", "1-D and 2-D, batch 1; as QLinearAveragePool", pool::average_pool),
     op("ReduceMean", ONNX, "QDQ", REDUCE_NOTES, reduce::mean),
     op("ReduceSum", ONNX, "QDQ", REDUCE_NOTES, reduce::sum),
     op(
@@ -192,7 +180,7 @@ static TABLE: &[SupportedOp] = &[
         ONNX,
         "both",
         "1-D and 2-D, batch 1; any kernel, strides, pads, auto_pad, dilations and ceil_mode; no indices",
-        pooling::max_pool,
+        pool::max_pool,
     ),
     op("GlobalMaxPool", ONNX, "QDQ", "any rank and batch", maximum::global_max_pool),
     op("ReduceMax", ONNX, "both", "constant axes, keepdims 0 or 1; any rank", maximum::reduce_max),
@@ -235,29 +223,29 @@ static TABLE: &[SupportedOp] = &[
         ONNX,
         "both",
         "merged into the clamp of the layer before, or a table; on int8 only with zero point 0",
-        activation::relu,
+        softmax::relu,
     ),
     op(
         "Clip",
         ONNX,
         "both",
         "constant bounds; merged into the clamp of the layer before, or a table",
-        activation::clip,
+        softmax::clip,
     ),
     op(
         "Softmax",
         ONNX,
         "both",
         "the last operator, outside the proof; behind it at most the last QuantizeLinear",
-        activation::softmax,
+        softmax::softmax,
     ),
-    op("LogSoftmax", ONNX, "QDQ", "the last operator, outside the proof", activation::log_softmax),
+    op("LogSoftmax", ONNX, "QDQ", "the last operator, outside the proof", softmax::log_softmax),
     op(
         "QLinearSoftmax",
         MICROSOFT,
         "QOperator",
         "the last operator, outside the proof",
-        activation::q_linear_softmax,
+        softmax::q_linear_softmax,
     ),
     op(
         "ArgMax",
@@ -274,9 +262,15 @@ static TABLE: &[SupportedOp] = &[
     op("Transpose", ONNX, "both", "", shape::transpose),
     op("Identity", ONNX, "both", "", shape::identity),
     op("Dropout", ONNX, "both", "inference mode", shape::dropout),
-    op("Cast", ONNX, "both", "activations to the type they have, int32 accumulators to float32", fold::cast),
-    op("Constant", ONNX, "constants", "tensors, ints and floats", fold::constant),
-    op("Shape", ONNX, "constants", "every shape is known", fold::shape),
+    op(
+        "Cast",
+        ONNX,
+        "both",
+        "activations to the type they have, int32 accumulators to float32",
+        constants::cast,
+    ),
+    op("Constant", ONNX, "constants", "tensors, ints and floats", constants::constant),
+    op("Shape", ONNX, "constants", "every shape is known", constants::shape),
     op("Gather", ONNX, "both", "constant indices, any axis", pick::gather),
     op("Slice", ONNX, "both", "constant starts, ends, axes and steps", pick::slice),
     SupportedOp {
@@ -302,26 +296,26 @@ static TABLE: &[SupportedOp] = &[
         concat::concat,
     ),
     op("QLinearConcat", MICROSOFT, "QOperator", "any parameters", concat::q_linear_concat),
-    op("QLinearSigmoid", MICROSOFT, "QOperator", "a table of 256 entries", function::q_linear_sigmoid),
-    op("QLinearLeakyRelu", MICROSOFT, "QOperator", "a table of 256 entries", function::q_linear_leaky_relu),
-    op("Sigmoid", ONNX, "QDQ", TABLE_NOTES, function::sigmoid),
-    op("Tanh", ONNX, "QDQ", TABLE_NOTES, function::tanh),
-    op("Exp", ONNX, "QDQ", TABLE_NOTES, function::exp),
-    op("Erf", ONNX, "QDQ", TABLE_NOTES, function::erf),
-    op("Gelu", ONNX, "QDQ", "a table of 256 entries; approximate=tanh as Elu", function::gelu).since(20),
-    op("HardSigmoid", ONNX, "QDQ", TABLE_NOTES, function::hard_sigmoid),
-    op("HardSwish", ONNX, "QDQ", TABLE_NOTES, function::hard_swish).since(14),
-    op("LeakyRelu", ONNX, "QDQ", TABLE_NOTES, function::leaky_relu),
-    op("Abs", ONNX, "QDQ", TABLE_NOTES, function::abs),
-    op("Neg", ONNX, "QDQ", TABLE_NOTES, function::neg),
-    op("Sqrt", ONNX, "QDQ", TABLE_NOTES, function::sqrt),
-    op("Floor", ONNX, "QDQ", TABLE_NOTES, function::floor),
-    op("Ceil", ONNX, "QDQ", TABLE_NOTES, function::ceil),
-    op("Round", ONNX, "QDQ", TABLE_NOTES, function::round).since(11),
-    op("Reciprocal", ONNX, "QDQ", TABLE_NOTES, function::reciprocal),
-    op("Sign", ONNX, "QDQ", TABLE_NOTES, function::sign),
-    op("ThresholdedRelu", ONNX, "QDQ", TABLE_NOTES, function::thresholded_relu),
-    op("Shrink", ONNX, "QDQ", TABLE_NOTES, function::shrink),
+    op("QLinearSigmoid", MICROSOFT, "QOperator", "a table of 256 entries", unary::q_linear_sigmoid),
+    op("QLinearLeakyRelu", MICROSOFT, "QOperator", "a table of 256 entries", unary::q_linear_leaky_relu),
+    op("Sigmoid", ONNX, "QDQ", TABLE_NOTES, unary::sigmoid),
+    op("Tanh", ONNX, "QDQ", TABLE_NOTES, unary::tanh),
+    op("Exp", ONNX, "QDQ", TABLE_NOTES, unary::exp),
+    op("Erf", ONNX, "QDQ", TABLE_NOTES, unary::erf),
+    op("Gelu", ONNX, "QDQ", "a table of 256 entries; approximate=tanh as Elu", unary::gelu).since(20),
+    op("HardSigmoid", ONNX, "QDQ", TABLE_NOTES, unary::hard_sigmoid),
+    op("HardSwish", ONNX, "QDQ", TABLE_NOTES, unary::hard_swish).since(14),
+    op("LeakyRelu", ONNX, "QDQ", TABLE_NOTES, unary::leaky_relu),
+    op("Abs", ONNX, "QDQ", TABLE_NOTES, unary::abs),
+    op("Neg", ONNX, "QDQ", TABLE_NOTES, unary::neg),
+    op("Sqrt", ONNX, "QDQ", TABLE_NOTES, unary::sqrt),
+    op("Floor", ONNX, "QDQ", TABLE_NOTES, unary::floor),
+    op("Ceil", ONNX, "QDQ", TABLE_NOTES, unary::ceil),
+    op("Round", ONNX, "QDQ", TABLE_NOTES, unary::round).since(11),
+    op("Reciprocal", ONNX, "QDQ", TABLE_NOTES, unary::reciprocal),
+    op("Sign", ONNX, "QDQ", TABLE_NOTES, unary::sign),
+    op("ThresholdedRelu", ONNX, "QDQ", TABLE_NOTES, unary::thresholded_relu),
+    op("Shrink", ONNX, "QDQ", TABLE_NOTES, unary::shrink),
     op(
         "PRelu",
         ONNX,
@@ -329,34 +323,34 @@ static TABLE: &[SupportedOp] = &[
         "constant slopes, one, or one for each position along an axis; tables of 256 entries",
         with_constant::p_relu,
     ),
-    op("Elu", ONNX, "QDQ", BOUNDED_NOTES, function::elu),
-    op("Selu", ONNX, "QDQ", BOUNDED_NOTES, function::selu),
-    op("Celu", ONNX, "QDQ", BOUNDED_NOTES, function::celu).since(12),
-    op("Softplus", ONNX, "QDQ", BOUNDED_NOTES, function::softplus),
-    op("Softsign", ONNX, "QDQ", BOUNDED_NOTES, function::softsign),
-    op("Mish", ONNX, "QDQ", BOUNDED_NOTES, function::mish).since(18),
-    op("Log", ONNX, "QDQ", BOUNDED_NOTES, function::log),
-    op("Sin", ONNX, "QDQ", BOUNDED_NOTES, function::sin),
-    op("Cos", ONNX, "QDQ", BOUNDED_NOTES, function::cos),
-    op("Tan", ONNX, "QDQ", BOUNDED_NOTES, function::tan),
-    op("Asin", ONNX, "QDQ", BOUNDED_NOTES, function::asin),
-    op("Acos", ONNX, "QDQ", BOUNDED_NOTES, function::acos),
-    op("Atan", ONNX, "QDQ", BOUNDED_NOTES, function::atan),
-    op("Sinh", ONNX, "QDQ", BOUNDED_NOTES, function::sinh),
-    op("Cosh", ONNX, "QDQ", BOUNDED_NOTES, function::cosh),
-    op("Asinh", ONNX, "QDQ", BOUNDED_NOTES, function::asinh),
-    op("Acosh", ONNX, "QDQ", BOUNDED_NOTES, function::acosh),
-    op("Atanh", ONNX, "QDQ", BOUNDED_NOTES, function::atanh),
+    op("Elu", ONNX, "QDQ", BOUNDED_NOTES, unary::elu),
+    op("Selu", ONNX, "QDQ", BOUNDED_NOTES, unary::selu),
+    op("Celu", ONNX, "QDQ", BOUNDED_NOTES, unary::celu).since(12),
+    op("Softplus", ONNX, "QDQ", BOUNDED_NOTES, unary::softplus),
+    op("Softsign", ONNX, "QDQ", BOUNDED_NOTES, unary::softsign),
+    op("Mish", ONNX, "QDQ", BOUNDED_NOTES, unary::mish).since(18),
+    op("Log", ONNX, "QDQ", BOUNDED_NOTES, unary::log),
+    op("Sin", ONNX, "QDQ", BOUNDED_NOTES, unary::sin),
+    op("Cos", ONNX, "QDQ", BOUNDED_NOTES, unary::cos),
+    op("Tan", ONNX, "QDQ", BOUNDED_NOTES, unary::tan),
+    op("Asin", ONNX, "QDQ", BOUNDED_NOTES, unary::asin),
+    op("Acos", ONNX, "QDQ", BOUNDED_NOTES, unary::acos),
+    op("Atan", ONNX, "QDQ", BOUNDED_NOTES, unary::atan),
+    op("Sinh", ONNX, "QDQ", BOUNDED_NOTES, unary::sinh),
+    op("Cosh", ONNX, "QDQ", BOUNDED_NOTES, unary::cosh),
+    op("Asinh", ONNX, "QDQ", BOUNDED_NOTES, unary::asinh),
+    op("Acosh", ONNX, "QDQ", BOUNDED_NOTES, unary::acosh),
+    op("Atanh", ONNX, "QDQ", BOUNDED_NOTES, unary::atanh),
     op(
         "Pow",
         ONNX,
         "QDQ",
         "a constant exponent; a table of 256 entries, if no result is within 8 float32 units of a tie",
-        function::pow,
+        unary::pow,
     ),
-    op("FastGelu", MICROSOFT, "QDQ", "without bias; as Elu", function::fast_gelu),
-    op("QuickGelu", MICROSOFT, "QDQ", "as Elu", function::quick_gelu),
-    op("Gelu", MICROSOFT, "QDQ", "a table of 256 entries", function::gelu),
+    op("FastGelu", MICROSOFT, "QDQ", "without bias; as Elu", unary::fast_gelu),
+    op("QuickGelu", MICROSOFT, "QDQ", "as Elu", unary::quick_gelu),
+    op("Gelu", MICROSOFT, "QDQ", "a table of 256 entries", unary::gelu),
     op("Max", ONNX, "QDQ", BESIDE_CONSTANT, with_constant::max),
     op("Min", ONNX, "QDQ", BESIDE_CONSTANT, with_constant::min),
     op(
@@ -414,7 +408,7 @@ fn unsupported(node: &Node) -> ImportErrorKind {
         Domain::Onnx => node.op.clone(),
         domain => format!("{}.{}", domain.name(), node.op),
     };
-    ImportErrorKind::UnsupportedOp { op, remedy: remedies::of_operator(&node.op) }
+    ImportErrorKind::UnsupportedOp { op, remedy: remedy::of_operator(&node.op) }
 }
 
 /// One node with the values it reads.
@@ -529,7 +523,7 @@ impl<'a> Call<'a> {
         match found {
             Value::Tail { .. } => ImportErrorKind::SoftmaxInside { role, name },
             _ => {
-                let remedy = remedies::of_input(role, found, &self.node.op);
+                let remedy = remedy::of_input(role, found, &self.node.op);
                 ImportErrorKind::InputForm { role, name, found: found.describe(), expected, remedy }
             }
         }

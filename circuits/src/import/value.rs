@@ -1,15 +1,17 @@
 //! What is known of a value of the graph while it is read: constants, integers, and floats that stand for integers.
 
+pub(super) mod arithmetic;
+
 use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::affine::{self, AxisQuantization, FloatClamp};
-use super::arithmetic::Arithmetic;
 use super::constant::{Constant, Data};
 use super::ops::{AverageWindow, FloatPair, Order, Sizes};
 use super::proto::data_type;
 use super::spread::Spread;
 use crate::ir::{Elem, Quantization, Tail, TensorId, Window};
+use arithmetic::Arithmetic;
 
 /// An 8-bit activation.
 #[derive(Clone, Debug)]

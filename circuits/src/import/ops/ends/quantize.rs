@@ -1,0 +1,347 @@
+//! QuantizeLinear and DequantizeLinear.
+
+use std::rc::Rc;
+
+use crate::import::affine::{self, AxisQuantization, FloatClamp};
+use crate::import::attributes::unsupported;
+use crate::import::builder::Builder;
+use crate::import::constant::{Constant, Data};
+use crate::import::error::{ImportErrorKind, UncertainAnswer};
+use crate::import::graph::{Domain, Node, ValueIndex};
+use crate::import::ops::Call;
+use crate::import::ops::ends::softmax;
+use crate::import::ops::function::unary;
+use crate::import::ops::layer::arithmetic;
+use crate::import::ops::layer::fully_connected;
+use crate::import::ops::sum::elementwise;
+use crate::import::proto::data_type;
+use crate::import::value::arithmetic::ZeroPoint;
+use crate::import::value::{Dequantized, DequantizedConstant, Value};
+use crate::ir::{Elem, Quantization, Source, Tail};
+
+pub(in crate::import) fn quantize_linear(
+    call: &Call<'_>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(2, 3)?;
+    let attributes = call.node.attributes.reader();
+    let axis = attributes.int("axis")?;
+    let output_type = attributes.int("output_dtype")?.unwrap_or(0);
+    attributes.only_int("block_size", 0)?;
+    // Both only concern other types: float8 targets, and a scale of another precision.
+    attributes.flag("saturate")?;
+    attributes.only_int("precision", 0)?;
+    attributes.finish()?;
+
+    let x = call.input(0, "input")?;
+    let scale = call.constant(1, "scale")?;
+    let zero_point = match call.optional_constant(2, "zero point")? {
+        Some(zero_point) => zero_point.clone(),
+        None => default_zero_point(scale, output_type)?,
+    };
+    if output_type != 0 && output_type != i64::from(zero_point.data.data_type()) {
+        return Err(unsupported("output_dtype", output_type, "the type of the zero point"));
+    }
+    if let Value::Constant(constant) = x {
+        return fold_quantize(call, constant, scale, &zero_point, axis, builder).map(Value::Constant);
+    }
+    let (elem, by) = affine::activation(scale, &zero_point, "output")?;
+    expect_clip_to_stay(call, by)?;
+    match x {
+        Value::FloatInput { input, shape, moved } => {
+            let from = moved.as_ref().map_or(shape, |moved| &moved.from);
+            let quantized = builder.quantize_input(*input, elem, by, from)?;
+            let Some(moved) = moved else { return Ok(Value::Quantized(quantized)) };
+            let sources = moved.elements.iter().map(|&element| Source::Element { input: 0, element });
+            let name = &call.node.label.name;
+            builder.rearrange(name, &[&quantized], (elem, shape.clone()), sources).map(Value::Quantized)
+        }
+        Value::Function(function) => {
+            unary::quantize(&call.node.label.name, function, elem, by, builder).map(Value::Quantized)
+        }
+        Value::Linear { layer, clamp } => {
+            fully_connected::requantize(layer, elem, by, *clamp, builder).map(Value::Quantized)
+        }
+        Value::Arithmetic(arithmetic) => {
+            arithmetic::quantize(arithmetic, (elem, by, ZeroPoint::AfterRounding), builder)
+                .map(Value::Quantized)
+        }
+        Value::Waiting { result, clamp } => {
+            elementwise::requantize(result, elem, by, *clamp, builder).map(Value::Quantized)
+        }
+        Value::Tail { activation, tail } => match tail.as_slice() {
+            // A quantized Softmax that was moved between its pair and an equal one.
+            [softmax @ Tail::QuantizedSoftmax { to, elem: of, .. }, Tail::Dequantize(from)]
+                if (to, of) == (&by, &elem) && from == to && affine::round_trips(by, elem) =>
+            {
+                Ok(Value::Tail { activation: activation.clone(), tail: vec![softmax.clone()] })
+            }
+            _ => softmax::quantized_softmax(call, activation, tail, elem, by),
+        },
+        Value::Dequantized(dequantized) => quantize_again(call, dequantized, elem, by, builder),
+        other => Err(call.wrong_form(0, "input", other, "a float32 tensor behind a quantized operator")),
+    }
+}
+
+/// onnxruntime leaves a Clip in front of a quantizer out where its bounds are at most 2^-23 inside what the quantizer can
+/// represent, which at these scales is half a step.
+fn expect_clip_to_stay(call: &Call<'_>, by: Quantization) -> Result<(), ImportErrorKind> {
+    let smallest = 2.0 * f32::EPSILON;
+    if by.scale > smallest || call.graph.before(call.node).is_none_or(|node| node.op != "Clip") {
+        return Ok(());
+    }
+    Err(UncertainAnswer::Clip { scale: by.scale, smallest }.into())
+}
+
+/// The node in front, those left out that onnxruntime may leave out, and those that move elements.
+fn defining<'a>(call: &Call<'a>, node: &Node) -> Option<&'a Node> {
+    let mut found = call.graph.before(node)?;
+    while let Some(value) = passed_on(call, found) {
+        found = call.graph.producer(value)?;
+    }
+    Some(found)
+}
+
+/// The input whose elements a node passes on as they are.
+fn passed_on(call: &Call<'_>, node: &Node) -> Option<ValueIndex> {
+    let input = |index: usize| node.inputs.get(index).copied().flatten();
+    let is_all = |index: usize, number: f32| match call.values.get(input(index)?)? {
+        Some(Value::Constant(constant)) => match &*constant.data {
+            Data::Float(values) => Some(values.iter().all(|value| *value == number)),
+            _ => None,
+        },
+        _ => None,
+    };
+    let neutral = match node.op.as_str() {
+        "Identity" | "Dropout" | "Cast" | "Expand" | "Transpose" | "Reshape" | "Flatten" | "Squeeze"
+        | "Unsqueeze" => {
+            return input(0);
+        }
+        "Mul" | "Div" => 1.0,
+        "Add" | "Sub" => 0.0,
+        _ => return None,
+    };
+    match (is_all(0, neutral), is_all(1, neutral)) {
+        (_, Some(true)) => input(0),
+        (Some(true), _) if matches!(node.op.as_str(), "Mul" | "Add") => input(1),
+        _ => None,
+    }
+}
+
+/// onnxruntime makes one pair of QuantizeLinear, DequantizeLinear, QuantizeLinear, DequantizeLinear in a row, with parameters
+/// that cover what both cover, and so other integers where they differ.
+fn expect_single_pair(call: &Call<'_>) -> Result<(), ImportErrorKind> {
+    let mut pairs = vec![call.node];
+    for op in ["QuantizeLinear", "DequantizeLinear", "QuantizeLinear"] {
+        match pairs.last().and_then(|node| defining(call, node)).filter(|node| node.op == op) {
+            Some(node) => pairs.push(node),
+            None => return Ok(()),
+        }
+    }
+    let differ = |pair: &[&Node]| parameters_of(call, pair[0]) != parameters_of(call, pair[1]);
+    match pairs.as_slice() {
+        [.., first] if pairs.windows(2).any(differ) => {
+            Err(UncertainAnswer::Pairs { first: first.label.name.clone() }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The scale, the zero point and its type of a quantizer on the way to a node.
+fn parameters_of(call: &Call<'_>, node: &Node) -> (Option<f32>, i32, i32) {
+    let constant = |index: usize| match call.values.get(node.inputs.get(index).copied().flatten()?)? {
+        Some(Value::Constant(constant)) => Some(constant),
+        _ => None,
+    };
+    let zero_point = constant(2).map(|zero_point| (zero_point.data.integer(0), zero_point.data.data_type()));
+    let (integer, data_type) = zero_point.unwrap_or((None, data_type::UINT8));
+    (constant(1).and_then(Constant::float_scalar), integer.unwrap_or(0), data_type)
+}
+
+/// Quantizing with the parameters that the integers had is the identity, and a clamp if there was one between; with
+/// others it is a table.
+fn quantize_again(
+    call: &Call<'_>,
+    dequantized: &Dequantized,
+    elem: Elem,
+    by: Quantization,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
+    let Dequantized { activation, by: from, clamp } = dequantized;
+    let name = &call.node.label.name;
+    if (*from, activation.elem) == (by, elem) && affine::round_trips(by, elem) {
+        return builder.clamped(name, activation, clamp.quantized(by, elem)).map(Value::Quantized);
+    }
+    let view = unary::of_dequantized(dequantized, |value| value);
+    unary::quantize(name, &view, elem, by, builder).map(Value::Quantized)
+}
+
+/// Without a zero point it is 0 of the type that `output_dtype` names, uint8 unless told.
+fn default_zero_point(scale: &Constant, output_type: i64) -> Result<Constant, ImportErrorKind> {
+    let count = scale.data.len();
+    let data = if output_type == 0 || output_type == i64::from(data_type::UINT8) {
+        Data::Uint8(vec![0; count])
+    } else if output_type == i64::from(data_type::INT8) {
+        Data::Int8(vec![0; count])
+    } else {
+        return Err(unsupported("output_dtype", output_type, "int8 (3) or uint8 (2)"));
+    };
+    Ok(Constant::new(scale.shape.clone(), data))
+}
+
+fn fold_quantize(
+    call: &Call<'_>,
+    constant: &Constant,
+    scale: &Constant,
+    zero_point: &Constant,
+    axis: Option<i64>,
+    builder: &mut Builder,
+) -> Result<Constant, ImportErrorKind> {
+    let Data::Float(values) = &*constant.data else {
+        return Err(ImportErrorKind::ElementType {
+            role: "input",
+            got: constant.type_name(),
+            expected: data_type::name(data_type::FLOAT),
+        });
+    };
+    if let Some(&value) = values.iter().find(|value| !value.is_finite()) {
+        return Err(ImportErrorKind::NotANumber { role: "constant", value });
+    }
+    let Some(elem) = zero_point.data.elem() else {
+        return Err(ImportErrorKind::ElementType {
+            role: "zero point",
+            got: zero_point.type_name(),
+            expected: "int8 or uint8".to_owned(),
+        });
+    };
+    let by = axis_quantization(call, &constant.shape, scale, zero_point, axis, builder)?;
+    builder.budget.spend(values.len(), size_of::<u8>())?;
+    let quantized = values.iter().enumerate().map(|(index, &value)| {
+        let by = by.of_element(&constant.shape, index)?;
+        Some(affine::quantize(value, by, elem))
+    });
+    // Every value lies in the type and every slice has its parameters, so nothing is cut or left out.
+    let data = match elem {
+        Elem::I8 => Data::Int8(quantized.flatten().map(|q| q as i8).collect()),
+        Elem::U8 => Data::Uint8(quantized.flatten().map(|q| q as u8).collect()),
+    };
+    Ok(Constant::new(constant.shape.clone(), data))
+}
+
+pub(in crate::import) fn dequantize_linear(
+    call: &Call<'_>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
+    call.expect_inputs(2, 3)?;
+    let attributes = call.node.attributes.reader();
+    let axis = attributes.int("axis")?;
+    attributes.only_int("block_size", 0)?;
+    match attributes.int("output_dtype")?.unwrap_or(0) {
+        0 => {}
+        float if float == i64::from(data_type::FLOAT) => {}
+        other => return Err(unsupported("output_dtype", other, "float32 (1)")),
+    }
+    attributes.finish()?;
+
+    let scale = call.constant(1, "scale")?;
+    let zero_point = call.optional_constant(2, "zero point")?;
+    match call.input(0, "input")? {
+        Value::Constant(constant) => {
+            let zero_point = match zero_point {
+                Some(zero_point) => zero_point.clone(),
+                None => zeros(&constant.data, scale)?,
+            };
+            expect_type("zero point", &zero_point, constant.data.data_type())?;
+            let by = axis_quantization(call, &constant.shape, scale, &zero_point, axis, builder)?;
+            let constant = constant.clone();
+            Ok(Value::DequantizedConstant(Rc::new(DequantizedConstant { constant, by })))
+        }
+        Value::Quantized(activation) => {
+            expect_single_pair(call)?;
+            let zero = Constant::zero(activation.elem);
+            let zero_point = zero_point.unwrap_or(&zero);
+            expect_type("zero point", zero_point, zero.data.data_type())?;
+            let (_, by) = affine::activation(scale, zero_point, "input")?;
+            Ok(Value::Dequantized(Dequantized {
+                activation: activation.clone(),
+                by,
+                clamp: FloatClamp::NONE,
+            }))
+        }
+        Value::Tail { activation, tail: softmax } => {
+            let &[Tail::QuantizedSoftmax { elem, .. }] = softmax.as_slice() else {
+                return Err(ImportErrorKind::SoftmaxInside { role: "input", name: call.name(0) });
+            };
+            let zero = Constant::zero(elem);
+            let zero_point = zero_point.unwrap_or(&zero);
+            expect_type("zero point", zero_point, zero.data.data_type())?;
+            let (_, by) = affine::activation(scale, zero_point, "input")?;
+            let tail = softmax.iter().cloned().chain([Tail::Dequantize(by)]).collect();
+            Ok(Value::Tail { activation: activation.clone(), tail })
+        }
+        other => Err(call.wrong_form(0, "input", other, "an integer tensor")),
+    }
+}
+
+/// Zero points of the type of the data, as many as scales.
+fn zeros(data: &Data, scale: &Constant) -> Result<Constant, ImportErrorKind> {
+    let count = scale.data.len();
+    let zeros = match data {
+        Data::Int8(_) => Data::Int8(vec![0; count]),
+        Data::Uint8(_) => Data::Uint8(vec![0; count]),
+        Data::Int32(_) => Data::Int32(vec![0; count]),
+        other => {
+            return Err(ImportErrorKind::ElementType {
+                role: "input",
+                got: data_type::name(other.data_type()),
+                expected: "int8, uint8 or int32".to_owned(),
+            });
+        }
+    };
+    Ok(Constant::new(scale.shape.clone(), zeros))
+}
+
+fn expect_type(role: &'static str, constant: &Constant, expected: i32) -> Result<(), ImportErrorKind> {
+    if constant.data.data_type() == expected {
+        return Ok(());
+    }
+    let expected = data_type::name(expected);
+    Err(ImportErrorKind::ElementType { role, got: constant.type_name(), expected })
+}
+
+/// The parameters of a constant: one pair, or a list along an axis as long as the constant is there.
+fn axis_quantization(
+    call: &Call<'_>,
+    shape: &[usize],
+    scale: &Constant,
+    zero_point: &Constant,
+    axis: Option<i64>,
+    builder: &mut Builder,
+) -> Result<AxisQuantization, ImportErrorKind> {
+    let scales = affine::scales(scale, "constant", &mut builder.budget)?;
+    let zero_points = affine::zero_points(zero_point, &mut builder.budget)?;
+    if scales.len() == 1 && zero_points.len() == 1 {
+        if let Some(other) = [scale, zero_point].into_iter().find(|parameter| !parameter.is_single()) {
+            return Err(ImportErrorKind::Shape {
+                role: "scale or zero point of a constant",
+                got: other.shape.clone(),
+                expected: "[] or [1]".to_owned(),
+            });
+        }
+        return Ok(AxisQuantization { scales, zero_points, axis: None });
+    }
+    let default = if call.node.domain == Domain::Onnx && call.node.opset >= 13 { Some(1) } else { None };
+    let axis = axis.or(default).ok_or(ImportErrorKind::MissingAttribute { attribute: "axis" })?;
+    let index = crate::import::ops::moving::shape::axis_index(axis, shape.len())
+        .ok_or_else(|| unsupported("axis", axis, &format!("an axis of shape {shape:?}")))?;
+    for parameter in [scale, zero_point] {
+        if parameter.shape != shape[index..=index] {
+            return Err(ImportErrorKind::Shape {
+                role: "scale or zero point of a constant",
+                got: parameter.shape.clone(),
+                expected: format!("one, or {:?} for axis {axis} of shape {shape:?}", &shape[index..=index]),
+            });
+        }
+    }
+    Ok(AxisQuantization { scales, zero_points, axis: Some(index) })
+}

@@ -1,0 +1,211 @@
+//! Integer accumulators, and float32 operators between them and their quantizer.
+
+use std::rc::Rc;
+
+use crate::import::affine::FloatClamp;
+use crate::import::attributes::unsupported;
+use crate::import::builder::Builder;
+use crate::import::constant::{Constant, Data};
+use crate::import::error::ImportErrorKind;
+use crate::import::ops::Call;
+use crate::import::ops::layer::fully_connected;
+use crate::import::value::arithmetic::{Arithmetic, Origin, Step, ZeroPoint};
+use crate::import::value::{Activation, Linear, Value};
+use crate::ir::{Elem, Quantization};
+use crate::requantize::Steps;
+
+/// The arithmetic operators of two inputs.
+#[derive(Clone, Copy, PartialEq)]
+pub(in crate::import) enum Operator {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+}
+
+/// The operator on an accumulator, or on what was computed from one, and a constant; `None` on other inputs.
+pub(in crate::import) fn with_constant(
+    call: &Call<'_>,
+    operator: Operator,
+    builder: &mut Builder,
+) -> Result<Option<Value>, ImportErrorKind> {
+    let sides = [call.input(0, "left operand")?, call.input(1, "right operand")?];
+    let index = match sides {
+        [Value::Accumulator(_) | Value::Arithmetic(_), _] => 0,
+        [_, Value::Accumulator(_) | Value::Arithmetic(_)] => 1,
+        _ => return Ok(None),
+    };
+    let other = 1 - index;
+    let constant = call.constant(other, "second operand beside an integer sum")?;
+    if index == 1 && matches!(operator, Operator::Subtract | Operator::Divide) {
+        let found = "the second operand, which makes the result fall where the sum rises";
+        return Err(ImportErrorKind::SumOperand { name: call.name(index), found });
+    }
+    match sides[index] {
+        Value::Accumulator(layer) => added(call, operator, layer, (other, constant), builder).map(Some),
+        Value::Arithmetic(arithmetic) => {
+            let list = per_channel(call, other, constant, &arithmetic.layer)?;
+            let Data::Float(list) = list else {
+                return Err(ImportErrorKind::ElementType {
+                    role: "second operand",
+                    got: constant.type_name(),
+                    expected: "float32".to_owned(),
+                });
+            };
+            builder.budget.spend(list.len(), size_of::<f32>())?;
+            let usable = |value: &f32| match operator {
+                Operator::Add | Operator::Subtract => *value == 0.0 || value.is_normal(),
+                Operator::Multiply | Operator::Divide => value.is_normal() && *value > 0.0,
+            };
+            if let Some(&value) = list.iter().find(|value| !usable(value)) {
+                return Err(ImportErrorKind::SumFactor { value });
+            }
+            let step = match operator {
+                Operator::Add => Step::Add(list),
+                Operator::Subtract => Step::Add(list.into_iter().map(|value| -value).collect()),
+                Operator::Multiply => Step::Multiply(list),
+                Operator::Divide => Step::Divide(list),
+            };
+            arithmetic.then(step).map(|next| Some(Value::Arithmetic(next)))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// An int32 constant added to an accumulator.
+fn added(
+    call: &Call<'_>,
+    operator: Operator,
+    layer: &Linear,
+    (index, constant): (usize, &Constant),
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
+    let values = match per_channel(call, index, constant, layer)? {
+        Data::Int32(values) if matches!(operator, Operator::Add | Operator::Subtract) => values,
+        _ => {
+            let found =
+                "an int32 accumulator, to which only int32 constants can be added; Cast it to float32 first";
+            return Err(ImportErrorKind::SumOperand { name: call.name(1 - index), found });
+        }
+    };
+    let outputs = layer.weights.outputs;
+    builder.budget.spend(outputs, size_of::<i32>())?;
+    let sign = if operator == Operator::Subtract { -1 } else { 1 };
+    let before = layer.bias.as_deref();
+    let bias = (0..outputs).map(|channel| {
+        let value = crate::import::affine::one_or_indexed(&values, channel).copied().unwrap_or(0);
+        let before = before.and_then(|bias| bias.get(channel)).copied().unwrap_or(0);
+        let sum = i64::from(before) + sign * i64::from(value);
+        i32::try_from(sum).map_err(|_| ImportErrorKind::AddendOverflow {
+            name: call.name(index),
+            channel,
+            sum,
+        })
+    });
+    let bias: Vec<i32> = bias.collect::<Result<_, _>>()?;
+    Ok(Value::Accumulator(Rc::new(Linear { bias: Some(bias), ..layer.clone() })))
+}
+
+/// A constant of one element, or of one per output channel of the layer, in a shape that broadcasts along that axis
+/// alone.
+fn per_channel(
+    call: &Call<'_>,
+    index: usize,
+    constant: &Constant,
+    layer: &Linear,
+) -> Result<Data, ImportErrorKind> {
+    let rank = layer.shape.len();
+    let axis = if layer.is_dense() { rank.saturating_sub(1) } else { 1 };
+    let from_end = rank - axis;
+    let dims = constant.shape.iter().rev().enumerate();
+    let fits = constant.shape.len() <= rank
+        && dims.clone().all(|(position, &dim)| {
+            dim == 1 || (position + 1 == from_end && layer.has_channels() && dim == layer.weights.outputs)
+        });
+    if fits {
+        return Ok((*constant.data).clone());
+    }
+    let outputs = layer.weights.outputs;
+    Err(ImportErrorKind::Shape {
+        role: "constant beside an integer sum",
+        got: constant.shape.clone(),
+        expected: match layer.has_channels() {
+            true => format!(
+                "one element, or {outputs} along axis {axis}; '{}' varies otherwise",
+                call.name(index)
+            ),
+            false => format!("one element; '{}' varies", call.name(index)),
+        },
+    })
+}
+
+/// Cast of an accumulator to float32.
+pub(in crate::import) fn cast(layer: &Rc<Linear>) -> Value {
+    Value::Arithmetic(Arithmetic { layer: layer.clone(), origin: Origin::Accumulator, steps: Vec::new() })
+}
+
+/// Relu and Clip.
+pub(in crate::import) fn clamped(
+    arithmetic: &Arithmetic,
+    clamp: FloatClamp,
+) -> Result<Value, ImportErrorKind> {
+    arithmetic.then(Step::Clamp(clamp)).map(Value::Arithmetic)
+}
+
+/// QuantizeLinear, or the end of QLinearAveragePool.
+pub(in crate::import) fn quantize(
+    arithmetic: &Arithmetic,
+    to: (Elem, Quantization, ZeroPoint),
+    builder: &mut Builder,
+) -> Result<Activation, ImportErrorKind> {
+    let (elem, by, _) = to;
+    if !by.scale.is_normal() {
+        return Err(ImportErrorKind::Scale { role: "output", scale: by.scale });
+    }
+    let layer = &arithmetic.layer;
+    // Channels are often alike, in sums over a tensor all of them.
+    let mut last: Option<(usize, Steps)> = None;
+    let steps = |channel, range| {
+        let known = last
+            .as_ref()
+            .filter(|(other, steps)| steps.range == range && arithmetic.treats_alike(*other, channel));
+        let steps = match known {
+            Some((_, steps)) => steps.clone(),
+            None => arithmetic.quantized(channel, range, to)?,
+        };
+        last = Some((channel, steps.clone()));
+        Ok(steps)
+    };
+    let result = builder.stepwise(layer, elem, by.zero_point, steps)?;
+    fully_connected::in_rows(layer, result, builder)
+}
+
+/// A float constant computed from two others, elementwise or one of them being a single number.
+pub(in crate::import) fn folded(
+    call: &Call<'_>,
+    operator: fn(f32, f32) -> f32,
+    builder: &mut Builder,
+) -> Result<Option<Value>, ImportErrorKind> {
+    let sides = [call.input(0, "left operand")?, call.input(1, "right operand")?];
+    let [Value::Constant(left), Value::Constant(right)] = sides else { return Ok(None) };
+    let (Data::Float(lhs), Data::Float(rhs)) = (&*left.data, &*right.data) else {
+        return Err(unsupported("operands", left.type_name(), "float32 constants"));
+    };
+    let shape = match (left.data.len(), right.data.len()) {
+        _ if left.shape == right.shape => &left.shape,
+        (_, 1) if right.shape.len() <= left.shape.len() => &left.shape,
+        (1, _) if left.shape.len() <= right.shape.len() => &right.shape,
+        _ => {
+            return Err(ImportErrorKind::Shape {
+                role: "right operand",
+                got: right.shape.clone(),
+                expected: format!("{:?}, or one element", left.shape),
+            });
+        }
+    };
+    let count = lhs.len().max(rhs.len());
+    builder.budget.spend(count, size_of::<f32>())?;
+    let at = |list: &[f32], index| crate::import::affine::one_or_indexed(list, index).copied();
+    let values = (0..count).filter_map(|index| Some(operator(at(lhs, index)?, at(rhs, index)?)));
+    Ok(Some(Value::Constant(Constant::new(shape.clone(), Data::Float(values.collect())))))
+}

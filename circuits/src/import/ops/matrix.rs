@@ -1,0 +1,129 @@
+//! Matrix products of two activations: QLinearMatMul, and MatMul between quantizers, without constant 2-D weights.
+
+use std::rc::Rc;
+
+use crate::import::affine::FloatClamp;
+use crate::import::builder::{self, Builder};
+use crate::import::error::ImportErrorKind;
+use crate::import::limits;
+use crate::import::ops::Call;
+use crate::import::ops::layer::fully_connected;
+use crate::import::ops::sum::elementwise;
+use crate::import::value::{Activation, Operand, Value, Waiting, WaitingForm};
+use crate::import::views;
+use crate::ir::{ChannelSteps, Elem, MatMul, Op, Quantization, Requantize};
+
+/// Sizes of a product, those of a vector without the axis it lacks.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::import) struct Sizes {
+    batch: usize,
+    rows: usize,
+    inner: usize,
+    columns: usize,
+}
+
+pub(in crate::import) fn q_linear_mat_mul(
+    call: &Call<'_>,
+    builder: &mut Builder,
+) -> Result<Value, ImportErrorKind> {
+    if is_weight(call, 3)? {
+        return fully_connected::q_linear_mat_mul(call, builder);
+    }
+    call.expect_inputs(8, 8)?;
+    call.node.attributes.reader().finish()?;
+    let lhs = elementwise::q_operand(call, 0, "left factor", builder)?;
+    let rhs = elementwise::q_operand(call, 3, "right factor", builder)?;
+    let (elem, by) = fully_connected::output_quantization(call, 6)?;
+    let result = product(call, [lhs, rhs], builder)?;
+    elementwise::requantize(&result, elem, by, FloatClamp::NONE, builder).map(Value::Quantized)
+}
+
+pub(in crate::import) fn mat_mul(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
+    if is_weight(call, 1)? {
+        return fully_connected::mat_mul(call, builder);
+    }
+    call.expect_inputs(2, 2)?;
+    call.node.attributes.reader().finish()?;
+    let lhs = elementwise::operand(call, 0, "left factor", builder)?;
+    let rhs = elementwise::operand(call, 1, "right factor", builder)?;
+    let result = Rc::new(product(call, [lhs, rhs], builder)?);
+    Ok(Value::Waiting { result, clamp: FloatClamp::NONE })
+}
+
+/// Whether an activation is multiplied by a constant matrix: a fully connected layer.
+fn is_weight(call: &Call<'_>, right: usize) -> Result<bool, ImportErrorKind> {
+    let lhs = call.input(0, "input")?;
+    let rhs = call.input(right, "weights")?;
+    Ok(rhs.is_constant() && !lhs.is_constant() && rhs.shape().len() == 2)
+}
+
+/// The factors with all batches that they broadcast to, as `numpy.matmul` defines them.
+fn product(
+    call: &Call<'_>,
+    [lhs, rhs]: [Operand; 2],
+    builder: &mut Builder,
+) -> Result<Waiting, ImportErrorKind> {
+    let fits = |other: &Activation, this: &Activation| ImportErrorKind::Shape {
+        role: "right factor",
+        got: this.shape.clone(),
+        expected: format!("one whose rows are the columns of the left factor, of shape {:?}", other.shape),
+    };
+    if lhs.activation.elem == Elem::I8 && rhs.activation.elem == Elem::U8 {
+        return Err(ImportErrorKind::ElementType {
+            role: "right factor",
+            got: rhs.activation.elem.name().to_owned(),
+            expected: "int8, since the left factor is int8, as in onnxruntime".to_owned(),
+        });
+    }
+    let (left_batch, left) =
+        matrix(&lhs.activation.shape, true).ok_or_else(|| fits(&rhs.activation, &lhs.activation))?;
+    let (right_batch, right) =
+        matrix(&rhs.activation.shape, false).ok_or_else(|| fits(&lhs.activation, &rhs.activation))?;
+    let batch = views::broadcast_shape(left_batch, right_batch).filter(|_| left[1] == right[0]);
+    let batch = batch.ok_or_else(|| fits(&lhs.activation, &rhs.activation))?;
+    let mut of_batch = |operand: &Operand, matrix: [usize; 2]| {
+        let shape = [&batch[..], &matrix].concat();
+        let own =
+            Activation { shape: reshaped(&operand.activation.shape, matrix), ..operand.activation.clone() };
+        let activation = views::broadcast(call, &own, &shape, builder)?;
+        Ok::<_, ImportErrorKind>(Operand { activation, by: operand.by })
+    };
+    let operands = [of_batch(&lhs, left)?, of_batch(&rhs, right)?];
+    let is_vector = [&lhs, &rhs].map(|operand| operand.activation.shape.len() == 1);
+    let rows = (!is_vector[0]).then_some(left[0]);
+    let columns = (!is_vector[1]).then_some(right[1]);
+    let shape: Vec<usize> = batch.iter().copied().chain(rows).chain(columns).collect();
+    limits::elements("the result", &shape)?;
+    let sizes = Sizes { batch: batch.iter().product(), rows: left[0], inner: left[1], columns: right[1] };
+    let form = WaitingForm::MatMul { factors: operands, sizes };
+    Ok(Waiting { name: call.node.label.name.clone(), form, shape })
+}
+
+/// The batch axes and the matrix of a shape; a vector is a row on the left and a column on the right.
+fn matrix(shape: &[usize], is_left: bool) -> Option<(&[usize], [usize; 2])> {
+    match shape {
+        [] => None,
+        [len] => Some((&[], if is_left { [1, *len] } else { [*len, 1] })),
+        [batch @ .., rows, columns] => Some((batch, [*rows, *columns])),
+    }
+}
+
+/// The shape with a vector's axis made a matrix.
+fn reshaped(shape: &[usize], matrix: [usize; 2]) -> Vec<usize> {
+    if shape.len() == 1 { matrix.to_vec() } else { shape.to_vec() }
+}
+
+/// The operator: multiplier `fl(fl(sa * sb) / sy)`.
+pub(in crate::import) fn requantized(
+    [lhs, rhs]: &[Operand; 2],
+    sizes: Sizes,
+    to: Quantization,
+    (lo, hi): (i32, i32),
+) -> Result<Op, ImportErrorKind> {
+    let Sizes { batch, rows, inner, columns } = sizes;
+    let multipliers = builder::multipliers(&[lhs.by.scale * rhs.by.scale], to.scale, 1)?;
+    let requantize =
+        Requantize { channels: ChannelSteps::Multipliers(multipliers), zero_point: to.zero_point, lo, hi };
+    let (lhs_zero_point, rhs_zero_point) = (lhs.by.zero_point, rhs.by.zero_point);
+    Ok(Op::MatMul(MatMul { batch, rows, inner, columns, lhs_zero_point, rhs_zero_point, requantize }))
+}
