@@ -11,7 +11,9 @@
 
 mod affine;
 mod attributes;
+mod budget;
 mod builder;
+mod call;
 mod constant;
 mod error;
 mod faults;
@@ -20,14 +22,18 @@ mod functions;
 mod graph;
 mod limits;
 mod lower;
+mod operand;
 mod ops;
 mod outside;
 mod proto;
 mod remedy;
 mod resume;
+mod role;
 mod spread;
+mod supported;
 mod value;
 mod views;
+mod waiting;
 mod wire;
 
 #[cfg(test)]
@@ -38,7 +44,8 @@ use prost::Message;
 pub use error::{
     ImportError, ImportErrorKind, NodeLabel, ReasonGroup, Refusal, TensorError, UncertainAnswer,
 };
-pub use ops::{SupportedOp, supported};
+pub use ops::supported;
+pub use supported::{Form, SupportedOp};
 
 use crate::ir::Model;
 use faults::{Fault, Faults};
@@ -100,5 +107,5 @@ fn decoded(bytes: &[u8], faults: &mut Faults) -> Result<Option<Model>, Fault> {
     let proto = proto::ModelProto::decode(bytes)
         .map_err(|error| ImportErrorKind::Malformed { reason: error.to_string() })?;
     let graph = graph::Graph::from_proto(proto, faults)?;
-    lower::lower(graph, limits::Budget::for_file(bytes.len()), faults)
+    lower::lower(graph, budget::Budget::for_file(bytes.len()), faults)
 }

@@ -1,8 +1,8 @@
 //! Affine quantization parameters and the two conversions, as onnxruntime computes them.
 
+use super::budget::Budget;
 use super::constant::{Constant, Data};
 use super::error::ImportErrorKind;
-use super::limits::Budget;
 use super::proto::data_type;
 use crate::ir::{Elem, Quantization};
 
@@ -59,6 +59,9 @@ impl FloatClamp {
         (quantize(self.lo, by, elem), quantize(self.hi, by, elem))
     }
 }
+
+/// Beyond it onnxruntime's conversion of a float result to int32 would wrap.
+pub(super) const MAX_RESULT: f32 = (1 << 30) as f32;
 
 /// Scales and zero points of a tensor, one for all or one per slice along an axis.
 #[derive(Clone, Debug, PartialEq)]

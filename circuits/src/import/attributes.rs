@@ -187,3 +187,16 @@ pub(super) fn unsupported(attribute: &str, got: impl ToString, expected: &str) -
         expected: expected.to_owned(),
     }
 }
+
+/// The index that an axis, negative from the end, stands for.
+pub(super) fn axis_index(axis: i64, rank: usize) -> Option<usize> {
+    let rank = i64::try_from(rank).ok()?;
+    let index = if axis < 0 { axis.checked_add(rank)? } else { axis };
+    if (0..rank).contains(&index) { usize::try_from(index).ok() } else { None }
+}
+
+/// The same of a tensor's axes, or a refusal.
+pub(super) fn axis_of(axis: i64, shape: &[usize]) -> Result<usize, ImportErrorKind> {
+    axis_index(axis, shape.len())
+        .ok_or_else(|| unsupported("axis", axis, &format!("an axis of shape {shape:?}")))
+}

@@ -3,8 +3,9 @@
 use std::mem;
 
 use super::affine::one_or_indexed;
+use super::budget::Budget;
 use super::error::ImportErrorKind;
-use super::limits::{self, Budget};
+use super::limits;
 use super::value::{Activation, Linear, Sliding};
 use crate::ir::{
     AccumulatorRange, Add, ChannelSteps, Convolution, Elem, FullyConnected, Input, MatMul, Model, Multiply,

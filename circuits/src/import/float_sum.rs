@@ -1,6 +1,6 @@
 //! float32 sums of integers times a scale: between which two float32 numbers onnxruntime's sum lies.
 
-use super::limits::Budget;
+use super::budget::Budget;
 
 /// Half the distance of 1 and the next float32 number: the relative error of one rounding.
 const UNIT: f64 = 1.0 / (1 << 24) as f64;

@@ -77,6 +77,17 @@ pub(super) struct Node {
     pub(super) attributes: Attributes,
 }
 
+impl Node {
+    /// Whether it is one of those that only quantized models have.
+    pub(super) fn is_quantized(&self) -> bool {
+        self.op.starts_with("QLinear")
+            || self.op.contains("QuantizeLinear")
+            || self.op.contains("Integer")
+            || self.op == "DequantizeLinear"
+            || self.op == "QGemm"
+    }
+}
+
 /// Element type of a graph input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum InputType {

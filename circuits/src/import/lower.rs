@@ -1,12 +1,13 @@
 //! From the typed graph to the intermediate representation: one pass over the nodes, each turning the values it
 //! reads into the value it defines.
 
+use super::budget::Budget;
 use super::builder::Builder;
+use super::call::Call;
 use super::error::ImportErrorKind;
 use super::faults::{Fault, Faults};
 use super::graph::{Graph, InputType, Node};
-use super::limits::Budget;
-use super::ops::{self, Call};
+use super::ops;
 use super::outside;
 use super::proto::data_type;
 use super::resume;
@@ -19,7 +20,7 @@ use crate::ir::{Model, Output, Tail};
 pub(super) fn lower(mut graph: Graph, budget: Budget, faults: &mut Faults) -> Result<Option<Model>, Fault> {
     let is_refused = refused_operators(&graph, faults)?;
     let has_integer_input = graph.inputs.iter().any(|input| matches!(input.element, InputType::Quantized(_)));
-    if !has_integer_input && !graph.nodes.iter().any(ops::is_quantized) {
+    if !has_integer_input && !graph.nodes.iter().any(Node::is_quantized) {
         return Err(ImportErrorKind::NothingQuantized.into());
     }
     let mut builder = Builder::new(budget);

@@ -4,7 +4,6 @@ use super::affine::FloatClamp;
 use super::builder::Builder;
 use super::error::ImportErrorKind;
 use super::graph::{Graph, ValueIndex};
-use super::ops::of_dequantized;
 use super::spread::Spread;
 use super::value::{Activation, Dequantized, Function, Value};
 use crate::ir::Tail;
@@ -27,7 +26,7 @@ pub(super) fn of(
             Some((activation.clone(), Tail::Dequantize(*by)))
         }
         Some(Value::Dequantized(view)) => {
-            let function = of_dequantized(view, |value| value);
+            let function = Function::of(view, |value| value);
             Some((view.activation.clone(), table(&function, names(graph, index, values), builder)?))
         }
         Some(Value::Function(function)) => {

@@ -1,7 +1,8 @@
 //! What to do about operators that are not supported, and about inputs that are not of the form an operator reads.
 
-use crate::import::affine::FloatClamp;
-use crate::import::value::{Dequantized, Value};
+use super::affine::FloatClamp;
+use super::role::Role;
+use super::value::{Dequantized, Value};
 
 /// A layer that the quantizer passed over.
 const NOT_QUANTIZED: &str = "this layer is not quantized: let onnxruntime.quantization.quantize_static quantize it too, without \
@@ -9,16 +10,57 @@ const NOT_QUANTIZED: &str = "this layer is not quantized: let onnxruntime.quanti
      list";
 
 /// What makes an input one that the operator reads.
-pub(super) fn of_input(role: &str, found: &Value, op: &str) -> &'static str {
-    match (role, found) {
-        ("weights" | "left factor" | "right factor", Value::Constant(_)) => NOT_QUANTIZED,
-        ("weights", _) => "export them as an initializer, or use MatMul, which multiplies two activations",
-        ("bias", _) if op == "Gemm" => {
+pub(super) fn of_input(role: Role, found: &Value, op: &str) -> &'static str {
+    match role {
+        Role::Weights => match found {
+            Value::Constant(_) => NOT_QUANTIZED,
+            _ => "export them as an initializer, or use MatMul, which multiplies two activations",
+        },
+        Role::LeftFactor | Role::RightFactor => match found {
+            Value::Constant(_) => NOT_QUANTIZED,
+            _ => of_value(found, op),
+        },
+        Role::Bias if op == "Gemm" => {
             "quant_pre_process of onnxruntime makes such a Gemm of MatMul and an Add of two activations: run it with \
              skip_optimization=True, which leaves them apart; elsewhere write MatMul and Add"
         }
-        ("bias", _) => "export it as an initializer, or use Add behind the layer's quantizer",
-        _ => of_value(found, op),
+        Role::Bias => "export it as an initializer, or use Add behind the layer's quantizer",
+        Role::Input
+        | Role::Data
+        | Role::LeftOperand
+        | Role::RightOperand
+        | Role::LeftAddend
+        | Role::RightAddend
+        | Role::BesideSum
+        | Role::Output
+        | Role::Slope
+        | Role::Exponent
+        | Role::ClipBound
+        | Role::Mean
+        | Role::Variance
+        | Role::Scale
+        | Role::ZeroPoint
+        | Role::InputScale
+        | Role::InputZeroPoint
+        | Role::WeightScale
+        | Role::WeightZeroPoint
+        | Role::OutputScale
+        | Role::OutputZeroPoint
+        | Role::Axes
+        | Role::ConstantValue
+        | Role::Ends
+        | Role::Indices
+        | Role::List
+        | Role::Pads
+        | Role::Repeats
+        | Role::Roi
+        | Role::Scales
+        | Role::Shape
+        | Role::Sizes
+        | Role::Split
+        | Role::Starts
+        | Role::Steps
+        | Role::TrainingMode => of_value(found, op),
     }
 }
 

@@ -1,152 +1,22 @@
 //! What is known of a value of the graph while it is read: constants, integers, and floats that stand for integers.
 
-pub(super) mod arithmetic;
+mod activation;
+mod arithmetic;
+mod linear;
+mod waiting;
 
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::affine::{self, AxisQuantization, FloatClamp};
+pub(super) use activation::{Activation, Dequantized, DequantizedConstant, Function, Operand};
+pub(super) use arithmetic::{Arithmetic, Origin, Step, ZeroPoint};
+pub(super) use linear::{Linear, Sliding, Weights};
+pub(super) use waiting::{Average, AverageWindow, FloatPair, Order, Pair, Sizes, Waiting, WaitingForm};
+
+use super::affine::FloatClamp;
 use super::constant::{Constant, Data};
-use super::ops::{AverageWindow, FloatPair, Order, Sizes};
 use super::proto::data_type;
-use super::spread::Spread;
-use crate::ir::{Elem, Quantization, Tail, TensorId, Window};
-use arithmetic::Arithmetic;
-
-/// An 8-bit activation.
-#[derive(Clone, Debug)]
-pub(super) struct Activation {
-    /// Id within the [`super::builder::Builder`].
-    pub(super) tensor: TensorId,
-    pub(super) elem: Elem,
-    pub(super) shape: Vec<usize>,
-}
-
-/// The float view of an activation, possibly clamped since.
-#[derive(Clone, Debug)]
-pub(super) struct Dequantized {
-    pub(super) activation: Activation,
-    pub(super) by: Quantization,
-    pub(super) clamp: FloatClamp,
-}
-
-/// The float view of an activation through functions of one value.
-#[derive(Clone, Debug)]
-pub(super) struct Function {
-    pub(super) activation: Activation,
-    /// The result for each of the 256 integers, smallest first.
-    pub(super) values: Rc<[Spread]>,
-}
-
-/// The float view of an integer constant: quantized weights or a bias.
-#[derive(Clone, Debug)]
-pub(super) struct DequantizedConstant {
-    pub(super) constant: Constant,
-    pub(super) by: AxisQuantization,
-}
-
-impl DequantizedConstant {
-    /// `fl(float32(q - zero_point) * scale)` of every element, if they are 8-bit integers.
-    fn numbers(&self) -> Option<Vec<f32>> {
-        let Constant { shape, data } = &self.constant;
-        data.elem()?;
-        let number =
-            |index| Some(affine::dequantize(data.integer(index)?, self.by.of_element(shape, index)?));
-        (0..data.len()).map(number).collect()
-    }
-}
-
-/// A quantized operand: an activation with its parameters.
-#[derive(Clone, Debug)]
-pub(super) struct Operand {
-    pub(super) activation: Activation,
-    pub(super) by: Quantization,
-}
-
-/// Centered weights of a layer, its part of the accumulator's scale.
-#[derive(Debug)]
-pub(super) struct Weights {
-    pub(super) inputs: usize,
-    pub(super) outputs: usize,
-    pub(super) elem: Elem,
-    /// Shape in the file, for messages.
-    pub(super) shape: Vec<usize>,
-    /// Zero point subtracted, row-major `[outputs][inputs]`; the inputs of a convolution are those of its group times
-    /// the taps.
-    pub(super) centered: Vec<i16>,
-    /// One, or one per output.
-    pub(super) scales: Vec<f32>,
-    /// The constant that they are made of, if they are.
-    pub(super) source: Option<Rc<Data>>,
-}
-
-/// What makes a linear operator a convolution.
-#[derive(Clone, Debug)]
-pub(super) struct Sliding {
-    pub(super) channels: usize,
-    pub(super) groups: usize,
-    pub(super) window: Window,
-}
-
-/// A linear operator whose int32 accumulators still wait for their requantization.
-#[derive(Clone, Debug)]
-pub(super) struct Linear {
-    /// Name of the node, for messages.
-    pub(super) name: String,
-    pub(super) input: Activation,
-    /// Rows of a fully connected layer, which is a convolution over them when there are several.
-    pub(super) rows: usize,
-    /// Present for a convolution.
-    pub(super) sliding: Option<Sliding>,
-    pub(super) input_zero_point: i32,
-    pub(super) weights: Rc<Weights>,
-    /// One per output, once a bias was added.
-    pub(super) bias: Option<Vec<i32>>,
-    /// `fl(sx * sw)`, the scale of the accumulators: one, or one per output.
-    pub(super) accumulator_scales: Vec<f32>,
-    /// Shape of the result.
-    pub(super) shape: Vec<usize>,
-}
-
-impl Linear {
-    /// Whether it is a fully connected layer, on one row or several.
-    pub(super) fn is_dense(&self) -> bool {
-        self.sliding.is_none() || self.rows > 1
-    }
-
-    /// Whether an axis of the result runs over the output channels, unlike in a sum over some axes of a tensor.
-    pub(super) fn has_channels(&self) -> bool {
-        let axis = if self.is_dense() { self.shape.len().saturating_sub(1) } else { 1 };
-        self.shape.get(axis) == Some(&self.weights.outputs)
-    }
-}
-
-/// The float result of an operator on integers that still waits for its quantizer.
-#[derive(Clone, Debug)]
-pub(super) struct Waiting {
-    /// Name of the node, for messages.
-    pub(super) name: String,
-    pub(super) form: WaitingForm,
-    /// Shape of the result.
-    pub(super) shape: Vec<usize>,
-}
-
-/// Which operator waits.
-#[derive(Clone, Debug)]
-pub(super) enum WaitingForm {
-    /// Elementwise sum of two operands of the result's shape.
-    Add { operands: [Operand; 2], order: Order },
-    /// Elementwise product of two operands of the result's shape.
-    Multiply([Operand; 2]),
-    /// Elementwise difference, sum or mean that onnxruntime computes in float32.
-    Float { operands: [Operand; 2], pair: FloatPair },
-    /// Matrix product of two factors.
-    MatMul { factors: [Operand; 2], sizes: Sizes },
-    /// Parts one after the other along an axis.
-    Concat { parts: Vec<Function>, axis: usize },
-    /// Average over the whole image of `[channels][positions]`, or over the windows.
-    Average { operand: Operand, channels: usize, windows: Option<AverageWindow> },
-}
+use crate::ir::{Elem, Tail};
 
 /// A float input whose elements were moved before its quantizer.
 #[derive(Clone, Debug)]

@@ -1,10 +1,10 @@
 //! Operators that move, repeat or leave out elements of activations.
 
 use crate::import::builder::Builder;
+use crate::import::call::Call;
 use crate::import::constant::Constant;
 use crate::import::error::ImportErrorKind;
 use crate::import::limits;
-use crate::import::ops::Call;
 use crate::import::value::Activation;
 use crate::ir::Source;
 

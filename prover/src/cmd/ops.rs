@@ -18,7 +18,7 @@ pub(crate) fn run() -> Outcome {
 
 fn rows(operator: &SupportedOp) -> Vec<Vec<String>> {
     let mut lines = text::wrap(operator.notes, NOTE_WIDTH).into_iter();
-    let names = [operator.op, operator.domain, operator.form].map(str::to_owned).to_vec();
+    let names = [operator.op, operator.domain, operator.form.name()].map(str::to_owned).to_vec();
     let first = [names, vec![lines.next().unwrap_or_default()]].concat();
     let rest = lines.map(|line| vec![String::new(), String::new(), String::new(), line]);
     std::iter::once(first).chain(rest).collect()
@@ -28,7 +28,7 @@ fn operator_json(operator: &SupportedOp) -> Value {
     json!({
         "operator": operator.op,
         "domain": operator.domain,
-        "form": operator.form,
+        "form": operator.form.name(),
         "restrictions": operator.notes,
     })
 }

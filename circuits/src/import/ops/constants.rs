@@ -1,16 +1,29 @@
 //! Constants and what is computed from them alone.
 
-use crate::import::attributes::unsupported;
+use crate::import::affine::one_or_indexed;
+use crate::import::attributes::{axis_index, unsupported};
 use crate::import::builder::Builder;
+use crate::import::call::Call;
 use crate::import::constant::{Constant, Data};
 use crate::import::error::{ImportErrorKind, TensorError};
 use crate::import::limits;
-use crate::import::ops::Call;
 use crate::import::ops::layer::arithmetic;
-use crate::import::ops::moving::shape::{axis_index, int64_list};
 use crate::import::proto::data_type;
+use crate::import::role::Role;
+use crate::import::supported::{Form, SupportedOp};
 use crate::import::value::Value;
 use crate::ir::Elem;
+
+pub(super) const OPS: &[SupportedOp] = &[
+    SupportedOp::onnx(
+        "Cast",
+        Form::Both,
+        "activations to the type they have, int32 accumulators to float32",
+        cast,
+    ),
+    SupportedOp::onnx("Constant", Form::Constants, "tensors, ints and floats", constant),
+    SupportedOp::onnx("Shape", Form::Constants, "every shape is known", shape),
+];
 
 pub(in crate::import) fn constant(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(0, 0)?;
@@ -40,7 +53,7 @@ pub(in crate::import) fn shape(call: &Call<'_>, _: &mut Builder) -> Result<Value
     let attributes = call.node.attributes.reader();
     let (start, end) = (attributes.int("start")?, attributes.int("end")?);
     attributes.finish()?;
-    let shape = call.input(0, "input")?.shape();
+    let shape = call.input(0, Role::Input)?.shape();
     let rank = i64::try_from(shape.len()).unwrap_or(i64::MAX);
     let bound = |bound: i64| {
         let from_start = if bound < 0 { bound.saturating_add(rank) } else { bound };
@@ -62,7 +75,7 @@ pub(in crate::import) fn concat(call: &Call<'_>, builder: &mut Builder) -> Resul
     }
     let mut joined = Vec::new();
     for index in 0..call.node.inputs.len() {
-        let list = int64_list(call, index, "list")?;
+        let list = call.int64_list(index, Role::List)?;
         builder.budget.spend(list.len(), 2 * size_of::<i64>())?;
         joined.extend_from_slice(list);
     }
@@ -77,7 +90,7 @@ pub(in crate::import) fn cast(call: &Call<'_>, builder: &mut Builder) -> Result<
     attributes.flag("saturate")?;
     attributes.finish()?;
     let to = i32::try_from(to).unwrap_or(-1);
-    let value = call.input(0, "input")?;
+    let value = call.input(0, Role::Input)?;
     let from = match value {
         Value::Constant(constant) => return cast_constant(call, constant, to, builder).map(Value::Constant),
         Value::Quantized(activation) => match activation.elem {
@@ -180,4 +193,34 @@ fn from_integers(values: &[i64], to: i32, tensor: &str) -> Result<Data, ImportEr
         data_type::INT64 => Ok(Data::Int64(values.to_vec())),
         other => Err(unsupported("to", data_type::name(other), "float32, int8, uint8, int32 or int64")),
     }
+}
+
+/// A float constant computed from two others, elementwise or one of them being a single number.
+pub(in crate::import) fn folded(
+    call: &Call<'_>,
+    operator: fn(f32, f32) -> f32,
+    builder: &mut Builder,
+) -> Result<Option<Value>, ImportErrorKind> {
+    let sides = [call.input(0, Role::LeftOperand)?, call.input(1, Role::RightOperand)?];
+    let [Value::Constant(left), Value::Constant(right)] = sides else { return Ok(None) };
+    let (Data::Float(lhs), Data::Float(rhs)) = (&*left.data, &*right.data) else {
+        return Err(unsupported("operands", left.type_name(), "float32 constants"));
+    };
+    let shape = match (left.data.len(), right.data.len()) {
+        _ if left.shape == right.shape => &left.shape,
+        (_, 1) if right.shape.len() <= left.shape.len() => &left.shape,
+        (1, _) if left.shape.len() <= right.shape.len() => &right.shape,
+        _ => {
+            return Err(ImportErrorKind::Shape {
+                role: "right operand",
+                got: right.shape.clone(),
+                expected: format!("{:?}, or one element", left.shape),
+            });
+        }
+    };
+    let count = lhs.len().max(rhs.len());
+    builder.budget.spend(count, size_of::<f32>())?;
+    let at = |list: &[f32], index| one_or_indexed(list, index).copied();
+    let values = (0..count).filter_map(|index| Some(operator(at(lhs, index)?, at(rhs, index)?)));
+    Ok(Some(Value::Constant(Constant::new(shape.clone(), Data::Float(values.collect())))))
 }

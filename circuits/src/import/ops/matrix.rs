@@ -4,23 +4,32 @@ use std::rc::Rc;
 
 use crate::import::affine::FloatClamp;
 use crate::import::builder::{self, Builder};
+use crate::import::call::Call;
 use crate::import::error::ImportErrorKind;
 use crate::import::limits;
-use crate::import::ops::Call;
+use crate::import::operand::{self, expect_elem, operand, q_operand};
 use crate::import::ops::layer::fully_connected;
-use crate::import::ops::sum::elementwise;
-use crate::import::value::{Activation, Operand, Value, Waiting, WaitingForm};
+use crate::import::role::Role;
+use crate::import::supported::{Form, SupportedOp};
+use crate::import::value::{Activation, Operand, Sizes, Value, Waiting, WaitingForm};
 use crate::import::views;
 use crate::ir::{ChannelSteps, Elem, MatMul, Op, Quantization, Requantize};
 
-/// Sizes of a product, those of a vector without the axis it lacks.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::import) struct Sizes {
-    batch: usize,
-    rows: usize,
-    inner: usize,
-    columns: usize,
-}
+pub(super) const OPS: &[SupportedOp] = &[
+    SupportedOp::onnx(
+        "QLinearMatMul",
+        Form::QOperator,
+        "constant 2-D weights, any number of rows, scale and zero point per tensor or per column; or two 8-bit tensors \
+         with any batches, per tensor",
+        q_linear_mat_mul,
+    ),
+    SupportedOp::onnx(
+        "MatMul",
+        Form::Qdq,
+        "any number of rows; dequantized constant 2-D weights, or two dequantized tensors with any batches",
+        mat_mul,
+    ),
+];
 
 pub(in crate::import) fn q_linear_mat_mul(
     call: &Call<'_>,
@@ -31,11 +40,12 @@ pub(in crate::import) fn q_linear_mat_mul(
     }
     call.expect_inputs(8, 8)?;
     call.node.attributes.reader().finish()?;
-    let lhs = elementwise::q_operand(call, 0, "left factor", builder)?;
-    let rhs = elementwise::q_operand(call, 3, "right factor", builder)?;
-    let (elem, by) = fully_connected::output_quantization(call, 6)?;
-    let result = product(call, [lhs, rhs], builder)?;
-    elementwise::requantize(&result, elem, by, FloatClamp::NONE, builder).map(Value::Quantized)
+    let lhs = q_operand(call, 0, Role::LeftFactor, builder)?;
+    let rhs = q_operand(call, 3, Role::RightFactor, builder)?;
+    let (elem, by) = operand::output_quantization(call, 6)?;
+    let (factors, sizes, shape) = product(call, [lhs, rhs], builder)?;
+    let named = (call.node.label.name.as_str(), shape.as_slice());
+    quantized(named, (&factors, sizes), (elem, by, (elem.min(), elem.max())), builder).map(Value::Quantized)
 }
 
 pub(in crate::import) fn mat_mul(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
@@ -44,25 +54,27 @@ pub(in crate::import) fn mat_mul(call: &Call<'_>, builder: &mut Builder) -> Resu
     }
     call.expect_inputs(2, 2)?;
     call.node.attributes.reader().finish()?;
-    let lhs = elementwise::operand(call, 0, "left factor", builder)?;
-    let rhs = elementwise::operand(call, 1, "right factor", builder)?;
-    let result = Rc::new(product(call, [lhs, rhs], builder)?);
+    let lhs = operand(call, 0, Role::LeftFactor, builder)?;
+    let rhs = operand(call, 1, Role::RightFactor, builder)?;
+    let (factors, sizes, shape) = product(call, [lhs, rhs], builder)?;
+    let form = WaitingForm::MatMul { factors, sizes };
+    let result = Rc::new(Waiting { name: call.node.label.name.clone(), form, shape });
     Ok(Value::Waiting { result, clamp: FloatClamp::NONE })
 }
 
 /// Whether an activation is multiplied by a constant matrix: a fully connected layer.
 fn is_weight(call: &Call<'_>, right: usize) -> Result<bool, ImportErrorKind> {
-    let lhs = call.input(0, "input")?;
-    let rhs = call.input(right, "weights")?;
+    let lhs = call.input(0, Role::Input)?;
+    let rhs = call.input(right, Role::Weights)?;
     Ok(rhs.is_constant() && !lhs.is_constant() && rhs.shape().len() == 2)
 }
 
-/// The factors with all batches that they broadcast to, as `numpy.matmul` defines them.
+/// The factors with all batches that they broadcast to, as `numpy.matmul` defines them, and the shape of the product.
 fn product(
     call: &Call<'_>,
     [lhs, rhs]: [Operand; 2],
     builder: &mut Builder,
-) -> Result<Waiting, ImportErrorKind> {
+) -> Result<([Operand; 2], Sizes, Vec<usize>), ImportErrorKind> {
     let fits = |other: &Activation, this: &Activation| ImportErrorKind::Shape {
         role: "right factor",
         got: this.shape.clone(),
@@ -95,8 +107,7 @@ fn product(
     let shape: Vec<usize> = batch.iter().copied().chain(rows).chain(columns).collect();
     limits::elements("the result", &shape)?;
     let sizes = Sizes { batch: batch.iter().product(), rows: left[0], inner: left[1], columns: right[1] };
-    let form = WaitingForm::MatMul { factors: operands, sizes };
-    Ok(Waiting { name: call.node.label.name.clone(), form, shape })
+    Ok((operands, sizes, shape))
 }
 
 /// The batch axes and the matrix of a shape; a vector is a row on the left and a column on the right.
@@ -113,17 +124,21 @@ fn reshaped(shape: &[usize], matrix: [usize; 2]) -> Vec<usize> {
     if shape.len() == 1 { matrix.to_vec() } else { shape.to_vec() }
 }
 
-/// The operator: multiplier `fl(fl(sa * sb) / sy)`.
-pub(in crate::import) fn requantized(
-    [lhs, rhs]: &[Operand; 2],
-    sizes: Sizes,
-    to: Quantization,
-    (lo, hi): (i32, i32),
-) -> Result<Op, ImportErrorKind> {
+/// Quantizes a product: multiplier `fl(fl(sa * sb) / sy)`.
+pub(in crate::import) fn quantized(
+    (name, shape): (&str, &[usize]),
+    (factors, sizes): (&[Operand; 2], Sizes),
+    (elem, to, (lo, hi)): (Elem, Quantization, (i32, i32)),
+    builder: &mut Builder,
+) -> Result<Activation, ImportErrorKind> {
+    let [lhs, rhs] = factors;
     let Sizes { batch, rows, inner, columns } = sizes;
     let multipliers = builder::multipliers(&[lhs.by.scale * rhs.by.scale], to.scale, 1)?;
     let requantize =
         Requantize { channels: ChannelSteps::Multipliers(multipliers), zero_point: to.zero_point, lo, hi };
     let (lhs_zero_point, rhs_zero_point) = (lhs.by.zero_point, rhs.by.zero_point);
-    Ok(Op::MatMul(MatMul { batch, rows, inner, columns, lhs_zero_point, rhs_zero_point, requantize }))
+    let op = Op::MatMul(MatMul { batch, rows, inner, columns, lhs_zero_point, rhs_zero_point, requantize });
+    let inputs = [&lhs.activation, &rhs.activation];
+    expect_elem(Role::Output, elem, lhs.activation.elem)?;
+    builder.clamping(name, op, &inputs, (elem, shape), (lo, hi))
 }

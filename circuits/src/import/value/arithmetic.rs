@@ -5,10 +5,10 @@
 
 use std::rc::Rc;
 
+use super::linear::Linear;
 use crate::import::affine::{self, FloatClamp, one_or_indexed};
 use crate::import::error::{ImportErrorKind, UncertainAnswer};
 use crate::import::float_sum::FloatSum;
-use crate::import::value::Linear;
 use crate::ir::{AccumulatorRange, Elem, Quantization};
 use crate::requantize::Steps;
 

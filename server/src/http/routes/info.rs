@@ -39,7 +39,7 @@ pub(super) async fn info(State(app): State<App>) -> Json<Info> {
             .map(|entry| Operator {
                 operator: entry.op,
                 domain: entry.domain,
-                form: entry.form,
+                form: entry.form.name(),
                 restrictions: entry.notes,
             })
             .collect(),

@@ -5,13 +5,13 @@
 //! `v_j` is the largest `b_j` of a maximum: `b_j = 255 - j` leads to the first index, `b_j = j` to the last.
 
 use crate::import::affine::FloatClamp;
-use crate::import::attributes::unsupported;
+use crate::import::attributes::{axis_index, unsupported};
 use crate::import::builder::Builder;
+use crate::import::call::Call;
 use crate::import::error::ImportErrorKind;
 use crate::import::limits;
-use crate::import::ops::Call;
-use crate::import::ops::moving::shape::axis_index;
-use crate::import::ops::pooling::maximum::maximum;
+use crate::import::ops::pooling::maximum;
+use crate::import::role::Role;
 use crate::import::value::{Activation, Dequantized, Value};
 use crate::ir::{Add, Elem, Op, Source};
 
@@ -25,7 +25,7 @@ pub(in crate::import) fn arg_max(call: &Call<'_>, builder: &mut Builder) -> Resu
     let keeps_dimension = attributes.int("keepdims")?.unwrap_or(1) != 0;
     let last = attributes.flag("select_last_index")?;
     attributes.finish()?;
-    let x = match call.input(0, "input")? {
+    let x = match call.input(0, Role::Input)? {
         Value::Quantized(activation) => activation,
         // Different integers are different floats, in the same order, unless the scale is subnormal.
         Value::Dequantized(Dequantized { activation, by, clamp })
@@ -34,7 +34,7 @@ pub(in crate::import) fn arg_max(call: &Call<'_>, builder: &mut Builder) -> Resu
             activation
         }
         Value::Tail { .. } => return Err(ImportErrorKind::ArgMaxOfSoftmax { name: call.name(0) }),
-        other => return Err(call.wrong_form(0, "input", other, "a quantized or dequantized activation")),
+        other => return Err(call.wrong_form(0, Role::Input, other, "a quantized or dequantized activation")),
     };
     let axis = axis_index(axis, x.shape.len())
         .ok_or_else(|| unsupported("axis", axis, &format!("an axis of shape {:?}", x.shape)))?;
@@ -70,7 +70,7 @@ fn index_of_maximum(
     };
     let sources = (0..length * results).map(|index| Source::Element { input: 0, element: element(index) });
     let rows = builder.rearrange(name, &[x], (x.elem, vec![length, results]), sources)?;
-    let maximum = maximum(name, rows.clone(), builder)?;
+    let maximum = maximum::maximum(name, rows.clone(), builder)?;
     // -m, and what makes y - m + 255 of it.
     let (low, high) = (x.elem.min(), x.elem.max());
     let negated = builder.table(name, &maximum, x.elem, (low..=high).rev().collect())?;
@@ -86,7 +86,7 @@ fn index_of_maximum(
     let ranks = (0..length * results).map(rank);
     let ranks = builder.rearrange(name, &[], (Elem::U8, vec![length, results]), ranks)?;
     let ranked = sum(name, [&is_maximum, &ranks], [256.0, -65_280.0], (0, 255), builder)?;
-    let best = self::maximum(name, ranked, builder)?;
+    let best = maximum::maximum(name, ranked, builder)?;
     if last { Ok(best) } else { builder.table(name, &best, Elem::U8, (0..=255).rev().collect()) }
 }
 

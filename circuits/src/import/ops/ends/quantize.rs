@@ -5,18 +5,18 @@ use std::rc::Rc;
 use crate::import::affine::{self, AxisQuantization, FloatClamp};
 use crate::import::attributes::unsupported;
 use crate::import::builder::Builder;
+use crate::import::call::Call;
 use crate::import::constant::{Constant, Data};
 use crate::import::error::{ImportErrorKind, UncertainAnswer};
 use crate::import::graph::{Domain, Node, ValueIndex};
-use crate::import::ops::Call;
 use crate::import::ops::ends::softmax;
 use crate::import::ops::function::unary;
 use crate::import::ops::layer::arithmetic;
-use crate::import::ops::layer::fully_connected;
-use crate::import::ops::sum::elementwise;
+use crate::import::ops::layer::linear;
 use crate::import::proto::data_type;
-use crate::import::value::arithmetic::ZeroPoint;
-use crate::import::value::{Dequantized, DequantizedConstant, Value};
+use crate::import::role::Role;
+use crate::import::value::{Dequantized, DequantizedConstant, Function, Value, ZeroPoint};
+use crate::import::waiting;
 use crate::ir::{Elem, Quantization, Source, Tail};
 
 pub(in crate::import) fn quantize_linear(
@@ -33,9 +33,9 @@ pub(in crate::import) fn quantize_linear(
     attributes.only_int("precision", 0)?;
     attributes.finish()?;
 
-    let x = call.input(0, "input")?;
-    let scale = call.constant(1, "scale")?;
-    let zero_point = match call.optional_constant(2, "zero point")? {
+    let x = call.input(0, Role::Input)?;
+    let scale = call.constant(1, Role::Scale)?;
+    let zero_point = match call.optional_constant(2, Role::ZeroPoint)? {
         Some(zero_point) => zero_point.clone(),
         None => default_zero_point(scale, output_type)?,
     };
@@ -60,14 +60,14 @@ pub(in crate::import) fn quantize_linear(
             unary::quantize(&call.node.label.name, function, elem, by, builder).map(Value::Quantized)
         }
         Value::Linear { layer, clamp } => {
-            fully_connected::requantize(layer, elem, by, *clamp, builder).map(Value::Quantized)
+            linear::requantize(layer, elem, by, *clamp, builder).map(Value::Quantized)
         }
         Value::Arithmetic(arithmetic) => {
             arithmetic::quantize(arithmetic, (elem, by, ZeroPoint::AfterRounding), builder)
                 .map(Value::Quantized)
         }
         Value::Waiting { result, clamp } => {
-            elementwise::requantize(result, elem, by, *clamp, builder).map(Value::Quantized)
+            waiting::quantized(result, elem, by, *clamp, builder).map(Value::Quantized)
         }
         Value::Tail { activation, tail } => match tail.as_slice() {
             // A quantized Softmax that was moved between its pair and an equal one.
@@ -79,7 +79,7 @@ pub(in crate::import) fn quantize_linear(
             _ => softmax::quantized_softmax(call, activation, tail, elem, by),
         },
         Value::Dequantized(dequantized) => quantize_again(call, dequantized, elem, by, builder),
-        other => Err(call.wrong_form(0, "input", other, "a float32 tensor behind a quantized operator")),
+        other => Err(call.wrong_form(0, Role::Input, other, "a float32 tensor behind a quantized operator")),
     }
 }
 
@@ -172,7 +172,7 @@ fn quantize_again(
     if (*from, activation.elem) == (by, elem) && affine::round_trips(by, elem) {
         return builder.clamped(name, activation, clamp.quantized(by, elem)).map(Value::Quantized);
     }
-    let view = unary::of_dequantized(dequantized, |value| value);
+    let view = Function::of(dequantized, |value| value);
     unary::quantize(name, &view, elem, by, builder).map(Value::Quantized)
 }
 
@@ -243,15 +243,15 @@ pub(in crate::import) fn dequantize_linear(
     }
     attributes.finish()?;
 
-    let scale = call.constant(1, "scale")?;
-    let zero_point = call.optional_constant(2, "zero point")?;
-    match call.input(0, "input")? {
+    let scale = call.constant(1, Role::Scale)?;
+    let zero_point = call.optional_constant(2, Role::ZeroPoint)?;
+    match call.input(0, Role::Input)? {
         Value::Constant(constant) => {
             let zero_point = match zero_point {
                 Some(zero_point) => zero_point.clone(),
                 None => zeros(&constant.data, scale)?,
             };
-            expect_type("zero point", &zero_point, constant.data.data_type())?;
+            expect_type(Role::ZeroPoint, &zero_point, constant.data.data_type())?;
             let by = axis_quantization(call, &constant.shape, scale, &zero_point, axis, builder)?;
             let constant = constant.clone();
             Ok(Value::DequantizedConstant(Rc::new(DequantizedConstant { constant, by })))
@@ -260,7 +260,7 @@ pub(in crate::import) fn dequantize_linear(
             expect_single_pair(call)?;
             let zero = Constant::zero(activation.elem);
             let zero_point = zero_point.unwrap_or(&zero);
-            expect_type("zero point", zero_point, zero.data.data_type())?;
+            expect_type(Role::ZeroPoint, zero_point, zero.data.data_type())?;
             let (_, by) = affine::activation(scale, zero_point, "input")?;
             Ok(Value::Dequantized(Dequantized {
                 activation: activation.clone(),
@@ -274,12 +274,12 @@ pub(in crate::import) fn dequantize_linear(
             };
             let zero = Constant::zero(elem);
             let zero_point = zero_point.unwrap_or(&zero);
-            expect_type("zero point", zero_point, zero.data.data_type())?;
+            expect_type(Role::ZeroPoint, zero_point, zero.data.data_type())?;
             let (_, by) = affine::activation(scale, zero_point, "input")?;
             let tail = softmax.iter().cloned().chain([Tail::Dequantize(by)]).collect();
             Ok(Value::Tail { activation: activation.clone(), tail })
         }
-        other => Err(call.wrong_form(0, "input", other, "an integer tensor")),
+        other => Err(call.wrong_form(0, Role::Input, other, "an integer tensor")),
     }
 }
 
@@ -301,12 +301,12 @@ fn zeros(data: &Data, scale: &Constant) -> Result<Constant, ImportErrorKind> {
     Ok(Constant::new(scale.shape.clone(), zeros))
 }
 
-fn expect_type(role: &'static str, constant: &Constant, expected: i32) -> Result<(), ImportErrorKind> {
+fn expect_type(role: Role, constant: &Constant, expected: i32) -> Result<(), ImportErrorKind> {
     if constant.data.data_type() == expected {
         return Ok(());
     }
     let expected = data_type::name(expected);
-    Err(ImportErrorKind::ElementType { role, got: constant.type_name(), expected })
+    Err(ImportErrorKind::ElementType { role: role.text(), got: constant.type_name(), expected })
 }
 
 /// The parameters of a constant: one pair, or a list along an axis as long as the constant is there.
@@ -332,7 +332,7 @@ fn axis_quantization(
     }
     let default = if call.node.domain == Domain::Onnx && call.node.opset >= 13 { Some(1) } else { None };
     let axis = axis.or(default).ok_or(ImportErrorKind::MissingAttribute { attribute: "axis" })?;
-    let index = crate::import::ops::moving::shape::axis_index(axis, shape.len())
+    let index = crate::import::attributes::axis_index(axis, shape.len())
         .ok_or_else(|| unsupported("axis", axis, &format!("an axis of shape {shape:?}")))?;
     for parameter in [scale, zero_point] {
         if parameter.shape != shape[index..=index] {

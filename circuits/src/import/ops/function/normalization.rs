@@ -2,10 +2,11 @@
 
 use crate::import::attributes::unsupported;
 use crate::import::builder::Builder;
+use crate::import::call::Call;
 use crate::import::error::ImportErrorKind;
 use crate::import::functions::bounded;
-use crate::import::ops::Call;
 use crate::import::ops::function::with_constant::{varying, view};
+use crate::import::role::Role;
 use crate::import::spread::Course;
 use crate::import::value::Value;
 
@@ -28,8 +29,8 @@ pub(in crate::import) fn batch_normalization(
     if !(epsilon.is_finite() && epsilon >= 0.0) {
         return Err(unsupported("epsilon", epsilon, "a number that is not negative"));
     }
-    let x = call.input(0, "input")?;
-    let view = view(x).ok_or_else(|| call.wrong_form(0, "input", x, "a dequantized activation"))?;
+    let x = call.input(0, Role::Input)?;
+    let view = view(x).ok_or_else(|| call.wrong_form(0, Role::Input, x, "a dequantized activation"))?;
     if view.activation.shape.len() < 2 {
         let expected = "[batch, channels, ...]".to_owned();
         return Err(ImportErrorKind::Shape { role: "input", got: view.activation.shape.clone(), expected });
@@ -45,20 +46,20 @@ pub(in crate::import) fn batch_normalization(
 /// The parameters of every channel.
 fn channels(call: &Call<'_>, count: usize) -> Result<Vec<Channel>, ImportErrorKind> {
     let mut channels = vec![[0; 4]; count];
-    for (parameter, role) in ["scale", "bias", "mean", "variance"].into_iter().enumerate() {
+    for (parameter, role) in [Role::Scale, Role::Bias, Role::Mean, Role::Variance].into_iter().enumerate() {
         let constant = call.input(parameter + 1, role)?;
         let numbers = constant.numbers().ok_or_else(|| ImportErrorKind::NotConstant {
-            role,
+            role: role.text(),
             name: call.name(parameter + 1),
             found: constant.describe(),
         })?;
         if constant.shape() != [count] {
             let (got, expected) = (constant.shape().to_vec(), format!("[{count}], one for each channel"));
-            return Err(ImportErrorKind::Shape { role, got, expected });
+            return Err(ImportErrorKind::Shape { role: role.text(), got, expected });
         }
-        let is_usable = |number: &&f32| number.is_finite() && (role != "variance" || **number >= 0.0);
+        let is_usable = |number: &&f32| number.is_finite() && (role != Role::Variance || **number >= 0.0);
         if let Some(&value) = numbers.iter().find(|number| !is_usable(number)) {
-            return Err(ImportErrorKind::NotANumber { role, value });
+            return Err(ImportErrorKind::NotANumber { role: role.text(), value });
         }
         for (channel, number) in channels.iter_mut().zip(numbers.iter()) {
             channel[parameter] = number.to_bits();

@@ -3,10 +3,12 @@
 use crate::import::affine::{self, FloatClamp};
 use crate::import::attributes::unsupported;
 use crate::import::builder::Builder;
+use crate::import::call::Call;
 use crate::import::error::{ImportErrorKind, UncertainAnswer};
-use crate::import::functions::{self, bounded};
-use crate::import::ops::Call;
-use crate::import::ops::sum::elementwise::{input_parameters, parameters};
+use crate::import::functions;
+use crate::import::functions::bounded;
+use crate::import::operand::{input_parameters, parameters};
+use crate::import::role::Role;
 use crate::import::spread::{Course, Spread};
 use crate::import::value::{Activation, Dequantized, Function, Value};
 use crate::ir::{Elem, Quantization};
@@ -26,26 +28,12 @@ fn apply_bounded(
         activation: view.activation.clone(),
         values: view.values.iter().map(|value| value.through(course, &function)).collect(),
     };
-    let mapped = match call.input(0, "input")? {
-        Value::Dequantized(dequantized) => through(&of_dequantized(dequantized, |value| value)),
+    let mapped = match call.input(0, Role::Input)? {
+        Value::Dequantized(dequantized) => through(&Function::of(dequantized, |value| value)),
         Value::Function(view) => through(view),
-        other => return Err(call.wrong_form(0, "input", other, "a dequantized activation")),
+        other => return Err(call.wrong_form(0, Role::Input, other, "a dequantized activation")),
     };
     Ok(Value::Function(mapped))
-}
-
-/// The function of every value that the dequantized activation can have.
-pub(in crate::import) fn of_dequantized(
-    dequantized: &Dequantized,
-    function: impl Fn(f32) -> f32,
-) -> Function {
-    let Dequantized { activation, by, clamp } = dequantized;
-    let integers = activation.elem.min()..=activation.elem.max();
-    let exact = |q| Spread::exact(function(clamp.apply(affine::dequantize(q, *by))));
-    // A dequantized zero is positive; one that was clamped may be either.
-    let value = |q| if *clamp == FloatClamp::NONE { exact(q) } else { exact(q).with_both_zeros() };
-    let values = integers.map(value).collect();
-    Function { activation: activation.clone(), values }
 }
 
 /// Quantizes the result of a function.
@@ -223,7 +211,7 @@ pub(in crate::import) fn fast_gelu(call: &Call<'_>, _: &mut Builder) -> Result<V
 pub(in crate::import) fn pow(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 2)?;
     call.node.attributes.reader().finish()?;
-    let constant = call.input(1, "exponent")?;
+    let constant = call.input(1, Role::Exponent)?;
     let exponent = match constant {
         Value::Constant(constant) => match constant.int64_list() {
             // Small integers are float32 numbers.
@@ -284,19 +272,9 @@ fn q_linear(
     function: impl Fn(f32) -> f32,
     builder: &mut Builder,
 ) -> Result<Value, ImportErrorKind> {
-    let activation = call.activation(0, "input")?.clone();
+    let activation = call.activation(0, Role::Input)?.clone();
     let by = input_parameters(call, 1, &activation)?;
-    let (elem, to) = parameters(call, 3, activation.elem, "output")?;
-    let view = of_dequantized(&Dequantized { activation, by, clamp: FloatClamp::NONE }, function);
+    let (elem, to) = parameters(call, 3, activation.elem, Role::Output)?;
+    let view = Function::of(&Dequantized { activation, by, clamp: FloatClamp::NONE }, function);
     quantize(&call.node.label.name, &view, elem, to, builder).map(Value::Quantized)
-}
-
-/// The float view behind a table of its values.
-pub(in crate::import) fn clamped(function: &Function, clamp: FloatClamp) -> Function {
-    let values = function
-        .values
-        .iter()
-        .map(|value| value.through(Course::Monotone, |value| Spread::exact(clamp.apply(value))))
-        .collect();
-    Function { activation: function.activation.clone(), values }
 }

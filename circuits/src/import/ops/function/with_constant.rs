@@ -5,13 +5,12 @@ use std::rc::Rc;
 
 use crate::import::affine::FloatClamp;
 use crate::import::builder::Builder;
+use crate::import::call::Call;
 use crate::import::error::ImportErrorKind;
 use crate::import::functions;
-use crate::import::ops::Call;
-use crate::import::ops::FloatPair;
-use crate::import::ops::function::unary;
+use crate::import::ops::constants;
 use crate::import::ops::layer::arithmetic::{self, Operator};
-use crate::import::ops::sum::float_pair;
+use crate::import::role::Role;
 use crate::import::spread::{Course, Spread};
 use crate::import::value::{Function, Value, Waiting, WaitingForm};
 use crate::import::views::{Coordinates, picked};
@@ -33,7 +32,7 @@ pub(in crate::import) fn with_constant(
     operator: impl Fn(f32, f32) -> f32,
     builder: &mut Builder,
 ) -> Result<Option<Value>, ImportErrorKind> {
-    let sides = [call.input(0, "left operand")?, call.input(1, "right operand")?];
+    let sides = [call.input(0, Role::LeftOperand)?, call.input(1, Role::RightOperand)?];
     for (index, other) in [(0, 1), (1, 0)] {
         let Some(view) = view(sides[index]) else { continue };
         let constant = sides[other];
@@ -53,9 +52,9 @@ pub(in crate::import) fn with_constant(
 pub(in crate::import) fn p_relu(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 2)?;
     call.node.attributes.reader().finish()?;
-    let x = call.input(0, "input")?;
-    let view = view(x).ok_or_else(|| call.wrong_form(0, "input", x, "a dequantized activation"))?;
-    let constant = call.input(1, "slope")?;
+    let x = call.input(0, Role::Input)?;
+    let view = view(x).ok_or_else(|| call.wrong_form(0, Role::Input, x, "a dequantized activation"))?;
+    let constant = call.input(1, Role::Slope)?;
     let slopes = constant.numbers().ok_or_else(|| ImportErrorKind::NotConstant {
         role: "slope",
         name: call.name(1),
@@ -72,9 +71,7 @@ pub(in crate::import) fn p_relu(call: &Call<'_>, builder: &mut Builder) -> Resul
 /// An activation as floats.
 pub(in crate::import) fn view(value: &Value) -> Option<Cow<'_, Function>> {
     match value {
-        Value::Dequantized(dequantized) => {
-            Some(Cow::Owned(unary::of_dequantized(dequantized, |value| value)))
-        }
+        Value::Dequantized(dequantized) => Some(Cow::Owned(Function::of(dequantized, |value| value))),
         Value::Function(function) => Some(Cow::Borrowed(function)),
         _ => None,
     }
@@ -163,7 +160,7 @@ pub(in crate::import) fn varying<P: Copy + PartialEq>(
 }
 
 /// Sub, Div, Max and Min of an activation and a constant.
-fn only_with_constant(
+pub(in crate::import) fn only_with_constant(
     call: &Call<'_>,
     course_on_right: Course,
     operator: fn(f32, f32) -> f32,
@@ -172,13 +169,13 @@ fn only_with_constant(
 ) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 2)?;
     call.node.attributes.reader().finish()?;
-    if let Some(value) = arithmetic::folded(call, operator, builder)? {
+    if let Some(value) = constants::folded(call, operator, builder)? {
         return Ok(value);
     }
     if let Some(value) = with_constant(call, Constants::All, course_on_right, operator, builder)? {
         return Ok(value);
     }
-    for (index, role) in [(0, "left operand"), (1, "right operand")] {
+    for (index, role) in [(0, Role::LeftOperand), (1, Role::RightOperand)] {
         let operand = call.input(index, role)?;
         let is_view = matches!(operand, Value::Dequantized(_) | Value::Function(_));
         if !is_view && !operand.is_constant() {
@@ -201,27 +198,6 @@ pub(in crate::import) fn max(call: &Call<'_>, builder: &mut Builder) -> Result<V
 pub(in crate::import) fn min(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     let instead = "use Unsqueeze, Concat, a QuantizeLinear/DequantizeLinear pair, Neg, ReduceMax and Neg";
     only_with_constant(call, Course::Monotone, f32::min, instead, builder)
-}
-
-pub(in crate::import) fn sub(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
-    if let Some(value) = arithmetic::with_constant(call, Operator::Subtract, builder)? {
-        return Ok(value);
-    }
-    let is_plain = |index: usize| {
-        let value = call.node.inputs.get(index).copied().flatten().and_then(|value| call.values.get(value));
-        let clamp = |value: &Value| match value {
-            Value::Dequantized(view) => Some(view.clamp),
-            _ => None,
-        };
-        value.and_then(Option::as_ref).and_then(clamp) == Some(FloatClamp::NONE)
-    };
-    if call.node.inputs.len() == 2 && is_plain(0) && is_plain(1) {
-        call.node.attributes.reader().finish()?;
-        return float_pair::between_quantizers(call, FloatPair::Difference, builder);
-    }
-    let instead =
-        "put a QuantizeLinear/DequantizeLinear pair behind both: two dequantized tensors can be subtracted";
-    only_with_constant(call, Course::Monotone, |a, b| a - b, instead, builder)
 }
 
 pub(in crate::import) fn div(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {

@@ -3,14 +3,13 @@
 use std::rc::Rc;
 
 use crate::import::affine::FloatClamp;
-use crate::import::attributes::unsupported;
 use crate::import::builder::Builder;
+use crate::import::call::Call;
 use crate::import::constant::{Constant, Data};
 use crate::import::error::ImportErrorKind;
-use crate::import::ops::Call;
-use crate::import::ops::layer::fully_connected;
-use crate::import::value::arithmetic::{Arithmetic, Origin, Step, ZeroPoint};
-use crate::import::value::{Activation, Linear, Value};
+use crate::import::ops::layer::linear;
+use crate::import::role::Role;
+use crate::import::value::{Activation, Arithmetic, Linear, Origin, Step, Value, ZeroPoint};
 use crate::ir::{Elem, Quantization};
 use crate::requantize::Steps;
 
@@ -29,14 +28,14 @@ pub(in crate::import) fn with_constant(
     operator: Operator,
     builder: &mut Builder,
 ) -> Result<Option<Value>, ImportErrorKind> {
-    let sides = [call.input(0, "left operand")?, call.input(1, "right operand")?];
+    let sides = [call.input(0, Role::LeftOperand)?, call.input(1, Role::RightOperand)?];
     let index = match sides {
         [Value::Accumulator(_) | Value::Arithmetic(_), _] => 0,
         [_, Value::Accumulator(_) | Value::Arithmetic(_)] => 1,
         _ => return Ok(None),
     };
     let other = 1 - index;
-    let constant = call.constant(other, "second operand beside an integer sum")?;
+    let constant = call.constant(other, Role::BesideSum)?;
     if index == 1 && matches!(operator, Operator::Subtract | Operator::Divide) {
         let found = "the second operand, which makes the result fall where the sum rises";
         return Err(ImportErrorKind::SumOperand { name: call.name(index), found });
@@ -177,35 +176,5 @@ pub(in crate::import) fn quantize(
         Ok(steps)
     };
     let result = builder.stepwise(layer, elem, by.zero_point, steps)?;
-    fully_connected::in_rows(layer, result, builder)
-}
-
-/// A float constant computed from two others, elementwise or one of them being a single number.
-pub(in crate::import) fn folded(
-    call: &Call<'_>,
-    operator: fn(f32, f32) -> f32,
-    builder: &mut Builder,
-) -> Result<Option<Value>, ImportErrorKind> {
-    let sides = [call.input(0, "left operand")?, call.input(1, "right operand")?];
-    let [Value::Constant(left), Value::Constant(right)] = sides else { return Ok(None) };
-    let (Data::Float(lhs), Data::Float(rhs)) = (&*left.data, &*right.data) else {
-        return Err(unsupported("operands", left.type_name(), "float32 constants"));
-    };
-    let shape = match (left.data.len(), right.data.len()) {
-        _ if left.shape == right.shape => &left.shape,
-        (_, 1) if right.shape.len() <= left.shape.len() => &left.shape,
-        (1, _) if left.shape.len() <= right.shape.len() => &right.shape,
-        _ => {
-            return Err(ImportErrorKind::Shape {
-                role: "right operand",
-                got: right.shape.clone(),
-                expected: format!("{:?}, or one element", left.shape),
-            });
-        }
-    };
-    let count = lhs.len().max(rhs.len());
-    builder.budget.spend(count, size_of::<f32>())?;
-    let at = |list: &[f32], index| crate::import::affine::one_or_indexed(list, index).copied();
-    let values = (0..count).filter_map(|index| Some(operator(at(lhs, index)?, at(rhs, index)?)));
-    Ok(Some(Value::Constant(Constant::new(shape.clone(), Data::Float(values.collect())))))
+    linear::in_rows(layer, result, builder)
 }

@@ -4,14 +4,15 @@ use std::rc::Rc;
 
 use crate::import::affine::{self, FloatClamp, one_or_indexed};
 use crate::import::builder::Builder;
+use crate::import::call::Call;
 use crate::import::constant::Constant;
 use crate::import::error::ImportErrorKind;
 use crate::import::limits;
-use crate::import::ops::Call;
-use crate::import::ops::layer::fully_connected::{
-    self, dequantized_bias, dequantized_input, input_quantization, int32_bias, output_quantization,
-};
+use crate::import::operand::{dequantized_input, input_quantization, output_quantization};
+use crate::import::ops::layer::bias::{dequantized_bias, int32_bias};
+use crate::import::ops::layer::linear;
 use crate::import::ops::layer::window::{WindowAttributes, image, result_shape};
+use crate::import::role::Role;
 use crate::import::value::{Activation, DequantizedConstant, Linear, Sliding, Value, Weights};
 use crate::ir::Quantization;
 
@@ -21,10 +22,11 @@ pub(in crate::import) fn q_linear_conv(
 ) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(8, 9)?;
     let attributes = Attributes::read(call)?;
-    let input = call.activation(0, "input")?;
+    let input = call.activation(0, Role::Input)?;
     let by = input_quantization(call, input)?;
-    let constant = call.constant(3, "weights")?;
-    let (scale, zero_point) = (call.constant(4, "weight scale")?, call.constant(5, "weight zero point")?);
+    let constant = call.constant(3, Role::Weights)?;
+    let (scale, zero_point) =
+        (call.constant(4, Role::WeightScale)?, call.constant(5, Role::WeightZeroPoint)?);
     if constant.data.data_type() != zero_point.data.data_type() {
         return Err(ImportErrorKind::ElementType {
             role: "weight zero point",
@@ -46,20 +48,22 @@ pub(in crate::import) fn q_linear_conv(
     let zero_points = affine::zero_points(zero_point, &mut builder.budget)?;
     let weights = center(constant, scales, &zero_points, builder)?;
     let mut layer = scaled(call, &attributes, (input, by), weights, builder)?;
-    if let Some(bias) = call.optional_constant(8, "bias")? {
+    if let Some(bias) = call.optional_constant(8, Role::Bias)? {
         layer.bias = Some(channel_bias(bias, &layer, |bias| int32_bias(bias, &layer))?);
     }
     let (elem, by) = output_quantization(call, 6)?;
-    fully_connected::requantize(&layer, elem, by, FloatClamp::NONE, builder).map(Value::Quantized)
+    linear::requantize(&layer, elem, by, FloatClamp::NONE, builder).map(Value::Quantized)
 }
 
 pub(in crate::import) fn conv(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 3)?;
     let attributes = Attributes::read(call)?;
     let input = dequantized_input(call)?;
-    let dequantized = match call.input(1, "weights")? {
+    let dequantized = match call.input(1, Role::Weights)? {
         Value::DequantizedConstant(dequantized) => dequantized,
-        other => return Err(call.wrong_form(1, "weights", other, "a dequantized int8 or uint8 constant")),
+        other => {
+            return Err(call.wrong_form(1, Role::Weights, other, "a dequantized int8 or uint8 constant"));
+        }
     };
     let DequantizedConstant { constant, by } = &**dequantized;
     if by.axis.is_some_and(|axis| axis != 0) {
@@ -145,7 +149,7 @@ fn scaled(
     weights: Weights,
     builder: &mut Builder,
 ) -> Result<Linear, ImportErrorKind> {
-    fully_connected::expect_weight_type(input, &weights)?;
+    linear::expect_weight_type(input, &weights)?;
     let scales = weights.scales.iter().map(|scale| by.scale * scale).collect();
     convolution(call, attributes, (input, by.zero_point), weights, scales, builder)
 }
@@ -183,7 +187,7 @@ pub(in crate::import) fn convolution(
     let window = placement.window;
     let shape = result_shape(weights.outputs, &window, spatial.len())?;
     let weights = Rc::new(weights);
-    let layer = fully_connected::layer(call, (&read, zero_point), weights, accumulator_scales, shape)?;
+    let layer = linear::layer(call, (&read, zero_point), weights, accumulator_scales, shape)?;
     Ok(Linear { sliding: Some(Sliding { channels, groups, window }), ..layer })
 }
 

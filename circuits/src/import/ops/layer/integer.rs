@@ -4,11 +4,14 @@ use std::rc::Rc;
 
 use crate::import::affine;
 use crate::import::builder::Builder;
+use crate::import::call::Call;
 use crate::import::constant::Constant;
 use crate::import::error::ImportErrorKind;
-use crate::import::ops::Call;
 use crate::import::ops::layer::convolution::{self, Attributes};
-use crate::import::ops::layer::fully_connected::{self, WeightForm};
+use crate::import::ops::layer::fully_connected;
+use crate::import::ops::layer::linear;
+use crate::import::ops::layer::weights::WeightForm;
+use crate::import::role::Role;
 use crate::import::value::{Activation, Value};
 
 pub(in crate::import) fn conv_integer(
@@ -17,8 +20,8 @@ pub(in crate::import) fn conv_integer(
 ) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 4)?;
     let attributes = Attributes::read(call)?;
-    let input = call.activation(0, "input")?;
-    let constant = call.constant(1, "weights")?;
+    let input = call.activation(0, Role::Input)?;
+    let constant = call.constant(1, Role::Weights)?;
     let zero_point = input_zero_point(call, input)?;
     let zero_points = weight_zero_points(call, constant, 1, builder)?;
     let weights = convolution::center(constant, Vec::new(), &zero_points, builder)?;
@@ -33,20 +36,20 @@ pub(in crate::import) fn mat_mul_integer(
 ) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 4)?;
     call.node.attributes.reader().finish()?;
-    let input = call.activation(0, "input")?;
-    let constant = call.constant(1, "weights")?;
+    let input = call.activation(0, Role::Input)?;
+    let constant = call.constant(1, Role::Weights)?;
     let zero_point = input_zero_point(call, input)?;
     let form = WeightForm::new(constant, false)?;
     let zero_points = weight_zero_points(call, constant, form.outputs, builder)?;
     let weights = Rc::new(form.center(constant, Vec::new(), &zero_points, builder)?);
     let shape = fully_connected::mat_mul_shape(&input.shape, &weights)?;
-    let layer = fully_connected::layer(call, (input, zero_point), weights, Vec::new(), shape)?;
-    Ok(Value::Accumulator(Rc::new(fully_connected::over_rows(layer, builder)?)))
+    let layer = linear::layer(call, (input, zero_point), weights, Vec::new(), shape)?;
+    Ok(Value::Accumulator(Rc::new(linear::over_rows(layer, builder)?)))
 }
 
 /// Input 2, 0 unless given.
 fn input_zero_point(call: &Call<'_>, input: &Activation) -> Result<i32, ImportErrorKind> {
-    let Some(zero_point) = call.optional_constant(2, "input zero point")? else { return Ok(0) };
+    let Some(zero_point) = call.optional_constant(2, Role::InputZeroPoint)? else { return Ok(0) };
     match (zero_point.data.elem(), zero_point.data.integer(0)) {
         (Some(elem), Some(value)) if elem == input.elem && zero_point.is_single() => Ok(value),
         _ => Err(ImportErrorKind::ElementType {
@@ -64,7 +67,7 @@ fn weight_zero_points(
     outputs: usize,
     builder: &mut Builder,
 ) -> Result<Vec<i32>, ImportErrorKind> {
-    let Some(zero_point) = call.optional_constant(3, "weight zero point")? else { return Ok(vec![0]) };
+    let Some(zero_point) = call.optional_constant(3, Role::WeightZeroPoint)? else { return Ok(vec![0]) };
     if zero_point.data.data_type() != weights.data.data_type() {
         return Err(ImportErrorKind::ElementType {
             role: "weight zero point",

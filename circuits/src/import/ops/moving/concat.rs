@@ -3,21 +3,21 @@
 use std::rc::Rc;
 
 use crate::import::affine::{self, FloatClamp};
-use crate::import::attributes::unsupported;
+use crate::import::attributes::axis_of;
 use crate::import::builder::Builder;
+use crate::import::call::Call;
 use crate::import::error::ImportErrorKind;
 use crate::import::limits;
-use crate::import::ops::Call;
 use crate::import::ops::constants;
 use crate::import::ops::function::unary;
-use crate::import::ops::moving::shape::axis_index;
+use crate::import::role::Role;
 use crate::import::value::{Activation, Dequantized, Function, Value, Waiting, WaitingForm};
 use crate::import::views;
 use crate::ir::{Elem, Quantization};
 
 pub(in crate::import) fn concat(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, limits::NODE_VALUES)?;
-    let inputs = (0..call.node.inputs.len()).map(|index| call.input(index, "input"));
+    let inputs = (0..call.node.inputs.len()).map(|index| call.input(index, Role::Input));
     let inputs: Vec<&Value> = inputs.collect::<Result<_, _>>()?;
     if inputs.iter().all(|input| matches!(input, Value::Constant(_))) {
         return constants::concat(call, builder);
@@ -30,7 +30,7 @@ pub(in crate::import) fn concat(call: &Call<'_>, builder: &mut Builder) -> Resul
         let parts = inputs.iter().enumerate().map(|(index, input)| match input {
             Value::Quantized(activation) => Ok(activation.clone()),
             Value::Constant(constant) => views::constant(call, constant, builder),
-            other => Err(call.wrong_form(index, "input", other, "an 8-bit tensor like the others")),
+            other => Err(call.wrong_form(index, Role::Input, other, "an 8-bit tensor like the others")),
         });
         let parts: Vec<Activation> = parts.collect::<Result<_, _>>()?;
         return views::concatenated(&call.node.label.name, &parts, axis, builder).map(Value::Quantized);
@@ -57,11 +57,6 @@ pub(in crate::import) fn concat(call: &Call<'_>, builder: &mut Builder) -> Resul
     Ok(Value::Waiting { result, clamp: FloatClamp::NONE })
 }
 
-fn axis_of(axis: i64, shape: &[usize]) -> Result<usize, ImportErrorKind> {
-    axis_index(axis, shape.len())
-        .ok_or_else(|| unsupported("axis", axis, &format!("an axis of shape {shape:?}")))
-}
-
 /// A float view of integers.
 enum View {
     Dequantized(Dequantized),
@@ -78,7 +73,7 @@ impl View {
 
     fn into_function(self) -> Function {
         match self {
-            Self::Dequantized(view) => unary::of_dequantized(&view, |value| value),
+            Self::Dequantized(view) => Function::of(&view, |value| value),
             Self::Function(view) => view,
         }
     }
@@ -103,7 +98,7 @@ fn view(
             let activation = views::constant(call, &constant.constant, builder)?;
             Ok(View::Dequantized(Dequantized { activation, by, clamp: FloatClamp::NONE }))
         }
-        other => Err(call.wrong_form(index, "input", other, "a dequantized 8-bit tensor")),
+        other => Err(call.wrong_form(index, Role::Input, other, "a dequantized 8-bit tensor")),
     }
 }
 
@@ -117,7 +112,7 @@ pub(in crate::import) fn requantize(
 ) -> Result<Activation, ImportErrorKind> {
     let parts = parts
         .iter()
-        .map(|part| unary::quantize(name, &unary::clamped(part, clamp), elem, to, builder))
+        .map(|part| unary::quantize(name, &part.clamped(clamp), elem, to, builder))
         .collect::<Result<Vec<_>, _>>()?;
     views::concatenated(name, &parts, axis, builder)
 }
@@ -131,16 +126,16 @@ pub(in crate::import) fn q_linear_concat(
     let axis = attributes.int("axis")?.ok_or(ImportErrorKind::MissingAttribute { attribute: "axis" })?;
     attributes.finish()?;
     let (elem, to) =
-        affine::activation(call.constant(0, "scale")?, call.constant(1, "zero point")?, "output")?;
+        affine::activation(call.constant(0, Role::Scale)?, call.constant(1, Role::ZeroPoint)?, "output")?;
     let mut parts = Vec::new();
     for index in (2..call.node.inputs.len()).step_by(3) {
-        let activation = match call.input(index, "input")? {
+        let activation = match call.input(index, Role::Input)? {
             Value::Quantized(activation) => activation.clone(),
             Value::Constant(constant) => views::constant(call, constant, builder)?,
-            other => return Err(call.wrong_form(index, "input", other, "an 8-bit tensor")),
+            other => return Err(call.wrong_form(index, Role::Input, other, "an 8-bit tensor")),
         };
         let (scale, zero_point) =
-            (call.constant(index + 1, "scale")?, call.constant(index + 2, "zero point")?);
+            (call.constant(index + 1, Role::Scale)?, call.constant(index + 2, Role::ZeroPoint)?);
         let (given, by) = affine::activation(scale, zero_point, "input")?;
         if given != activation.elem {
             return Err(ImportErrorKind::ElementType {
@@ -154,8 +149,7 @@ pub(in crate::import) fn q_linear_concat(
             parts.push(activation);
             continue;
         }
-        let view =
-            unary::of_dequantized(&Dequantized { activation, by, clamp: FloatClamp::NONE }, |value| value);
+        let view = Function::of(&Dequantized { activation, by, clamp: FloatClamp::NONE }, |value| value);
         parts.push(unary::quantize(&call.node.label.name, &view, elem, to, builder)?);
     }
     let shape = parts.first().map(|part| part.shape.clone()).unwrap_or_default();

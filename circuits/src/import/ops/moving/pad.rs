@@ -1,14 +1,13 @@
 //! Pad on integers and between quantizers.
 
 use crate::import::affine;
-use crate::import::attributes::unsupported;
+use crate::import::attributes::{axis_of, unsupported};
 use crate::import::builder::Builder;
+use crate::import::call::Call;
 use crate::import::error::ImportErrorKind;
 use crate::import::limits;
-use crate::import::ops::Call;
-use crate::import::ops::moving::pick::axis_of;
 use crate::import::ops::moving::shape;
-use crate::import::ops::moving::shape::int64_list;
+use crate::import::role::Role;
 use crate::import::value::{Activation, Value};
 use crate::import::views::{Coordinates, picked};
 
@@ -35,15 +34,15 @@ pub(in crate::import) fn pad(call: &Call<'_>, builder: &mut Builder) -> Result<V
     let (listed, value) =
         if by_attribute { (attributes.ints("pads")?, attributes.float("value")?) } else { (None, None) };
     attributes.finish()?;
-    call.expect_integers_known_since(11, "input")?;
-    let shape = call.input(0, "input")?.shape();
+    call.expect_integers_known_since(11, Role::Input)?;
+    let shape = call.input(0, Role::Input)?.shape();
     let pads = match listed {
         Some(pads) => pads,
-        None => int64_list(call, 1, "pads")?,
+        None => call.int64_list(1, Role::Pads)?,
     };
     let axes = coordinates(shape, &padded_axes(call, shape)?, pads, mode)?;
     let name = &call.node.label.name;
-    match call.input(0, "input")? {
+    match call.input(0, Role::Input)? {
         Value::Quantized(x) => {
             let fill = integer_fill(call, x)?;
             picked(name, x, &axes, fill, builder).map(Value::Quantized)
@@ -64,7 +63,7 @@ fn padded_axes(call: &Call<'_>, shape: &[usize]) -> Result<Vec<usize>, ImportErr
     if call.optional(3)?.is_none() {
         return Ok((0..shape.len()).collect());
     }
-    int64_list(call, 3, "axes")?.iter().map(|&axis| axis_of(axis, shape)).collect()
+    call.int64_list(3, Role::Axes)?.iter().map(|&axis| axis_of(axis, shape)).collect()
 }
 
 /// Per axis the source positions of the padded tensor.
@@ -108,7 +107,7 @@ fn coordinates(
 
 /// The constant of the integers' type, 0 unless given.
 fn integer_fill(call: &Call<'_>, x: &Activation) -> Result<i32, ImportErrorKind> {
-    let Some(fill) = call.optional_constant(2, "constant value")? else { return Ok(0) };
+    let Some(fill) = call.optional_constant(2, Role::ConstantValue)? else { return Ok(0) };
     fill.data.integer(0).filter(|_| fill.data.elem() == Some(x.elem)).ok_or_else(|| {
         ImportErrorKind::ElementType {
             role: "constant value",

@@ -1,18 +1,20 @@
 //! Slice, Split, Gather, Expand and Tile.
 
-use crate::import::attributes::unsupported;
+use crate::import::attributes::{axis_index, axis_of, unsupported};
 use crate::import::builder::Builder;
+use crate::import::call::Call;
 use crate::import::constant::{Constant, Data};
 use crate::import::error::ImportErrorKind;
 use crate::import::limits;
-use crate::import::ops::Call;
-use crate::import::ops::moving::shape::{axis_index, int64_list, on_integers};
+use crate::import::ops::moving::shape::on_integers;
+use crate::import::role::Role;
 use crate::import::value::Value;
-use crate::import::views::{self, Coordinates, picked};
+use crate::import::views::picked;
+use crate::import::views::{self, Coordinates};
 
 /// The elements at the coordinates of every axis, of an activation or a constant.
 fn pick(call: &Call<'_>, axes: &[Coordinates], builder: &mut Builder) -> Result<Value, ImportErrorKind> {
-    if let Value::Constant(constant) = call.input(0, "input")? {
+    if let Value::Constant(constant) = call.input(0, Role::Input)? {
         let shape: Vec<usize> = axes.iter().map(Vec::len).collect();
         let len = limits::elements("the result", &shape)?;
         builder.budget.spend(len, size_of::<i64>())?;
@@ -28,23 +30,18 @@ fn identity(shape: &[usize]) -> Result<Vec<Coordinates>, ImportErrorKind> {
     Ok(shape.iter().map(|&size| (0..size).map(Some).collect()).collect())
 }
 
-pub(in crate::import) fn axis_of(axis: i64, shape: &[usize]) -> Result<usize, ImportErrorKind> {
-    axis_index(axis, shape.len())
-        .ok_or_else(|| unsupported("axis", axis, &format!("an axis of shape {shape:?}")))
-}
-
 /// Int64 or int32 constants, which some exporters write for indices.
 pub(in crate::import) fn integers(
     call: &Call<'_>,
     index: usize,
-    role: &'static str,
+    role: Role,
 ) -> Result<Vec<i64>, ImportErrorKind> {
     let constant = call.constant(index, role)?;
     match &*constant.data {
         Data::Int32(values) if constant.shape.len() <= 1 => {
             Ok(values.iter().map(|&value| value.into()).collect())
         }
-        _ => int64_list(call, index, role).map(<[i64]>::to_vec),
+        _ => call.int64_list(index, role).map(<[i64]>::to_vec),
     }
 }
 
@@ -52,13 +49,13 @@ pub(in crate::import) fn integers(
 pub(in crate::import) fn slice(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(3, 5)?;
     call.node.attributes.reader().finish()?;
-    let shape = call.input(0, "input")?.shape();
-    let (starts, ends) = (integers(call, 1, "starts")?, integers(call, 2, "ends")?);
+    let shape = call.input(0, Role::Input)?.shape();
+    let (starts, ends) = (integers(call, 1, Role::Starts)?, integers(call, 2, Role::Ends)?);
     let given = |index: usize, role| {
         if call.optional(index)?.is_some() { integers(call, index, role).map(Some) } else { Ok(None) }
     };
-    let axes = given(3, "axes")?.unwrap_or_else(|| (0..).take(starts.len()).collect());
-    let steps = given(4, "steps")?.unwrap_or_else(|| vec![1; starts.len()]);
+    let axes = given(3, Role::Axes)?.unwrap_or_else(|| (0..).take(starts.len()).collect());
+    let steps = given(4, Role::Steps)?.unwrap_or_else(|| vec![1; starts.len()]);
     let lengths = [ends.len(), axes.len(), steps.len()];
     if lengths != [starts.len(); 3] {
         return Err(ImportErrorKind::Shape {
@@ -115,11 +112,13 @@ pub(in crate::import) fn split(
     let counts = call.node.opset >= 18;
     let count = if counts { attributes.int("num_outputs")? } else { None };
     attributes.finish()?;
-    let shape = call.input(0, "input")?.shape();
+    let shape = call.input(0, Role::Input)?.shape();
     let axis = axis_of(axis, shape)?;
     let size = shape.get(axis).copied().unwrap_or(1);
     let listed = match listed {
-        None if !by_attribute && call.optional(1)?.is_some() => Some(int64_list(call, 1, "split")?.to_vec()),
+        None if !by_attribute && call.optional(1)?.is_some() => {
+            Some(call.int64_list(1, Role::Split)?.to_vec())
+        }
         listed => listed,
     };
     if counts && listed.is_some() == count.is_some() {
@@ -174,10 +173,10 @@ pub(in crate::import) fn gather(call: &Call<'_>, builder: &mut Builder) -> Resul
     let attributes = call.node.attributes.reader();
     let axis = attributes.int("axis")?.unwrap_or(0);
     attributes.finish()?;
-    let shape = call.input(0, "data")?.shape().to_vec();
+    let shape = call.input(0, Role::Data)?.shape().to_vec();
     let axis = axis_of(axis, &shape)?;
     let size = shape.get(axis).copied().unwrap_or(1);
-    let indices = call.constant(1, "indices")?;
+    let indices = call.constant(1, Role::Indices)?;
     let index = |index: usize| match &*indices.data {
         Data::Int64(values) => values.get(index).copied(),
         data => data.integer(index).map(i64::from),
@@ -208,8 +207,8 @@ pub(in crate::import) fn gather(call: &Call<'_>, builder: &mut Builder) -> Resul
 pub(in crate::import) fn expand(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 2)?;
     call.node.attributes.reader().finish()?;
-    let given = int64_list(call, 1, "shape")?;
-    let shape = call.input(0, "input")?.shape();
+    let given = call.int64_list(1, Role::Shape)?;
+    let shape = call.input(0, Role::Input)?.shape();
     let refuse = || ImportErrorKind::Reshape { from: shape.to_vec(), to: given.to_vec() };
     let given: Vec<usize> =
         given.iter().map(|&size| usize::try_from(size).ok()).collect::<Option<_>>().ok_or_else(refuse)?;
@@ -221,8 +220,8 @@ pub(in crate::import) fn expand(call: &Call<'_>, builder: &mut Builder) -> Resul
 pub(in crate::import) fn tile(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(2, 2)?;
     call.node.attributes.reader().finish()?;
-    let repeats = int64_list(call, 1, "repeats")?;
-    let shape = call.input(0, "input")?.shape().to_vec();
+    let repeats = call.int64_list(1, Role::Repeats)?;
+    let shape = call.input(0, Role::Input)?.shape().to_vec();
     let refuse = || ImportErrorKind::Reshape { from: shape.clone(), to: repeats.to_vec() };
     if repeats.len() != shape.len() {
         return Err(refuse());

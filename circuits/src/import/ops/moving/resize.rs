@@ -1,12 +1,13 @@
 //! Resize by nearest neighbors: every output element is one input element.
 
-use crate::import::attributes::{AttributeReader, unsupported};
+use crate::import::attributes::{AttributeReader, axis_index, unsupported};
 use crate::import::builder::Builder;
+use crate::import::call::Call;
 use crate::import::constant::Data;
 use crate::import::error::ImportErrorKind;
 use crate::import::limits;
-use crate::import::ops::Call;
-use crate::import::ops::moving::shape::{axis_index, int64_list, on_integers};
+use crate::import::ops::moving::shape::on_integers;
+use crate::import::role::Role;
 use crate::import::value::Value;
 use crate::import::views::{Coordinates, picked};
 
@@ -59,7 +60,7 @@ pub(in crate::import) fn resize(call: &Call<'_>, builder: &mut Builder) -> Resul
     }
     let named = attributes.ints("axes")?;
     attributes.finish()?;
-    let shape = call.input(0, "input")?.shape().to_vec();
+    let shape = call.input(0, Role::Input)?.shape().to_vec();
     let mut axes = resized_axes(call, &shape, named, old)?;
     // onnxruntime copies a tensor whose size stays, whatever the scales.
     if axes.iter().all(|axis| axis.from == axis.to) {
@@ -127,21 +128,21 @@ fn resized_axes(
         }
     };
     if call.node.opset == 11 || call.node.opset == 12 {
-        for (index, role) in [(1, "roi"), (2, "scales")] {
+        for (index, role) in [(1, Role::Roi), (2, Role::Scales)] {
             if call.node.inputs.get(index).copied().flatten().is_none() {
-                return Err(ImportErrorKind::MissingResizeInput { index, role });
+                return Err(ImportErrorKind::MissingResizeInput { index, role: role.text() });
             }
         }
     }
     let scales =
-        call.optional_constant(if old { 1 } else { 2 }, "scales")?.filter(|scales| scales.data.len() > 0);
+        call.optional_constant(if old { 1 } else { 2 }, Role::Scales)?.filter(|scales| scales.data.len() > 0);
     let refuse = |what: &str| ImportErrorKind::Shape {
         role: "input of Resize",
         got: shape.to_vec(),
         expected: format!("{} {what}, each leaving an element", order.len()),
     };
     if let Some(scales) = scales {
-        if call.optional_constant(3, "sizes")?.is_some_and(|sizes| sizes.data.len() > 0) {
+        if call.optional_constant(3, Role::Sizes)?.is_some_and(|sizes| sizes.data.len() > 0) {
             let expected =
                 "an empty one beside scales: leave one of the two empty, as onnxruntime takes only one";
             return Err(unsupported("sizes", "given", expected));
@@ -160,7 +161,7 @@ fn resized_axes(
         }
         return Ok(axes);
     }
-    let sizes = int64_list(call, 3, "sizes")?;
+    let sizes = call.int64_list(3, Role::Sizes)?;
     if sizes.len() != order.len() {
         return Err(refuse("sizes"));
     }

@@ -2,30 +2,24 @@
 
 use std::rc::Rc;
 
-use crate::import::attributes::unsupported;
+use crate::import::attributes::{axis_index, unsupported};
 use crate::import::builder::Builder;
+use crate::import::call::Call;
 use crate::import::constant::{Constant, Data};
 use crate::import::error::ImportErrorKind;
 use crate::import::limits;
-use crate::import::ops::Call;
+use crate::import::role::Role;
 use crate::import::value::{Activation, Dequantized, Function, Moved, Value};
 use crate::import::views;
 
-/// The index that an axis, negative from the end, stands for.
-pub(in crate::import) fn axis_index(axis: i64, rank: usize) -> Option<usize> {
-    let rank = i64::try_from(rank).ok()?;
-    let index = if axis < 0 { axis.checked_add(rank)? } else { axis };
-    if (0..rank).contains(&index) { usize::try_from(index).ok() } else { None }
-}
-
 fn reshaped(call: &Call<'_>, shape: Vec<usize>) -> Result<Value, ImportErrorKind> {
-    let value = call.input(0, "input")?;
+    let value = call.input(0, Role::Input)?;
     if shape == value.shape() {
         return Ok(value.clone());
     }
     limits::elements("the result", &shape)?;
     value.reshaped(shape).ok_or_else(|| {
-        call.wrong_form(0, "input", value, "a quantized or dequantized activation, or a constant")
+        call.wrong_form(0, Role::Input, value, "a quantized or dequantized activation, or a constant")
     })
 }
 
@@ -34,7 +28,7 @@ pub(in crate::import) fn on_integers(
     call: &Call<'_>,
     apply: impl FnOnce(&Activation) -> Result<Activation, ImportErrorKind>,
 ) -> Result<Value, ImportErrorKind> {
-    match call.input(0, "input")? {
+    match call.input(0, Role::Input)? {
         Value::Quantized(activation) => apply(activation).map(Value::Quantized),
         Value::Dequantized(dequantized) => Ok(Value::Dequantized(Dequantized {
             activation: apply(&dequantized.activation)?,
@@ -43,14 +37,14 @@ pub(in crate::import) fn on_integers(
         Value::Function(function) => {
             Ok(Value::Function(Function { activation: apply(&function.activation)?, ..function.clone() }))
         }
-        other => Err(call.wrong_form(0, "input", other, "a quantized or dequantized activation")),
+        other => Err(call.wrong_form(0, Role::Input, other, "a quantized or dequantized activation")),
     }
 }
 
 pub(in crate::import) fn identity(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     call.node.attributes.reader().finish()?;
-    call.input(0, "input").cloned()
+    call.input(0, Role::Input).cloned()
 }
 
 pub(in crate::import) fn dropout(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
@@ -60,7 +54,7 @@ pub(in crate::import) fn dropout(call: &Call<'_>, _: &mut Builder) -> Result<Val
     attributes.float("ratio")?;
     attributes.int("seed")?;
     attributes.finish()?;
-    if let Some(training) = call.optional_constant(2, "training mode")?
+    if let Some(training) = call.optional_constant(2, Role::TrainingMode)?
         && !matches!(&*training.data, Data::Bool(flags) if flags.as_slice() == [false])
     {
         return Err(ImportErrorKind::ElementType {
@@ -69,7 +63,7 @@ pub(in crate::import) fn dropout(call: &Call<'_>, _: &mut Builder) -> Result<Val
             expected: "false: export the model in inference mode".to_owned(),
         });
     }
-    match call.input(0, "input")? {
+    match call.input(0, Role::Input)? {
         value @ (Value::FloatInput { .. }
         | Value::Dequantized(_)
         | Value::DequantizedConstant(_)
@@ -94,8 +88,8 @@ pub(in crate::import) fn reshape(call: &Call<'_>, _: &mut Builder) -> Result<Val
     let attributes = call.node.attributes.reader();
     let allow_zero = call.node.opset >= 14 && attributes.flag("allowzero")?;
     attributes.finish()?;
-    let from = call.input(0, "input")?.shape();
-    let to = int64_vector(call, 1, "shape")?;
+    let from = call.input(0, Role::Input)?.shape();
+    let to = int64_vector(call, 1, Role::Shape)?;
     let refuse = || ImportErrorKind::Reshape { from: from.to_vec(), to: to.to_vec() };
     if to.len() > limits::RANK {
         return Err(ImportErrorKind::Rank {
@@ -133,7 +127,7 @@ pub(in crate::import) fn flatten(call: &Call<'_>, _: &mut Builder) -> Result<Val
     let attributes = call.node.attributes.reader();
     let axis = attributes.int("axis")?.unwrap_or(1);
     attributes.finish()?;
-    let from = call.input(0, "input")?.shape();
+    let from = call.input(0, Role::Input)?.shape();
     if axis < 0 && call.node.opset < 11 {
         return Err(unsupported("axis", axis, "an axis counted from the front before opset 11"));
     }
@@ -147,7 +141,7 @@ pub(in crate::import) fn flatten(call: &Call<'_>, _: &mut Builder) -> Result<Val
 }
 
 /// Reads a constant list that is an input.
-type ReadList<'a> = fn(&Call<'a>, usize, &'static str) -> Result<&'a [i64], ImportErrorKind>;
+type ReadList<'a> = fn(&Call<'a>, usize, Role) -> Result<&'a [i64], ImportErrorKind>;
 
 /// The axes of Squeeze and Unsqueeze: an attribute before opset 13, an input since.
 fn axes<'a>(call: &Call<'a>, read: ReadList<'a>) -> Result<Option<&'a [i64]>, ImportErrorKind> {
@@ -157,7 +151,7 @@ fn axes<'a>(call: &Call<'a>, read: ReadList<'a>) -> Result<Option<&'a [i64]>, Im
     let axes = if by_attribute {
         attributes.ints("axes")?
     } else if call.optional(1)?.is_some() {
-        Some(read(call, 1, "axes")?)
+        Some(read(call, 1, Role::Axes)?)
     } else {
         None
     };
@@ -179,7 +173,7 @@ fn marked(axes: &[i64], rank: usize) -> Option<Vec<bool>> {
 
 pub(in crate::import) fn squeeze(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
     let axes = axes(call, int64_vector)?;
-    let from = call.input(0, "input")?.shape();
+    let from = call.input(0, Role::Input)?.shape();
     let removed = match axes {
         // onnxruntime reads an empty list as no list.
         None | Some([]) => from.iter().map(|&dim| dim == 1).collect(),
@@ -192,8 +186,9 @@ pub(in crate::import) fn squeeze(call: &Call<'_>, _: &mut Builder) -> Result<Val
 }
 
 pub(in crate::import) fn unsqueeze(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
-    let axes = axes(call, int64_list)?.ok_or(ImportErrorKind::MissingAttribute { attribute: "axes" })?;
-    let from = call.input(0, "input")?.shape();
+    let axes =
+        axes(call, Call::int64_list)?.ok_or(ImportErrorKind::MissingAttribute { attribute: "axes" })?;
+    let from = call.input(0, Role::Input)?.shape();
     let rank = from.len() + axes.len();
     if rank > limits::RANK {
         return Err(ImportErrorKind::Rank { what: "the result".to_owned(), rank, limit: limits::RANK });
@@ -210,7 +205,7 @@ pub(in crate::import) fn transpose(call: &Call<'_>, builder: &mut Builder) -> Re
     let attributes = call.node.attributes.reader();
     let perm = attributes.ints("perm")?;
     attributes.finish()?;
-    let value = call.input(0, "input")?;
+    let value = call.input(0, Role::Input)?;
     let from = value.shape();
     let order = match perm {
         None => (0..from.len()).rev().collect(),
@@ -262,28 +257,14 @@ fn permutation(perm: &[i64], rank: usize) -> Option<Vec<usize>> {
 }
 
 /// A constant int64 list of rank 1: where onnxruntime refuses a scalar.
-fn int64_vector<'a>(call: &Call<'a>, index: usize, role: &'static str) -> Result<&'a [i64], ImportErrorKind> {
+fn int64_vector<'a>(call: &Call<'a>, index: usize, role: Role) -> Result<&'a [i64], ImportErrorKind> {
     let constant = call.constant(index, role)?;
     match constant.shape.as_slice() {
-        [_] => int64_list(call, index, role),
+        [_] => call.int64_list(index, role),
         shape => Err(ImportErrorKind::Shape {
-            role,
+            role: role.text(),
             got: shape.to_vec(),
             expected: "a list, of rank 1".to_owned(),
         }),
     }
-}
-
-/// A constant int64 list, or a scalar as a list of one.
-pub(in crate::import) fn int64_list<'a>(
-    call: &Call<'a>,
-    index: usize,
-    role: &'static str,
-) -> Result<&'a [i64], ImportErrorKind> {
-    let constant = call.constant(index, role)?;
-    constant.int64_list().ok_or_else(|| ImportErrorKind::ElementType {
-        role,
-        got: format!("{} of shape {:?}", constant.type_name(), constant.shape),
-        expected: "a list of int64".to_owned(),
-    })
 }

@@ -3,29 +3,20 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use crate::import::affine::FloatClamp;
+use crate::import::affine::{FloatClamp, MAX_RESULT};
 use crate::import::builder::Builder;
 use crate::import::error::ImportErrorKind;
 use crate::import::float_sum::FloatSum;
 use crate::import::limits;
 use crate::import::ops::layer::arithmetic;
-use crate::import::ops::sum::elementwise;
-use crate::import::value::arithmetic::{Arithmetic, Origin, Step, ZeroPoint};
-use crate::import::value::{Activation, Linear, Operand, Sliding, Weights};
-use crate::import::views;
-use crate::import::views::Coordinates;
+use crate::import::value::{
+    Activation, Arithmetic, AverageWindow, Linear, Operand, Origin, Sliding, Step, Weights, ZeroPoint,
+};
+use crate::import::views::{self, Coordinates};
 use crate::ir::{Elem, Quantization, Source, Window};
 
 /// Most differently sized pieces of an image.
 const MAX_PIECES: usize = 64;
-
-/// How an average slides.
-#[derive(Clone, Debug)]
-pub(in crate::import) struct AverageWindow {
-    pub(in crate::import) window: Window,
-    /// Divides by the size of the kernel, not by the number of taps inside the image.
-    pub(in crate::import) counts_padding: bool,
-}
 
 /// Output positions along an axis whose windows have the same taps inside the image.
 struct Stretch {
@@ -87,7 +78,7 @@ pub(in crate::import) fn averaged(
     let largest = (lo - by.zero_point).abs().max((hi - by.zero_point).abs());
     // Beyond it onnxruntime's conversion to int32 wraps before it saturates.
     let reach = largest as f32 * by.scale / to.scale;
-    if !(reach.is_finite() && reach < elementwise::MAX_RESULT) {
+    if !(reach.is_finite() && reach < MAX_RESULT) {
         return Err(ImportErrorKind::OperandScale { lhs: by.scale, rhs: by.scale, output: to.scale });
     }
     let mut parts = Vec::with_capacity(count);

@@ -1,10 +1,11 @@
 //! Operators that pick the largest of several values: ReduceMax, GlobalMaxPool, and what MaxPool shares with them.
 
 use crate::import::builder::Builder;
+use crate::import::call::Call;
 use crate::import::error::ImportErrorKind;
 use crate::import::limits;
-use crate::import::ops::Call;
 use crate::import::ops::pooling::reduce::{self, ReducedAxes};
+use crate::import::role::Role;
 use crate::import::spread::Spread;
 use crate::import::value::{Activation, Dequantized, Function, Value};
 use crate::import::views;
@@ -19,7 +20,7 @@ pub(in crate::import) fn of_largest(
     builder: &mut Builder,
     apply: impl FnOnce(&Activation, &mut Builder) -> Result<Activation, ImportErrorKind>,
 ) -> Result<Value, ImportErrorKind> {
-    match call.input(0, "input")? {
+    match call.input(0, Role::Input)? {
         Value::Quantized(activation) => apply(activation, builder).map(Value::Quantized),
         Value::Dequantized(view) => {
             let activation = apply(&view.activation, builder)?;
@@ -30,7 +31,7 @@ pub(in crate::import) fn of_largest(
             let activation = apply(&activation, builder)?;
             Ok(Value::Function(Function { activation, values }))
         }
-        other => Err(call.wrong_form(0, "input", other, "a quantized or dequantized activation")),
+        other => Err(call.wrong_form(0, Role::Input, other, "a quantized or dequantized activation")),
     }
 }
 
@@ -81,8 +82,8 @@ pub(in crate::import) fn reduce_max(
     call: &Call<'_>,
     builder: &mut Builder,
 ) -> Result<Value, ImportErrorKind> {
-    let x = call.input(0, "input")?;
-    call.expect_integers_known_since(12, "input")?;
+    let x = call.input(0, Role::Input)?;
+    call.expect_integers_known_since(12, Role::Input)?;
     match reduce::axes(call, 18, x.shape())? {
         Some(axes) => {
             of_largest(call, builder, |x, builder| largest(&call.node.label.name, x, &axes, builder))
@@ -96,8 +97,8 @@ pub(in crate::import) fn reduce_min(
     call: &Call<'_>,
     builder: &mut Builder,
 ) -> Result<Value, ImportErrorKind> {
-    let x = call.input(0, "input")?;
-    call.expect_integers_known_since(12, "input")?;
+    let x = call.input(0, Role::Input)?;
+    call.expect_integers_known_since(12, Role::Input)?;
     let Some(axes) = reduce::axes(call, 18, x.shape())? else { return Ok(x.clone()) };
     let name = &call.node.label.name;
     of_largest(call, builder, |x, builder| {
@@ -114,9 +115,9 @@ pub(in crate::import) fn global_max_pool(
 ) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     call.node.attributes.reader().finish()?;
-    let x = call.input(0, "input")?;
+    let x = call.input(0, Role::Input)?;
     if let Value::Quantized(_) = x {
-        return Err(call.wrong_form(0, "input", x, "a dequantized activation"));
+        return Err(call.wrong_form(0, Role::Input, x, "a dequantized activation"));
     }
     let shape = x.shape();
     let is_reduced = (0..shape.len()).map(|axis| axis >= 2).collect();
@@ -185,7 +186,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::import::limits::Budget;
+    use crate::import::budget::Budget;
     use crate::ir::Op;
 
     proptest! {

@@ -6,15 +6,17 @@ use std::rc::Rc;
 use crate::import::affine::FloatClamp;
 use crate::import::attributes::unsupported;
 use crate::import::builder::Builder;
+use crate::import::call::Call;
 use crate::import::error::ImportErrorKind;
-use crate::import::ops::AverageWindow;
-use crate::import::ops::Call;
-use crate::import::ops::layer::fully_connected::{self, dequantized_input};
+use crate::import::operand::{dequantized_input, input_parameters, parameters};
+use crate::import::ops::layer::linear;
 use crate::import::ops::layer::window::{WindowAttributes, image, result_shape};
 use crate::import::ops::pooling::average;
 use crate::import::ops::pooling::maximum;
-use crate::import::ops::sum::elementwise::{input_parameters, parameters};
-use crate::import::value::{Activation, Linear, Operand, Sliding, Value, Waiting, WaitingForm, Weights};
+use crate::import::role::Role;
+use crate::import::value::{
+    Activation, Average, AverageWindow, Linear, Operand, Sliding, Value, Waiting, WaitingForm, Weights,
+};
 use crate::import::views;
 use crate::ir::{Elem, MaxPool, Op, Quantization, Window};
 
@@ -54,9 +56,9 @@ fn q_average(
     window: Option<(&WindowAttributes<'_>, bool)>,
     builder: &mut Builder,
 ) -> Result<Value, ImportErrorKind> {
-    let input = call.activation(0, "input")?;
+    let input = call.activation(0, Role::Input)?;
     let by = input_parameters(call, 1, input)?;
-    let (elem, to) = parameters(call, 3, input.elem, "output")?;
+    let (elem, to) = parameters(call, 3, input.elem, Role::Output)?;
     let rank = input.shape.len();
     // With the channels last, they move to axis 1 and the result back.
     let first = if channels_last && rank >= 3 {
@@ -65,8 +67,9 @@ fn q_average(
     } else {
         input.clone()
     };
-    let average = waiting(call, Operand { activation: first, by }, window, builder)?;
-    let pooled = average_layer(&average, elem, to, FloatClamp::NONE, builder)?;
+    let (average, shape) = averaged(call, Operand { activation: first, by }, window, builder)?;
+    let named = (call.node.label.name.as_str(), shape.as_slice());
+    let pooled = average_layer(named, &average, (elem, to, FloatClamp::NONE), builder)?;
     if channels_last && rank >= 3 {
         let order: Vec<usize> = [0].into_iter().chain(2..rank).chain([1]).collect();
         let back = views::transposed(&call.node.label.name, &pooled, &order, builder)?;
@@ -105,22 +108,23 @@ fn average(
 ) -> Result<Value, ImportErrorKind> {
     let (activation, by) = dequantized_input(call)?;
     let operand = Operand { activation: activation.clone(), by };
-    let result = Rc::new(waiting(call, operand, window, builder)?);
+    let (average, shape) = averaged(call, operand, window, builder)?;
+    let form = WaitingForm::Average(average);
+    let result = Rc::new(Waiting { name: call.node.label.name.clone(), form, shape });
     Ok(Value::Waiting { result, clamp: FloatClamp::NONE })
 }
 
-/// The average over the image, or over the windows if there are some and they are smaller.
-fn waiting(
+/// The average over the image, or over the windows if there are some and they are smaller, and the shape of the result.
+fn averaged(
     call: &Call<'_>,
     operand: Operand,
     windows: Option<(&WindowAttributes<'_>, bool)>,
     builder: &mut Builder,
-) -> Result<Waiting, ImportErrorKind> {
+) -> Result<(Average, Vec<usize>), ImportErrorKind> {
     let (channels, spatial) = image(&operand.activation.shape)?;
-    let name = call.node.label.name.clone();
     if let Some((attributes, counts_padding)) = windows {
         let placement = attributes.place(spatial, &attributes.kernel(spatial.len())?)?;
-        let activation = placement.crop(&name, &operand.activation, builder)?;
+        let activation = placement.crop(&call.node.label.name, &operand.activation, builder)?;
         let window = placement.window;
         expect_reading(&window)?;
         let whole = window.kernel == window.input && window.output == [1, 1] && window.pad == [0, 0];
@@ -128,11 +132,11 @@ fn waiting(
             let shape = result_shape(channels, &window, spatial.len())?;
             let operand = Operand { activation, ..operand };
             let windows = Some(AverageWindow { window, counts_padding });
-            return Ok(Waiting { name, form: WaitingForm::Average { operand, channels, windows }, shape });
+            return Ok((Average { operand, channels, windows }, shape));
         }
     }
     let shape = [1, channels].into_iter().chain(spatial.iter().map(|_| 1)).collect();
-    Ok(Waiting { name, form: WaitingForm::Average { operand, channels, windows: None }, shape })
+    Ok((Average { operand, channels, windows: None }, shape))
 }
 
 /// Refuses windows that lie in the padding.
@@ -146,18 +150,13 @@ fn expect_reading(window: &Window) -> Result<(), ImportErrorKind> {
 /// A depthwise convolution with unit weights: `sum x` over the image, scaled by `fl(sx / fl(sy * n))`; or those of
 /// smaller windows.
 pub(in crate::import) fn average_layer(
-    average: &Waiting,
-    elem: Elem,
-    to: Quantization,
-    clamp: FloatClamp,
+    (name, shape): (&str, &[usize]),
+    Average { operand, channels, windows }: &Average,
+    (elem, to, clamp): (Elem, Quantization, FloatClamp),
     builder: &mut Builder,
 ) -> Result<Activation, ImportErrorKind> {
-    let WaitingForm::Average { operand, channels, windows } = &average.form else {
-        return Err(ImportErrorKind::MissingInput { index: 0, role: "input" });
-    };
     if let Some(windows) = windows {
-        let named = (average.name.as_str(), average.shape.as_slice());
-        return average::averaged(named, operand, windows, (elem, to, clamp), builder);
+        return average::averaged((name, shape), operand, windows, (elem, to, clamp), builder);
     }
     let Operand { activation, by } = operand;
     let elements: usize = activation.shape.iter().product();
@@ -178,7 +177,7 @@ pub(in crate::import) fn average_layer(
         _ => [positions, 1],
     };
     let layer = Linear {
-        name: average.name.clone(),
+        name: name.to_owned(),
         input: activation.clone(),
         rows: 1,
         sliding: Some(Sliding {
@@ -197,7 +196,7 @@ pub(in crate::import) fn average_layer(
         weights: Rc::new(weights),
         bias: None,
         accumulator_scales: vec![by.scale],
-        shape: average.shape.clone(),
+        shape: shape.to_vec(),
     };
     // The divisor is rounded once, before the division.
     let divided = Quantization { scale: to.scale * positions as f32, ..to };
@@ -205,7 +204,7 @@ pub(in crate::import) fn average_layer(
     if !FACTORS.contains(&factor) {
         return Err(ImportErrorKind::AverageFactor { factor });
     }
-    fully_connected::requantize_to(&layer, elem, divided, clamp.quantized(to, elem), builder)
+    linear::requantize_to(&layer, elem, divided, clamp.quantized(to, elem), builder)
 }
 
 /// MaxPool on integers, or between quantizers, which keep their parameters.
@@ -216,7 +215,7 @@ pub(in crate::import) fn max_pool(call: &Call<'_>, builder: &mut Builder) -> Res
     // The order of the indices, which are a second output.
     attributes.flag("storage_order")?;
     attributes.finish()?;
-    call.expect_integers_known_since(12, "input")?;
+    call.expect_integers_known_since(12, Role::Input)?;
     maximum::of_largest(call, builder, |activation, builder| pooled(call, activation, &window, builder))
 }
 
@@ -231,7 +230,7 @@ fn pooled(
     let name = &call.node.label.name;
     let read = placement.crop(name, x, builder)?;
     let window = placement.window;
-    let is_float = !matches!(call.input(0, "input")?, Value::Quantized(_));
+    let is_float = !matches!(call.input(0, Role::Input)?, Value::Quantized(_));
     // onnxruntime pools floats then, where its kernel takes no negative padding.
     let is_unfused = call.node.opset < 12 || call.output_uses() > 1;
     if placement.falls_short && window.dilation == [1, 1] && is_float && is_unfused {

@@ -2,15 +2,14 @@
 
 use std::rc::Rc;
 
-use crate::import::attributes::unsupported;
+use crate::import::attributes::{axis_index, unsupported};
 use crate::import::builder::Builder;
+use crate::import::call::Call;
 use crate::import::error::ImportErrorKind;
 use crate::import::float_sum::FloatSum;
-use crate::import::ops::Call;
-use crate::import::ops::layer::fully_connected::dequantized_input;
-use crate::import::ops::moving::shape::{axis_index, int64_list};
-use crate::import::value::arithmetic::{Arithmetic, Origin, Step};
-use crate::import::value::{Activation, Linear, Sliding, Value, Weights};
+use crate::import::operand::dequantized_input;
+use crate::import::role::Role;
+use crate::import::value::{Activation, Arithmetic, Linear, Origin, Sliding, Step, Value, Weights};
 use crate::import::views;
 use crate::ir::{Elem, Quantization, Window};
 
@@ -57,7 +56,7 @@ pub(in crate::import) fn axes(
     let keeps_dimensions = attributes.int("keepdims")?.unwrap_or(1) != 0;
     let empty_is_none = axes_are_an_input && attributes.flag("noop_with_empty_axes")?;
     let named = if axes_are_an_input {
-        call.optional(1)?.map(|_| int64_list(call, 1, "axes")).transpose()?
+        call.optional(1)?.map(|_| call.int64_list(1, Role::Axes)).transpose()?
     } else {
         attributes.ints("axes")?
     };
@@ -84,15 +83,15 @@ pub(in crate::import) fn axes(
 fn reduced(call: &Call<'_>, kind: Kind, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     let (x, by) = dequantized_input(call)?;
     let input_since = if kind == Kind::Sum { 13 } else { 18 };
-    let Some(axes) = axes(call, input_since, &x.shape)? else { return call.input(0, "input").cloned() };
+    let Some(axes) = axes(call, input_since, &x.shape)? else { return call.input(0, Role::Input).cloned() };
     let terms = axes.terms(&x.shape);
     let ReducedAxes { is_reduced, shape } = axes;
     if terms == 1 {
         // A sum or mean of one number is that number.
-        let value = call.input(0, "input")?;
+        let value = call.input(0, Role::Input)?;
         return value
             .reshaped(shape)
-            .ok_or_else(|| call.wrong_form(0, "input", value, "a dequantized activation"));
+            .ok_or_else(|| call.wrong_form(0, Role::Input, value, "a dequantized activation"));
     }
     let layer = summing_layer(call, (x, by), &is_reduced, shape, builder)?;
     let (lo, hi) = builder.range(x);

@@ -9,20 +9,15 @@ use std::rc::Rc;
 
 use crate::import::affine::{self, FloatClamp};
 use crate::import::builder::Builder;
+use crate::import::call::Call;
 use crate::import::error::ImportErrorKind;
-use crate::import::ops::Call;
-use crate::import::ops::sum::elementwise::{self, operand};
-use crate::import::value::{Activation, Operand, Value, Waiting, WaitingForm};
+use crate::import::operand::operand;
+use crate::import::ops::sum::elementwise;
+use crate::import::ops::sum::requantize;
+use crate::import::role::Role;
+use crate::import::value::{Activation, FloatPair, Operand, Value, Waiting, WaitingForm};
 use crate::ir::{Add, Elem, Op, Quantization};
 use crate::requantize::quantized_sum;
-
-/// What is done with the dequantized operands.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::import) enum FloatPair {
-    Difference,
-    Sum,
-    Mean,
-}
 
 impl FloatPair {
     fn of(self, left: f32, right: f32) -> f32 {
@@ -38,10 +33,10 @@ impl FloatPair {
 fn variadic(call: &Call<'_>, pair: FloatPair, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.node.attributes.reader().finish()?;
     match call.node.inputs.len() {
-        1 => match call.input(0, "input")? {
+        1 => match call.input(0, Role::Input)? {
             // The sum and the mean of one number are that number.
             value @ (Value::Dequantized(_) | Value::Function(_)) => Ok(value.clone()),
-            other => Err(call.wrong_form(0, "input", other, "a dequantized activation")),
+            other => Err(call.wrong_form(0, Role::Input, other, "a dequantized activation")),
         },
         2 => between_quantizers(call, pair, builder),
         count => Err(ImportErrorKind::Terms { count }),
@@ -62,7 +57,8 @@ pub(in crate::import) fn between_quantizers(
     pair: FloatPair,
     builder: &mut Builder,
 ) -> Result<Value, ImportErrorKind> {
-    let operands = [operand(call, 0, "left operand", builder)?, operand(call, 1, "right operand", builder)?];
+    let operands =
+        [operand(call, 0, Role::LeftOperand, builder)?, operand(call, 1, Role::RightOperand, builder)?];
     let (operands, shape) = elementwise::broadcast(call, operands, builder)?;
     let form = WaitingForm::Float { operands, pair };
     let result = Rc::new(Waiting { name: call.node.label.name.clone(), form, shape });
@@ -71,7 +67,7 @@ pub(in crate::import) fn between_quantizers(
 
 /// Quantizes the waiting result.
 pub(in crate::import) fn requantize(
-    result: &Waiting,
+    (name, shape): (&str, &[usize]),
     (operands, pair): (&[Operand; 2], FloatPair),
     (elem, to): (Elem, Quantization),
     (lo, hi): (i32, i32),
@@ -102,11 +98,11 @@ pub(in crate::import) fn requantize(
         let range = (least.min(most), least.max(most));
         let [left, right] = [0, 1].map(|side| reversed(&operands[side], reverses[side]));
         let to = Quantization { zero_point: stored_output(to.zero_point), ..to };
-        match agreeing(&elementwise::sum([&left, &right], to, range)?, &outputs) {
+        match agreeing(&requantize::sum([&left, &right], to, range)?, &outputs) {
             Err(error) => refusal = refusal.or(Some(error)),
             Ok(add) => {
                 let form = Form { add, reverses, is_negative };
-                return form.build(result, operands, (elem, range), builder);
+                return form.build((name, shape), operands, (elem, range), builder);
             }
         }
     }
@@ -138,12 +134,11 @@ struct Form {
 impl Form {
     fn build(
         self,
-        result: &Waiting,
+        (name, shape): (&str, &[usize]),
         operands: &[Operand; 2],
         (elem, range): (Elem, (i32, i32)),
         builder: &mut Builder,
     ) -> Result<Activation, ImportErrorKind> {
-        let name = &result.name;
         let mut stored = |activation: &Activation, reverses: bool| {
             let elem = activation.elem;
             if !reverses {
@@ -154,7 +149,7 @@ impl Form {
         let left = stored(&operands[0].activation, self.reverses[0])?;
         let right = stored(&operands[1].activation, self.reverses[1])?;
         let op = Op::Add(self.add);
-        let sum = builder.clamping(name, op, &[&left, &right], (elem, &result.shape), range)?;
+        let sum = builder.clamping(name, op, &[&left, &right], (elem, shape), range)?;
         if !self.is_negative {
             return Ok(sum);
         }

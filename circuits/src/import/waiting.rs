@@ -1,0 +1,38 @@
+//! Results that wait for their quantizer: which family quantizes them.
+
+use super::affine::FloatClamp;
+use super::builder::Builder;
+use super::error::ImportErrorKind;
+use super::ops::matrix;
+use super::ops::moving::concat;
+use super::ops::pooling::pool;
+use super::ops::sum::{float_pair, requantize};
+use super::value::{Activation, Waiting, WaitingForm};
+use crate::ir::{Elem, Quantization};
+
+/// Quantizes a waiting result.
+pub(super) fn quantized(
+    result: &Waiting,
+    elem: Elem,
+    to: Quantization,
+    clamp: FloatClamp,
+    builder: &mut Builder,
+) -> Result<Activation, ImportErrorKind> {
+    let named = (result.name.as_str(), result.shape.as_slice());
+    let range = clamp.quantized(to, elem);
+    match &result.form {
+        WaitingForm::MatMul { factors, sizes } => {
+            matrix::quantized(named, (factors, *sizes), (elem, to, range), builder)
+        }
+        WaitingForm::Pair { operands, pair } => {
+            requantize::quantized(named, (operands, *pair), (elem, to, range), builder)
+        }
+        WaitingForm::Concat { parts, axis } => {
+            concat::requantize((&result.name, parts, *axis), elem, to, clamp, builder)
+        }
+        WaitingForm::Float { operands, pair } => {
+            float_pair::requantize(named, (operands, *pair), (elem, to), range, builder)
+        }
+        WaitingForm::Average(average) => pool::average_layer(named, average, (elem, to, clamp), builder),
+    }
+}
