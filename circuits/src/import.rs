@@ -42,7 +42,8 @@ mod tests;
 use prost::Message;
 
 pub use error::{
-    ImportError, ImportErrorKind, NodeLabel, ReasonGroup, Refusal, TensorError, UncertainAnswer,
+    ContainerError, GraphError, ImportError, ImportErrorKind, NodeLabel, OperatorError, QuantizationError,
+    ReasonGroup, Refusal, TensorError, UncertainAnswer,
 };
 pub use ops::supported;
 pub use supported::{Form, SupportedOp};
@@ -59,7 +60,10 @@ use faults::{Fault, Faults};
 pub fn import(bytes: &[u8], file: &str) -> Result<Model, ImportError> {
     read(bytes, Faults::first()).map_err(|faults| {
         // There is one: reading ended with it.
-        let fault = faults.into_iter().next().unwrap_or_else(|| Fault::from(ImportErrorKind::NoGraph));
+        let fault = faults
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| Fault::from(ImportErrorKind::Container(ContainerError::NoGraph)));
         named(fault, file)
     })
 }
@@ -104,8 +108,9 @@ fn read(bytes: &[u8], mut faults: Faults) -> Result<Model, Vec<Fault>> {
 /// The model; `None` where something was noted.
 fn decoded(bytes: &[u8], faults: &mut Faults) -> Result<Option<Model>, Fault> {
     wire::check(bytes)?;
-    let proto = proto::ModelProto::decode(bytes)
-        .map_err(|error| ImportErrorKind::Malformed { reason: error.to_string() })?;
+    let proto = proto::ModelProto::decode(bytes).map_err(|error| {
+        ImportErrorKind::Container(ContainerError::Malformed { reason: error.to_string() })
+    })?;
     let graph = graph::Graph::from_proto(proto, faults)?;
     lower::lower(graph, budget::Budget::for_file(bytes.len()), faults)
 }

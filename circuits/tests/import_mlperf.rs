@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use lemma_circuits::import::{ImportErrorKind, import};
+use lemma_circuits::import::{GraphError, ImportErrorKind, import};
 use lemma_circuits::ir::{Elem, Op};
 
 /// The bytes of a reference model, or `None` with a note when the folder is not there.
@@ -53,7 +53,7 @@ fn both_forms_of_the_autoencoder_are_the_same_model() {
 fn a_float_model_is_refused_with_the_way_to_quantize_it() {
     let Some(bytes) = reference_model("ad01.f32.onnx") else { return };
     let error = import(&bytes, "ad01.f32.onnx").unwrap_err();
-    assert_eq!(*error.kind, ImportErrorKind::NothingQuantized);
+    assert_eq!(*error.kind, ImportErrorKind::Graph(GraphError::NothingQuantized));
     assert!(error.to_string().contains("quantize_static"), "{error}");
 }
 

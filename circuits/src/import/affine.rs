@@ -2,7 +2,7 @@
 
 use super::budget::Budget;
 use super::constant::{Constant, Data};
-use super::error::ImportErrorKind;
+use super::error::{ImportErrorKind, OperatorError, QuantizationError};
 use super::proto::data_type;
 use crate::ir::{Elem, Quantization};
 
@@ -39,7 +39,7 @@ impl FloatClamp {
     /// `min(max(x, lo), hi)`: of bounds in the wrong order, `hi`.
     pub(super) fn new(lo: f32, hi: f32) -> Result<Self, ImportErrorKind> {
         match [lo, hi].into_iter().find(|bound| bound.is_nan()) {
-            Some(value) => Err(ImportErrorKind::NotANumber { role: "clip bound", value }),
+            Some(value) => Err(QuantizationError::NotANumber { role: "clip bound", value }.into()),
             None => Ok(Self { lo: lo.min(hi), hi }),
         }
     }
@@ -114,11 +114,12 @@ pub(super) fn zero_points(constant: &Constant, budget: &mut Budget) -> Result<Ve
     let data = &constant.data;
     budget.spend(data.len(), size_of::<i32>())?;
     (0..data.len()).map(|index| data.integer(index)).collect::<Option<_>>().ok_or_else(|| {
-        ImportErrorKind::ElementType {
+        OperatorError::ElementType {
             role: "zero point",
             got: constant.type_name(),
             expected: "int8, uint8 or int32".to_owned(),
         }
+        .into()
     })
 }
 
@@ -130,22 +131,24 @@ pub(super) fn activation(
 ) -> Result<(Elem, Quantization), ImportErrorKind> {
     for constant in [scale, zero_point] {
         if !constant.is_single() {
-            return Err(ImportErrorKind::Shape {
+            return Err(OperatorError::Shape {
                 role,
                 got: constant.shape.clone(),
                 expected: "one scale and one zero point for the whole tensor, of shape [] or [1]".to_owned(),
-            });
+            }
+            .into());
         }
     }
     let Some(value) = scale.float_scalar() else { return Err(scale_type(scale)) };
     check_scale(value, role)?;
     match (zero_point.data.elem(), zero_point.data.integer(0)) {
         (Some(elem), Some(zero_point)) => Ok((elem, Quantization { scale: value, zero_point })),
-        _ => Err(ImportErrorKind::ElementType {
+        _ => Err(OperatorError::ElementType {
             role: "zero point",
             got: zero_point.type_name(),
             expected: "int8 or uint8".to_owned(),
-        }),
+        }
+        .into()),
     }
 }
 
@@ -153,13 +156,14 @@ fn check_scale(scale: f32, role: &'static str) -> Result<(), ImportErrorKind> {
     if scale.is_finite() && scale > 0.0 {
         return Ok(());
     }
-    Err(ImportErrorKind::Scale { role, scale })
+    Err(QuantizationError::Scale { role, scale }.into())
 }
 
 fn scale_type(scale: &Constant) -> ImportErrorKind {
-    ImportErrorKind::ElementType {
+    OperatorError::ElementType {
         role: "scale",
         got: scale.type_name(),
         expected: data_type::name(data_type::FLOAT),
     }
+    .into()
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use super::constant::Constant;
-use super::error::ImportErrorKind;
+use super::error::{ImportErrorKind, OperatorError};
 use super::proto::{AttributeProto, attribute_type};
 
 /// The value of an attribute, by the type that the file declares.
@@ -49,7 +49,7 @@ impl Attributes {
         parsed.sort_by(|(a, _), (b, _)| a.cmp(b));
         match parsed.array_windows().find(|[(a, _), (b, _)]| a == b) {
             Some([(attribute, _), _]) => {
-                Err(ImportErrorKind::DuplicateAttribute { attribute: attribute.clone() })
+                Err(OperatorError::DuplicateAttribute { attribute: attribute.clone() }.into())
             }
             None => Ok(Self(parsed)),
         }
@@ -64,7 +64,7 @@ impl Attributes {
 fn parse(attribute: AttributeProto) -> Result<AttributeValue, ImportErrorKind> {
     let subgraph = attribute.g.is_some() || !attribute.graphs.is_empty();
     if subgraph || matches!(attribute.r#type, attribute_type::GRAPH | attribute_type::GRAPHS) {
-        return Err(ImportErrorKind::Subgraph { attribute: attribute.name });
+        return Err(OperatorError::Subgraph { attribute: attribute.name }.into());
     }
     Ok(match attribute.r#type {
         attribute_type::FLOAT => AttributeValue::Float(attribute.f),
@@ -101,10 +101,13 @@ impl<'a> AttributeReader<'a> {
     ) -> Result<Option<T>, ImportErrorKind> {
         self.get(name)
             .map(|value| {
-                convert(value).ok_or_else(|| ImportErrorKind::AttributeValue {
-                    attribute: name.to_owned(),
-                    got: value.describe(),
-                    expected: expected.to_owned(),
+                convert(value).ok_or_else(|| {
+                    OperatorError::AttributeValue {
+                        attribute: name.to_owned(),
+                        got: value.describe(),
+                        expected: expected.to_owned(),
+                    }
+                    .into()
                 })
             })
             .transpose()
@@ -173,7 +176,9 @@ impl<'a> AttributeReader<'a> {
     pub(super) fn finish(self) -> Result<(), ImportErrorKind> {
         let known = self.known.into_inner();
         match self.attributes.0.iter().find(|(name, _)| !known.contains(&name.as_str())) {
-            Some((attribute, _)) => Err(ImportErrorKind::UnknownAttribute { attribute: attribute.clone() }),
+            Some((attribute, _)) => {
+                Err(OperatorError::UnknownAttribute { attribute: attribute.clone() }.into())
+            }
             None => Ok(()),
         }
     }
@@ -181,11 +186,12 @@ impl<'a> AttributeReader<'a> {
 
 /// An attribute value that the operator has and the importer does not support.
 pub(super) fn unsupported(attribute: &str, got: impl ToString, expected: &str) -> ImportErrorKind {
-    ImportErrorKind::AttributeValue {
+    OperatorError::AttributeValue {
         attribute: attribute.to_owned(),
         got: got.to_string(),
         expected: expected.to_owned(),
     }
+    .into()
 }
 
 /// The index that an axis, negative from the end, stands for.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::constant::Data;
-use super::error::ImportErrorKind;
+use super::error::{ContainerError, ImportErrorKind};
 use super::limits::{SOURCES, TABLES};
 use crate::ir::Op;
 
@@ -68,14 +68,14 @@ impl Budget {
     /// Takes the elements of a rearranged tensor, whose number the size of the file does not bound.
     pub(super) fn spend_sources(&mut self, count: usize) -> Result<(), ImportErrorKind> {
         let left = self.sources.checked_sub(count);
-        self.sources = left.ok_or(ImportErrorKind::Rearranged { limit: SOURCES })?;
+        self.sources = left.ok_or(ContainerError::Rearranged { limit: SOURCES })?;
         Ok(())
     }
 
     /// Takes tables, whose number the size of the file does not bound.
     pub(super) fn spend_tables(&mut self, count: usize) -> Result<(), ImportErrorKind> {
         let left = self.tables.checked_sub(count);
-        self.tables = left.ok_or(ImportErrorKind::Tables { limit: TABLES })?;
+        self.tables = left.ok_or(ContainerError::Tables { limit: TABLES })?;
         Ok(())
     }
 
@@ -100,14 +100,14 @@ impl Budget {
         }
         let left =
             weights.len().checked_mul(size_of::<i16>()).and_then(|bytes| self.repeated.checked_sub(bytes));
-        self.repeated = left.ok_or(ImportErrorKind::RepeatedWeights { limit: REPEATED_WEIGHTS })?;
+        self.repeated = left.ok_or(ContainerError::RepeatedWeights { limit: REPEATED_WEIGHTS })?;
         Ok(())
     }
 
     /// Takes `count` elements of `size` bytes.
     pub(super) fn spend(&mut self, count: usize, size: usize) -> Result<(), ImportErrorKind> {
         let left = count.checked_mul(size).and_then(|bytes| self.remaining.checked_sub(bytes));
-        self.remaining = left.ok_or(ImportErrorKind::Budget { limit: self.limit })?;
+        self.remaining = left.ok_or(ContainerError::Budget { limit: self.limit })?;
         Ok(())
     }
 }

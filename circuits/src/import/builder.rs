@@ -4,7 +4,7 @@ use std::mem;
 
 use super::affine::one_or_indexed;
 use super::budget::Budget;
-use super::error::ImportErrorKind;
+use super::error::{GraphError, ImportErrorKind, OperatorError, QuantizationError};
 use super::limits;
 use super::value::{Activation, Linear, Sliding};
 use crate::ir::{
@@ -101,7 +101,7 @@ impl Builder {
                 let same_type = self.tensors.get(tensor.0).is_some_and(|tensor| tensor.elem == elem);
                 if quantization != Some(by) || !same_type {
                     let input = self.inputs.get(input).map(|input| input.name.clone()).unwrap_or_default();
-                    return Err(ImportErrorKind::InputQuantizedTwice { input });
+                    return Err(GraphError::InputQuantizedTwice { input }.into());
                 }
                 tensor
             }
@@ -141,7 +141,7 @@ impl Builder {
         let (ranges, requantize) = match &mut op {
             Op::FullyConnected(layer) => (layer.accumulator_ranges(x_range), &mut layer.requantize),
             Op::Convolution(layer) => (layer.accumulator_ranges(x_range), &mut layer.requantize),
-            _ => return Err(ImportErrorKind::MissingInput { index: 0, role: "input" }),
+            _ => return Err(OperatorError::MissingInput { index: 0, role: "input" }.into()),
         };
         self.budget.spend(ranges.len(), 256 * size_of::<i64>())?;
         let steps = ranges.into_iter().enumerate().map(|(channel, range)| steps(channel, range));
@@ -324,7 +324,7 @@ impl Builder {
         for input in self.inputs {
             let quantized = input.quantized.filter(|(tensor, _)| numbering.reached(*tensor));
             let Some((tensor, quantize)) = quantized else {
-                return Err(ImportErrorKind::UnreadInput { input: input.name });
+                return Err(GraphError::UnreadInput { input: input.name }.into());
             };
             numbering.assign(tensor);
             inputs.push(Input { name: input.name, shape: input.shape, tensor, quantize });
@@ -430,7 +430,7 @@ pub(super) fn multipliers(
             if scale.is_normal() && multiplier.is_normal() && multiplier > 0.0 {
                 Ok(multiplier)
             } else {
-                Err(ImportErrorKind::Multiplier { channel, accumulator_scale: scale, multiplier })
+                Err(QuantizationError::Multiplier { channel, accumulator_scale: scale, multiplier }.into())
             }
         })
         .collect()

@@ -1,7 +1,7 @@
 //! One node with the values it reads.
 
 use super::constant::Constant;
-use super::error::ImportErrorKind;
+use super::error::{GraphError, ImportErrorKind, OperatorError};
 use super::graph::{Graph, Node};
 use super::remedy;
 use super::role::Role;
@@ -22,7 +22,7 @@ impl<'a> Call<'a> {
         if min <= got && got <= max {
             return Ok(());
         }
-        Err(ImportErrorKind::InputCount { got, min, max })
+        Err(OperatorError::InputCount { got, min, max }.into())
     }
 
     /// An input that may be left out.
@@ -32,16 +32,16 @@ impl<'a> Call<'a> {
         let uses = self.graph.uses.get(value).copied().unwrap_or(0);
         match found {
             Some(Value::Linear { .. } | Value::Waiting { .. }) if uses > 1 => {
-                Err(ImportErrorKind::FloatFanOut { name: self.name(index), uses })
+                Err(OperatorError::FloatFanOut { name: self.name(index), uses }.into())
             }
             Some(found) => Ok(Some(found)),
-            None => Err(ImportErrorKind::Undefined { name: self.name(index) }),
+            None => Err(GraphError::Undefined { name: self.name(index) }.into()),
         }
     }
 
     /// An input that has to be there.
     pub(super) fn input(&self, index: usize, role: Role) -> Result<&'a Value, ImportErrorKind> {
-        self.optional(index)?.ok_or(ImportErrorKind::MissingInput { index, role: role.text() })
+        self.optional(index)?.ok_or(OperatorError::MissingInput { index, role: role.text() }.into())
     }
 
     /// A constant input that may be left out.
@@ -53,17 +53,19 @@ impl<'a> Call<'a> {
         match self.optional(index)? {
             None => Ok(None),
             Some(Value::Constant(constant)) => Ok(Some(constant)),
-            Some(other) => Err(ImportErrorKind::NotConstant {
+            Some(other) => Err(OperatorError::NotConstant {
                 role: role.text(),
                 name: self.name(index),
                 found: other.describe(),
-            }),
+            }
+            .into()),
         }
     }
 
     /// A constant input that has to be there.
     pub(super) fn constant(&self, index: usize, role: Role) -> Result<&'a Constant, ImportErrorKind> {
-        self.optional_constant(index, role)?.ok_or(ImportErrorKind::MissingInput { index, role: role.text() })
+        self.optional_constant(index, role)?
+            .ok_or(OperatorError::MissingInput { index, role: role.text() }.into())
     }
 
     /// An 8-bit activation.
@@ -78,7 +80,7 @@ impl<'a> Call<'a> {
     pub(super) fn expect_zero_points(&self, indices: &[usize]) -> Result<(), ImportErrorKind> {
         let is_missing = |index: &usize| self.node.inputs.get(*index).copied().flatten().is_none();
         match indices.iter().copied().find(is_missing) {
-            Some(index) => Err(ImportErrorKind::MissingZeroPoint { index }),
+            Some(index) => Err(OperatorError::MissingZeroPoint { index }.into()),
             None => Ok(()),
         }
     }
@@ -88,14 +90,15 @@ impl<'a> Call<'a> {
         if self.node.opset >= opset || !matches!(self.input(0, role)?, Value::Quantized(_)) {
             return Ok(());
         }
-        Err(ImportErrorKind::ElementType {
+        Err(OperatorError::ElementType {
             role: role.text(),
             got: format!("an integer tensor in opset {}", self.node.opset),
             expected: format!(
                 "float32, or integers from opset {opset} on: convert the model with \
                  onnx.version_converter.convert_version"
             ),
-        })
+        }
+        .into())
     }
 
     /// How many nodes and graph outputs read the first output.
@@ -119,16 +122,17 @@ impl<'a> Call<'a> {
     ) -> ImportErrorKind {
         let name = self.name(index);
         match found {
-            Value::Tail { .. } => ImportErrorKind::SoftmaxInside { role: role.text(), name },
+            Value::Tail { .. } => OperatorError::SoftmaxInside { role: role.text(), name }.into(),
             _ => {
                 let remedy = remedy::of_input(role, found, &self.node.op);
-                ImportErrorKind::InputForm {
+                OperatorError::InputForm {
                     role: role.text(),
                     name,
                     found: found.describe(),
                     expected,
                     remedy,
                 }
+                .into()
             }
         }
     }
@@ -136,10 +140,13 @@ impl<'a> Call<'a> {
     /// A constant int64 list, or a scalar as a list of one.
     pub(super) fn int64_list(&self, index: usize, role: Role) -> Result<&'a [i64], ImportErrorKind> {
         let constant = self.constant(index, role)?;
-        constant.int64_list().ok_or_else(|| ImportErrorKind::ElementType {
-            role: role.text(),
-            got: format!("{} of shape {:?}", constant.type_name(), constant.shape),
-            expected: "a list of int64".to_owned(),
+        constant.int64_list().ok_or_else(|| {
+            OperatorError::ElementType {
+                role: role.text(),
+                got: format!("{} of shape {:?}", constant.type_name(), constant.shape),
+                expected: "a list of int64".to_owned(),
+            }
+            .into()
         })
     }
 }

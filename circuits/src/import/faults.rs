@@ -1,7 +1,5 @@
 //! What is wrong with a file: the first reason alone, or every reason.
 
-use std::mem::discriminant;
-
 use super::error::{ImportErrorKind, NodeLabel, ReasonGroup};
 
 /// Most reasons that are collected before reading stops.
@@ -14,16 +12,19 @@ pub(super) struct Fault {
     pub(super) kind: Box<ImportErrorKind>,
 }
 
-impl From<ImportErrorKind> for Fault {
-    fn from(kind: ImportErrorKind) -> Self {
-        Self { node: None, kind: Box::new(kind) }
+impl<E> From<E> for Fault
+where
+    ImportErrorKind: From<E>,
+{
+    fn from(kind: E) -> Self {
+        Self { node: None, kind: Box::new(kind.into()) }
     }
 }
 
 impl Fault {
     /// A failure in a node.
-    pub(super) fn at(node: &NodeLabel, kind: ImportErrorKind) -> Self {
-        Self { node: Some(node.clone()), kind: Box::new(kind) }
+    pub(super) fn at(node: &NodeLabel, kind: impl Into<ImportErrorKind>) -> Self {
+        Self { node: Some(node.clone()), kind: Box::new(kind.into()) }
     }
 }
 
@@ -53,8 +54,7 @@ impl Faults {
             return Err(fault);
         }
         let is_known = |kind: &ImportErrorKind| {
-            kind.group() == ReasonGroup::Limit
-                && self.noted.iter().any(|noted| discriminant(&*noted.kind) == discriminant(kind))
+            kind.group() == ReasonGroup::Limit && self.noted.iter().any(|noted| noted.kind.is_alike(kind))
         };
         if !is_known(&fault.kind) {
             self.noted.push(fault);

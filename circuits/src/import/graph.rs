@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::attributes::Attributes;
 use super::constant::Constant;
-use super::error::{ImportErrorKind, NodeLabel};
+use super::error::{ContainerError, GraphError, ImportErrorKind, NodeLabel, OperatorError};
 use super::faults::{Fault, Faults};
 use super::limits;
 use super::proto::{
@@ -127,13 +127,13 @@ impl Graph {
     /// Resolves the names of a file. Inputs, initializers and nodes that are refused are left out, and noted.
     pub(super) fn from_proto(model: ModelProto, faults: &mut Faults) -> Result<Self, Fault> {
         if !model.functions.is_empty() {
-            return Err(ImportErrorKind::LocalFunctions { count: model.functions.len() }.into());
+            return Err(ContainerError::LocalFunctions { count: model.functions.len() }.into());
         }
         let opsets = opsets(&model.opset_import)?;
         let GraphProto { node, initializer, input, output, value_info } =
-            model.graph.ok_or(ImportErrorKind::NoGraph)?;
+            model.graph.ok_or(ContainerError::NoGraph)?;
         if output.is_empty() {
-            return Err(ImportErrorKind::NoOutput.into());
+            return Err(GraphError::NoOutput.into());
         }
         let mut names = Names::default();
         let initializers = define_initializers(&mut names, initializer)?;
@@ -144,13 +144,13 @@ impl Graph {
         if let Some(input) = inputs.iter().find(|input| outputs.contains(&input.value)) {
             let output = names.list.get(input.value).cloned().unwrap_or_default();
             let (found, remedy) = ("a graph input", "remove it from the graph outputs");
-            return Err(ImportErrorKind::OutputForm { output, found, remedy }.into());
+            return Err(GraphError::OutputForm { output, found, remedy }.into());
         }
         let wiring = resolve_wiring(&names, &node, node_outputs)?;
         let declared = declared::of(&names.index, names.list.len(), value_info.iter().chain(&output));
 
         let order = order::live_topological(&wiring, &outputs, names.list.len())
-            .map_err(|index| Fault::at(&label(&node, index), ImportErrorKind::Cycle))?;
+            .map_err(|index| Fault::at(&label(&node, index), GraphError::Cycle))?;
         let uses = count_uses(&wiring, &order, &outputs, names.list.len());
         let constants = read_constants(initializers, &uses, first_value, faults)?;
         let nodes = build_nodes(node, wiring, &order, &opsets, &uses, faults)?;
@@ -213,18 +213,18 @@ struct Names {
 impl Names {
     fn define(&mut self, name: &str, what: &'static str) -> Result<ValueIndex, ImportErrorKind> {
         if name.is_empty() {
-            return Err(ImportErrorKind::Unnamed { what });
+            return Err(GraphError::Unnamed { what }.into());
         }
         let value = self.list.len();
         if self.index.insert(name.to_owned(), value).is_some() {
-            return Err(ImportErrorKind::DuplicateName { name: name.to_owned() });
+            return Err(GraphError::DuplicateName { name: name.to_owned() }.into());
         }
         self.list.push(name.to_owned());
         Ok(value)
     }
 
     fn resolve(&self, name: &str) -> Result<ValueIndex, ImportErrorKind> {
-        self.index.get(name).copied().ok_or_else(|| ImportErrorKind::Undefined { name: name.to_owned() })
+        self.index.get(name).copied().ok_or_else(|| GraphError::Undefined { name: name.to_owned() }.into())
     }
 }
 
@@ -256,12 +256,12 @@ fn opsets(imports: &[OperatorSetIdProto]) -> Result<BTreeMap<String, i64>, Impor
         if let Some((min, max)) = parsed.opsets()
             && (import.version < min || max < import.version)
         {
-            return Err(ImportErrorKind::Opset { domain, version: import.version, min, max });
+            return Err(ContainerError::Opset { domain, version: import.version, min, max }.into());
         }
         if let Some(&first) = versions.get(&domain)
             && first != import.version
         {
-            return Err(ImportErrorKind::ConflictingOpset { domain, first, second: import.version });
+            return Err(ContainerError::ConflictingOpset { domain, first, second: import.version }.into());
         }
         versions.insert(domain, import.version);
     }
@@ -274,7 +274,7 @@ fn opset_of(domain: &Domain, opsets: &BTreeMap<String, i64>) -> Result<i64, Impo
         return Ok(0);
     }
     let version = opsets.get(domain.name()).copied();
-    version.ok_or_else(|| ImportErrorKind::MissingOpset { domain: domain.name().to_owned() })
+    version.ok_or_else(|| ContainerError::MissingOpset { domain: domain.name().to_owned() }.into())
 }
 
 /// Initializers are the first values: the value index is the index in the result.
@@ -334,7 +334,7 @@ fn define_inputs(
 /// Names of inputs and outputs reach terminals, and become the names of members of files.
 fn refuse_control_characters(name: &str, what: &'static str) -> Result<(), ImportErrorKind> {
     if name.contains(char::is_control) {
-        return Err(ImportErrorKind::ControlCharacters { what, name: name.escape_debug().to_string() });
+        return Err(GraphError::ControlCharacters { what, name: name.escape_debug().to_string() }.into());
     }
     Ok(())
 }
@@ -342,7 +342,7 @@ fn refuse_control_characters(name: &str, what: &'static str) -> Result<(), Impor
 fn input_type(input: &ValueInfoProto) -> Result<(InputType, Vec<usize>), ImportErrorKind> {
     let element = input.r#type.as_ref().and_then(|value_type| value_type.tensor_type.as_ref());
     let remedy = element.map_or("", |tensor| data_type::remedy(tensor.elem_type));
-    let refuse = |got: String| ImportErrorKind::InputType { input: input.name.clone(), got, remedy };
+    let refuse = |got: String| GraphError::InputType { input: input.name.clone(), got, remedy };
     let tensor = input
         .r#type
         .as_ref()
@@ -352,7 +352,7 @@ fn input_type(input: &ValueInfoProto) -> Result<(InputType, Vec<usize>), ImportE
         data_type::FLOAT => InputType::Float,
         data_type::INT8 => InputType::Quantized(Elem::I8),
         data_type::UINT8 => InputType::Quantized(Elem::U8),
-        other => return Err(refuse(data_type::name(other))),
+        other => return Err(refuse(data_type::name(other)).into()),
     };
     let shape = tensor.shape.as_ref().ok_or_else(|| refuse("a tensor without a shape".to_owned()))?;
     let shape = shape
@@ -370,7 +370,7 @@ fn input_type(input: &ValueInfoProto) -> Result<(InputType, Vec<usize>), ImportE
                 Some(Dimension::Param(name)) => format!("the symbol '{name}'"),
                 None => "open".to_owned(),
             };
-            Err(ImportErrorKind::InputDimension { input: input.name.clone(), axis, got })
+            Err(GraphError::InputDimension { input: input.name.clone(), axis, got })
         })
         .collect::<Result<Vec<_>, _>>()?;
     limits::elements(&format!("graph input '{}'", input.name), &shape)?;
@@ -402,12 +402,12 @@ fn resolve_outputs(names: &Names, outputs: &[ValueInfoProto]) -> Result<Vec<Valu
     let mut seen = vec![false; names.list.len()];
     for output in outputs {
         if output.name.is_empty() {
-            return Err(ImportErrorKind::Unnamed { what: "a graph output" });
+            return Err(GraphError::Unnamed { what: "a graph output" }.into());
         }
         refuse_control_characters(&output.name, "the graph output")?;
         let value = names.resolve(&output.name)?;
         if seen.get_mut(value).is_some_and(|seen| std::mem::replace(seen, true)) {
-            return Err(ImportErrorKind::DuplicateName { name: output.name.clone() });
+            return Err(GraphError::DuplicateName { name: output.name.clone() }.into());
         }
         resolved.push(value);
     }
@@ -494,7 +494,7 @@ fn build_node(
     let attributes = Attributes::from_proto(proto.attribute)?;
     let outputs = wiring.outputs;
     if outputs.first().is_none_or(Option::is_none) {
-        return Err(ImportErrorKind::OutputCount { index: 0 });
+        return Err(OperatorError::OutputCount { index: 0 }.into());
     }
     let used = |value: &ValueIndex| uses.get(*value).is_some_and(|&uses| uses > 0);
     let is_read = |output: &Option<ValueIndex>| output.as_ref().is_some_and(used);

@@ -1,6 +1,6 @@
 //! Caps on what a file may ask for, all checked before the memory is taken.
 
-use super::error::ImportErrorKind;
+use super::error::{ContainerError, ImportErrorKind};
 
 /// Largest file, in bytes.
 pub(super) const FILE_BYTES: usize = 64 << 20;
@@ -38,26 +38,25 @@ pub(super) const TABLES: usize = 1 << 12;
 /// The number of elements of a shape within the caps on rank and size, every dimension being positive.
 pub(super) fn elements(what: &str, shape: &[usize]) -> Result<usize, ImportErrorKind> {
     if shape.len() > RANK {
-        return Err(ImportErrorKind::Rank { what: what.to_owned(), rank: shape.len(), limit: RANK });
+        return Err(ContainerError::Rank { what: what.to_owned(), rank: shape.len(), limit: RANK }.into());
     }
     if shape.contains(&0) {
-        return Err(ImportErrorKind::EmptyTensor { what: what.to_owned(), shape: shape.to_vec() });
+        return Err(ContainerError::EmptyTensor { what: what.to_owned(), shape: shape.to_vec() }.into());
     }
     shape
         .iter()
         .try_fold(1_usize, |product, &dim| product.checked_mul(dim))
         .filter(|&n| n <= ELEMENTS)
-        .ok_or_else(|| ImportErrorKind::TooManyElements {
-            what: what.to_owned(),
-            shape: shape.to_vec(),
-            limit: ELEMENTS,
+        .ok_or_else(|| {
+            ContainerError::TooManyElements { what: what.to_owned(), shape: shape.to_vec(), limit: ELEMENTS }
+                .into()
         })
 }
 
 /// Refuses a shape of more elements than rearranged tensors may have.
 pub(super) fn sources(shape: &[usize]) -> Result<(), ImportErrorKind> {
     if elements("the result", shape)? > SOURCES {
-        return Err(ImportErrorKind::Rearranged { limit: SOURCES });
+        return Err(ContainerError::Rearranged { limit: SOURCES }.into());
     }
     Ok(())
 }

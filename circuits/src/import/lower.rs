@@ -4,7 +4,7 @@
 use super::budget::Budget;
 use super::builder::Builder;
 use super::call::Call;
-use super::error::ImportErrorKind;
+use super::error::{GraphError, ImportErrorKind, OperatorError};
 use super::faults::{Fault, Faults};
 use super::graph::{Graph, InputType, Node};
 use super::ops;
@@ -21,7 +21,7 @@ pub(super) fn lower(mut graph: Graph, budget: Budget, faults: &mut Faults) -> Re
     let is_refused = refused_operators(&graph, faults)?;
     let has_integer_input = graph.inputs.iter().any(|input| matches!(input.element, InputType::Quantized(_)));
     if !has_integer_input && !graph.nodes.iter().any(Node::is_quantized) {
-        return Err(ImportErrorKind::NothingQuantized.into());
+        return Err(GraphError::NothingQuantized.into());
     }
     let mut builder = Builder::new(budget);
     let mut values: Vec<Option<Value>> = vec![None; graph.names.len()];
@@ -56,7 +56,7 @@ pub(super) fn lower(mut graph: Graph, budget: Budget, faults: &mut Faults) -> Re
         return Ok(None);
     }
     if builder.is_empty() {
-        return Err(ImportErrorKind::NothingComputed.into());
+        return Err(GraphError::NothingComputed.into());
     }
     let model = builder.finish(outputs)?;
     for node in &model.nodes {
@@ -86,7 +86,7 @@ fn refused_operators(graph: &Graph, faults: &mut Faults) -> Result<Vec<bool>, Fa
         }
     }
     for (label, index) in extra_outputs {
-        faults.note(Fault::at(label, ImportErrorKind::OutputCount { index }))?;
+        faults.note(Fault::at(label, OperatorError::OutputCount { index }))?;
     }
     Ok(is_refused)
 }
@@ -123,7 +123,7 @@ fn expect_declared(graph: &Graph, index: usize, value: &Value) -> Result<(), Imp
         return Ok(());
     }
     let (got, expected) = (data_type::name(declared), data_type::name(value.data_type()));
-    Err(ImportErrorKind::DeclaredType { name: graph.name(index).to_owned(), got, expected })
+    Err(GraphError::DeclaredType { name: graph.name(index).to_owned(), got, expected }.into())
 }
 
 fn set(values: &mut [Option<Value>], index: usize, value: Value) {
@@ -143,7 +143,7 @@ fn outputs(
     for &index in &graph.outputs {
         let Some(value) = values.get(index).and_then(Option::as_ref) else {
             if faults.is_empty() {
-                return Err(ImportErrorKind::Undefined { name: graph.name(index).to_owned() }.into());
+                return Err(GraphError::Undefined { name: graph.name(index).to_owned() }.into());
             }
             continue;
         };
@@ -168,7 +168,7 @@ fn output(
         other => {
             let refused = || {
                 let (found, remedy) = (other.describe(), other.remedy_as_output());
-                ImportErrorKind::OutputForm { output: graph.name(index).to_owned(), found, remedy }
+                GraphError::OutputForm { output: graph.name(index).to_owned(), found, remedy }
             };
             let (activation, operator) = outside::of(graph, index, values, builder)?.ok_or_else(refused)?;
             (activation, vec![operator])

@@ -4,7 +4,7 @@ use super::affine::{self, FloatClamp};
 use super::builder::Builder;
 use super::call::Call;
 use super::constant::Constant;
-use super::error::ImportErrorKind;
+use super::error::{ImportErrorKind, OperatorError};
 use super::role::Role;
 use super::value::{Activation, Dequantized, Operand, Value};
 use super::views;
@@ -61,19 +61,21 @@ pub(super) fn expect_elem(role: Role, got: Elem, expected: Elem) -> Result<(), I
     if got == expected {
         return Ok(());
     }
-    Err(ImportErrorKind::ElementType {
+    Err(OperatorError::ElementType {
         role: role.text(),
         got: got.name().to_owned(),
         expected: expected.name().to_owned(),
-    })
+    }
+    .into())
 }
 
 fn not_8_bit(role: Role, constant: &Constant) -> ImportErrorKind {
-    ImportErrorKind::ElementType {
+    OperatorError::ElementType {
         role: role.text(),
         got: constant.type_name(),
         expected: "int8 or uint8".to_owned(),
     }
+    .into()
 }
 
 pub(super) fn operand(
@@ -92,11 +94,12 @@ pub(super) fn operand(
                 return Err(not_8_bit(role, constant));
             }
             let Some(by) = dequantized.by.slice(0).filter(|_| dequantized.by.axis.is_none()) else {
-                return Err(ImportErrorKind::Shape {
+                return Err(OperatorError::Shape {
                     role: "scale or zero point of a constant",
                     got: vec![dequantized.by.scales.len()],
                     expected: "one for the whole tensor".to_owned(),
-                });
+                }
+                .into());
             };
             Ok(Operand { activation: views::constant(call, constant, builder)?, by })
         }
@@ -115,11 +118,12 @@ pub(super) fn input_quantization(
     if elem == input.elem {
         return Ok(by);
     }
-    Err(ImportErrorKind::ElementType {
+    Err(OperatorError::ElementType {
         role: "zero point",
         got: elem.name().to_owned(),
         expected: input.elem.name().to_owned(),
-    })
+    }
+    .into())
 }
 
 pub(super) fn output_quantization(

@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 
 use super::builder::Builder;
 use super::call::Call;
-use super::error::ImportErrorKind;
+use super::error::{ImportErrorKind, OperatorError};
 use super::graph::{Domain, Node};
 use super::remedy;
 use super::supported::{Reader, SupportedOp};
@@ -34,7 +34,9 @@ pub(super) fn find(node: &Node) -> Result<&'static SupportedOp, ImportErrorKind>
     let entry = TABLE.iter().find(|entry| entry.op == node.op && entry.domain == node.domain.name());
     let entry = entry.ok_or_else(|| unsupported(node))?;
     if node.opset < entry.since {
-        return Err(ImportErrorKind::OperatorOpset { op: entry.op, opset: node.opset, since: entry.since });
+        return Err(
+            OperatorError::OperatorOpset { op: entry.op, opset: node.opset, since: entry.since }.into()
+        );
     }
     Ok(entry)
 }
@@ -52,5 +54,5 @@ fn unsupported(node: &Node) -> ImportErrorKind {
         Domain::Onnx => node.op.clone(),
         domain => format!("{}.{}", domain.name(), node.op),
     };
-    ImportErrorKind::UnsupportedOp { op, remedy: remedy::of_operator(&node.op) }
+    OperatorError::UnsupportedOp { op, remedy: remedy::of_operator(&node.op) }.into()
 }

@@ -2,7 +2,7 @@
 
 use super::affine::FloatClamp;
 use super::builder::Builder;
-use super::error::ImportErrorKind;
+use super::error::{ImportErrorKind, QuantizationError};
 use super::graph::{Graph, ValueIndex};
 use super::spread::Spread;
 use super::value::{Activation, Dequantized, Function, Value};
@@ -14,7 +14,7 @@ const MAX_NAMES: usize = 16;
 /// The activation that a float32 value is a function of, and that function; `None` for other values.
 ///
 /// # Errors
-/// [`ImportErrorKind::NotANumber`] for a function without a finite result for an integer that its input can have.
+/// [`QuantizationError::NotANumber.into()`] for a function without a finite result for an integer that its input can have.
 pub(super) fn of(
     graph: &Graph,
     index: ValueIndex,
@@ -46,7 +46,7 @@ fn table(function: &Function, operators: Vec<String>, builder: &Builder) -> Resu
         let value = middle(spread);
         if spread.may_be_nan || !value.is_finite() {
             let value = if spread.may_be_nan { f32::NAN } else { value };
-            return Err(ImportErrorKind::NotANumber { role: "result of the function", value });
+            return Err(QuantizationError::NotANumber { role: "result of the function", value });
         }
         Ok(value)
     };

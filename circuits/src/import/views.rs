@@ -3,7 +3,7 @@
 use crate::import::builder::Builder;
 use crate::import::call::Call;
 use crate::import::constant::Constant;
-use crate::import::error::ImportErrorKind;
+use crate::import::error::{ImportErrorKind, OperatorError};
 use crate::import::limits;
 use crate::import::value::Activation;
 use crate::ir::Source;
@@ -44,11 +44,12 @@ pub(super) fn constant(
     builder: &mut Builder,
 ) -> Result<Activation, ImportErrorKind> {
     let Some(elem) = constant.data.elem() else {
-        return Err(ImportErrorKind::ElementType {
+        return Err(OperatorError::ElementType {
             role: "operand",
             got: constant.type_name(),
             expected: "int8 or uint8".to_owned(),
-        });
+        }
+        .into());
     };
     let data = &constant.data;
     let values = (0..data.len()).filter_map(|index| data.integer(index).map(Source::Constant));
@@ -139,7 +140,7 @@ pub(super) fn concatenated(
     builder: &mut Builder,
 ) -> Result<Activation, ImportErrorKind> {
     let Some(first) = parts.first() else {
-        return Err(ImportErrorKind::MissingInput { index: 0, role: "input" });
+        return Err(OperatorError::MissingInput { index: 0, role: "input" }.into());
     };
     let outside = |shape: &[usize]| {
         let mut shape = shape.to_vec();
@@ -153,11 +154,12 @@ pub(super) fn concatenated(
             || part.shape.len() != first.shape.len()
             || outside(&part.shape) != outside(&first.shape)
     }) {
-        return Err(ImportErrorKind::Shape {
+        return Err(OperatorError::Shape {
             role: "input to concatenate",
             got: other.shape.clone(),
             expected: format!("{:?} except for axis {axis}, all of type {}", first.shape, first.elem.name()),
-        });
+        }
+        .into());
     }
     let size = |part: &Activation| part.shape.get(axis).copied().unwrap_or(1);
     let mut shape = first.shape.clone();

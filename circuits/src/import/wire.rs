@@ -4,13 +4,13 @@
 //! bounds nothing. This pass counts, without allocating, every message, string and list element that the
 //! decoder would make, and refuses the file when a count passes its cap.
 
-use super::error::ImportErrorKind;
+use super::error::{ContainerError, ImportErrorKind};
 use super::limits;
 
 /// Refuses bytes that are not a protobuf message or whose decoding would allocate without bound.
 pub(super) fn check(bytes: &[u8]) -> Result<(), ImportErrorKind> {
     if bytes.len() > limits::FILE_BYTES {
-        return Err(ImportErrorKind::FileSize { bytes: bytes.len(), limit: limits::FILE_BYTES });
+        return Err(ContainerError::FileSize { bytes: bytes.len(), limit: limits::FILE_BYTES }.into());
     }
     Counts::default().message(Message::Model, bytes)
 }
@@ -122,7 +122,7 @@ impl Counts {
         };
         *total = total.saturating_add(count);
         if *total > limit {
-            return Err(ImportErrorKind::TooMany { what, count: *total, limit });
+            return Err(ContainerError::TooMany { what, count: *total, limit }.into());
         }
         Ok(())
     }
@@ -202,5 +202,5 @@ impl<'a> Reader<'a> {
 }
 
 fn malformed(reason: &str) -> ImportErrorKind {
-    ImportErrorKind::Malformed { reason: reason.to_owned() }
+    ContainerError::Malformed { reason: reason.to_owned() }.into()
 }

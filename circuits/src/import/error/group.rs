@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::ImportErrorKind as Kind;
-
 /// What a reason is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -58,87 +56,5 @@ impl fmt::Display for ReasonGroup {
             Self::Number => "scales, zero points and ranges",
             Self::Limit => "limits",
         })
-    }
-}
-
-impl Kind {
-    /// What the reason is about.
-    pub fn group(&self) -> ReasonGroup {
-        match self {
-            Kind::Malformed { .. }
-            | Kind::NoGraph
-            | Kind::LocalFunctions { .. }
-            | Kind::MissingOpset { .. }
-            | Kind::ConflictingOpset { .. }
-            | Kind::Opset { .. }
-            | Kind::Unnamed { .. }
-            | Kind::ControlCharacters { .. }
-            | Kind::DuplicateName { .. }
-            | Kind::Undefined { .. }
-            | Kind::Cycle
-            | Kind::DeclaredType { .. }
-            | Kind::Tensor(_) => ReasonGroup::File,
-            Kind::NoOutput
-            | Kind::UnreadInput { .. }
-            | Kind::InputType { .. }
-            | Kind::InputDimension { .. }
-            | Kind::InputQuantizedTwice { .. }
-            | Kind::NothingQuantized
-            | Kind::NothingComputed
-            | Kind::OutputForm { .. } => ReasonGroup::Edge,
-            Kind::UnsupportedOp { .. } | Kind::OperatorOpset { .. } | Kind::Subgraph { .. } => {
-                ReasonGroup::Operator
-            }
-            Kind::NotConstant { .. }
-            | Kind::InputForm { .. }
-            | Kind::ActivationAddition { .. }
-            | Kind::SumOperand { .. }
-            | Kind::Pair { .. }
-            | Kind::Terms { .. }
-            | Kind::VaryingConstant { .. }
-            | Kind::SoftmaxInside { .. }
-            | Kind::Addend { .. }
-            | Kind::FloatFanOut { .. }
-            | Kind::FloatBias { .. } => ReasonGroup::Form,
-            Kind::ArgMaxOfSoftmax { .. } | Kind::FloatPair { .. } | Kind::Uncertain(_) => {
-                ReasonGroup::Uncertain
-            }
-            Kind::UnknownAttribute { .. }
-            | Kind::DuplicateAttribute { .. }
-            | Kind::MissingAttribute { .. }
-            | Kind::AttributeValue { .. }
-            | Kind::InputCount { .. }
-            | Kind::MissingInput { .. }
-            | Kind::MissingResizeInput { .. }
-            | Kind::MissingZeroPoint { .. }
-            | Kind::OutputCount { .. } => ReasonGroup::Attribute,
-            Kind::EmptyTensor { .. }
-            | Kind::ElementType { .. }
-            | Kind::Shape { .. }
-            | Kind::Reshape { .. } => ReasonGroup::Shape,
-            Kind::AddendOverflow { .. }
-            | Kind::SumFactor { .. }
-            | Kind::Scale { .. }
-            | Kind::NotANumber { .. }
-            | Kind::ClipBounds { .. }
-            | Kind::Multiplier { .. }
-            | Kind::OperandScale { .. }
-            | Kind::AverageFactor { .. }
-            | Kind::BiasScale { .. }
-            | Kind::BiasZeroPoint { .. }
-            | Kind::IntegerRelu { .. }
-            | Kind::Bounds(_) => ReasonGroup::Number,
-            Kind::FileSize { .. }
-            | Kind::TooMany { .. }
-            | Kind::Rank { .. }
-            | Kind::TooManyElements { .. }
-            | Kind::Budget { .. }
-            | Kind::RepeatedWeights { .. }
-            | Kind::Rearranged { .. }
-            | Kind::Tables { .. }
-            | Kind::ArithmeticSteps { .. }
-            | Kind::ArgMaxLength { .. }
-            | Kind::AveragePieces { .. } => ReasonGroup::Limit,
-        }
     }
 }

@@ -5,7 +5,7 @@ use crate::import::attributes::{axis_index, unsupported};
 use crate::import::builder::Builder;
 use crate::import::call::Call;
 use crate::import::constant::{Constant, Data};
-use crate::import::error::{ImportErrorKind, TensorError};
+use crate::import::error::{ImportErrorKind, OperatorError, TensorError};
 use crate::import::limits;
 use crate::import::ops::layer::arithmetic;
 use crate::import::proto::data_type;
@@ -42,7 +42,7 @@ pub(in crate::import) fn constant(call: &Call<'_>, builder: &mut Builder) -> Res
             builder.budget.spend(constant.data.len(), size_of::<i64>())?;
             Ok(Value::Constant(constant))
         }
-        (None, _) => Err(ImportErrorKind::MissingAttribute { attribute: "value" }),
+        (None, _) => Err(OperatorError::MissingAttribute { attribute: "value" }.into()),
         (Some(_), Some(_)) => Err(unsupported("value", "given twice", "one value attribute")),
     }
 }
@@ -68,7 +68,7 @@ pub(in crate::import) fn shape(call: &Call<'_>, _: &mut Builder) -> Result<Value
 pub(in crate::import) fn concat(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, limits::NODE_VALUES)?;
     let attributes = call.node.attributes.reader();
-    let axis = attributes.int("axis")?.ok_or(ImportErrorKind::MissingAttribute { attribute: "axis" })?;
+    let axis = attributes.int("axis")?.ok_or(OperatorError::MissingAttribute { attribute: "axis" })?;
     attributes.finish()?;
     if axis_index(axis, 1).is_none() {
         return Err(unsupported("axis", axis, "0"));
@@ -85,7 +85,7 @@ pub(in crate::import) fn concat(call: &Call<'_>, builder: &mut Builder) -> Resul
 pub(in crate::import) fn cast(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;
     let attributes = call.node.attributes.reader();
-    let to = attributes.int("to")?.ok_or(ImportErrorKind::MissingAttribute { attribute: "to" })?;
+    let to = attributes.int("to")?.ok_or(OperatorError::MissingAttribute { attribute: "to" })?;
     // Only concerns float8 targets.
     attributes.flag("saturate")?;
     attributes.finish()?;
@@ -211,11 +211,12 @@ pub(in crate::import) fn folded(
         (_, 1) if right.shape.len() <= left.shape.len() => &left.shape,
         (1, _) if left.shape.len() <= right.shape.len() => &right.shape,
         _ => {
-            return Err(ImportErrorKind::Shape {
+            return Err(OperatorError::Shape {
                 role: "right operand",
                 got: right.shape.clone(),
                 expected: format!("{:?}, or one element", left.shape),
-            });
+            }
+            .into());
         }
     };
     let count = lhs.len().max(rhs.len());

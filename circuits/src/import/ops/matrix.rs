@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::import::affine::FloatClamp;
 use crate::import::builder::{self, Builder};
 use crate::import::call::Call;
-use crate::import::error::ImportErrorKind;
+use crate::import::error::{ImportErrorKind, OperatorError};
 use crate::import::limits;
 use crate::import::operand::{self, expect_elem, operand, q_operand};
 use crate::import::ops::layer::fully_connected;
@@ -75,17 +75,18 @@ fn product(
     [lhs, rhs]: [Operand; 2],
     builder: &mut Builder,
 ) -> Result<([Operand; 2], Sizes, Vec<usize>), ImportErrorKind> {
-    let fits = |other: &Activation, this: &Activation| ImportErrorKind::Shape {
+    let fits = |other: &Activation, this: &Activation| OperatorError::Shape {
         role: "right factor",
         got: this.shape.clone(),
         expected: format!("one whose rows are the columns of the left factor, of shape {:?}", other.shape),
     };
     if lhs.activation.elem == Elem::I8 && rhs.activation.elem == Elem::U8 {
-        return Err(ImportErrorKind::ElementType {
+        return Err(OperatorError::ElementType {
             role: "right factor",
             got: rhs.activation.elem.name().to_owned(),
             expected: "int8, since the left factor is int8, as in onnxruntime".to_owned(),
-        });
+        }
+        .into());
     }
     let (left_batch, left) =
         matrix(&lhs.activation.shape, true).ok_or_else(|| fits(&rhs.activation, &lhs.activation))?;

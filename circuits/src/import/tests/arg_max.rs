@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::assert_refused;
 use super::models::{ModelBuilder, int8s};
-use crate::import::ImportErrorKind;
 use crate::import::proto::data_type;
+use crate::import::{ImportErrorKind, OperatorError};
 use crate::ir::{Elem, Tail};
 use crate::reference;
 
@@ -50,9 +50,15 @@ proptest! {
 fn long_axes_softmax_and_readers_are_refused() {
     assert!(arg_max(data_type::INT8, &[1, 256], 1).import().is_ok());
     let long = arg_max(data_type::INT8, &[1, 257], 1);
-    let error = assert_refused!(long, ImportErrorKind::ArgMaxLength { length: 257, limit: 256 });
+    let error = assert_refused!(
+        long,
+        ImportErrorKind::Operator(OperatorError::ArgMaxLength { length: 257, limit: 256 })
+    );
     assert!(error.to_string().contains("make the numbers the output"), "{error}");
-    assert_refused!(arg_max(data_type::INT8, &[1, 4], 2), ImportErrorKind::AttributeValue { .. });
+    assert_refused!(
+        arg_max(data_type::INT8, &[1, 4], 2),
+        ImportErrorKind::Operator(OperatorError::AttributeValue { .. })
+    );
     let dequantized = |model: ModelBuilder| {
         model.input("x", data_type::INT8, &[1, 4]).scale("scale", 0.5).init(int8s("zero", &[], &[0])).node(
             "DequantizeLinear",
@@ -65,16 +71,16 @@ fn long_axes_softmax_and_readers_are_refused() {
         .node("ArgMax", &["s"], &["y"])
         .int("axis", 1)
         .output("y");
-    let error = assert_refused!(softmax, ImportErrorKind::ArgMaxOfSoftmax { .. });
+    let error = assert_refused!(softmax, ImportErrorKind::Operator(OperatorError::ArgMaxOfSoftmax { .. }));
     assert!(error.to_string().contains("take ArgMax of the input of Softmax"), "{error}");
     let relu = dequantized(ModelBuilder::new(17))
         .node("Relu", &["f"], &["r"])
         .node("ArgMax", &["r"], &["y"])
         .output("y");
-    assert_refused!(relu, ImportErrorKind::InputForm { .. });
+    assert_refused!(relu, ImportErrorKind::Operator(OperatorError::InputForm { .. }));
     let cast = |to: i32| {
         arg_max(data_type::INT8, &[1, 4], 1).node("Cast", &["y"], &["z"]).int("to", i64::from(to)).output("z")
     };
     assert!(cast(data_type::INT64).import().is_ok());
-    assert_refused!(cast(data_type::FLOAT), ImportErrorKind::AttributeValue { .. });
+    assert_refused!(cast(data_type::FLOAT), ImportErrorKind::Operator(OperatorError::AttributeValue { .. }));
 }

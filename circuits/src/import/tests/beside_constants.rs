@@ -2,8 +2,8 @@
 
 use super::assert_refused;
 use super::models::{ModelBuilder, floats, int8s};
-use crate::import::ImportErrorKind;
 use crate::import::proto::{TensorProto, data_type};
+use crate::import::{ImportErrorKind, OperatorError, QuantizationError};
 
 /// int8 `x` [1, 3, 2] -> DequantizeLinear `f` -> the operator with the constant `c` -> QuantizeLinear -> `y`.
 fn beside(op: &str, constant: TensorProto) -> ModelBuilder {
@@ -38,7 +38,7 @@ fn a_constant_that_varies_along_two_axes_or_makes_the_result_larger_is_refused()
     for (dims, count) in [(&[3, 2][..], 6), (&[2, 1], 2), (&[1, 1, 1, 1], 1), (&[2, 1, 1], 2), (&[4], 4)] {
         for op in ["Sub", "Div", "Max", "Min", "PRelu", "Add", "Mul"] {
             let model = beside(op, floats("c", dims, &vec![3.0; count]));
-            let error = assert_refused!(model, ImportErrorKind::VaryingConstant { name, .. } if name == "c");
+            let error = assert_refused!(model, ImportErrorKind::Operator(OperatorError::VaryingConstant { name, .. }) if name == "c");
             assert!(error.to_string().contains("op_types_to_quantize"), "{error}");
         }
     }
@@ -48,11 +48,11 @@ fn a_constant_that_varies_along_two_axes_or_makes_the_result_larger_is_refused()
 fn constants_that_are_no_numbers_are_refused() {
     for op in ["Sub", "Mul", "PRelu"] {
         let model = beside(op, floats("c", &[3, 1], &[1.0, f32::NAN, 2.0]));
-        assert_refused!(model, ImportErrorKind::NotANumber { .. });
+        assert_refused!(model, ImportErrorKind::Quantization(QuantizationError::NotANumber { .. }));
     }
     assert_refused!(
         beside("PRelu", floats("c", &[], &[f32::INFINITY])),
-        ImportErrorKind::NotANumber { role: "slope", .. }
+        ImportErrorKind::Quantization(QuantizationError::NotANumber { role: "slope", .. })
     );
     let bounds = floats("c", &[3, 1], &[f32::NEG_INFINITY, f32::NEG_INFINITY, 0.0]);
     assert_eq!(operators(&beside("Max", bounds)).iter().filter(|name| **name == "table").count(), 1);
@@ -86,7 +86,7 @@ fn pair(model: ModelBuilder, from: &str, to: &str) -> ModelBuilder {
 fn two_tensors_are_refused_with_what_is_accepted_instead() {
     for (op, instead) in [("Div", "Reciprocal"), ("Max", "ReduceMax"), ("Min", "Neg, ReduceMax")] {
         let model = two(|model| model.node(op, &["f", "h"], &["g"]));
-        let error = assert_refused!(model, ImportErrorKind::Pair { .. });
+        let error = assert_refused!(model, ImportErrorKind::Operator(OperatorError::Pair { .. }));
         assert!(error.to_string().contains(instead), "{error}");
     }
     let difference =

@@ -3,20 +3,32 @@
 use super::assert_refused;
 use super::models::{ModelBuilder, attribute, floats, int8s, int64s, q_gemm};
 use crate::import::proto::{ModelProto, TensorProto, data_type};
-use crate::import::{ImportError, ImportErrorKind, TensorError, import, limits};
+use crate::import::{ContainerError, GraphError, ImportError, ImportErrorKind, TensorError, import, limits};
 
 #[test]
 fn an_empty_file_has_no_graph() {
-    assert_eq!(*import(&[], "test.onnx").unwrap_err().kind, ImportErrorKind::NoGraph);
-    assert_refused!(ModelBuilder { proto: ModelProto::default() }, ImportErrorKind::NoGraph);
-    assert_refused!(ModelBuilder::new(17), ImportErrorKind::NoOutput);
+    assert_eq!(
+        *import(&[], "test.onnx").unwrap_err().kind,
+        ImportErrorKind::Container(ContainerError::NoGraph)
+    );
+    assert_refused!(
+        ModelBuilder { proto: ModelProto::default() },
+        ImportErrorKind::Container(ContainerError::NoGraph)
+    );
+    assert_refused!(ModelBuilder::new(17), ImportErrorKind::Graph(GraphError::NoOutput));
 }
 
 #[test]
 fn the_file_size_is_capped() {
     let bytes = vec![0; limits::FILE_BYTES + 1];
     let error = import(&bytes, "big.onnx").unwrap_err();
-    assert_eq!(*error.kind, ImportErrorKind::FileSize { bytes: bytes.len(), limit: limits::FILE_BYTES });
+    assert_eq!(
+        *error.kind,
+        ImportErrorKind::Container(ContainerError::FileSize {
+            bytes: bytes.len(),
+            limit: limits::FILE_BYTES
+        })
+    );
 }
 
 #[test]
@@ -30,18 +42,21 @@ fn what_is_no_protobuf_is_refused() {
         &[0x42, 2, 8],
     ] {
         let error = import(bytes, "test.onnx").unwrap_err();
-        assert!(matches!(*error.kind, ImportErrorKind::Malformed { .. }), "{error}");
+        assert!(
+            matches!(*error.kind, ImportErrorKind::Container(ContainerError::Malformed { .. })),
+            "{error}"
+        );
     }
     // A domain that is not UTF-8 passes the count and fails in the decoder.
     let error = import(&[0x42, 3, 0x0a, 1, 0xff], "test.onnx").unwrap_err();
-    assert!(matches!(*error.kind, ImportErrorKind::Malformed { .. }), "{error}");
+    assert!(matches!(*error.kind, ImportErrorKind::Container(ContainerError::Malformed { .. })), "{error}");
 }
 
 #[test]
 fn local_functions_are_refused() {
     let mut model = q_gemm();
     model.proto.functions = vec![Vec::new(), Vec::new()];
-    assert_refused!(model, ImportErrorKind::LocalFunctions { count: 2 });
+    assert_refused!(model, ImportErrorKind::Container(ContainerError::LocalFunctions { count: 2 }));
 }
 
 /// A model with one list of the file made longer than its cap.
@@ -95,7 +110,7 @@ fn every_count_is_capped() {
         ),
     ];
     for (expected, model) in cases {
-        let error = assert_refused!(model, ImportErrorKind::TooMany { count, limit, .. } if count > limit);
+        let error = assert_refused!(model, ImportErrorKind::Container(ContainerError::TooMany { count, limit, .. }) if count > limit);
         assert!(error.to_string().contains(expected), "{error}");
     }
 }
@@ -111,7 +126,10 @@ fn unpacked_lists_count_too() {
         bytes
     };
     let error = import(&message(7, &message(5, &tensor)), "test.onnx").unwrap_err();
-    assert!(matches!(*error.kind, ImportErrorKind::TooMany { what: "dimensions", .. }), "{error}");
+    assert!(
+        matches!(*error.kind, ImportErrorKind::Container(ContainerError::TooMany { what: "dimensions", .. })),
+        "{error}"
+    );
 }
 
 fn with_weights(change: impl FnOnce(&mut TensorProto)) -> ModelBuilder {
@@ -150,14 +168,20 @@ fn tensor_shapes_are_bounded_before_any_data_is_read() {
     );
     assert_refused!(
         with_weights(|tensor| tensor.dims = vec![i64::MAX, i64::MAX, 4]),
-        ImportErrorKind::TooManyElements { .. }
+        ImportErrorKind::Container(ContainerError::TooManyElements { .. })
     );
     assert_refused!(
         with_weights(|tensor| tensor.dims = vec![i64::MAX, i64::MAX, 0]),
-        ImportErrorKind::EmptyTensor { .. }
+        ImportErrorKind::Container(ContainerError::EmptyTensor { .. })
     );
-    assert_refused!(with_weights(|tensor| tensor.dims = vec![1; 7]), ImportErrorKind::Rank { rank: 7, .. });
-    assert_refused!(q_gemm().replace(int8s("w", &[0], &[])), ImportErrorKind::EmptyTensor { .. });
+    assert_refused!(
+        with_weights(|tensor| tensor.dims = vec![1; 7]),
+        ImportErrorKind::Container(ContainerError::Rank { rank: 7, .. })
+    );
+    assert_refused!(
+        q_gemm().replace(int8s("w", &[0], &[])),
+        ImportErrorKind::Container(ContainerError::EmptyTensor { .. })
+    );
 }
 
 #[test]
@@ -202,7 +226,7 @@ fn channels_of_shared_weights_are_expanded_within_the_budget() {
         let name = format!("z{index}");
         model = model.node("com.microsoft:QGemm", &inputs, &[&name]).output(&name);
     }
-    assert_refused!(model, ImportErrorKind::Budget { limit } if *limit > 16 << 20);
+    assert_refused!(model, ImportErrorKind::Container(ContainerError::Budget { limit }) if *limit > 16 << 20);
 }
 
 #[test]
@@ -222,7 +246,8 @@ fn weights_that_many_layers_share_count_once_up_to_a_limit() {
         model
     };
     assert!(model(16).import().is_ok());
-    let error = assert_refused!(model(17), ImportErrorKind::RepeatedWeights { .. });
+    let error =
+        assert_refused!(model(17), ImportErrorKind::Container(ContainerError::RepeatedWeights { .. }));
     assert!(error.to_string().contains("unroll fewer steps"), "{error}");
 }
 
@@ -235,7 +260,7 @@ fn concatenation_does_not_grow_without_bound() {
     }
     model = model.node("Reshape", &["x", "l60"], &["flat"]);
     model = model.with_node("QGemm", |node| node.input[0] = "flat".to_owned());
-    assert_refused!(model, ImportErrorKind::Budget { .. });
+    assert_refused!(model, ImportErrorKind::Container(ContainerError::Budget { .. }));
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use super::assert_refused;
 use super::models::{ModelBuilder, floats, int8s, int32s, value_info};
-use crate::import::ImportErrorKind;
 use crate::import::error::UncertainAnswer;
 use crate::import::proto::data_type;
+use crate::import::{ContainerError, ImportErrorKind, OperatorError};
 use crate::ir::{BoundsError, ChannelSteps, Convolution, Op, Source, Window};
 
 /// int8 `x` [1, 2, 5, 4] -> QLinearConv of 4 kernels [1, 3, 2] in 2 groups -> int8 `y`; more attributes may follow.
@@ -73,33 +73,36 @@ fn geometry_that_does_not_fit_is_refused() {
         q_linear_conv().text("auto_pad", "SAME_LOWER").ints("dilations", &[2, 1]),
     ];
     for model in refused {
-        assert_refused!(model, ImportErrorKind::AttributeValue { .. });
+        assert_refused!(model, ImportErrorKind::Operator(OperatorError::AttributeValue { .. }));
     }
-    assert_refused!(q_linear_conv().ints("dilations", &[3, 1]), ImportErrorKind::Shape { role: "image", .. });
+    assert_refused!(
+        q_linear_conv().ints("dilations", &[3, 1]),
+        ImportErrorKind::Operator(OperatorError::Shape { role: "image", .. })
+    );
     assert_refused!(
         q_linear_conv().replace(int8s("w", &[4, 2, 3, 2], &[1; 48])),
-        ImportErrorKind::Shape { role: "weight tensor", .. }
+        ImportErrorKind::Operator(OperatorError::Shape { role: "weight tensor", .. })
     );
     assert_refused!(
         q_linear_conv().replace(int32s("bias", &[1], &[1])),
-        ImportErrorKind::Shape { role: "bias", .. }
+        ImportErrorKind::Operator(OperatorError::Shape { role: "bias", .. })
     );
     let groups = q_linear_conv()
         .with_node("QLinearConv", |node| node.attribute.iter_mut().for_each(|attribute| attribute.i = -2));
-    assert_refused!(groups, ImportErrorKind::Shape { role: "weight tensor", .. });
+    assert_refused!(groups, ImportErrorKind::Operator(OperatorError::Shape { role: "weight tensor", .. }));
     for dims in [&[2, 2, 5, 4][..], &[1, 2, 5], &[1, 2], &[1, 2, 5, 4, 1]] {
         let mut model = q_linear_conv();
         model.graph().input[0] = value_info("x", data_type::INT8, dims);
-        assert_refused!(model, ImportErrorKind::Shape { .. });
+        assert_refused!(model, ImportErrorKind::Operator(OperatorError::Shape { .. }));
     }
 }
 
 #[test]
 fn an_output_beyond_the_cap_is_refused_before_it_is_made() {
     let huge = q_linear_conv().ints("pads", &[1 << 25, 1 << 25, 1 << 25, 1 << 25]);
-    assert_refused!(huge, ImportErrorKind::TooManyElements { .. });
+    assert_refused!(huge, ImportErrorKind::Container(ContainerError::TooManyElements { .. }));
     let wide = q_linear_conv().ints("pads", &[0, 1 << 24, 0, 0]);
-    assert_refused!(wide, ImportErrorKind::TooManyElements { .. });
+    assert_refused!(wide, ImportErrorKind::Container(ContainerError::TooManyElements { .. }));
 }
 
 #[test]
@@ -158,7 +161,10 @@ fn an_average_of_float_sums_that_could_round_either_way_is_refused_with_the_reas
     assert!(!error.to_string().contains("QuantFormat"), "{error}");
     assert!(error.to_string().contains("another output scale, such as "), "{error}");
     assert!(error.to_string().contains("with the input scale 0.1 and the output scale 0.05: "), "{error}");
-    assert_refused!(average(&[2, 2]).ints("pads", &[2, 0, 0, 0]), ImportErrorKind::AttributeValue { .. });
+    assert_refused!(
+        average(&[2, 2]).ints("pads", &[2, 0, 0, 0]),
+        ImportErrorKind::Operator(OperatorError::AttributeValue { .. })
+    );
 }
 
 /// int8 `x` [1, 2, 12, 12] -> AveragePool with 10 different positions of the window over either border -> `y`.
@@ -172,7 +178,7 @@ fn a_border_of_too_many_pieces_is_refused() {
         .node("com.microsoft:QLinearAveragePool", &["x", "scale", "zero", "scale", "zero"], &["y"])
         .ints("kernel_shape", &[6, 6])
         .ints("pads", &[5, 5, 5, 5]);
-    assert_refused!(model, ImportErrorKind::AveragePieces { count: 121, limit: 64 });
+    assert_refused!(model, ImportErrorKind::Operator(OperatorError::AveragePieces { count: 121, limit: 64 }));
     assert!(model.int("count_include_pad", 1).import().is_ok());
 }
 
@@ -212,10 +218,16 @@ fn max_pooling_without_an_element_or_with_indices_is_refused() {
     let window =
         |kernel: &[i64], pads: &[i64]| pooling("MaxPool").ints("kernel_shape", kernel).ints("pads", pads);
     assert_eq!(window(&[2, 2], &[1, 1, 0, 0]).import().unwrap().outputs[0].shape, [1, 3, 4, 4]);
-    assert_refused!(window(&[2, 2], &[2, 0, 0, 0]), ImportErrorKind::AttributeValue { .. });
-    assert_refused!(pooling("MaxPool"), ImportErrorKind::MissingAttribute { attribute: "kernel_shape" });
+    assert_refused!(
+        window(&[2, 2], &[2, 0, 0, 0]),
+        ImportErrorKind::Operator(OperatorError::AttributeValue { .. })
+    );
+    assert_refused!(
+        pooling("MaxPool"),
+        ImportErrorKind::Operator(OperatorError::MissingAttribute { attribute: "kernel_shape" })
+    );
     let indices = window(&[2, 2], &[0; 4])
         .with_node("MaxPool", |node| node.output.push("indices".to_owned()))
         .output("indices");
-    assert_refused!(indices, ImportErrorKind::OutputCount { index: 1 });
+    assert_refused!(indices, ImportErrorKind::Operator(OperatorError::OutputCount { index: 1 }));
 }

@@ -2,8 +2,8 @@
 
 use super::assert_refused;
 use super::models::{ModelBuilder, floats, int8s, q_gemm, value_info};
-use crate::import::ImportErrorKind;
 use crate::import::proto::data_type;
+use crate::import::{GraphError, ImportErrorKind, OperatorError, QuantizationError};
 use crate::ir::{Elem, Quantization, Tail};
 
 /// [`q_gemm`] between a float32 input `x_real` and a float32 output `y_real`.
@@ -35,7 +35,7 @@ fn a_float_model_is_quantized_and_dequantized_outside() {
 #[test]
 fn a_missing_zero_point_is_zero_of_uint8() {
     let model = float_edges("").with_node("QuantizeLinear", |node| node.input.truncate(2));
-    assert_refused!(model, ImportErrorKind::ElementType { role: "zero point", .. });
+    assert_refused!(model, ImportErrorKind::Operator(OperatorError::ElementType { role: "zero point", .. }));
     let signed = float_edges("").with_node("QuantizeLinear", |node| {
         node.input.truncate(2);
         node.attribute =
@@ -64,14 +64,14 @@ fn quantizer_attributes_of_other_forms_are_refused() {
         ("DequantizeLinear", "block_size", 4),
         ("DequantizeLinear", "output_dtype", 10),
     ] {
-        assert_refused!(with(op, name, value), ImportErrorKind::AttributeValue { attribute, .. } if attribute == name);
+        assert_refused!(with(op, name, value), ImportErrorKind::Operator(OperatorError::AttributeValue { attribute, .. }) if attribute == name);
     }
     let unsupported = float_edges("").with_node("QuantizeLinear", |node| {
         node.input.truncate(2);
         node.attribute =
             ModelBuilder::new(21).node("", &[], &[]).int("output_dtype", 5).graph().node[0].attribute.clone();
     });
-    assert_refused!(unsupported, ImportErrorKind::AttributeValue { attribute, .. } if attribute == "output_dtype");
+    assert_refused!(unsupported, ImportErrorKind::Operator(OperatorError::AttributeValue { attribute, .. }) if attribute == "output_dtype");
     for harmless in [with("QuantizeLinear", "saturate", 1), with("QuantizeLinear", "axis", 1)] {
         assert_eq!(harmless.import(), float_edges("").import());
     }
@@ -80,7 +80,7 @@ fn quantizer_attributes_of_other_forms_are_refused() {
 #[test]
 fn activations_have_one_scale() {
     let per_axis = float_edges("").replace(floats("x_scale", &[3], &[0.5; 3]));
-    assert_refused!(per_axis, ImportErrorKind::Shape { .. });
+    assert_refused!(per_axis, ImportErrorKind::Operator(OperatorError::Shape { .. }));
     let mismatch = float_edges("").replace(int8s("y_zero", &[1], &[-7]));
     assert_eq!(mismatch.layers(), q_gemm().layers());
 }
@@ -99,7 +99,7 @@ fn an_input_is_quantized_in_one_way() {
     let model = two_readers("x_scale").import().unwrap();
     assert_eq!((model.inputs.len(), model.tensors.len(), model.outputs.len()), (1, 3, 2));
     assert_eq!(model.nodes[0].inputs, model.nodes[1].inputs);
-    assert_refused!(two_readers("y_scale"), ImportErrorKind::InputQuantizedTwice { input } if input == "x_real");
+    assert_refused!(two_readers("y_scale"), ImportErrorKind::Graph(GraphError::InputQuantizedTwice { input }) if input == "x_real");
 }
 
 #[test]
@@ -126,8 +126,8 @@ fn softmax_stays_outside() {
         let model = softmax(axis, opset).import().unwrap();
         assert_eq!(model.outputs[0].tail, [Tail::Dequantize(OUTPUT), Tail::Softmax { len: 2 }]);
     }
-    assert_refused!(softmax(Some(0), 17), ImportErrorKind::AttributeValue { attribute, .. } if attribute == "axis");
-    assert_refused!(softmax(Some(2), 11), ImportErrorKind::AttributeValue { attribute, .. } if attribute == "axis");
+    assert_refused!(softmax(Some(0), 17), ImportErrorKind::Operator(OperatorError::AttributeValue { attribute, .. }) if attribute == "axis");
+    assert_refused!(softmax(Some(2), 11), ImportErrorKind::Operator(OperatorError::AttributeValue { attribute, .. }) if attribute == "axis");
 }
 
 /// Operators from `y_real` to `p`, which is the output.
@@ -178,12 +178,18 @@ fn functions_that_nothing_quantizes_are_tables_outside_the_proof() {
 #[test]
 fn a_function_at_the_end_is_finite_for_what_its_input_can_have() {
     let log = || ending(|model| model.node("Log", &["y_real"], &["p"]));
-    let error = assert_refused!(log(), ImportErrorKind::NotANumber { role: "result of the function", .. });
+    let error = assert_refused!(
+        log(),
+        ImportErrorKind::Quantization(QuantizationError::NotANumber { role: "result of the function", .. })
+    );
     assert!(error.to_string().contains("has to be a number"), "{error}");
     let exp = ending(|model| {
         model.scale("large", 30.0).node("Mul", &["y_real", "large"], &["m"]).node("Exp", &["m"], &["p"])
     });
-    assert_refused!(exp, ImportErrorKind::NotANumber { value: f32::INFINITY, .. });
+    assert_refused!(
+        exp,
+        ImportErrorKind::Quantization(QuantizationError::NotANumber { value: f32::INFINITY, .. })
+    );
     let least = |model: ModelBuilder| {
         model
             .scale("least", 0.75)
@@ -210,10 +216,10 @@ fn softmax_and_log_softmax_stand_behind_functions() {
         assert!(matches!(clamped.as_slice(), [Tail::Table { .. }, _]), "{clamped:?}");
         let layer =
             ending(|model| model.node("Gemm", &["y_real", "y_real"], &["g"]).node(op, &["g"], &["p"]));
-        assert_refused!(layer, ImportErrorKind::InputForm { .. });
+        assert_refused!(layer, ImportErrorKind::Operator(OperatorError::InputForm { .. }));
     }
     let inside = ending(|model| model.node("LogSoftmax", &["y_real"], &["l"]).node("Exp", &["l"], &["p"]));
-    assert_refused!(inside, ImportErrorKind::SoftmaxInside { .. });
+    assert_refused!(inside, ImportErrorKind::Operator(OperatorError::SoftmaxInside { .. }));
 }
 
 /// As onnx.version_converter and quantize_static write it: Softmax, Reshape, each with quantizers of its own.
@@ -236,7 +242,7 @@ fn a_quantized_softmax_is_reshaped_between_equal_quantizers() {
     assert_eq!(model.outputs[0].shape, [1, 2, 1]);
     let expected = Tail::QuantizedSoftmax { from: OUTPUT, len: 2, to: OUTPUT, elem: Elem::I8 };
     assert_eq!(model.outputs[0].tail, [expected]);
-    assert_refused!(reshaped("other"), ImportErrorKind::SoftmaxInside { .. });
+    assert_refused!(reshaped("other"), ImportErrorKind::Operator(OperatorError::SoftmaxInside { .. }));
 }
 
 #[test]
@@ -258,26 +264,29 @@ fn a_quantized_softmax_stays_outside_in_both_forms() {
 fn softmax_inside_the_model_is_refused() {
     let quantized =
         || softmax(None, 17).node("QuantizeLinear", &["p", "y_scale", "y_zero"], &["again"]).output("again");
-    assert_refused!(quantized(), ImportErrorKind::FloatFanOut { name, uses: 2 } if name == "p");
+    assert_refused!(quantized(), ImportErrorKind::Operator(OperatorError::FloatFanOut { name, uses: 2 }) if name == "p");
     let mut read = softmax(None, 17).node("QuantizeLinear", &["p", "y_scale", "y_zero"], &["again"]).node(
         "Relu",
         &["again"],
         &["inside"],
     );
     read.graph().output.clear();
-    let error = assert_refused!(read.output("inside"), ImportErrorKind::SoftmaxInside { .. });
+    let error = assert_refused!(
+        read.output("inside"),
+        ImportErrorKind::Operator(OperatorError::SoftmaxInside { .. })
+    );
     assert!(error.to_string().contains("nodes_to_exclude=["), "{error}");
     let twice = softmax(None, 17).node("Softmax", &["p"], &["again"]).output("again");
-    assert_refused!(twice, ImportErrorKind::SoftmaxInside { .. });
+    assert_refused!(twice, ImportErrorKind::Operator(OperatorError::SoftmaxInside { .. }));
 }
 
 #[test]
 fn outputs_have_to_be_integers_or_their_float_view() {
     for (name, op) in [("x_real", "Identity"), ("w", "Identity")] {
         let model = float_edges("").node(op, &[name], &["out"]).output("out");
-        assert_refused!(model, ImportErrorKind::OutputForm { output, .. } if output == "out");
+        assert_refused!(model, ImportErrorKind::Graph(GraphError::OutputForm { output, .. }) if output == "out");
     }
-    assert_refused!(q_gemm().output("x"), ImportErrorKind::OutputForm { output, .. } if output == "x");
+    assert_refused!(q_gemm().output("x"), ImportErrorKind::Graph(GraphError::OutputForm { output, .. }) if output == "x");
     let integers = float_edges("").output("y").output("x").import().unwrap();
     assert_eq!(integers.outputs.iter().map(|output| output.tail.len()).collect::<Vec<_>>(), [1, 0, 0]);
 }
@@ -303,7 +312,7 @@ fn declared_types_have_to_be_those_of_the_values_and_shapes_need_not() {
         for code in [data_type::UINT8, data_type::FLOAT] {
             let error = assert_refused!(
                 declared(name, code, &[1, 2]),
-                ImportErrorKind::DeclaredType { name: got, .. } if got == name
+                ImportErrorKind::Graph(GraphError::DeclaredType { name: got, .. }) if got == name
             );
             assert!(error.to_string().contains("the node makes it int8"), "{error}");
         }

@@ -2,9 +2,9 @@
 
 use super::assert_refused;
 use super::models::{ModelBuilder, floats, int8s, int64s};
-use crate::import::ImportErrorKind;
 use crate::import::error::UncertainAnswer;
 use crate::import::proto::data_type;
+use crate::import::{ImportErrorKind, OperatorError, QuantizationError};
 use crate::ir::{Op, Source};
 
 /// int8 `a` [1, 3, 2] and `b` [3, 1] -> the operator, every scale 0.5 and zero point 2 -> `y`.
@@ -37,14 +37,14 @@ fn operands_that_do_not_fit_are_refused() {
                 .init(floats("other", &[], &[other]))
                 .replace(floats("scale", &[], &[scale]))
                 .with_node(&op["com.microsoft:".len()..], |node| node.input[6] = "other".to_owned());
-            assert_refused!(model, ImportErrorKind::OperandScale { .. });
+            assert_refused!(model, ImportErrorKind::Quantization(QuantizationError::OperandScale { .. }));
         }
         let mut unsigned = pair(op);
         unsigned.graph().input[1] = super::models::value_info("b", data_type::UINT8, &[3, 1]);
-        assert_refused!(unsigned, ImportErrorKind::ElementType { .. });
+        assert_refused!(unsigned, ImportErrorKind::Operator(OperatorError::ElementType { .. }));
         let mut shape = pair(op);
         shape.graph().input[1] = super::models::value_info("b", data_type::INT8, &[2, 1]);
-        assert_refused!(shape, ImportErrorKind::Shape { role: "right operand", .. });
+        assert_refused!(shape, ImportErrorKind::Operator(OperatorError::Shape { role: "right operand", .. }));
     }
 }
 
@@ -93,7 +93,10 @@ fn functions_in_a_row_are_one_table() {
 #[test]
 fn a_function_that_is_not_a_number_is_refused() {
     let root = between(|model| model.node("Sqrt", &["f"], &["g"]));
-    assert_refused!(root, ImportErrorKind::NotANumber { role: "result of the function", .. });
+    assert_refused!(
+        root,
+        ImportErrorKind::Quantization(QuantizationError::NotANumber { role: "result of the function", .. })
+    );
     let of_absolute = between(|model| model.node("Abs", &["f"], &["a"]).node("Sqrt", &["a"], &["g"]));
     assert_eq!(of_absolute.import().unwrap().nodes.len(), 1);
 }

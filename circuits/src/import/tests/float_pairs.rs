@@ -2,8 +2,8 @@
 
 use super::assert_refused;
 use super::models::{ModelBuilder, floats, int8s, uint8s};
-use crate::import::ImportErrorKind;
 use crate::import::proto::data_type;
+use crate::import::{ImportErrorKind, OperatorError, QuantizationError};
 use crate::ir::{Model, Op};
 use crate::reference;
 
@@ -57,7 +57,7 @@ fn two_tensors_are_combined_as_in_float32_for_every_pair() {
             let model = two(scales, |model| model.node(op, &["f", "h"], &["g"]));
             if op == "Mean" && scales == [0.02; 3] {
                 // Every other sum is a tie.
-                assert_refused!(model, ImportErrorKind::FloatPair { .. });
+                assert_refused!(model, ImportErrorKind::Operator(OperatorError::FloatPair { .. }));
                 continue;
             }
             let model = model.import().unwrap_or_else(|error| panic!("{op} {scales:?}: {error}"));
@@ -84,32 +84,32 @@ fn one_tensor_is_itself_and_three_are_refused() {
             expected([0.030_113, 0.050_471, 0.070_629], |a, b| a - b)
         );
         let three = two([0.030_113, 0.050_471, 0.070_629], |model| model.node(op, &["f", "h", "f"], &["g"]));
-        let error = assert_refused!(three, ImportErrorKind::Terms { count: 3 });
+        let error = assert_refused!(three, ImportErrorKind::Operator(OperatorError::Terms { count: 3 }));
         assert!(error.to_string().contains("go on with the next"), "{error}");
         let float = two([0.030_113, 0.050_471, 0.070_629], |model| {
             model.node("Add", &["f", "h"], &["s"]).node(op, &["s", "h"], &["g"])
         });
-        assert_refused!(float, ImportErrorKind::InputForm { .. });
+        assert_refused!(float, ImportErrorKind::Operator(OperatorError::InputForm { .. }));
     }
     // A clamp in between is a function.
     let clamped = two([0.030_113, 0.050_471, 0.070_629], |model| {
         model.node("Relu", &["f"], &["r"]).node("Sub", &["r", "h"], &["g"])
     });
-    assert_refused!(clamped, ImportErrorKind::Pair { .. });
+    assert_refused!(clamped, ImportErrorKind::Operator(OperatorError::Pair { .. }));
     let shapes = two([0.030_113, 0.050_471, 0.070_629], |model| {
         let model = model.init(super::models::int64s("shape", &[1], &[256]));
         let model = model.init(int8s("other", &[3], &[1, 2, 3]));
         let model = model.node("DequantizeLinear", &["other", "first", "three"], &["o"]);
         model.node("Sum", &["f", "o"], &["g"])
     });
-    assert_refused!(shapes, ImportErrorKind::Shape { role: "right operand", .. });
+    assert_refused!(shapes, ImportErrorKind::Operator(OperatorError::Shape { role: "right operand", .. }));
 }
 
 /// 371 a - 123 b = 456 k + 228 has many solutions, ties of which float32 decides each for itself.
 #[test]
 fn a_difference_that_no_quantized_sum_equals_is_refused() {
     let model = two([0.0371, 0.0123, 0.0456], |model| model.node("Sub", &["f", "h"], &["g"]));
-    let error = assert_refused!(model, ImportErrorKind::FloatPair { .. });
+    let error = assert_refused!(model, ImportErrorKind::Operator(OperatorError::FloatPair { .. }));
     assert!(error.to_string().contains("make the scales powers of two"), "{error}");
 }
 
@@ -141,33 +141,36 @@ fn batch_normalization_is_a_table_for_each_channel() {
         })
     };
     assert!(with("training_mode", 0).import().is_ok());
-    assert_refused!(with("training_mode", 1), ImportErrorKind::AttributeValue { attribute, .. } if attribute == "training_mode");
-    assert_refused!(with("spatial", 1), ImportErrorKind::UnknownAttribute { .. });
+    assert_refused!(with("training_mode", 1), ImportErrorKind::Operator(OperatorError::AttributeValue { attribute, .. }) if attribute == "training_mode");
+    assert_refused!(with("spatial", 1), ImportErrorKind::Operator(OperatorError::UnknownAttribute { .. }));
     let negative = normalized(17).with_node("BatchNormalization", |node| {
         node.attribute =
             ModelBuilder::new(17).node("", &[], &[]).float("epsilon", -1.0).graph().node[0].attribute.clone();
     });
-    assert_refused!(negative, ImportErrorKind::AttributeValue { attribute, .. } if attribute == "epsilon");
+    assert_refused!(negative, ImportErrorKind::Operator(OperatorError::AttributeValue { attribute, .. }) if attribute == "epsilon");
     for (name, values) in
         [("variance", [0.1, -0.2, 0.3]), ("mean", [0.1, f32::NAN, 0.3]), ("factor", [f32::INFINITY; 3])]
     {
         assert_refused!(
             normalized(17).replace(floats(name, &[3], &values)),
-            ImportErrorKind::NotANumber { .. }
+            ImportErrorKind::Quantization(QuantizationError::NotANumber { .. })
         );
     }
     assert_refused!(
         normalized(17).replace(floats("bias", &[2], &[0.1, 0.2])),
-        ImportErrorKind::Shape { role: "bias", .. }
+        ImportErrorKind::Operator(OperatorError::Shape { role: "bias", .. })
     );
     let computed = normalized(17).with_node("BatchNormalization", |node| node.input[2] = "f".to_owned());
-    assert_refused!(computed, ImportErrorKind::NotConstant { role: "bias", .. });
+    assert_refused!(computed, ImportErrorKind::Operator(OperatorError::NotConstant { role: "bias", .. }));
     let flat = |model: ModelBuilder| {
         let mut model = model;
         model.graph().input[0] = super::models::value_info("x", data_type::INT8, &[3]);
         model
     };
-    assert_refused!(flat(normalized(17)), ImportErrorKind::Shape { role: "input", .. });
+    assert_refused!(
+        flat(normalized(17)),
+        ImportErrorKind::Operator(OperatorError::Shape { role: "input", .. })
+    );
     // Next to a tie the last bits of the factor decide.
     let ties = normalized(17)
         .replace(floats("variance", &[3], &[0.75 - 1e-5; 3]))
@@ -193,5 +196,5 @@ fn the_smallest_is_the_largest_of_reversed_integers() {
     assert_eq!(trace.outputs()[0], [0, 8]);
     let mut old = model;
     old.proto.opset_import[0].version = 11;
-    assert_refused!(old, ImportErrorKind::ElementType { role: "input", .. });
+    assert_refused!(old, ImportErrorKind::Operator(OperatorError::ElementType { role: "input", .. }));
 }

@@ -5,7 +5,7 @@ use super::models::{
     ModelBuilder, ROWS, attribute, floats, int8s, int32s, int64s, q_gemm, uint8s, value_info,
 };
 use crate::import::proto::{AttributeProto, attribute_type, data_type};
-use crate::import::{ImportErrorKind, TensorError};
+use crate::import::{ImportErrorKind, OperatorError, TensorError};
 
 /// [`q_gemm`] whose input passes through a Reshape to the value `to`, which the caller defines.
 fn reshaped_to(define: impl FnOnce(ModelBuilder) -> ModelBuilder) -> ModelBuilder {
@@ -47,8 +47,8 @@ fn gather_and_concat_are_for_lists() {
         })
     };
     assert_eq!(gather(&[1, -3], 0).layers(), q_gemm().layers());
-    assert_refused!(gather(&[1, 3], 0), ImportErrorKind::Shape { role: "data", .. });
-    assert_refused!(gather(&[1, 0], 1), ImportErrorKind::AttributeValue { .. });
+    assert_refused!(gather(&[1, 3], 0), ImportErrorKind::Operator(OperatorError::Shape { role: "data", .. }));
+    assert_refused!(gather(&[1, 0], 1), ImportErrorKind::Operator(OperatorError::AttributeValue { .. }));
     let matrix = reshaped_to(|model| {
         model.init(int64s("list", &[2, 2], &[7, 7, 1, 3])).init(int64s("index", &[], &[-1])).node(
             "Gather",
@@ -59,12 +59,15 @@ fn gather_and_concat_are_for_lists() {
     assert_eq!(matrix.layers(), q_gemm().layers());
     let concat =
         reshaped_to(|model| model.init(int64s("a", &[1], &[1])).node("Concat", &["a", "a"], &["to"]));
-    assert_refused!(concat.clone(), ImportErrorKind::MissingAttribute { attribute: "axis" });
+    assert_refused!(
+        concat.clone(),
+        ImportErrorKind::Operator(OperatorError::MissingAttribute { attribute: "axis" })
+    );
     assert_refused!(
         concat.with_node("Concat", |node| node
             .attribute
             .push(AttributeProto { i: 1, ..attribute("axis", attribute_type::INT) })),
-        ImportErrorKind::AttributeValue { .. }
+        ImportErrorKind::Operator(OperatorError::AttributeValue { .. })
     );
 }
 
@@ -90,17 +93,20 @@ fn every_constant_form_is_read() {
     }
     assert_refused!(
         scale(|model| model.int("value_int", 1)),
-        ImportErrorKind::ElementType { role: "zero point" | "scale", .. }
+        ImportErrorKind::Operator(OperatorError::ElementType { role: "zero point" | "scale", .. })
     );
-    assert_refused!(scale(|model| model), ImportErrorKind::MissingAttribute { attribute: "value" });
+    assert_refused!(
+        scale(|model| model),
+        ImportErrorKind::Operator(OperatorError::MissingAttribute { attribute: "value" })
+    );
     assert_refused!(
         scale(|model| model.float("value_float", 0.5).int("value_int", 1)),
-        ImportErrorKind::AttributeValue { attribute, .. } if attribute == "value"
+        ImportErrorKind::Operator(OperatorError::AttributeValue { attribute, .. }) if attribute == "value"
     );
     let text = |model: ModelBuilder| model.attribute(attribute("value_string", 3));
-    assert_refused!(scale(text), ImportErrorKind::UnknownAttribute { attribute } if attribute == "value_string");
+    assert_refused!(scale(text), ImportErrorKind::Operator(OperatorError::UnknownAttribute { attribute }) if attribute == "value_string");
     let missing = |model: ModelBuilder| model.attribute(attribute("value", attribute_type::TENSOR));
-    assert_refused!(scale(missing), ImportErrorKind::AttributeValue { .. });
+    assert_refused!(scale(missing), ImportErrorKind::Operator(OperatorError::AttributeValue { .. }));
 }
 
 /// [`q_gemm`] whose weights are `w`, computed by the caller from `source`.
@@ -138,7 +144,7 @@ fn constants_are_cast_when_their_values_fit() {
         );
     }
     let text = weights_from(uint8s("source", &[3, 2], &[0; 6]), "Cast").int("to", 8);
-    assert_refused!(text, ImportErrorKind::AttributeValue { attribute, .. } if attribute == "to");
+    assert_refused!(text, ImportErrorKind::Operator(OperatorError::AttributeValue { attribute, .. }) if attribute == "to");
     let nothing = weights_from(uint8s("source", &[3, 2], &[0; 6]), "Cast");
-    assert_refused!(nothing, ImportErrorKind::MissingAttribute { attribute: "to" });
+    assert_refused!(nothing, ImportErrorKind::Operator(OperatorError::MissingAttribute { attribute: "to" }));
 }

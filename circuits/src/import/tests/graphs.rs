@@ -2,8 +2,8 @@
 
 use super::assert_refused;
 use super::models::{ModelBuilder, attribute, int8s, int32s, q_gemm, q_linear_mat_mul, qdq_relu, value_info};
-use crate::import::ImportErrorKind;
 use crate::import::proto::{NodeProto, OperatorSetIdProto, TypeProto, attribute_type, data_type};
+use crate::import::{ContainerError, GraphError, ImportErrorKind, OperatorError};
 
 #[test]
 fn nodes_may_come_in_any_order() {
@@ -39,55 +39,65 @@ fn cycles_are_refused_at_a_node_of_the_cycle() {
         .node("Identity", &["back"], &["there"])
         .node("Identity", &["there"], &["back"])
         .node("Identity", &["back"], &["behind"]);
-    let error = assert_refused!(model, ImportErrorKind::Cycle);
+    let error = assert_refused!(model, ImportErrorKind::Graph(GraphError::Cycle));
     assert!(["there", "back"].contains(&error.node.unwrap().name.as_str()));
     let own = q_gemm().node("Identity", &["own"], &["own"]);
-    assert_refused!(own, ImportErrorKind::Cycle);
+    assert_refused!(own, ImportErrorKind::Graph(GraphError::Cycle));
 }
 
 #[test]
 fn every_name_is_defined_once() {
-    assert_refused!(q_gemm().init(int8s("w", &[], &[0])), ImportErrorKind::DuplicateName { name } if name == "w");
-    assert_refused!(q_gemm().node("Identity", &["x"], &["y"]), ImportErrorKind::DuplicateName { name } if name == "y");
-    assert_refused!(q_gemm().node("Identity", &["x"], &["x"]), ImportErrorKind::DuplicateName { name } if name == "x");
-    assert_refused!(q_gemm().output("y"), ImportErrorKind::DuplicateName { name } if name == "y");
+    assert_refused!(q_gemm().init(int8s("w", &[], &[0])), ImportErrorKind::Graph(GraphError::DuplicateName { name }) if name == "w");
+    assert_refused!(q_gemm().node("Identity", &["x"], &["y"]), ImportErrorKind::Graph(GraphError::DuplicateName { name }) if name == "y");
+    assert_refused!(q_gemm().node("Identity", &["x"], &["x"]), ImportErrorKind::Graph(GraphError::DuplicateName { name }) if name == "x");
+    assert_refused!(q_gemm().output("y"), ImportErrorKind::Graph(GraphError::DuplicateName { name }) if name == "y");
     let twice = q_gemm().input("x", data_type::INT8, &[1, 3]);
-    assert_refused!(twice, ImportErrorKind::DuplicateName { name } if name == "x");
+    assert_refused!(twice, ImportErrorKind::Graph(GraphError::DuplicateName { name }) if name == "x");
 }
 
 #[test]
 fn names_have_to_exist() {
     let mut missing = q_gemm();
     missing.graph().initializer.retain(|tensor| tensor.name != "bias");
-    let error = assert_refused!(missing, ImportErrorKind::Undefined { name } if name == "bias");
+    let error =
+        assert_refused!(missing, ImportErrorKind::Graph(GraphError::Undefined { name }) if name == "bias");
     assert_eq!(error.node.unwrap().op, "com.microsoft.QGemm");
-    assert_refused!(q_gemm().output("nowhere"), ImportErrorKind::Undefined { name } if name == "nowhere");
-    assert_refused!(q_gemm().output(""), ImportErrorKind::Unnamed { .. });
-    assert_refused!(q_gemm().init(int8s("", &[], &[0])), ImportErrorKind::Unnamed { what: "an initializer" });
+    assert_refused!(q_gemm().output("nowhere"), ImportErrorKind::Graph(GraphError::Undefined { name }) if name == "nowhere");
+    assert_refused!(q_gemm().output(""), ImportErrorKind::Graph(GraphError::Unnamed { .. }));
+    assert_refused!(
+        q_gemm().init(int8s("", &[], &[0])),
+        ImportErrorKind::Graph(GraphError::Unnamed { what: "an initializer" })
+    );
     assert_refused!(
         q_gemm().input("", data_type::INT8, &[1]),
-        ImportErrorKind::Unnamed { what: "a graph input" }
+        ImportErrorKind::Graph(GraphError::Unnamed { what: "a graph input" })
     );
     let no_result = q_gemm().with_node("QGemm", |node| node.output[0].clear());
-    assert_refused!(no_result, ImportErrorKind::Undefined { name } if name == "y");
+    assert_refused!(no_result, ImportErrorKind::Graph(GraphError::Undefined { name }) if name == "y");
 }
 
 #[test]
 fn names_at_the_edges_hold_no_control_characters() {
     let mut input = q_gemm().with_node("QGemm", |node| node.input[0] = "x\u{1b}[2J".to_owned());
     input.graph().input[0].name = "x\u{1b}[2J".to_owned();
-    let error = assert_refused!(input, ImportErrorKind::ControlCharacters { what: "the graph input", .. });
+    let error = assert_refused!(
+        input,
+        ImportErrorKind::Graph(GraphError::ControlCharacters { what: "the graph input", .. })
+    );
     assert!(error.to_string().contains("'x\\u{1b}[2J'"), "{error}");
     let mut output = q_gemm().with_node("QGemm", |node| node.output[0] = "y\n\u{85}".to_owned());
     output.graph().output[0].name = "y\n\u{85}".to_owned();
-    let error = assert_refused!(output, ImportErrorKind::ControlCharacters { what: "the graph output", .. });
+    let error = assert_refused!(
+        output,
+        ImportErrorKind::Graph(GraphError::ControlCharacters { what: "the graph output", .. })
+    );
     assert!(error.to_string().contains("'y\\n\\u{85}'"), "{error}");
 }
 
 #[test]
 fn a_node_needs_its_first_output() {
     let model = q_gemm().with_node("QGemm", |node| node.output = vec![String::new(), "y".to_owned()]);
-    assert_refused!(model, ImportErrorKind::OutputCount { index: 0 });
+    assert_refused!(model, ImportErrorKind::Operator(OperatorError::OutputCount { index: 0 }));
 }
 
 #[test]
@@ -101,7 +111,7 @@ fn what_no_output_depends_on_is_left_out() {
     let model = q_gemm().node("Sin", &["x"], &["unused"]).init(int8s("damaged", &[9], &[0]));
     assert_eq!(model.import(), q_gemm().import());
     let unread = q_gemm().input("extra", data_type::INT8, &[4]).node("Identity", &["extra"], &["unused"]);
-    assert_refused!(unread, ImportErrorKind::UnreadInput { input } if input == "extra");
+    assert_refused!(unread, ImportErrorKind::Graph(GraphError::UnreadInput { input }) if input == "extra");
 }
 
 #[test]
@@ -115,25 +125,31 @@ fn only_the_batch_of_an_input_may_be_open() {
         assert_eq!(with(&[batch, 3]).import(), q_gemm().import());
     }
     for open in [0, -1] {
-        assert_refused!(with(&[1, open]), ImportErrorKind::InputDimension { axis: 1, .. });
+        assert_refused!(with(&[1, open]), ImportErrorKind::Graph(GraphError::InputDimension { axis: 1, .. }));
     }
-    assert_refused!(with(&[1; 7]), ImportErrorKind::Rank { rank: 7, limit: 6, .. });
-    assert_refused!(with(&[1, i64::MAX, i64::MAX]), ImportErrorKind::TooManyElements { .. });
-    assert_refused!(with(&[1, 1 << 27]), ImportErrorKind::TooManyElements { .. });
+    assert_refused!(
+        with(&[1; 7]),
+        ImportErrorKind::Container(ContainerError::Rank { rank: 7, limit: 6, .. })
+    );
+    assert_refused!(
+        with(&[1, i64::MAX, i64::MAX]),
+        ImportErrorKind::Container(ContainerError::TooManyElements { .. })
+    );
+    assert_refused!(with(&[1, 1 << 27]), ImportErrorKind::Container(ContainerError::TooManyElements { .. }));
 }
 
 #[test]
 fn an_input_is_a_tensor_of_a_supported_type() {
     let mut model = q_gemm();
     model.graph().input[0] = value_info("x", data_type::INT64, &[1, 3]);
-    assert_refused!(model.clone(), ImportErrorKind::InputType { got, .. } if got == "int64");
+    assert_refused!(model.clone(), ImportErrorKind::Graph(GraphError::InputType { got, .. }) if got == "int64");
     model.graph().input[0].r#type = Some(TypeProto { tensor_type: None });
-    assert_refused!(model.clone(), ImportErrorKind::InputType { got, .. } if got == "not a tensor");
+    assert_refused!(model.clone(), ImportErrorKind::Graph(GraphError::InputType { got, .. }) if got == "not a tensor");
     model.graph().input[0] = value_info("x", data_type::INT8, &[]);
     let tensor =
         model.graph().input[0].r#type.as_mut().and_then(|value_type| value_type.tensor_type.as_mut());
     tensor.unwrap().shape = None;
-    assert_refused!(model, ImportErrorKind::InputType { got, .. } if got.contains("without a shape"));
+    assert_refused!(model, ImportErrorKind::Graph(GraphError::InputType { got, .. }) if got.contains("without a shape"));
 }
 
 #[test]
@@ -152,7 +168,7 @@ fn unsupported_operators_are_refused_with_what_to_do() {
         ("other.domain:QGemm", "other.domain.QGemm"),
     ] {
         let model = q_gemm().node(op, &["y"], &["z"]).output("z");
-        let error = assert_refused!(model, ImportErrorKind::UnsupportedOp { .. });
+        let error = assert_refused!(model, ImportErrorKind::Operator(OperatorError::UnsupportedOp { .. }));
         assert!(error.to_string().contains(hint), "{error}");
         assert_eq!(error.node.unwrap().name, "z");
     }
@@ -162,7 +178,7 @@ fn unsupported_operators_are_refused_with_what_to_do() {
 fn an_unsupported_operator_is_named_before_its_outputs_are_counted() {
     let model = q_gemm().node("DynamicQuantizeLinear", &["y"], &["q", "q_scale", "q_zero"]);
     let model = model.output("q").output("q_scale");
-    assert_refused!(model, ImportErrorKind::UnsupportedOp { .. });
+    assert_refused!(model, ImportErrorKind::Operator(OperatorError::UnsupportedOp { .. }));
 }
 
 #[test]
@@ -177,7 +193,7 @@ fn the_operator_table_names_each_operator_once() {
 fn attributes_are_known_and_given_once() {
     let error = assert_refused!(
         q_linear_mat_mul().int("axis", 1),
-        ImportErrorKind::UnknownAttribute { attribute } if attribute == "axis"
+        ImportErrorKind::Operator(OperatorError::UnknownAttribute { attribute }) if attribute == "axis"
     );
     assert!(
         error.to_string().contains("the QLinearMatMul node without a name whose output is 'y'"),
@@ -185,32 +201,35 @@ fn attributes_are_known_and_given_once() {
     );
     assert_refused!(
         q_gemm().int("transB", 0).int("transB", 0),
-        ImportErrorKind::DuplicateAttribute { attribute } if attribute == "transB"
+        ImportErrorKind::Operator(OperatorError::DuplicateAttribute { attribute }) if attribute == "transB"
     );
     assert_refused!(
         q_gemm().attribute(attribute("transB", 99)),
-        ImportErrorKind::AttributeValue { attribute, .. } if attribute == "transB"
+        ImportErrorKind::Operator(OperatorError::AttributeValue { attribute, .. }) if attribute == "transB"
     );
 }
 
 #[test]
 fn subgraphs_are_refused() {
     let mut holder = attribute("body", attribute_type::GRAPH);
-    assert_refused!(q_gemm().attribute(holder.clone()), ImportErrorKind::Subgraph { attribute } if attribute == "body");
+    assert_refused!(q_gemm().attribute(holder.clone()), ImportErrorKind::Operator(OperatorError::Subgraph { attribute }) if attribute == "body");
     // A type that hides the graph does not help.
     holder.r#type = attribute_type::INT;
     holder.g = Some(Vec::new());
-    assert_refused!(q_gemm().attribute(holder.clone()), ImportErrorKind::Subgraph { .. });
+    assert_refused!(
+        q_gemm().attribute(holder.clone()),
+        ImportErrorKind::Operator(OperatorError::Subgraph { .. })
+    );
     holder.g = None;
     holder.graphs = vec![Vec::new()];
-    assert_refused!(q_gemm().attribute(holder), ImportErrorKind::Subgraph { .. });
+    assert_refused!(q_gemm().attribute(holder), ImportErrorKind::Operator(OperatorError::Subgraph { .. }));
 }
 
 #[test]
 fn models_without_quantized_operators_are_refused() {
     let float =
         ModelBuilder::new(17).input("x", data_type::FLOAT, &[1, 3]).node("Relu", &["x"], &["y"]).output("y");
-    let error = assert_refused!(float, ImportErrorKind::NothingQuantized);
+    let error = assert_refused!(float, ImportErrorKind::Graph(GraphError::NothingQuantized));
     for cause in ["op_types_to_quantize", "nodes_to_exclude", "{\"ForceQuantizeNoInputCheck\": True}"] {
         assert!(error.to_string().contains(cause), "{error}");
     }
@@ -221,7 +240,7 @@ fn models_without_quantized_operators_are_refused() {
         .init(int8s("z", &[], &[0]))
         .node("QuantizeLinear", &["x", "s", "z"], &["y"])
         .output("y");
-    assert_refused!(only_quantized, ImportErrorKind::NothingComputed);
+    assert_refused!(only_quantized, ImportErrorKind::Graph(GraphError::NothingComputed));
 }
 
 #[test]
@@ -235,18 +254,24 @@ fn opsets_of_known_domains_are_in_range() {
         assert_eq!(with(0, version).import(), q_linear_mat_mul().import());
     }
     for version in [9, 27, i64::MIN, 0] {
-        assert_refused!(with(0, version), ImportErrorKind::Opset { min: 10, max: 26, .. });
+        assert_refused!(
+            with(0, version),
+            ImportErrorKind::Container(ContainerError::Opset { min: 10, max: 26, .. })
+        );
     }
-    assert_refused!(with(1, 77), ImportErrorKind::Opset { domain, version: 77, min: 1, max: 1 } if domain == "com.microsoft");
+    assert_refused!(with(1, 77), ImportErrorKind::Container(ContainerError::Opset { domain, version: 77, min: 1, max: 1 }) if domain == "com.microsoft");
     let mut other = q_linear_mat_mul();
     other.proto.opset_import[1] = OperatorSetIdProto { domain: "ai.onnx.ml".to_owned(), version: 77 };
     assert_eq!(other.import(), q_linear_mat_mul().import());
     let mut missing = q_gemm();
     missing.proto.opset_import.truncate(1);
-    assert_refused!(missing, ImportErrorKind::MissingOpset { domain } if domain == "com.microsoft");
+    assert_refused!(missing, ImportErrorKind::Container(ContainerError::MissingOpset { domain }) if domain == "com.microsoft");
     let mut twice = q_gemm();
     twice.proto.opset_import[1] = OperatorSetIdProto { domain: "ai.onnx".to_owned(), version: 13 };
-    assert_refused!(twice, ImportErrorKind::ConflictingOpset { first: 17, second: 13, .. });
+    assert_refused!(
+        twice,
+        ImportErrorKind::Container(ContainerError::ConflictingOpset { first: 17, second: 13, .. })
+    );
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use super::assert_refused;
 use super::models::{ModelBuilder, floats, int8s, int32s, int64s, uint8s};
-use crate::import::ImportErrorKind;
 use crate::import::error::UncertainAnswer;
 use crate::import::proto::data_type;
+use crate::import::{GraphError, ImportErrorKind, OperatorError};
 use crate::ir::{ChannelSteps, FullyConnected, Op};
 
 /// int8 `x` [1, 3] -> MatMulInteger -> int32 `acc` -> operators of the caller to `f` -> QuantizeLinear -> int8 `y`.
@@ -91,18 +91,18 @@ fn what_is_not_monotone_or_not_per_channel_is_refused() {
         })
     };
     assert!(after("Mul", ["r", "m"]).import().is_ok());
-    assert_refused!(after("Mul", ["r", "minus"]), ImportErrorKind::SumFactor { .. });
-    assert_refused!(after("Sub", ["m", "r"]), ImportErrorKind::SumOperand { .. });
-    assert_refused!(after("Div", ["m", "r"]), ImportErrorKind::SumOperand { .. });
-    assert_refused!(after("Mul", ["r", "three"]), ImportErrorKind::Shape { .. });
-    assert_refused!(after("Mul", ["r", "r"]), ImportErrorKind::NotConstant { .. });
+    assert_refused!(after("Mul", ["r", "minus"]), ImportErrorKind::Operator(OperatorError::SumFactor { .. }));
+    assert_refused!(after("Sub", ["m", "r"]), ImportErrorKind::Operator(OperatorError::SumOperand { .. }));
+    assert_refused!(after("Div", ["m", "r"]), ImportErrorKind::Operator(OperatorError::SumOperand { .. }));
+    assert_refused!(after("Mul", ["r", "three"]), ImportErrorKind::Operator(OperatorError::Shape { .. }));
+    assert_refused!(after("Mul", ["r", "r"]), ImportErrorKind::Operator(OperatorError::NotConstant { .. }));
     assert_refused!(
         mat_mul(|model| model.node("Mul", &["acc", "m"], &["f"])),
-        ImportErrorKind::SumOperand { .. }
+        ImportErrorKind::Operator(OperatorError::SumOperand { .. })
     );
     assert_refused!(
         mat_mul(|model| model.node("Identity", &["acc"], &["f"])),
-        ImportErrorKind::InputForm { .. }
+        ImportErrorKind::Operator(OperatorError::InputForm { .. })
     );
     let many = mat_mul(|mut model| {
         model = cast(model, "r0");
@@ -111,25 +111,40 @@ fn what_is_not_monotone_or_not_per_channel_is_refused() {
         }
         model.node("Identity", &["r17"], &["f"])
     });
-    assert_refused!(many, ImportErrorKind::ArithmeticSteps { limit: 16 });
+    assert_refused!(many, ImportErrorKind::Operator(OperatorError::ArithmeticSteps { limit: 16 }));
 }
 
 #[test]
 fn accumulators_and_float_results_are_no_outputs() {
     for name in ["acc", "f"] {
         let model = mat_mul(|model| cast(model, "r").node("Mul", &["r", "m"], &["f"])).output(name);
-        assert_refused!(model, ImportErrorKind::OutputForm { .. });
+        assert_refused!(model, ImportErrorKind::Graph(GraphError::OutputForm { .. }));
     }
 }
 
 #[test]
 fn zero_points_have_the_types_and_shapes_of_onnxruntime() {
     let model = || mat_mul(|model| cast(model, "r").node("Mul", &["r", "m"], &["f"]));
-    assert_refused!(model().replace(uint8s("x_zero", &[], &[3])), ImportErrorKind::ElementType { .. });
-    assert_refused!(model().replace(uint8s("w_zero", &[], &[3])), ImportErrorKind::ElementType { .. });
-    assert_refused!(model().replace(int8s("x_zero", &[2], &[3, 3])), ImportErrorKind::ElementType { .. });
-    assert_refused!(model().replace(int8s("w_zero", &[3], &[3; 3])), ImportErrorKind::Shape { .. });
-    assert_refused!(model().replace(int8s("w_zero", &[2, 1], &[3; 2])), ImportErrorKind::Shape { .. });
+    assert_refused!(
+        model().replace(uint8s("x_zero", &[], &[3])),
+        ImportErrorKind::Operator(OperatorError::ElementType { .. })
+    );
+    assert_refused!(
+        model().replace(uint8s("w_zero", &[], &[3])),
+        ImportErrorKind::Operator(OperatorError::ElementType { .. })
+    );
+    assert_refused!(
+        model().replace(int8s("x_zero", &[2], &[3, 3])),
+        ImportErrorKind::Operator(OperatorError::ElementType { .. })
+    );
+    assert_refused!(
+        model().replace(int8s("w_zero", &[3], &[3; 3])),
+        ImportErrorKind::Operator(OperatorError::Shape { .. })
+    );
+    assert_refused!(
+        model().replace(int8s("w_zero", &[2, 1], &[3; 2])),
+        ImportErrorKind::Operator(OperatorError::Shape { .. })
+    );
     assert!(model().replace(int8s("w_zero", &[1, 2], &[3; 2])).import().is_ok());
 }
 
@@ -155,7 +170,7 @@ fn a_mean_is_exact_or_refused() {
     assert_eq!((layer.groups, layer.window.taps(), layer.input_zero_point), (3, 4, 1));
     let error = assert_refused!(mean(0.1, &[-1]), ImportErrorKind::Uncertain(UncertainAnswer::Sum { .. }));
     assert!(error.to_string().contains("of scale 0.1, one that is a power of two, such as 0.125"), "{error}");
-    assert_refused!(mean(0.25, &[3]), ImportErrorKind::AttributeValue { .. });
+    assert_refused!(mean(0.25, &[3]), ImportErrorKind::Operator(OperatorError::AttributeValue { .. }));
     let model = mean(0.25, &[1]).import().unwrap();
     let Op::Convolution(layer) = &model.nodes[0].op else { panic!("{model:?}") };
     assert_eq!((layer.channels_in, layer.channels_out, layer.window.output), (3, 1, [4, 1]));

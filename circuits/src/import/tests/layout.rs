@@ -2,8 +2,8 @@
 
 use super::assert_refused;
 use super::models::{ModelBuilder, floats, int8s, int64s};
-use crate::import::ImportErrorKind;
 use crate::import::proto::data_type;
+use crate::import::{ContainerError, ImportErrorKind, OperatorError};
 use crate::ir::{Op, Source};
 
 /// int8 `x` of these dimensions -> operators of the caller -> `y`.
@@ -62,7 +62,7 @@ fn what_would_not_fit_in_memory_is_refused_before_it_is_made() {
         }),
     ];
     for model in huge {
-        assert_refused!(model, ImportErrorKind::Rearranged { .. });
+        assert_refused!(model, ImportErrorKind::Container(ContainerError::Rearranged { .. }));
     }
     // Each fits, all together do not.
     let many = moved(&[1 << 10, 1 << 10], |model| {
@@ -73,7 +73,7 @@ fn what_would_not_fit_in_memory_is_refused_before_it_is_made() {
             .node("Clip", &["back"], &["c"])
             .node("Transpose", &["c"], &["y"])
     });
-    assert_refused!(many, ImportErrorKind::Rearranged { .. });
+    assert_refused!(many, ImportErrorKind::Container(ContainerError::Rearranged { .. }));
 }
 
 #[test]
@@ -84,9 +84,15 @@ fn requests_that_make_no_sense_are_refused() {
         })
     };
     for values in [[1.0, 0.0], [1.0, f32::NAN], [1.0, f32::INFINITY], [1.0, -1.0], [0.5, 1.0]] {
-        assert_refused!(scales(&values), ImportErrorKind::Shape { role: "input of Resize", .. });
+        assert_refused!(
+            scales(&values),
+            ImportErrorKind::Operator(OperatorError::Shape { role: "input of Resize", .. })
+        );
     }
-    assert_refused!(scales(&[1.0, 2.0]).text("mode", "linear"), ImportErrorKind::AttributeValue { .. });
+    assert_refused!(
+        scales(&[1.0, 2.0]).text("mode", "linear"),
+        ImportErrorKind::Operator(OperatorError::AttributeValue { .. })
+    );
     let slice = |starts: i64, step: i64| {
         moved(&[1, 4], |model| {
             model
@@ -98,8 +104,8 @@ fn requests_that_make_no_sense_are_refused() {
         })
     };
     assert_eq!(slice(i64::MIN, i64::MAX).import().unwrap().outputs[0].shape, [1, 1]);
-    assert_refused!(slice(0, 0), ImportErrorKind::AttributeValue { .. });
-    assert_refused!(slice(4, 1), ImportErrorKind::EmptyTensor { .. });
+    assert_refused!(slice(0, 0), ImportErrorKind::Operator(OperatorError::AttributeValue { .. }));
+    assert_refused!(slice(4, 1), ImportErrorKind::Container(ContainerError::EmptyTensor { .. }));
     let pad = |before: i64, after: i64| {
         moved(&[1, 4], |model| {
             model.init(int64s("pads", &[4], &[0, before, 0, after])).node("Pad", &["x", "pads"], &["y"])
@@ -107,7 +113,7 @@ fn requests_that_make_no_sense_are_refused() {
     };
     assert_eq!(pad(-3, 2).import().unwrap().outputs[0].shape, [1, 3]);
     for (before, after) in [(i64::MIN, i64::MAX), (i64::MAX, i64::MAX), (-2, -2), (i64::MIN, 0)] {
-        assert_refused!(pad(before, after), ImportErrorKind::AttributeValue { .. });
+        assert_refused!(pad(before, after), ImportErrorKind::Operator(OperatorError::AttributeValue { .. }));
     }
     let parts = |sizes: &[i64]| {
         moved(&[1, 4], |model| {
@@ -119,6 +125,6 @@ fn requests_that_make_no_sense_are_refused() {
     };
     assert_eq!(parts(&[1, 3]).output("z").import().unwrap().outputs[1].shape, [1, 3]);
     for sizes in [[1, 2], [0, 4], [-1, 5], [i64::MAX, i64::MAX]] {
-        assert_refused!(parts(&sizes), ImportErrorKind::AttributeValue { .. });
+        assert_refused!(parts(&sizes), ImportErrorKind::Operator(OperatorError::AttributeValue { .. }));
     }
 }

@@ -2,8 +2,8 @@
 
 use super::assert_refused;
 use super::models::{ModelBuilder, floats, int8s, int64s, uint8s};
-use crate::import::ImportErrorKind;
 use crate::import::proto::data_type;
+use crate::import::{ImportErrorKind, OperatorError, QuantizationError};
 
 /// int8 `x` [1, 1, 4, 4] -> DequantizeLinear -> operators of the caller from `f` to `g` -> QuantizeLinear -> `y`.
 fn image(opset: i64, operators: impl FnOnce(ModelBuilder) -> ModelBuilder) -> ModelBuilder {
@@ -32,7 +32,8 @@ fn the_largest_value_of_a_rising_function_is_that_of_the_largest_integer() {
     assert_eq!(operators(&pool("Relu")), ["max pool", "table"]);
     assert_eq!(operators(&pool("Neg")), ["table", "max pool", "table"]);
     assert_eq!(operators(&pool("HardSwish")), ["table", "max pool", "table"]);
-    let error = assert_refused!(pool("Sqrt"), ImportErrorKind::NotANumber { .. });
+    let error =
+        assert_refused!(pool("Sqrt"), ImportErrorKind::Quantization(QuantizationError::NotANumber { .. }));
     assert!(error.to_string().contains("result of the function"), "{error}");
 }
 
@@ -41,13 +42,13 @@ fn axes_to_reduce_are_an_attribute_before_opset_18_and_an_input_since() {
     let by_attribute =
         |opset| image(opset, |model| model.node("ReduceMax", &["f"], &["g"]).ints("axes", &[-1]));
     assert_eq!(by_attribute(17).import().unwrap().outputs[0].shape, [1, 1, 4, 1]);
-    assert_refused!(by_attribute(18), ImportErrorKind::UnknownAttribute { attribute } if attribute == "axes");
+    assert_refused!(by_attribute(18), ImportErrorKind::Operator(OperatorError::UnknownAttribute { attribute }) if attribute == "axes");
     let nothing = image(18, |model| {
         model.node("ReduceMax", &["f"], &["h"]).int("noop_with_empty_axes", 1).node("Relu", &["h"], &["g"])
     });
     assert_eq!(operators(&nothing), ["table"]);
     let outside = image(17, |model| model.node("ReduceMax", &["f"], &["g"]).ints("axes", &[4]));
-    assert_refused!(outside, ImportErrorKind::AttributeValue { attribute, .. } if attribute == "axes");
+    assert_refused!(outside, ImportErrorKind::Operator(OperatorError::AttributeValue { attribute, .. }) if attribute == "axes");
 }
 
 #[test]
@@ -56,8 +57,14 @@ fn integers_are_reduced_only_where_onnx_knows_it() {
         ModelBuilder::new(opset).input("x", data_type::INT8, &[1, 2, 3]).output("y").node(op, &["x"], &["y"])
     };
     assert_eq!(reduced("ReduceMax", 12).import().unwrap().outputs[0].shape, [1, 1, 1]);
-    assert_refused!(reduced("ReduceMax", 11), ImportErrorKind::ElementType { role: "input", .. });
-    assert_refused!(reduced("GlobalMaxPool", 17), ImportErrorKind::InputForm { role: "input", .. });
+    assert_refused!(
+        reduced("ReduceMax", 11),
+        ImportErrorKind::Operator(OperatorError::ElementType { role: "input", .. })
+    );
+    assert_refused!(
+        reduced("GlobalMaxPool", 17),
+        ImportErrorKind::Operator(OperatorError::InputForm { role: "input", .. })
+    );
 }
 
 /// Pad by one column, with a constant that is dequantized or a float.
@@ -91,9 +98,12 @@ fn pad_takes_a_constant_that_the_values_before_it_take() {
     for (function, constant) in [("Identity", "odd"), ("Neg", "odd"), ("Abs", "dequantized")] {
         let error = assert_refused!(
             padded(function, constant),
-            ImportErrorKind::AttributeValue { attribute, .. } if attribute == "constant value"
+            ImportErrorKind::Operator(OperatorError::AttributeValue { attribute, .. }) if attribute == "constant value"
         );
         assert!(error.to_string().contains("in front of Pad"), "{error}");
     }
-    assert_refused!(padded("Neg", "f"), ImportErrorKind::NotConstant { role: "constant value", .. });
+    assert_refused!(
+        padded("Neg", "f"),
+        ImportErrorKind::Operator(OperatorError::NotConstant { role: "constant value", .. })
+    );
 }

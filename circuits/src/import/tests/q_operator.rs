@@ -5,7 +5,7 @@ use super::models::{
     ModelBuilder, ROWS, WEIGHTS, floats, int8s, int32s, q_gemm, q_linear_mat_mul, uint8s, value_info,
 };
 use crate::import::proto::data_type;
-use crate::import::{ImportErrorKind, TensorError};
+use crate::import::{ImportErrorKind, OperatorError, QuantizationError, TensorError};
 use crate::ir::{BoundsError, ChannelSteps, Elem, Requantize, TensorId};
 use crate::reference;
 
@@ -89,7 +89,13 @@ fn parameters_have_the_shapes_that_onnxruntime_takes() {
         for zero_point in single.into_iter().chain(per_output).chain(refused) {
             let mat_mul = weights(q_linear_mat_mul(), scale, zero_point);
             if refused.contains(&scale) || refused.contains(&zero_point) {
-                assert_refused!(mat_mul, ImportErrorKind::Shape { role: "weight scale or zero point", .. });
+                assert_refused!(
+                    mat_mul,
+                    ImportErrorKind::Operator(OperatorError::Shape {
+                        role: "weight scale or zero point",
+                        ..
+                    })
+                );
             } else {
                 assert_eq!(mat_mul.layers(), q_linear_mat_mul().layers());
             }
@@ -99,7 +105,10 @@ fn parameters_have_the_shapes_that_onnxruntime_takes() {
             } else {
                 assert_refused!(
                     gemm,
-                    ImportErrorKind::Shape { role: "weight scale" | "weight zero point", .. }
+                    ImportErrorKind::Operator(OperatorError::Shape {
+                        role: "weight scale" | "weight zero point",
+                        ..
+                    })
                 );
             }
         }
@@ -112,7 +121,7 @@ fn parameters_have_the_shapes_that_onnxruntime_takes() {
             for changed in [floats(scale, &[1, 1], &[value.0]), int8s(zero_point, &[1, 1], &[value.1])] {
                 assert_refused!(
                     model.clone().replace(changed),
-                    ImportErrorKind::Shape { role: got, .. } if *got == role
+                    ImportErrorKind::Operator(OperatorError::Shape { role: got, .. }) if *got == role
                 );
             }
         }
@@ -131,7 +140,7 @@ fn alpha_multiplies_the_input_scale_first() {
     for alpha in [0.0, -1.0, f32::NAN, f32::INFINITY] {
         assert_refused!(
             q_gemm().float("alpha", alpha),
-            ImportErrorKind::AttributeValue { attribute, .. } if attribute == "alpha"
+            ImportErrorKind::Operator(OperatorError::AttributeValue { attribute, .. }) if attribute == "alpha"
         );
     }
 }
@@ -156,19 +165,19 @@ fn element_types_mix_as_in_onnxruntime() {
     assert_eq!(layer.weights, [-254, -252, -250, -253, -251, 0]);
     assert_refused!(
         unsigned_weights(q_linear_mat_mul()),
-        ImportErrorKind::ElementType { role: "weight tensor", .. }
+        ImportErrorKind::Operator(OperatorError::ElementType { role: "weight tensor", .. })
     );
     assert_refused!(
         unsigned().replace(int8s("y_zero", &[], &[0])),
-        ImportErrorKind::ElementType { role: "output of a layer", .. }
+        ImportErrorKind::Operator(OperatorError::ElementType { role: "output of a layer", .. })
     );
     assert_refused!(
         unsigned().replace(int8s("x_zero", &[], &[0])),
-        ImportErrorKind::ElementType { role: "zero point", .. }
+        ImportErrorKind::Operator(OperatorError::ElementType { role: "zero point", .. })
     );
     assert_refused!(
         unsigned().replace(uint8s("w_zero", &[], &[0])),
-        ImportErrorKind::ElementType { role: "weight zero point", .. }
+        ImportErrorKind::Operator(OperatorError::ElementType { role: "weight zero point", .. })
     );
 }
 
@@ -178,13 +187,13 @@ fn scales_have_to_be_finite_and_positive() {
         for name in ["x_scale", "w_scale", "y_scale"] {
             assert_refused!(
                 q_linear_mat_mul().replace(floats(name, &[], &[scale])),
-                ImportErrorKind::Scale { scale: got, .. } if got.to_bits() == scale.to_bits()
+                ImportErrorKind::Quantization(QuantizationError::Scale { scale: got, .. }) if got.to_bits() == scale.to_bits()
             );
         }
     }
     assert_refused!(
         q_linear_mat_mul().replace(int32s("w_scale", &[], &[1])),
-        ImportErrorKind::ElementType { role: "scale", .. }
+        ImportErrorKind::Operator(OperatorError::ElementType { role: "scale", .. })
     );
 }
 
@@ -197,15 +206,18 @@ fn multipliers_have_to_be_finite_and_positive() {
             &[output],
         ))
     };
-    assert_refused!(with(1e-45, 1.0), ImportErrorKind::Multiplier { channel: 0, multiplier: 0.0, .. });
-    assert_refused!(with(1.0, 3e38), ImportErrorKind::Multiplier { multiplier, .. } if multiplier.is_subnormal());
+    assert_refused!(
+        with(1e-45, 1.0),
+        ImportErrorKind::Quantization(QuantizationError::Multiplier { channel: 0, multiplier: 0.0, .. })
+    );
+    assert_refused!(with(1.0, 3e38), ImportErrorKind::Quantization(QuantizationError::Multiplier { multiplier, .. }) if multiplier.is_subnormal());
     assert_refused!(
         with(1e-38, 1e-3),
-        ImportErrorKind::Multiplier { accumulator_scale, .. } if accumulator_scale.is_subnormal()
+        ImportErrorKind::Quantization(QuantizationError::Multiplier { accumulator_scale, .. }) if accumulator_scale.is_subnormal()
     );
     assert_refused!(
         with(1e38, 1e-30),
-        ImportErrorKind::Multiplier { multiplier, .. } if multiplier.is_infinite()
+        ImportErrorKind::Quantization(QuantizationError::Multiplier { multiplier, .. }) if multiplier.is_infinite()
     );
 }
 
@@ -236,34 +248,40 @@ fn shapes_have_to_fit() {
     assert_eq!(with_input(&[3]).import().unwrap().outputs[0].shape, [2]);
     assert_eq!(with_input(&[1, 1, 3]).import().unwrap().outputs[0].shape, [1, 1, 2]);
     for dims in [&[1, 4][..], &[]] {
-        assert_refused!(with_input(dims), ImportErrorKind::Shape { role: "input of the layer", .. });
+        assert_refused!(
+            with_input(dims),
+            ImportErrorKind::Operator(OperatorError::Shape { role: "input of the layer", .. })
+        );
     }
     let mut vector_gemm = q_gemm();
     vector_gemm.graph().input[0] = value_info("x", data_type::INT8, &[3]);
-    assert_refused!(vector_gemm, ImportErrorKind::Shape { role: "input of the layer", .. });
+    assert_refused!(
+        vector_gemm,
+        ImportErrorKind::Operator(OperatorError::Shape { role: "input of the layer", .. })
+    );
     assert_refused!(
         q_linear_mat_mul().replace(int8s("w", &[6], &WEIGHTS)),
-        ImportErrorKind::Shape { role: "right factor", .. }
+        ImportErrorKind::Operator(OperatorError::Shape { role: "right factor", .. })
     );
     assert_refused!(
         q_linear_mat_mul().replace(floats("w_scale", &[3], &[1.0, 1.0, 1.0])),
-        ImportErrorKind::Shape { role: "weight scale or zero point", .. }
+        ImportErrorKind::Operator(OperatorError::Shape { role: "weight scale or zero point", .. })
     );
     assert_refused!(
         q_linear_mat_mul().replace(floats("x_scale", &[3], &[1.0, 1.0, 1.0])),
-        ImportErrorKind::Shape { role: "input", .. }
+        ImportErrorKind::Operator(OperatorError::Shape { role: "input", .. })
     );
     assert_refused!(
         q_gemm().replace(int32s("bias", &[3], &[1, 2, 3])),
-        ImportErrorKind::Shape { role: "bias", .. }
+        ImportErrorKind::Operator(OperatorError::Shape { role: "bias", .. })
     );
     assert_refused!(
         q_gemm().replace(floats("bias", &[2], &[1.0, 2.0])),
-        ImportErrorKind::ElementType { role: "bias", .. }
+        ImportErrorKind::Operator(OperatorError::ElementType { role: "bias", .. })
     );
     assert_refused!(
         q_gemm().replace(int32s("w", &[3, 2], &[0; 6])),
-        ImportErrorKind::ElementType { role: "weight tensor", .. }
+        ImportErrorKind::Operator(OperatorError::ElementType { role: "weight tensor", .. })
     );
 }
 
@@ -271,37 +289,37 @@ fn shapes_have_to_fit() {
 fn attributes_and_inputs_beyond_the_supported_form_are_refused() {
     assert_refused!(
         q_gemm().int("transA", 2),
-        ImportErrorKind::AttributeValue { attribute, .. } if attribute == "transA"
+        ImportErrorKind::Operator(OperatorError::AttributeValue { attribute, .. }) if attribute == "transA"
     );
     // [1, 3] transposed has one column.
-    assert_refused!(q_gemm().int("transA", 1), ImportErrorKind::Shape { role, .. } if role.contains("transA"));
+    assert_refused!(q_gemm().int("transA", 1), ImportErrorKind::Operator(OperatorError::Shape { role, .. }) if role.contains("transA"));
     assert_refused!(
         q_gemm().int("transB", 2),
-        ImportErrorKind::AttributeValue { attribute, .. } if attribute == "transB"
+        ImportErrorKind::Operator(OperatorError::AttributeValue { attribute, .. }) if attribute == "transB"
     );
     assert_refused!(
         q_gemm().float("beta", 1.0),
-        ImportErrorKind::UnknownAttribute { attribute } if attribute == "beta"
+        ImportErrorKind::Operator(OperatorError::UnknownAttribute { attribute }) if attribute == "beta"
     );
     assert_refused!(
         q_gemm().with_node("QGemm", |node| node.input.truncate(7)),
-        ImportErrorKind::MissingInput { index: 7, role: "output scale" }
+        ImportErrorKind::Operator(OperatorError::MissingInput { index: 7, role: "output scale" })
     );
     assert_refused!(
         q_linear_mat_mul().with_node("QLinearMatMul", |node| node.input.truncate(7)),
-        ImportErrorKind::InputCount { got: 7, min: 8, max: 8 }
+        ImportErrorKind::Operator(OperatorError::InputCount { got: 7, min: 8, max: 8 })
     );
     assert_refused!(
         q_linear_mat_mul().with_node("QLinearMatMul", |node| node.input[3] = "x".to_owned()),
-        ImportErrorKind::Shape { role: "right factor", .. }
+        ImportErrorKind::Operator(OperatorError::Shape { role: "right factor", .. })
     );
     assert_refused!(
         q_gemm().with_node("QGemm", |node| node.input[3] = "x".to_owned()),
-        ImportErrorKind::NotConstant { role: "weights", .. }
+        ImportErrorKind::Operator(OperatorError::NotConstant { role: "weights", .. })
     );
     assert_refused!(
         q_gemm().with_node("QGemm", |node| node.input.swap(0, 3)),
-        ImportErrorKind::InputForm { role: "input", .. }
+        ImportErrorKind::Operator(OperatorError::InputForm { role: "input", .. })
     );
 }
 

@@ -4,8 +4,8 @@ use super::assert_refused;
 use super::models::{
     ModelBuilder, floats, int8s, int32s, int64s, q_gemm, q_linear_mat_mul, qdq, qdq_around, qdq_relu, uint8s,
 };
-use crate::import::ImportErrorKind;
 use crate::import::proto::data_type;
+use crate::import::{GraphError, ImportErrorKind, OperatorError, QuantizationError};
 use crate::ir::Op;
 
 fn clamp(model: &ModelBuilder) -> (i32, i32) {
@@ -64,41 +64,53 @@ fn gemm_needs_its_bias_before_opset_11() {
         model
     };
     assert_eq!(without_bias(11).layers()[0].bias, [0, 0]);
-    assert_refused!(without_bias(10), ImportErrorKind::InputCount { got: 2, min: 3, max: 3 });
+    assert_refused!(
+        without_bias(10),
+        ImportErrorKind::Operator(OperatorError::InputCount { got: 2, min: 3, max: 3 })
+    );
 }
 
 #[test]
 fn quantizer_parameters_have_rank_zero_or_one() {
     for name in ["x_scale", "w_scale", "y_scale", "bias_scale"] {
-        assert_refused!(qdq().replace(floats(name, &[1, 1], &[0.5])), ImportErrorKind::Shape { .. });
+        assert_refused!(
+            qdq().replace(floats(name, &[1, 1], &[0.5])),
+            ImportErrorKind::Operator(OperatorError::Shape { .. })
+        );
     }
     for name in ["x_zero", "w_zero", "y_zero"] {
-        assert_refused!(qdq().replace(int8s(name, &[1, 1], &[0])), ImportErrorKind::Shape { .. });
+        assert_refused!(
+            qdq().replace(int8s(name, &[1, 1], &[0])),
+            ImportErrorKind::Operator(OperatorError::Shape { .. })
+        );
     }
     let bound = qdq_around(|model| {
         model.init(floats("max", &[1, 1], &[6.0])).node("Clip", &["r0", "", "max"], &["r"])
     });
-    assert_refused!(bound, ImportErrorKind::ElementType { role: "clip bound", .. });
+    assert_refused!(bound, ImportErrorKind::Operator(OperatorError::ElementType { role: "clip bound", .. }));
 }
 
 #[test]
 fn only_a_constant_bias_is_added() {
     assert_refused!(
         mat_mul(Some(["x_float", "bias_float"])),
-        ImportErrorKind::ElementType { role: "right operand", got, .. } if got == "int32"
+        ImportErrorKind::Operator(OperatorError::ElementType { role: "right operand", got, .. }) if got == "int32"
     );
     let error = assert_refused!(
         mat_mul(Some(["product", "x_float"])),
-        ImportErrorKind::ActivationAddition { left, right } if left == "product" && right == "x_float"
+        ImportErrorKind::Operator(OperatorError::ActivationAddition { left, right }) if left == "product" && right == "x_float"
     );
     assert!(error.to_string().contains("pair behind the layer"), "{error}");
     assert!(!error.to_string().contains("quant_pre_process"), "{error}");
     assert_eq!(error.node.unwrap().op, "Add");
-    assert_refused!(mat_mul(Some(["x_float", "product"])), ImportErrorKind::ActivationAddition { .. });
+    assert_refused!(
+        mat_mul(Some(["x_float", "product"])),
+        ImportErrorKind::Operator(OperatorError::ActivationAddition { .. })
+    );
     let twice = qdq_around(|model| model.node("Add", &["r0", "bias_float"], &["r"]));
-    assert_refused!(twice, ImportErrorKind::Addend { .. });
+    assert_refused!(twice, ImportErrorKind::Operator(OperatorError::Addend { .. }));
     let behind_relu = mat_mul(Some(["clamped", "bias_float"])).node("Relu", &["product"], &["clamped"]);
-    assert_refused!(behind_relu, ImportErrorKind::Addend { .. });
+    assert_refused!(behind_relu, ImportErrorKind::Operator(OperatorError::Addend { .. }));
 }
 
 #[test]
@@ -133,7 +145,10 @@ fn clip_bounds_are_quantized_like_the_values_between_them() {
     assert_eq!(clamp(&clip(Some(500.0), Some(600.0))), (127, 127));
     // Of bounds in the wrong order the upper one.
     assert_eq!(clamp(&clip(Some(6.0), Some(0.0))), (-7, -7));
-    assert_refused!(clip(Some(f32::NAN), None), ImportErrorKind::NotANumber { .. });
+    assert_refused!(
+        clip(Some(f32::NAN), None),
+        ImportErrorKind::Quantization(QuantizationError::NotANumber { .. })
+    );
 }
 
 #[test]
@@ -143,7 +158,7 @@ fn clip_before_opset_11_has_its_bounds_in_attributes() {
     model.proto.opset_import[0].version = 10;
     assert_eq!(clamp(&model), (-7, 1));
     model.proto.opset_import[0].version = 11;
-    assert_refused!(model, ImportErrorKind::UnknownAttribute { .. });
+    assert_refused!(model, ImportErrorKind::Operator(OperatorError::UnknownAttribute { .. }));
 }
 
 #[test]
@@ -229,9 +244,12 @@ fn relu_and_clip_on_integers_are_clamps() {
     assert_eq!(clamp(&integer("Clip", &["y", "hi", "lo"], 5)), (-3, -3));
     assert_refused!(
         integer("Clip", &["y", "wrong"], 5),
-        ImportErrorKind::ElementType { role: "clip bound", .. }
+        ImportErrorKind::Operator(OperatorError::ElementType { role: "clip bound", .. })
     );
-    assert_refused!(integer("Relu", &["y"], 1), ImportErrorKind::IntegerRelu { zero_point: 1 });
+    assert_refused!(
+        integer("Relu", &["y"], 1),
+        ImportErrorKind::Quantization(QuantizationError::IntegerRelu { zero_point: 1 })
+    );
     for (op, inputs, range) in [("Relu", &["x"][..], (0, 127)), ("Clip", &["x", "lo"], (-3, 127))] {
         let model = integer(op, inputs, 0).output("y").import().unwrap();
         let clamped = model.outputs[0].tensor;
@@ -241,7 +259,7 @@ fn relu_and_clip_on_integers_are_clamps() {
     for (op, before) in [("Relu", 13), ("Clip", 11)] {
         let mut old = integer(op, &["y"], 0);
         old.proto.opset_import[0].version = before;
-        assert_refused!(old, ImportErrorKind::ElementType { role: "input", .. });
+        assert_refused!(old, ImportErrorKind::Operator(OperatorError::ElementType { role: "input", .. }));
     }
 }
 
@@ -261,13 +279,19 @@ fn weights_per_channel_run_along_the_output_axis() {
     assert_eq!(layer.requantize.multipliers(), [0.125_f32 / 0.75, 0.25_f32 / 0.75]);
     assert_eq!(layer.weights, [1, 3, -5, -3, 3, 5]);
     assert_eq!(per_channel(-1).import(), per_channel(1).import());
-    assert_refused!(per_channel(2), ImportErrorKind::AttributeValue { attribute, .. } if attribute == "axis");
-    assert_refused!(per_channel(0), ImportErrorKind::Shape { role: "scale or zero point of a constant", .. });
+    assert_refused!(per_channel(2), ImportErrorKind::Operator(OperatorError::AttributeValue { attribute, .. }) if attribute == "axis");
+    assert_refused!(
+        per_channel(0),
+        ImportErrorKind::Operator(OperatorError::Shape { role: "scale or zero point of a constant", .. })
+    );
     let mut along_inputs =
         qdq().replace(floats("w_scale", &[3], &[1.0; 3])).replace(int8s("w_zero", &[3], &[0; 3]));
     along_inputs.graph().node[1].attribute =
         ModelBuilder::new(17).node("", &[], &[]).int("axis", 0).graph().node[0].attribute.clone();
-    assert_refused!(along_inputs, ImportErrorKind::Shape { role: "weight scale", .. });
+    assert_refused!(
+        along_inputs,
+        ImportErrorKind::Operator(OperatorError::Shape { role: "weight scale", .. })
+    );
 }
 
 #[test]
@@ -276,18 +300,21 @@ fn the_bias_has_the_scale_of_the_accumulator() {
     assert_eq!(qdq().replace(floats("bias_scale", &[], &[one_up])).import(), qdq().import());
     assert_refused!(
         qdq().replace(floats("bias_scale", &[], &[0.12501])),
-        ImportErrorKind::BiasScale { channel: 0, expected: 0.125, .. }
+        ImportErrorKind::Quantization(QuantizationError::BiasScale { channel: 0, expected: 0.125, .. })
     );
     let mut with_zero_point = qdq().init(int32s("bias_zero", &[], &[4]));
     with_zero_point.graph().node[2].input.push("bias_zero".to_owned());
-    assert_refused!(with_zero_point, ImportErrorKind::BiasZeroPoint { zero_point: 4 });
+    assert_refused!(
+        with_zero_point,
+        ImportErrorKind::Quantization(QuantizationError::BiasZeroPoint { zero_point: 4 })
+    );
     let float = qdq().init(floats("float_bias", &[2], &[1.0, 2.0]));
     assert_refused!(
         float.with_node("Gemm", |node| node.input[2] = "float_bias".to_owned()),
-        ImportErrorKind::FloatBias { name } if name == "float_bias"
+        ImportErrorKind::Quantization(QuantizationError::FloatBias { name }) if name == "float_bias"
     );
     let narrow = qdq().replace(int8s("bias", &[2], &[1, 2]));
-    assert_refused!(narrow, ImportErrorKind::ElementType { role: "bias", .. });
+    assert_refused!(narrow, ImportErrorKind::Operator(OperatorError::ElementType { role: "bias", .. }));
 }
 
 #[test]
@@ -300,7 +327,7 @@ fn float_weights_are_quantized_by_the_file() {
     };
     assert_eq!(folded(model).import().unwrap().id(), qdq().import().unwrap().id());
     let infinite = qdq().init(floats("w_source", &[3, 2], &[f32::INFINITY; 6]));
-    assert_refused!(folded(infinite), ImportErrorKind::NotANumber { .. });
+    assert_refused!(folded(infinite), ImportErrorKind::Quantization(QuantizationError::NotANumber { .. }));
 }
 
 #[test]
@@ -308,29 +335,32 @@ fn float_weights_or_activations_are_refused() {
     let float_weights = qdq().init(floats("w_source", &[3, 2], &[0.0; 6]));
     assert_refused!(
         float_weights.with_node("Gemm", |node| node.input[1] = "w_source".to_owned()),
-        ImportErrorKind::InputForm { role: "weights", .. }
+        ImportErrorKind::Operator(OperatorError::InputForm { role: "weights", .. })
     );
     let float_input = qdq().input("f", data_type::FLOAT, &[1, 3]);
     let error = assert_refused!(
         float_input.with_node("Gemm", |node| node.input[0] = "f".to_owned()),
-        ImportErrorKind::InputForm { role: "input", .. }
+        ImportErrorKind::Operator(OperatorError::InputForm { role: "input", .. })
     );
     assert!(error.to_string().contains("quantize_static"), "{error}");
     let unquantized_relu =
         pair_then("Relu", "y_scale", "y_zero").node("Gemm", &["r", "w_float", "bias_float"], &["second"]);
-    assert_refused!(unquantized_relu.output("second"), ImportErrorKind::InputForm { role: "input", .. });
+    assert_refused!(
+        unquantized_relu.output("second"),
+        ImportErrorKind::Operator(OperatorError::InputForm { role: "input", .. })
+    );
 }
 
 #[test]
 fn a_float_result_feeds_one_quantizer() {
     let error = assert_refused!(
         qdq_relu().node("QuantizeLinear", &["r0", "y_scale", "y_zero"], &["z"]).output("z"),
-        ImportErrorKind::FloatFanOut { uses: 2, .. }
+        ImportErrorKind::Operator(OperatorError::FloatFanOut { uses: 2, .. })
     );
     assert!(error.to_string().contains("'r0'"), "{error}");
     let mut unquantized = qdq_relu();
     unquantized.graph().output[0].name = "r".to_owned();
-    assert_refused!(unquantized, ImportErrorKind::OutputForm { .. });
+    assert_refused!(unquantized, ImportErrorKind::Graph(GraphError::OutputForm { .. }));
 }
 
 #[test]
@@ -349,7 +379,7 @@ fn gemm_attributes_change_the_arithmetic_and_are_refused() {
         with(|node| node.int("transA", 2)),
         with(|node| node.int("alpha", 1)),
     ] {
-        assert_refused!(changed, ImportErrorKind::AttributeValue { .. });
+        assert_refused!(changed, ImportErrorKind::Operator(OperatorError::AttributeValue { .. }));
     }
     // onnxruntime leaves it in float32 where there is a bias.
     for name in ["alpha", "beta"] {
@@ -360,11 +390,14 @@ fn gemm_attributes_change_the_arithmetic_and_are_refused() {
         };
         let error = assert_refused!(
             biased,
-            ImportErrorKind::AttributeValue { attribute, .. } if attribute == name
+            ImportErrorKind::Operator(OperatorError::AttributeValue { attribute, .. }) if attribute == name
         );
         assert!(error.to_string().contains("before quantizing"), "{error}");
     }
-    assert_refused!(with(|node| node.int("transA", 1)), ImportErrorKind::Shape { .. });
+    assert_refused!(
+        with(|node| node.int("transA", 1)),
+        ImportErrorKind::Operator(OperatorError::Shape { .. })
+    );
     // Without a bias beta has no meaning, and alpha multiplies.
     let alone = with(|node| node.float("alpha", 2.0).float("beta", 0.5));
     let alone = alone.with_node("Gemm", |node| node.input.truncate(2)).layers();
@@ -398,5 +431,5 @@ fn shapes_pass_between_equal_quantizers_and_not_before_one() {
     });
     assert_eq!(behind.import().unwrap().outputs[0].shape, [2]);
     let before = qdq_around(|model| reshape("r0", "r", model));
-    assert_refused!(before, ImportErrorKind::InputForm { .. });
+    assert_refused!(before, ImportErrorKind::Operator(OperatorError::InputForm { .. }));
 }

@@ -2,8 +2,8 @@
 
 use super::assert_refused;
 use super::models::{ModelBuilder, attribute, floats, int8s, int32s, int64s};
-use crate::import::ImportErrorKind;
 use crate::import::proto::{AttributeProto, NodeProto, attribute_type, data_type};
+use crate::import::{ContainerError, GraphError, ImportErrorKind, OperatorError, QuantizationError};
 use crate::ir::Op;
 
 /// int8 `x` of these dimensions with scale 0.5 and zero point 2 -> operators of the caller -> `y`.
@@ -53,7 +53,7 @@ fn operators_are_refused_before_their_opset() {
         };
         let error = assert_refused!(
             model(since - 1),
-            ImportErrorKind::OperatorOpset { op: got, opset, since: first }
+            ImportErrorKind::Operator(OperatorError::OperatorOpset { op: got, opset, since: first })
                 if *got == op && *opset == since - 1 && *first == since
         );
         assert!(error.to_string().contains("convert_version"), "{error}");
@@ -66,7 +66,7 @@ fn operators_are_refused_before_their_opset() {
         })
     };
     assert_eq!(shape(&pow(12)), [1, 4]);
-    assert_refused!(pow(11), ImportErrorKind::Shape { role: "exponent", .. });
+    assert_refused!(pow(11), ImportErrorKind::Operator(OperatorError::Shape { role: "exponent", .. }));
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn integers_are_refused_before_the_opset_that_takes_them() {
         })
     };
     assert_eq!(shape(&pool(12)), [1, 1, 3, 3]);
-    assert_refused!(pool(11), ImportErrorKind::ElementType { role: "input", .. });
+    assert_refused!(pool(11), ImportErrorKind::Operator(OperatorError::ElementType { role: "input", .. }));
     let pad = |opset| {
         on_integers(opset, &[1, 4], |model| {
             if opset < 11 {
@@ -88,7 +88,7 @@ fn integers_are_refused_before_the_opset_that_takes_them() {
         })
     };
     assert_eq!(shape(&pad(11)), [1, 5]);
-    assert_refused!(pad(10), ImportErrorKind::ElementType { role: "input", .. });
+    assert_refused!(pad(10), ImportErrorKind::Operator(OperatorError::ElementType { role: "input", .. }));
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn pools_are_padded_by_less_than_the_kernel() {
             for auto_pad in ["NOTSET", "VALID", "SAME_UPPER"] {
                 assert_refused!(
                     pool(op, inputs, &pads).text("auto_pad", auto_pad),
-                    ImportErrorKind::AttributeValue { attribute, .. } if attribute == "pads"
+                    ImportErrorKind::Operator(OperatorError::AttributeValue { attribute, .. }) if attribute == "pads"
                 );
             }
         }
@@ -127,7 +127,7 @@ fn averages_have_no_dilations() {
         let mut dilations = node.attribute[0].clone();
         (dilations.name, dilations.ints) = ("dilations".to_owned(), vec![1, 1]);
         node.attribute.push(dilations);
-        assert_refused!(dilated, ImportErrorKind::UnknownAttribute { attribute } if attribute == "dilations");
+        assert_refused!(dilated, ImportErrorKind::Operator(OperatorError::UnknownAttribute { attribute }) if attribute == "dilations");
     }
 }
 
@@ -147,12 +147,12 @@ fn float_pools_reach_the_whole_image_where_onnxruntime_pools_floats() {
         pool(12, 5).node("Neg", &["g"], &["h"]).node("QuantizeLinear", &["h", "scale", "zero"], &["z"]);
     assert_refused!(
         twice.output("z"),
-        ImportErrorKind::AttributeValue { attribute, .. } if attribute == "strides"
+        ImportErrorKind::Operator(OperatorError::AttributeValue { attribute, .. }) if attribute == "strides"
     );
     assert_eq!(shape(&pool(11, 1)), [1, 1, 8]);
     assert_refused!(
         pool(11, 5),
-        ImportErrorKind::AttributeValue { attribute, .. } if attribute == "strides"
+        ImportErrorKind::Operator(OperatorError::AttributeValue { attribute, .. }) if attribute == "strides"
     );
 }
 
@@ -182,7 +182,10 @@ fn dilated_pools_take_the_padding_of_the_undilated_kernel() {
     assert_eq!(placed(&pool(9, 2, 3, 3, 0)), (0, 2));
     assert_eq!(placed(&pool(9, 2, 3, 3, 1)), (0, 3));
     // The dilated kernel does not fit.
-    assert_refused!(pool(3, 2, 1, 4, 0), ImportErrorKind::Shape { role: "image", .. });
+    assert_refused!(
+        pool(3, 2, 1, 4, 0),
+        ImportErrorKind::Operator(OperatorError::Shape { role: "image", .. })
+    );
 }
 
 #[test]
@@ -200,7 +203,10 @@ fn averages_over_the_image_have_factors_within_the_range_of_onnxruntime() {
     assert_eq!(shape(&average(least, 1.0)), [1, 1, 1, 1]);
     assert_eq!(shape(&average(1024_f32.next_down(), 1.0)), [1, 1, 1, 1]);
     for scale in [least.next_down(), 1024.0] {
-        let error = assert_refused!(average(scale, 1.0), ImportErrorKind::AverageFactor { .. });
+        let error = assert_refused!(
+            average(scale, 1.0),
+            ImportErrorKind::Quantization(QuantizationError::AverageFactor { .. })
+        );
         assert!(error.to_string().contains("2^-32"), "{error}");
     }
 }
@@ -237,7 +243,7 @@ fn zero_points_are_missing_only_where_onnxruntime_takes_it() {
                 continue;
             }
             if needed.contains(&index) {
-                assert_refused!(changed, ImportErrorKind::MissingZeroPoint { index: got } if *got == index);
+                assert_refused!(changed, ImportErrorKind::Operator(OperatorError::MissingZeroPoint { index: got }) if *got == index);
             } else {
                 assert_eq!(shape(&changed), [1, 1, 2, 2], "{op} {index}");
             }
@@ -246,7 +252,7 @@ fn zero_points_are_missing_only_where_onnxruntime_takes_it() {
         if may_be_short {
             assert!(short.import().is_ok(), "{op}");
         } else {
-            assert_refused!(short, ImportErrorKind::MissingZeroPoint { index: 4 });
+            assert_refused!(short, ImportErrorKind::Operator(OperatorError::MissingZeroPoint { index: 4 }));
         }
     }
 }
@@ -268,17 +274,17 @@ fn resize_names_its_inputs_before_opset_13_and_takes_one_of_scales_and_sizes() {
     for opset in [11, 12] {
         assert_refused!(
             resize(opset, &["x", "empty", "", "sizes"]),
-            ImportErrorKind::MissingResizeInput { index: 2, .. }
+            ImportErrorKind::Operator(OperatorError::MissingResizeInput { index: 2, .. })
         );
         assert_refused!(
             resize(opset, &["x", "", "scales"]),
-            ImportErrorKind::MissingResizeInput { index: 1, .. }
+            ImportErrorKind::Operator(OperatorError::MissingResizeInput { index: 1, .. })
         );
     }
     for opset in [11, 13, 19] {
         assert_refused!(
             resize(opset, &["x", "empty", "scales", "sizes"]),
-            ImportErrorKind::AttributeValue { attribute, .. } if attribute == "sizes"
+            ImportErrorKind::Operator(OperatorError::AttributeValue { attribute, .. }) if attribute == "sizes"
         );
     }
 }
@@ -299,16 +305,16 @@ fn split_without_sizes_needs_equal_parts_or_from_opset_18_on_their_number() {
     for opset in [10, 11, 13, 17] {
         assert_refused!(
             split(opset, 5, None),
-            ImportErrorKind::AttributeValue { attribute, .. } if attribute == "split"
+            ImportErrorKind::Operator(OperatorError::AttributeValue { attribute, .. }) if attribute == "split"
         );
         assert_refused!(
             split(opset, 6, Some(3)),
-            ImportErrorKind::UnknownAttribute { attribute } if attribute == "num_outputs"
+            ImportErrorKind::Operator(OperatorError::UnknownAttribute { attribute }) if attribute == "num_outputs"
         );
     }
     assert_refused!(
         split(18, 6, None),
-        ImportErrorKind::AttributeValue { attribute, .. } if attribute == "num_outputs"
+        ImportErrorKind::Operator(OperatorError::AttributeValue { attribute, .. }) if attribute == "num_outputs"
     );
 }
 
@@ -327,17 +333,20 @@ fn pads_continue_what_negative_ones_leave() {
         if fits {
             assert_eq!(shape(&pad("reflect", before, after)), [1, size]);
         } else {
-            assert_refused!(pad("reflect", before, after), ImportErrorKind::AttributeValue { .. });
+            assert_refused!(
+                pad("reflect", before, after),
+                ImportErrorKind::Operator(OperatorError::AttributeValue { .. })
+            );
         }
     }
-    assert_refused!(pad("reflect", -2, 2), ImportErrorKind::AttributeValue { .. });
-    assert_refused!(pad("reflect", -1, 3), ImportErrorKind::AttributeValue { .. });
+    assert_refused!(pad("reflect", -2, 2), ImportErrorKind::Operator(OperatorError::AttributeValue { .. }));
+    assert_refused!(pad("reflect", -1, 3), ImportErrorKind::Operator(OperatorError::AttributeValue { .. }));
     assert_eq!(shape(&pad("constant", -3, 2)), [1, 3]);
     for mode in ["edge", "reflect", "wrap"] {
         for (before, after) in [(-4, 2), (2, -4), (-5, 4), (4, -5)] {
             assert_refused!(
                 pad(mode, before, after),
-                ImportErrorKind::AttributeValue { attribute, .. } if attribute == "pads"
+                ImportErrorKind::Operator(OperatorError::AttributeValue { attribute, .. }) if attribute == "pads"
             );
         }
     }
@@ -348,7 +357,10 @@ fn pads_continue_what_negative_ones_leave() {
         let model = on_integers(18, &[1, 4], |model| {
             model.init(pads).init(axes).node("Pad", &["x", "pads", "", "axes"], &["y"])
         });
-        assert_refused!(model, ImportErrorKind::ElementType { role: "pads" | "axes", .. });
+        assert_refused!(
+            model,
+            ImportErrorKind::Operator(OperatorError::ElementType { role: "pads" | "axes", .. })
+        );
     }
 }
 
@@ -365,7 +377,7 @@ fn clip_bounds_in_attributes_are_in_order() {
     for bounds in
         [&[("min", 3.0), ("max", 2.0)][..], &[("max", f32::NEG_INFINITY)], &[("min", f32::INFINITY)]]
     {
-        assert_refused!(clip(bounds), ImportErrorKind::ClipBounds { .. });
+        assert_refused!(clip(bounds), ImportErrorKind::Quantization(QuantizationError::ClipBounds { .. }));
     }
 }
 
@@ -378,7 +390,7 @@ fn an_infinite_clip_bound_is_on_its_side() {
         })
     };
     for (min, max) in [(f32::INFINITY, 2.0), (-3.0, f32::NEG_INFINITY), (f32::INFINITY, f32::NEG_INFINITY)] {
-        assert_refused!(clip(min, max), ImportErrorKind::ClipBounds { .. });
+        assert_refused!(clip(min, max), ImportErrorKind::Quantization(QuantizationError::ClipBounds { .. }));
     }
     for (min, max) in [(f32::NEG_INFINITY, 2.0), (-3.0, f32::INFINITY), (3.0, 2.0)] {
         assert!(clip(min, max).import().is_ok());
@@ -390,7 +402,7 @@ fn nothing_computed_is_not_nothing_quantized() {
     let reshaped = on_integers(17, &[1, 4], |model| {
         model.init(int64s("shape", &[2], &[2, 2])).node("Reshape", &["x", "shape"], &["y"])
     });
-    assert_refused!(reshaped, ImportErrorKind::NothingComputed);
+    assert_refused!(reshaped, ImportErrorKind::Graph(GraphError::NothingComputed));
 }
 
 #[test]
@@ -409,7 +421,7 @@ fn what_integer_constants_sum_up_to_is_named() {
     });
     assert_refused!(
         model,
-        ImportErrorKind::AddendOverflow { name, channel: 0, sum: 2_147_483_648 } if name == "one"
+        ImportErrorKind::Operator(OperatorError::AddendOverflow { name, channel: 0, sum: 2_147_483_648 }) if name == "one"
     );
 }
 
@@ -422,7 +434,7 @@ fn tables_are_counted_by_themselves() {
         })
     };
     assert_eq!(shape(&slopes(1024)), [1, 1024]);
-    let error = assert_refused!(slopes(5000), ImportErrorKind::Tables { .. });
+    let error = assert_refused!(slopes(5000), ImportErrorKind::Container(ContainerError::Tables { .. }));
     assert!(error.to_string().contains("fewer different constants"), "{error}");
 }
 
@@ -450,7 +462,7 @@ fn a_convolution_has_pads_or_auto_pad() {
         for pads in [[0, 0], [1, 1]] {
             assert_refused!(
                 conv(Some(auto_pad), Some(&pads)),
-                ImportErrorKind::AttributeValue { attribute, .. } if attribute == "pads"
+                ImportErrorKind::Operator(OperatorError::AttributeValue { attribute, .. }) if attribute == "pads"
             );
         }
     }

@@ -2,8 +2,8 @@
 
 use super::assert_refused;
 use super::models::{ModelBuilder, int8s, int64s, q_gemm, qdq, qdq_around};
-use crate::import::ImportErrorKind;
 use crate::import::proto::data_type;
+use crate::import::{ContainerError, ImportErrorKind, OperatorError};
 use crate::ir::{Op, Rearrange, Source};
 
 /// int8 `x` of a shape -> operators of the caller from `x` to `flat` -> QGemm over 6 inputs.
@@ -39,27 +39,30 @@ fn reshape_copies_and_infers_dimensions() {
         (&[1, 6], &[1, 6, 0]),
         (&[1, 6], &[i64::MAX, i64::MAX, i64::MAX]),
     ] {
-        assert_refused!(reshape(dims, to), ImportErrorKind::Reshape { .. });
+        assert_refused!(reshape(dims, to), ImportErrorKind::Operator(OperatorError::Reshape { .. }));
     }
-    assert_refused!(reshape(&[1, 6], &[1; 7]), ImportErrorKind::Rank { rank: 7, limit: 6, .. });
+    assert_refused!(
+        reshape(&[1, 6], &[1; 7]),
+        ImportErrorKind::Container(ContainerError::Rank { rank: 7, limit: 6, .. })
+    );
     let mut zero_is_zero = reshape(&[1, 6], &[0, 0]).int("allowzero", 1);
-    assert_refused!(zero_is_zero.clone(), ImportErrorKind::Reshape { .. });
+    assert_refused!(zero_is_zero.clone(), ImportErrorKind::Operator(OperatorError::Reshape { .. }));
     zero_is_zero.proto.opset_import[0].version = 13;
-    assert_refused!(zero_is_zero, ImportErrorKind::UnknownAttribute { attribute } if attribute == "allowzero");
+    assert_refused!(zero_is_zero, ImportErrorKind::Operator(OperatorError::UnknownAttribute { attribute }) if attribute == "allowzero");
 }
 
 #[test]
 fn reshape_needs_a_constant_list() {
     let variable = into_gemm(&[1, 6], |model| model.node("Reshape", &["x", "x"], &["flat"]));
-    assert_refused!(variable, ImportErrorKind::NotConstant { role: "shape", .. });
+    assert_refused!(variable, ImportErrorKind::Operator(OperatorError::NotConstant { role: "shape", .. }));
     let bytes = into_gemm(&[1, 6], |model| {
         model.init(int8s("to", &[2], &[1, 6])).node("Reshape", &["x", "to"], &["flat"])
     });
-    assert_refused!(bytes, ImportErrorKind::ElementType { role: "shape", .. });
+    assert_refused!(bytes, ImportErrorKind::Operator(OperatorError::ElementType { role: "shape", .. }));
     let scalar = into_gemm(&[1, 6], |model| {
         model.init(int64s("to", &[], &[6])).node("Reshape", &["x", "to"], &["flat"])
     });
-    assert_refused!(scalar, ImportErrorKind::Shape { role: "shape", .. });
+    assert_refused!(scalar, ImportErrorKind::Operator(OperatorError::Shape { role: "shape", .. }));
 }
 
 #[test]
@@ -73,12 +76,18 @@ fn flatten_splits_at_its_axis() {
     for (dims, axis) in [(&[1, 2, 3][..], None), (&[2, 3], Some(0)), (&[1, 6], Some(-1)), (&[6], Some(0))] {
         assert_eq!(flatten(dims, axis).layers().len(), 1);
     }
-    assert_refused!(flatten(&[1, 6], Some(2)), ImportErrorKind::Shape { .. });
-    assert_refused!(flatten(&[1, 6], Some(3)), ImportErrorKind::AttributeValue { .. });
-    assert_refused!(flatten(&[1, 6], Some(i64::MIN)), ImportErrorKind::AttributeValue { .. });
+    assert_refused!(flatten(&[1, 6], Some(2)), ImportErrorKind::Operator(OperatorError::Shape { .. }));
+    assert_refused!(
+        flatten(&[1, 6], Some(3)),
+        ImportErrorKind::Operator(OperatorError::AttributeValue { .. })
+    );
+    assert_refused!(
+        flatten(&[1, 6], Some(i64::MIN)),
+        ImportErrorKind::Operator(OperatorError::AttributeValue { .. })
+    );
     let mut from_the_end = flatten(&[1, 6], Some(-1));
     from_the_end.proto.opset_import[0].version = 10;
-    assert_refused!(from_the_end, ImportErrorKind::AttributeValue { attribute, .. } if attribute == "axis");
+    assert_refused!(from_the_end, ImportErrorKind::Operator(OperatorError::AttributeValue { attribute, .. }) if attribute == "axis");
 }
 
 #[test]
@@ -98,10 +107,22 @@ fn squeeze_and_unsqueeze_take_axes_by_input_or_attribute() {
         assert_eq!(form("Squeeze", &[1, 1, 6, 1], &[0, -1]).layers().len(), 1);
         assert_eq!(form("Unsqueeze", &[6], &[0]).layers().len(), 1);
         assert_eq!(form("Unsqueeze", &[6], &[-2]).layers().len(), 1);
-        assert_refused!(form("Squeeze", &[1, 6], &[1]), ImportErrorKind::Reshape { .. });
-        assert_refused!(form("Squeeze", &[1, 1, 6], &[0, 0]), ImportErrorKind::Reshape { .. });
-        assert_refused!(form("Unsqueeze", &[6], &[2]), ImportErrorKind::Reshape { .. });
-        assert_refused!(form("Unsqueeze", &[6], &[0, 1, 2, 3, 4, 5]), ImportErrorKind::Rank { .. });
+        assert_refused!(
+            form("Squeeze", &[1, 6], &[1]),
+            ImportErrorKind::Operator(OperatorError::Reshape { .. })
+        );
+        assert_refused!(
+            form("Squeeze", &[1, 1, 6], &[0, 0]),
+            ImportErrorKind::Operator(OperatorError::Reshape { .. })
+        );
+        assert_refused!(
+            form("Unsqueeze", &[6], &[2]),
+            ImportErrorKind::Operator(OperatorError::Reshape { .. })
+        );
+        assert_refused!(
+            form("Unsqueeze", &[6], &[0, 1, 2, 3, 4, 5]),
+            ImportErrorKind::Container(ContainerError::Rank { .. })
+        );
     }
     let all = into_gemm(&[1, 1, 6], |model| model.node("Squeeze", &["x"], &["line"])).node(
         "Flatten",
@@ -113,9 +134,15 @@ fn squeeze_and_unsqueeze_take_axes_by_input_or_attribute() {
         into_gemm(dims, |model| model.init(int64s("axis", &[], &[0])).node(op, &["x", "axis"], &["flat"]))
     };
     assert_eq!(scalar_axis("Unsqueeze", &[6]).layers().len(), 1);
-    assert_refused!(scalar_axis("Squeeze", &[1, 1, 6]), ImportErrorKind::Shape { role: "axes", .. });
+    assert_refused!(
+        scalar_axis("Squeeze", &[1, 1, 6]),
+        ImportErrorKind::Operator(OperatorError::Shape { role: "axes", .. })
+    );
     let no_axes = into_gemm(&[6], |model| model.node("Unsqueeze", &["x"], &["flat"]));
-    assert_refused!(no_axes, ImportErrorKind::MissingAttribute { attribute: "axes" });
+    assert_refused!(
+        no_axes,
+        ImportErrorKind::Operator(OperatorError::MissingAttribute { attribute: "axes" })
+    );
 }
 
 #[test]
@@ -152,7 +179,10 @@ fn transpose_moves_elements_unless_all_other_dimensions_are_one() {
     assert_eq!(moved.nodes[0].op, Op::Rearrange(Rearrange { sources: sources.to_vec() }));
     assert_eq!(moved.nodes.len(), 2);
     for perm in [&[0, 1][..], &[0, 0, 1], &[0, 1, 3], &[0, 1, -1]] {
-        assert_refused!(transpose(&[1, 2, 3], perm), ImportErrorKind::AttributeValue { .. });
+        assert_refused!(
+            transpose(&[1, 2, 3], perm),
+            ImportErrorKind::Operator(OperatorError::AttributeValue { .. })
+        );
     }
 }
 
@@ -162,7 +192,7 @@ fn identity_and_cast_change_nothing() {
     let cast =
         |to: i32| into_gemm(&[1, 6], |model| model.node("Cast", &["x"], &["flat"]).int("to", to.into()));
     assert_eq!(cast(data_type::INT8).import().unwrap(), expected);
-    assert_refused!(cast(data_type::FLOAT), ImportErrorKind::AttributeValue { attribute, .. } if attribute == "to");
+    assert_refused!(cast(data_type::FLOAT), ImportErrorKind::Operator(OperatorError::AttributeValue { attribute, .. }) if attribute == "to");
 }
 
 #[test]
@@ -179,8 +209,14 @@ fn dropout_changes_no_float_and_takes_no_integer() {
     };
     assert_eq!(dropout(None).import().unwrap(), qdq().import().unwrap());
     assert_eq!(dropout(Some(0)).import().unwrap(), qdq().import().unwrap());
-    assert_refused!(dropout(Some(1)), ImportErrorKind::ElementType { role: "training mode", .. });
-    assert_refused!(dropout(None).output("mask"), ImportErrorKind::OutputCount { index: 1 });
+    assert_refused!(
+        dropout(Some(1)),
+        ImportErrorKind::Operator(OperatorError::ElementType { role: "training mode", .. })
+    );
+    assert_refused!(
+        dropout(None).output("mask"),
+        ImportErrorKind::Operator(OperatorError::OutputCount { index: 1 })
+    );
     let integers = into_gemm(&[1, 6], |model| model.node("Dropout", &["x"], &["flat"]));
-    assert_refused!(integers, ImportErrorKind::ElementType { role: "input", .. });
+    assert_refused!(integers, ImportErrorKind::Operator(OperatorError::ElementType { role: "input", .. }));
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::linear::Linear;
 use crate::import::affine::{self, FloatClamp, one_or_indexed};
-use crate::import::error::{ImportErrorKind, UncertainAnswer};
+use crate::import::error::{ImportErrorKind, OperatorError, UncertainAnswer};
 use crate::import::float_sum::FloatSum;
 use crate::ir::{AccumulatorRange, Elem, Quantization};
 use crate::requantize::Steps;
@@ -69,7 +69,7 @@ impl Arithmetic {
     /// One operator more.
     pub(in crate::import) fn then(&self, step: Step) -> Result<Self, ImportErrorKind> {
         if self.steps.len() == MAX_STEPS {
-            return Err(ImportErrorKind::ArithmeticSteps { limit: MAX_STEPS });
+            return Err(OperatorError::ArithmeticSteps { limit: MAX_STEPS }.into());
         }
         let steps = self.steps.iter().cloned().chain([Rc::new(step)]).collect();
         Ok(Self { layer: self.layer.clone(), origin: self.origin.clone(), steps })

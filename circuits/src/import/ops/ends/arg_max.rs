@@ -8,7 +8,7 @@ use crate::import::affine::FloatClamp;
 use crate::import::attributes::{axis_index, unsupported};
 use crate::import::builder::Builder;
 use crate::import::call::Call;
-use crate::import::error::ImportErrorKind;
+use crate::import::error::{ImportErrorKind, OperatorError};
 use crate::import::limits;
 use crate::import::ops::pooling::maximum;
 use crate::import::role::Role;
@@ -33,14 +33,14 @@ pub(in crate::import) fn arg_max(call: &Call<'_>, builder: &mut Builder) -> Resu
         {
             activation
         }
-        Value::Tail { .. } => return Err(ImportErrorKind::ArgMaxOfSoftmax { name: call.name(0) }),
+        Value::Tail { .. } => return Err(OperatorError::ArgMaxOfSoftmax { name: call.name(0) }.into()),
         other => return Err(call.wrong_form(0, Role::Input, other, "a quantized or dequantized activation")),
     };
     let axis = axis_index(axis, x.shape.len())
         .ok_or_else(|| unsupported("axis", axis, &format!("an axis of shape {:?}", x.shape)))?;
     let length = x.shape.get(axis).copied().unwrap_or(1);
     if length > MAX_LENGTH {
-        return Err(ImportErrorKind::ArgMaxLength { length, limit: MAX_LENGTH });
+        return Err(OperatorError::ArgMaxLength { length, limit: MAX_LENGTH }.into());
     }
     let mut shape = x.shape.clone();
     if keeps_dimension {

@@ -7,7 +7,7 @@ use crate::import::attributes::unsupported;
 use crate::import::builder::Builder;
 use crate::import::call::Call;
 use crate::import::constant::{Constant, Data};
-use crate::import::error::{ImportErrorKind, UncertainAnswer};
+use crate::import::error::{ImportErrorKind, OperatorError, QuantizationError, UncertainAnswer};
 use crate::import::graph::{Domain, Node, ValueIndex};
 use crate::import::ops::ends::softmax;
 use crate::import::ops::function::unary;
@@ -198,21 +198,23 @@ fn fold_quantize(
     builder: &mut Builder,
 ) -> Result<Constant, ImportErrorKind> {
     let Data::Float(values) = &*constant.data else {
-        return Err(ImportErrorKind::ElementType {
+        return Err(OperatorError::ElementType {
             role: "input",
             got: constant.type_name(),
             expected: data_type::name(data_type::FLOAT),
-        });
+        }
+        .into());
     };
     if let Some(&value) = values.iter().find(|value| !value.is_finite()) {
-        return Err(ImportErrorKind::NotANumber { role: "constant", value });
+        return Err(QuantizationError::NotANumber { role: "constant", value }.into());
     }
     let Some(elem) = zero_point.data.elem() else {
-        return Err(ImportErrorKind::ElementType {
+        return Err(OperatorError::ElementType {
             role: "zero point",
             got: zero_point.type_name(),
             expected: "int8 or uint8".to_owned(),
-        });
+        }
+        .into());
     };
     let by = axis_quantization(call, &constant.shape, scale, zero_point, axis, builder)?;
     builder.budget.spend(values.len(), size_of::<u8>())?;
@@ -270,7 +272,7 @@ pub(in crate::import) fn dequantize_linear(
         }
         Value::Tail { activation, tail: softmax } => {
             let &[Tail::QuantizedSoftmax { elem, .. }] = softmax.as_slice() else {
-                return Err(ImportErrorKind::SoftmaxInside { role: "input", name: call.name(0) });
+                return Err(OperatorError::SoftmaxInside { role: "input", name: call.name(0) }.into());
             };
             let zero = Constant::zero(elem);
             let zero_point = zero_point.unwrap_or(&zero);
@@ -291,11 +293,12 @@ fn zeros(data: &Data, scale: &Constant) -> Result<Constant, ImportErrorKind> {
         Data::Uint8(_) => Data::Uint8(vec![0; count]),
         Data::Int32(_) => Data::Int32(vec![0; count]),
         other => {
-            return Err(ImportErrorKind::ElementType {
+            return Err(OperatorError::ElementType {
                 role: "input",
                 got: data_type::name(other.data_type()),
                 expected: "int8, uint8 or int32".to_owned(),
-            });
+            }
+            .into());
         }
     };
     Ok(Constant::new(scale.shape.clone(), zeros))
@@ -306,7 +309,7 @@ fn expect_type(role: Role, constant: &Constant, expected: i32) -> Result<(), Imp
         return Ok(());
     }
     let expected = data_type::name(expected);
-    Err(ImportErrorKind::ElementType { role: role.text(), got: constant.type_name(), expected })
+    Err(OperatorError::ElementType { role: role.text(), got: constant.type_name(), expected }.into())
 }
 
 /// The parameters of a constant: one pair, or a list along an axis as long as the constant is there.
@@ -322,25 +325,27 @@ fn axis_quantization(
     let zero_points = affine::zero_points(zero_point, &mut builder.budget)?;
     if scales.len() == 1 && zero_points.len() == 1 {
         if let Some(other) = [scale, zero_point].into_iter().find(|parameter| !parameter.is_single()) {
-            return Err(ImportErrorKind::Shape {
+            return Err(OperatorError::Shape {
                 role: "scale or zero point of a constant",
                 got: other.shape.clone(),
                 expected: "[] or [1]".to_owned(),
-            });
+            }
+            .into());
         }
         return Ok(AxisQuantization { scales, zero_points, axis: None });
     }
     let default = if call.node.domain == Domain::Onnx && call.node.opset >= 13 { Some(1) } else { None };
-    let axis = axis.or(default).ok_or(ImportErrorKind::MissingAttribute { attribute: "axis" })?;
+    let axis = axis.or(default).ok_or(OperatorError::MissingAttribute { attribute: "axis" })?;
     let index = crate::import::attributes::axis_index(axis, shape.len())
         .ok_or_else(|| unsupported("axis", axis, &format!("an axis of shape {shape:?}")))?;
     for parameter in [scale, zero_point] {
         if parameter.shape != shape[index..=index] {
-            return Err(ImportErrorKind::Shape {
+            return Err(OperatorError::Shape {
                 role: "scale or zero point of a constant",
                 got: parameter.shape.clone(),
                 expected: format!("one, or {:?} for axis {axis} of shape {shape:?}", &shape[index..=index]),
-            });
+            }
+            .into());
         }
     }
     Ok(AxisQuantization { scales, zero_points, axis: Some(index) })

@@ -3,7 +3,7 @@
 use crate::import::attributes::{axis_index, unsupported};
 use crate::import::builder::Builder;
 use crate::import::call::Call;
-use crate::import::error::ImportErrorKind;
+use crate::import::error::{ImportErrorKind, OperatorError};
 use crate::import::operand::{input_parameters, parameters};
 use crate::import::outside;
 use crate::import::role::Role;
@@ -68,19 +68,20 @@ pub(in crate::import) fn quantized_softmax(
     to: Quantization,
 ) -> Result<Value, ImportErrorKind> {
     let &[Tail::Dequantize(from), Tail::Softmax { len }] = tail else {
-        return Err(ImportErrorKind::SoftmaxInside { role: "input", name: call.name(0) });
+        return Err(OperatorError::SoftmaxInside { role: "input", name: call.name(0) }.into());
     };
     let value = call.node.inputs.first().copied().flatten();
     let uses = value.and_then(|value| call.graph.uses.get(value)).copied().unwrap_or(0);
     if uses > 1 && call.node.op == "QuantizeLinear" {
-        return Err(ImportErrorKind::FloatFanOut { name: call.name(0), uses });
+        return Err(OperatorError::FloatFanOut { name: call.name(0), uses }.into());
     }
     if elem != activation.elem {
-        return Err(ImportErrorKind::ElementType {
+        return Err(OperatorError::ElementType {
             role: "output",
             got: elem.name().to_owned(),
             expected: format!("{} like the input of Softmax, as in onnxruntime", activation.elem.name()),
-        });
+        }
+        .into());
     }
     let tail = vec![Tail::QuantizedSoftmax { from, len, to, elem }];
     Ok(Value::Tail { activation: activation.clone(), tail })
@@ -95,7 +96,7 @@ pub(in crate::import) fn q_linear_softmax(
     call.expect_zero_points(&[4])?;
     let attributes = call.node.attributes.reader();
     let axis = attributes.int("axis")?;
-    let opset = attributes.int("opset")?.ok_or(ImportErrorKind::MissingAttribute { attribute: "opset" })?;
+    let opset = attributes.int("opset")?.ok_or(OperatorError::MissingAttribute { attribute: "opset" })?;
     attributes.finish()?;
     let activation = call.activation(0, Role::Input)?;
     let from = input_parameters(call, 1, activation)?;

@@ -3,7 +3,7 @@
 use crate::import::affine::FloatClamp;
 use crate::import::builder::Builder;
 use crate::import::call::Call;
-use crate::import::error::ImportErrorKind;
+use crate::import::error::{ImportErrorKind, OperatorError, QuantizationError};
 use crate::import::role::Role;
 use crate::import::value::{Activation, Dequantized, Value};
 use crate::ir::Elem;
@@ -25,18 +25,19 @@ fn integer_relu(
     builder: &mut Builder,
 ) -> Result<Value, ImportErrorKind> {
     if activation.elem == Elem::U8 || call.node.opset < 14 {
-        return Err(ImportErrorKind::ElementType {
+        return Err(OperatorError::ElementType {
             role: "input",
             got: format!("an integer tensor in opset {}", call.node.opset),
             expected: "float32, or int8 from opset 14".to_owned(),
-        });
+        }
+        .into());
     }
     match builder.zero_point(activation.tensor) {
         None | Some(0) => {
             let bounds = (0, activation.elem.max());
             builder.clamped(&call.node.label.name, activation, bounds).map(Value::Quantized)
         }
-        Some(zero_point) => Err(ImportErrorKind::IntegerRelu { zero_point }),
+        Some(zero_point) => Err(QuantizationError::IntegerRelu { zero_point }.into()),
     }
 }
 
@@ -76,13 +77,13 @@ pub(in crate::import) fn clip(call: &Call<'_>, builder: &mut Builder) -> Result<
     if call.node.opset < 11 {
         let (min, max) = (min.unwrap_or(f32::MIN), max.unwrap_or(f32::MAX));
         if min > max {
-            return Err(ImportErrorKind::ClipBounds { min, max });
+            return Err(QuantizationError::ClipBounds { min, max }.into());
         }
     }
     let (min, max) = (min.unwrap_or(f32::NEG_INFINITY), max.unwrap_or(f32::INFINITY));
     if min > max && (min.is_infinite() || max.is_infinite()) {
         // Its fused kernels answer neither bound then.
-        return Err(ImportErrorKind::ClipBounds { min, max });
+        return Err(QuantizationError::ClipBounds { min, max }.into());
     }
     float_clamp(call, x, FloatClamp::new(min, max)?)
 }
@@ -90,10 +91,13 @@ pub(in crate::import) fn clip(call: &Call<'_>, builder: &mut Builder) -> Result<
 fn float_bound(call: &Call<'_>, index: usize) -> Result<Option<f32>, ImportErrorKind> {
     call.optional_constant(index, Role::ClipBound)?
         .map(|bound| {
-            bound.float_scalar().filter(|_| bound.is_single()).ok_or_else(|| ImportErrorKind::ElementType {
-                role: "clip bound",
-                got: format!("{} of shape {:?}", bound.type_name(), bound.shape),
-                expected: "one float32, of shape [] or [1]".to_owned(),
+            bound.float_scalar().filter(|_| bound.is_single()).ok_or_else(|| {
+                OperatorError::ElementType {
+                    role: "clip bound",
+                    got: format!("{} of shape {:?}", bound.type_name(), bound.shape),
+                    expected: "one float32, of shape [] or [1]".to_owned(),
+                }
+                .into()
             })
         })
         .transpose()
@@ -110,11 +114,12 @@ fn integer_clip(
         let Some(bound) = call.optional_constant(index, Role::ClipBound)? else { return Ok(default) };
         match (bound.data.elem(), bound.data.integer(0)) {
             (Some(elem), Some(value)) if elem == activation.elem && bound.is_single() => Ok(value),
-            _ => Err(ImportErrorKind::ElementType {
+            _ => Err(OperatorError::ElementType {
                 role: "clip bound",
                 got: format!("{} of shape {:?}", bound.type_name(), bound.shape),
                 expected: "one value of the input's type, of shape [] or [1]".to_owned(),
-            }),
+            }
+            .into()),
         }
     };
     let (min, max) = (bound(1, activation.elem.min())?, bound(2, activation.elem.max())?);

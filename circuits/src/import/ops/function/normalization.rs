@@ -3,7 +3,7 @@
 use crate::import::attributes::unsupported;
 use crate::import::builder::Builder;
 use crate::import::call::Call;
-use crate::import::error::ImportErrorKind;
+use crate::import::error::{ImportErrorKind, OperatorError, QuantizationError};
 use crate::import::functions::bounded;
 use crate::import::ops::function::with_constant::{varying, view};
 use crate::import::role::Role;
@@ -33,7 +33,9 @@ pub(in crate::import) fn batch_normalization(
     let view = view(x).ok_or_else(|| call.wrong_form(0, Role::Input, x, "a dequantized activation"))?;
     if view.activation.shape.len() < 2 {
         let expected = "[batch, channels, ...]".to_owned();
-        return Err(ImportErrorKind::Shape { role: "input", got: view.activation.shape.clone(), expected });
+        return Err(
+            OperatorError::Shape { role: "input", got: view.activation.shape.clone(), expected }.into()
+        );
     }
     let channels = channels(call, view.activation.shape.get(1).copied().unwrap_or(1))?;
     let applied = |channel: Channel, x| {
@@ -48,18 +50,18 @@ fn channels(call: &Call<'_>, count: usize) -> Result<Vec<Channel>, ImportErrorKi
     let mut channels = vec![[0; 4]; count];
     for (parameter, role) in [Role::Scale, Role::Bias, Role::Mean, Role::Variance].into_iter().enumerate() {
         let constant = call.input(parameter + 1, role)?;
-        let numbers = constant.numbers().ok_or_else(|| ImportErrorKind::NotConstant {
+        let numbers = constant.numbers().ok_or_else(|| OperatorError::NotConstant {
             role: role.text(),
             name: call.name(parameter + 1),
             found: constant.describe(),
         })?;
         if constant.shape() != [count] {
             let (got, expected) = (constant.shape().to_vec(), format!("[{count}], one for each channel"));
-            return Err(ImportErrorKind::Shape { role: role.text(), got, expected });
+            return Err(OperatorError::Shape { role: role.text(), got, expected }.into());
         }
         let is_usable = |number: &&f32| number.is_finite() && (role != Role::Variance || **number >= 0.0);
         if let Some(&value) = numbers.iter().find(|number| !is_usable(number)) {
-            return Err(ImportErrorKind::NotANumber { role: role.text(), value });
+            return Err(QuantizationError::NotANumber { role: role.text(), value }.into());
         }
         for (channel, number) in channels.iter_mut().zip(numbers.iter()) {
             channel[parameter] = number.to_bits();

@@ -4,7 +4,7 @@ use crate::import::affine::{self, FloatClamp};
 use crate::import::attributes::unsupported;
 use crate::import::builder::Builder;
 use crate::import::call::Call;
-use crate::import::error::{ImportErrorKind, UncertainAnswer};
+use crate::import::error::{ImportErrorKind, OperatorError, QuantizationError, UncertainAnswer};
 use crate::import::functions;
 use crate::import::functions::bounded;
 use crate::import::operand::{input_parameters, parameters};
@@ -52,7 +52,9 @@ pub(in crate::import) fn quantize(
             return Err(UncertainAnswer::Function { input, low, high }.into());
         }
         if value.may_be_nan {
-            return Err(ImportErrorKind::NotANumber { role: "result of the function", value: f32::NAN });
+            return Err(
+                QuantizationError::NotANumber { role: "result of the function", value: f32::NAN }.into()
+            );
         }
     }
     let entries = function.values.iter().map(|value| affine::quantize(value.lo, by, elem)).collect();
@@ -221,10 +223,10 @@ pub(in crate::import) fn pow(call: &Call<'_>, _: &mut Builder) -> Result<Value, 
         Value::DequantizedConstant(_) => constant.number(),
         other => {
             let (name, found) = (call.name(1), other.describe());
-            return Err(ImportErrorKind::NotConstant { role: "exponent", name, found });
+            return Err(OperatorError::NotConstant { role: "exponent", name, found }.into());
         }
     };
-    let exponent = exponent.ok_or_else(|| ImportErrorKind::Shape {
+    let exponent = exponent.ok_or_else(|| OperatorError::Shape {
         role: "exponent",
         got: constant.shape().to_vec(),
         expected: "one float32 number, or from opset 12 on one int64 from -64 to 64".to_owned(),
@@ -241,7 +243,7 @@ fn finite(name: &'static str, value: f32) -> Result<f32, ImportErrorKind> {
 fn expect_q_linear_inputs(call: &Call<'_>) -> Result<(), ImportErrorKind> {
     call.expect_inputs(4, 5)?;
     if call.node.inputs.len() == 4 {
-        return Err(ImportErrorKind::MissingZeroPoint { index: 4 });
+        return Err(OperatorError::MissingZeroPoint { index: 4 }.into());
     }
     Ok(())
 }

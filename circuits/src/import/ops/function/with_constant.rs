@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::import::affine::FloatClamp;
 use crate::import::builder::Builder;
 use crate::import::call::Call;
-use crate::import::error::ImportErrorKind;
+use crate::import::error::{ImportErrorKind, OperatorError, QuantizationError};
 use crate::import::functions;
 use crate::import::ops::constants;
 use crate::import::ops::layer::arithmetic::{self, Operator};
@@ -55,13 +55,13 @@ pub(in crate::import) fn p_relu(call: &Call<'_>, builder: &mut Builder) -> Resul
     let x = call.input(0, Role::Input)?;
     let view = view(x).ok_or_else(|| call.wrong_form(0, Role::Input, x, "a dequantized activation"))?;
     let constant = call.input(1, Role::Slope)?;
-    let slopes = constant.numbers().ok_or_else(|| ImportErrorKind::NotConstant {
+    let slopes = constant.numbers().ok_or_else(|| OperatorError::NotConstant {
         role: "slope",
         name: call.name(1),
         found: constant.describe(),
     })?;
     if let Some(&value) = slopes.iter().find(|slope| !slope.is_finite()) {
-        return Err(ImportErrorKind::NotANumber { role: "slope", value });
+        return Err(QuantizationError::NotANumber { role: "slope", value }.into());
     }
     let along = along(&view.activation.shape, constant.shape(), call, 1)?;
     let course = |slope: f32| Course::rising_if(slope >= 0.0);
@@ -93,10 +93,13 @@ fn along(
         }
         _ => None,
     };
-    axis.filter(|_| constant.len() <= shape.len()).ok_or_else(|| ImportErrorKind::VaryingConstant {
-        name: call.name(index),
-        got: constant.to_vec(),
-        activation: shape.to_vec(),
+    axis.filter(|_| constant.len() <= shape.len()).ok_or_else(|| {
+        OperatorError::VaryingConstant {
+            name: call.name(index),
+            got: constant.to_vec(),
+            activation: shape.to_vec(),
+        }
+        .into()
     })
 }
 
@@ -110,7 +113,7 @@ fn along_axis(
     builder: &mut Builder,
 ) -> Result<Value, ImportErrorKind> {
     if let Some(&value) = numbers.iter().find(|number| number.is_nan()) {
-        return Err(ImportErrorKind::NotANumber { role: "constant operand", value });
+        return Err(QuantizationError::NotANumber { role: "constant operand", value }.into());
     }
     let bits: Vec<u32> = numbers.iter().map(|number| number.to_bits()).collect();
     let function = |bits: u32, x| Spread::exact(applied(f32::from_bits(bits), x));
@@ -182,7 +185,7 @@ pub(in crate::import) fn only_with_constant(
             return Err(call.wrong_form(index, role, operand, "a dequantized activation or a constant"));
         }
     }
-    Err(ImportErrorKind::Pair { left: call.name(0), right: call.name(1), instead })
+    Err(OperatorError::Pair { left: call.name(0), right: call.name(1), instead }.into())
 }
 
 pub(in crate::import) fn max(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {

@@ -6,7 +6,7 @@ use crate::import::affine::FloatClamp;
 use crate::import::builder::Builder;
 use crate::import::call::Call;
 use crate::import::constant::{Constant, Data};
-use crate::import::error::ImportErrorKind;
+use crate::import::error::{ImportErrorKind, OperatorError, QuantizationError};
 use crate::import::ops::layer::linear;
 use crate::import::role::Role;
 use crate::import::value::{Activation, Arithmetic, Linear, Origin, Step, Value, ZeroPoint};
@@ -38,18 +38,19 @@ pub(in crate::import) fn with_constant(
     let constant = call.constant(other, Role::BesideSum)?;
     if index == 1 && matches!(operator, Operator::Subtract | Operator::Divide) {
         let found = "the second operand, which makes the result fall where the sum rises";
-        return Err(ImportErrorKind::SumOperand { name: call.name(index), found });
+        return Err(OperatorError::SumOperand { name: call.name(index), found }.into());
     }
     match sides[index] {
         Value::Accumulator(layer) => added(call, operator, layer, (other, constant), builder).map(Some),
         Value::Arithmetic(arithmetic) => {
             let list = per_channel(call, other, constant, &arithmetic.layer)?;
             let Data::Float(list) = list else {
-                return Err(ImportErrorKind::ElementType {
+                return Err(OperatorError::ElementType {
                     role: "second operand",
                     got: constant.type_name(),
                     expected: "float32".to_owned(),
-                });
+                }
+                .into());
             };
             builder.budget.spend(list.len(), size_of::<f32>())?;
             let usable = |value: &f32| match operator {
@@ -57,7 +58,7 @@ pub(in crate::import) fn with_constant(
                 Operator::Multiply | Operator::Divide => value.is_normal() && *value > 0.0,
             };
             if let Some(&value) = list.iter().find(|value| !usable(value)) {
-                return Err(ImportErrorKind::SumFactor { value });
+                return Err(OperatorError::SumFactor { value }.into());
             }
             let step = match operator {
                 Operator::Add => Step::Add(list),
@@ -84,7 +85,7 @@ fn added(
         _ => {
             let found =
                 "an int32 accumulator, to which only int32 constants can be added; Cast it to float32 first";
-            return Err(ImportErrorKind::SumOperand { name: call.name(1 - index), found });
+            return Err(OperatorError::SumOperand { name: call.name(1 - index), found }.into());
         }
     };
     let outputs = layer.weights.outputs;
@@ -95,11 +96,7 @@ fn added(
         let value = crate::import::affine::one_or_indexed(&values, channel).copied().unwrap_or(0);
         let before = before.and_then(|bias| bias.get(channel)).copied().unwrap_or(0);
         let sum = i64::from(before) + sign * i64::from(value);
-        i32::try_from(sum).map_err(|_| ImportErrorKind::AddendOverflow {
-            name: call.name(index),
-            channel,
-            sum,
-        })
+        i32::try_from(sum).map_err(|_| OperatorError::AddendOverflow { name: call.name(index), channel, sum })
     });
     let bias: Vec<i32> = bias.collect::<Result<_, _>>()?;
     Ok(Value::Accumulator(Rc::new(Linear { bias: Some(bias), ..layer.clone() })))
@@ -125,7 +122,7 @@ fn per_channel(
         return Ok((*constant.data).clone());
     }
     let outputs = layer.weights.outputs;
-    Err(ImportErrorKind::Shape {
+    Err(OperatorError::Shape {
         role: "constant beside an integer sum",
         got: constant.shape.clone(),
         expected: match layer.has_channels() {
@@ -135,7 +132,8 @@ fn per_channel(
             ),
             false => format!("one element; '{}' varies", call.name(index)),
         },
-    })
+    }
+    .into())
 }
 
 /// Cast of an accumulator to float32.
@@ -159,7 +157,7 @@ pub(in crate::import) fn quantize(
 ) -> Result<Activation, ImportErrorKind> {
     let (elem, by, _) = to;
     if !by.scale.is_normal() {
-        return Err(ImportErrorKind::Scale { role: "output", scale: by.scale });
+        return Err(QuantizationError::Scale { role: "output", scale: by.scale }.into());
     }
     let layer = &arithmetic.layer;
     // Channels are often alike, in sums over a tensor all of them.

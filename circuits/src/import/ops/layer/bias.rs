@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::import::affine::{FloatClamp, one_or_indexed};
 use crate::import::call::Call;
 use crate::import::constant::{Constant, Data};
-use crate::import::error::ImportErrorKind;
+use crate::import::error::{ImportErrorKind, OperatorError, QuantizationError};
 use crate::import::role::Role;
 use crate::import::value::{DequantizedConstant, Linear, Value};
 
@@ -16,16 +16,16 @@ const BIAS_SCALE_TOLERANCE: f32 = 1.0 / (1 << 20) as f32;
 /// The bias of a MatMul, on either side.
 pub(in crate::import) fn added(call: &Call<'_>, sides: [&Value; 2]) -> Result<Value, ImportErrorKind> {
     if !sides.into_iter().any(Value::is_constant) {
-        return Err(ImportErrorKind::ActivationAddition { left: call.name(0), right: call.name(1) });
+        return Err(OperatorError::ActivationAddition { left: call.name(0), right: call.name(1) }.into());
     }
     let (layer, clamp, bias, bias_index) = match sides {
         [Value::Linear { layer, clamp }, bias] if layer.is_dense() => (layer, clamp, bias, 1),
         [bias, Value::Linear { layer, clamp }] if layer.is_dense() => (layer, clamp, bias, 0),
-        [left, _] => return Err(ImportErrorKind::Addend { name: call.name(0), found: left.describe() }),
+        [left, _] => return Err(OperatorError::Addend { name: call.name(0), found: left.describe() }.into()),
     };
     if layer.bias.is_some() || *clamp != FloatClamp::NONE {
         let found = "the float32 result of a layer with bias, Relu or Clip";
-        return Err(ImportErrorKind::Addend { name: call.name(1 - bias_index), found });
+        return Err(OperatorError::Addend { name: call.name(1 - bias_index), found }.into());
     }
     let bias = dequantized_bias(call, bias_index, bias, layer)?;
     let layer = Linear { bias: Some(bias), ..(**layer).clone() };
@@ -36,11 +36,12 @@ pub(in crate::import) fn added(call: &Call<'_>, sides: [&Value; 2]) -> Result<Va
 pub(in crate::import) fn int32_bias(bias: &Constant, layer: &Linear) -> Result<Vec<i32>, ImportErrorKind> {
     let outputs = layer.weights.outputs;
     let Data::Int32(values) = &*bias.data else {
-        return Err(ImportErrorKind::ElementType {
+        return Err(OperatorError::ElementType {
             role: "bias",
             got: bias.type_name(),
             expected: "int32".to_owned(),
-        });
+        }
+        .into());
     };
     let per_output = (0..outputs).map(|output| one_or_indexed(values, output).copied()).collect();
     match per_output {
@@ -49,11 +50,12 @@ pub(in crate::import) fn int32_bias(bias: &Constant, layer: &Linear) -> Result<V
         {
             Ok(per_output)
         }
-        _ => Err(ImportErrorKind::Shape {
+        _ => Err(OperatorError::Shape {
             role: "bias",
             got: bias.shape.clone(),
             expected: format!("[{outputs}]"),
-        }),
+        }
+        .into()),
     }
 }
 
@@ -66,19 +68,19 @@ pub(in crate::import) fn dequantized_bias(
 ) -> Result<Vec<i32>, ImportErrorKind> {
     let DequantizedConstant { constant, by } = match bias {
         Value::DequantizedConstant(bias) => &**bias,
-        Value::Constant(_) => return Err(ImportErrorKind::FloatBias { name: call.name(index) }),
+        Value::Constant(_) => return Err(QuantizationError::FloatBias { name: call.name(index) }.into()),
         other => return Err(call.wrong_form(index, Role::Bias, other, "a dequantized int32 constant")),
     };
     let values = int32_bias(constant, layer)?;
     if let Some(&zero_point) = by.zero_points.iter().find(|&&zero_point| zero_point != 0) {
-        return Err(ImportErrorKind::BiasZeroPoint { zero_point });
+        return Err(QuantizationError::BiasZeroPoint { zero_point }.into());
     }
     for channel in 0..layer.weights.outputs {
         let got = one_or_indexed(&by.scales, channel).copied().unwrap_or(f32::NAN);
         let expected = one_or_indexed(&layer.accumulator_scales, channel).copied().unwrap_or(f32::NAN);
         let close = (got - expected).abs() <= expected * BIAS_SCALE_TOLERANCE;
         if !close {
-            return Err(ImportErrorKind::BiasScale { channel, got, expected });
+            return Err(QuantizationError::BiasScale { channel, got, expected }.into());
         }
     }
     Ok(values)

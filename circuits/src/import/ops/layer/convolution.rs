@@ -6,7 +6,7 @@ use crate::import::affine::{self, FloatClamp, one_or_indexed};
 use crate::import::builder::Builder;
 use crate::import::call::Call;
 use crate::import::constant::Constant;
-use crate::import::error::ImportErrorKind;
+use crate::import::error::{ImportErrorKind, OperatorError};
 use crate::import::limits;
 use crate::import::operand::{dequantized_input, input_quantization, output_quantization};
 use crate::import::ops::layer::bias::{dequantized_bias, int32_bias};
@@ -28,20 +28,22 @@ pub(in crate::import) fn q_linear_conv(
     let (scale, zero_point) =
         (call.constant(4, Role::WeightScale)?, call.constant(5, Role::WeightZeroPoint)?);
     if constant.data.data_type() != zero_point.data.data_type() {
-        return Err(ImportErrorKind::ElementType {
+        return Err(OperatorError::ElementType {
             role: "weight zero point",
             got: zero_point.type_name(),
             expected: constant.type_name(),
-        });
+        }
+        .into());
     }
     let outputs = constant.shape.first().copied().unwrap_or(0);
     for parameter in [scale, zero_point] {
         if !parameter.is_single() && parameter.shape != [outputs] {
-            return Err(ImportErrorKind::Shape {
+            return Err(OperatorError::Shape {
                 role: "weight scale or zero point",
                 got: parameter.shape.clone(),
                 expected: format!("[] or [1] for all channels, or [{outputs}] for one per output channel"),
-            });
+            }
+            .into());
         }
     }
     let scales = affine::scales(scale, "weights", &mut builder.budget)?;
@@ -67,11 +69,12 @@ pub(in crate::import) fn conv(call: &Call<'_>, builder: &mut Builder) -> Result<
     };
     let DequantizedConstant { constant, by } = &**dequantized;
     if by.axis.is_some_and(|axis| axis != 0) {
-        return Err(ImportErrorKind::Shape {
+        return Err(OperatorError::Shape {
             role: "weight scale",
             got: vec![by.scales.len()],
             expected: "one, or one per output channel, which is axis 0 of the weights".to_owned(),
-        });
+        }
+        .into());
     }
     builder.budget.spend(by.scales.len(), size_of::<f32>())?;
     let weights = center(constant, by.scales.clone(), &by.zero_points, builder)?;
@@ -109,24 +112,25 @@ pub(in crate::import) fn center(
     builder: &mut Builder,
 ) -> Result<Weights, ImportErrorKind> {
     let Some(elem) = constant.data.elem() else {
-        return Err(ImportErrorKind::ElementType {
+        return Err(OperatorError::ElementType {
             role: "weight tensor",
             got: constant.type_name(),
             expected: "int8 or uint8".to_owned(),
-        });
+        }
+        .into());
     };
     let count = limits::elements("the weights", &constant.shape)?;
     let Some((&outputs, rest)) =
         constant.shape.split_first().filter(|(_, rest)| (2..=3).contains(&rest.len()))
     else {
-        return Err(ImportErrorKind::Shape {
+        return Err(OperatorError::Shape {
             role: "weight tensor",
             got: constant.shape.clone(),
             expected:
                 "[channels, channels per group, height, width] or [channels, channels per group, length]: volumes are not \
                  supported, use 2-D Conv with the depth among the channels"
                     .to_owned(),
-        });
+        }.into());
     };
     let inputs = rest.iter().product();
     builder.budget.spend_on_weights(&constant.data)?;
@@ -172,14 +176,15 @@ pub(in crate::import) fn convolution(
         && weights.outputs.is_multiple_of(groups)
         && kernel.len() == spatial.len();
     if !fits {
-        return Err(ImportErrorKind::Shape {
+        return Err(OperatorError::Shape {
             role: "weight tensor",
             got: weights.shape,
             expected: format!(
                 "one that fits an input of shape {:?} in {} groups: [channels, {channels} / groups, kernel]",
                 input.shape, attributes.groups
             ),
-        });
+        }
+        .into());
     }
     attributes.window.expect_kernel(kernel)?;
     let placement = attributes.window.place(spatial, kernel)?;
@@ -198,11 +203,12 @@ fn channel_bias<T>(
     read: impl FnOnce(&Constant) -> Result<T, ImportErrorKind>,
 ) -> Result<T, ImportErrorKind> {
     if bias.shape != [layer.weights.outputs] {
-        return Err(ImportErrorKind::Shape {
+        return Err(OperatorError::Shape {
             role: "bias",
             got: bias.shape.clone(),
             expected: format!("[{}]", layer.weights.outputs),
-        });
+        }
+        .into());
     }
     read(bias)
 }

@@ -6,7 +6,7 @@ use crate::import::affine::FloatClamp;
 use crate::import::attributes::{AttributeReader, unsupported};
 use crate::import::builder::Builder;
 use crate::import::call::Call;
-use crate::import::error::ImportErrorKind;
+use crate::import::error::{ImportErrorKind, OperatorError};
 use crate::import::operand::{dequantized_input, input_quantization, output_quantization};
 use crate::import::ops::layer::bias::{dequantized_bias, int32_bias};
 use crate::import::ops::layer::linear::{linear, over_rows, requantize};
@@ -119,21 +119,23 @@ pub(in crate::import) fn mat_mul_shape(
         Some((&last, leading)) if last == weights.inputs => {
             Ok(leading.iter().copied().chain([weights.outputs]).collect())
         }
-        _ => Err(ImportErrorKind::Shape {
+        _ => Err(OperatorError::Shape {
             role: "input of the layer",
             got: input.to_vec(),
             expected: format!("[rows, {}], to fit the weights of shape {:?}", weights.inputs, weights.shape),
-        }),
+        }
+        .into()),
     }
 }
 
 fn gemm_shape(input: &[usize], turned: bool, weights: &Weights) -> Result<Vec<usize>, ImportErrorKind> {
     match input {
         [rows, columns] if *columns == weights.inputs => Ok(vec![*rows, weights.outputs]),
-        _ => Err(ImportErrorKind::Shape {
+        _ => Err(OperatorError::Shape {
             role: if turned { "input of the layer, transposed by transA," } else { "input of the layer" },
             got: input.to_vec(),
             expected: format!("[rows, {}], to fit the weights of shape {:?}", weights.inputs, weights.shape),
-        }),
+        }
+        .into()),
     }
 }

@@ -6,7 +6,7 @@ use crate::import::affine;
 use crate::import::builder::Builder;
 use crate::import::call::Call;
 use crate::import::constant::Constant;
-use crate::import::error::ImportErrorKind;
+use crate::import::error::{ImportErrorKind, OperatorError};
 use crate::import::ops::layer::convolution::{self, Attributes};
 use crate::import::ops::layer::fully_connected;
 use crate::import::ops::layer::linear;
@@ -52,11 +52,12 @@ fn input_zero_point(call: &Call<'_>, input: &Activation) -> Result<i32, ImportEr
     let Some(zero_point) = call.optional_constant(2, Role::InputZeroPoint)? else { return Ok(0) };
     match (zero_point.data.elem(), zero_point.data.integer(0)) {
         (Some(elem), Some(value)) if elem == input.elem && zero_point.is_single() => Ok(value),
-        _ => Err(ImportErrorKind::ElementType {
+        _ => Err(OperatorError::ElementType {
             role: "input zero point",
             got: format!("{} of shape {:?}", zero_point.type_name(), zero_point.shape),
             expected: format!("one {}, of shape [] or [1]", input.elem.name()),
-        }),
+        }
+        .into()),
     }
 }
 
@@ -69,20 +70,22 @@ fn weight_zero_points(
 ) -> Result<Vec<i32>, ImportErrorKind> {
     let Some(zero_point) = call.optional_constant(3, Role::WeightZeroPoint)? else { return Ok(vec![0]) };
     if zero_point.data.data_type() != weights.data.data_type() {
-        return Err(ImportErrorKind::ElementType {
+        return Err(OperatorError::ElementType {
             role: "weight zero point",
             got: zero_point.type_name(),
             expected: weights.type_name(),
-        });
+        }
+        .into());
     }
     let per_output = matches!(zero_point.shape.as_slice(), [size] | [1, size] if *size == outputs);
     if !per_output && !zero_point.is_single() {
         let one = if outputs == 1 { "[] or [1]".to_owned() } else { format!("[], [1] or [{outputs}]") };
-        return Err(ImportErrorKind::Shape {
+        return Err(OperatorError::Shape {
             role: "weight zero point",
             got: zero_point.shape.clone(),
             expected: format!("{one}, as in onnxruntime"),
-        });
+        }
+        .into());
     }
     affine::zero_points(zero_point, &mut builder.budget)
 }

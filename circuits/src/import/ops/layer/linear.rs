@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::import::affine::FloatClamp;
 use crate::import::builder::Builder;
 use crate::import::call::Call;
-use crate::import::error::ImportErrorKind;
+use crate::import::error::{ImportErrorKind, OperatorError};
 use crate::import::limits;
 use crate::import::value::{Activation, Linear, Sliding, Weights};
 use crate::import::views;
@@ -31,11 +31,12 @@ pub(in crate::import) fn expect_weight_type(
     weights: &Weights,
 ) -> Result<(), ImportErrorKind> {
     if input.elem == Elem::I8 && weights.elem == Elem::U8 {
-        return Err(ImportErrorKind::ElementType {
+        return Err(OperatorError::ElementType {
             role: "weight tensor",
             got: weights.elem.name().to_owned(),
             expected: "int8, since the input is int8, as in onnxruntime".to_owned(),
-        });
+        }
+        .into());
     }
     Ok(())
 }
@@ -106,11 +107,12 @@ pub(in crate::import) fn requantize_to(
     builder: &mut Builder,
 ) -> Result<Activation, ImportErrorKind> {
     if elem != layer.input.elem {
-        return Err(ImportErrorKind::ElementType {
+        return Err(OperatorError::ElementType {
             role: "output of a layer",
             got: elem.name().to_owned(),
             expected: format!("{} like its input, as in onnxruntime", layer.input.elem.name()),
-        });
+        }
+        .into());
     }
     let result = builder.linear(layer, elem, by, range)?;
     in_rows(layer, result, builder)

@@ -4,7 +4,7 @@ use crate::import::affine::{self, one_or_indexed};
 use crate::import::builder::Builder;
 use crate::import::call::Call;
 use crate::import::constant::Constant;
-use crate::import::error::ImportErrorKind;
+use crate::import::error::{ImportErrorKind, OperatorError};
 use crate::import::limits;
 use crate::import::role::Role;
 use crate::import::value::{DequantizedConstant, Value, Weights};
@@ -25,22 +25,24 @@ pub(in crate::import) struct WeightForm {
 impl WeightForm {
     pub(in crate::import) fn new(constant: &Constant, transposed: bool) -> Result<Self, ImportErrorKind> {
         let Some(elem) = constant.data.elem() else {
-            return Err(ImportErrorKind::ElementType {
+            return Err(OperatorError::ElementType {
                 role: "weight tensor",
                 got: constant.type_name(),
                 expected: "int8 or uint8".to_owned(),
-            });
+            }
+            .into());
         };
         limits::elements("the weights", &constant.shape)?;
         match (constant.shape.as_slice(), transposed) {
             (&[outputs, inputs], true) | (&[inputs, outputs], false) => {
                 Ok(Self { inputs, outputs, elem, transposed })
             }
-            _ => Err(ImportErrorKind::Shape {
+            _ => Err(OperatorError::Shape {
                 role: "weight tensor",
                 got: constant.shape.clone(),
                 expected: "two dimensions".to_owned(),
-            }),
+            }
+            .into()),
         }
     }
 
@@ -79,11 +81,12 @@ pub(super) fn mat_mul_parameters(
     for parameter in [scale, zero_point] {
         let per_output = matches!(parameter.shape.as_slice(), [size] | [1, size] if *size == outputs);
         if !per_output && !parameter.is_single() {
-            return Err(ImportErrorKind::Shape {
+            return Err(OperatorError::Shape {
                 role: "weight scale or zero point",
                 got: parameter.shape.clone(),
                 expected: format!("[] or [1] for all outputs, or [{outputs}] for one per output"),
-            });
+            }
+            .into());
         }
     }
     Ok(())
@@ -96,18 +99,20 @@ pub(super) fn gemm_parameters(
     outputs: usize,
 ) -> Result<(), ImportErrorKind> {
     if !scale.is_single() && scale.shape != [outputs] {
-        return Err(ImportErrorKind::Shape {
+        return Err(OperatorError::Shape {
             role: "weight scale",
             got: scale.shape.clone(),
             expected: format!("[] or [1] for all outputs, or [{outputs}] for one per output"),
-        });
+        }
+        .into());
     }
     if zero_point.shape != scale.shape {
-        return Err(ImportErrorKind::Shape {
+        return Err(OperatorError::Shape {
             role: "weight zero point",
             got: zero_point.shape.clone(),
             expected: format!("{:?} like the weight scale", scale.shape),
-        });
+        }
+        .into());
     }
     Ok(())
 }
@@ -124,11 +129,12 @@ pub(super) fn q_weights(
     let zero_point = call.constant(5, Role::WeightZeroPoint)?;
     let form = WeightForm::new(constant, transposed)?;
     if constant.data.data_type() != zero_point.data.data_type() {
-        return Err(ImportErrorKind::ElementType {
+        return Err(OperatorError::ElementType {
             role: "weight zero point",
             got: zero_point.type_name(),
             expected: constant.type_name(),
-        });
+        }
+        .into());
     }
     check(scale, zero_point, form.outputs)?;
     let scales = affine::scales(scale, "weights", &mut builder.budget)?;
@@ -151,11 +157,12 @@ pub(super) fn dequantized_weights(
     let form = WeightForm::new(constant, transposed)?;
     let output_axis = usize::from(!transposed);
     if by.axis.is_some_and(|axis| axis != output_axis) {
-        return Err(ImportErrorKind::Shape {
+        return Err(OperatorError::Shape {
             role: "weight scale",
             got: vec![by.scales.len()],
             expected: format!("one, or one per output, which is axis {output_axis} of the weights"),
-        });
+        }
+        .into());
     }
     builder.budget.spend(by.scales.len(), size_of::<f32>())?;
     form.center(constant, by.scales.clone(), &by.zero_points, builder)

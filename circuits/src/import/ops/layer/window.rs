@@ -2,7 +2,7 @@
 
 use crate::import::attributes::{AttributeReader, unsupported};
 use crate::import::builder::Builder;
-use crate::import::error::ImportErrorKind;
+use crate::import::error::{ImportErrorKind, OperatorError};
 use crate::import::limits;
 use crate::import::value::Activation;
 use crate::import::views::{Coordinates, picked};
@@ -143,7 +143,7 @@ impl<'a> WindowAttributes<'a> {
     /// The kernel_shape of pooling over `rank` spatial dimensions.
     pub(in crate::import) fn kernel(&self, rank: usize) -> Result<Vec<usize>, ImportErrorKind> {
         if self.kernel.is_none() {
-            return Err(ImportErrorKind::MissingAttribute { attribute: "kernel_shape" });
+            return Err(OperatorError::MissingAttribute { attribute: "kernel_shape" }.into());
         }
         sizes("kernel_shape", self.kernel, rank)
     }
@@ -190,7 +190,7 @@ impl<'a> WindowAttributes<'a> {
                 let (before, after) = pads.filter(|_| self.auto_pad == AutoPad::NotSet).unwrap_or_default();
                 (Head::Pad(before), before + input + after)
             };
-            let room = length.checked_sub(extent).ok_or_else(|| ImportErrorKind::Shape {
+            let room = length.checked_sub(extent).ok_or_else(|| OperatorError::Shape {
                 role: "image",
                 got: image.to_vec(),
                 expected: format!(
@@ -273,14 +273,15 @@ fn sizes(name: &'static str, given: Option<&[i64]>, rank: usize) -> Result<Vec<u
 pub(in crate::import) fn image(shape: &[usize]) -> Result<(usize, &[usize]), ImportErrorKind> {
     match shape {
         [1, channels, spatial @ ..] if (1..=2).contains(&spatial.len()) => Ok((*channels, spatial)),
-        _ => Err(ImportErrorKind::Shape {
+        _ => Err(OperatorError::Shape {
             role: "input",
             got: shape.to_vec(),
             expected: format!(
                 "[1, channels, height, width] or [1, channels, length]: {}",
                 image_remedy(shape)
             ),
-        }),
+        }
+        .into()),
     }
 }
 

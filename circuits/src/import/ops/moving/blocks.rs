@@ -3,7 +3,7 @@
 use crate::import::attributes::unsupported;
 use crate::import::builder::Builder;
 use crate::import::call::Call;
-use crate::import::error::ImportErrorKind;
+use crate::import::error::{ImportErrorKind, OperatorError};
 use crate::import::ops::moving::shape::on_integers;
 use crate::import::role::Role;
 use crate::import::value::{Activation, Value};
@@ -11,7 +11,7 @@ use crate::import::views;
 
 /// The block size and the four dimensions of an image.
 fn blocks(call: &Call<'_>, block: Option<i64>) -> Result<(usize, [usize; 4]), ImportErrorKind> {
-    let block = block.ok_or(ImportErrorKind::MissingAttribute { attribute: "blocksize" })?;
+    let block = block.ok_or(OperatorError::MissingAttribute { attribute: "blocksize" })?;
     let shape = call.input(0, Role::Input)?.shape();
     let size = usize::try_from(block).ok().filter(|size| (1..=1024).contains(size));
     match (size, shape) {

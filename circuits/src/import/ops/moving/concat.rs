@@ -6,7 +6,7 @@ use crate::import::affine::{self, FloatClamp};
 use crate::import::attributes::axis_of;
 use crate::import::builder::Builder;
 use crate::import::call::Call;
-use crate::import::error::ImportErrorKind;
+use crate::import::error::{ImportErrorKind, OperatorError};
 use crate::import::limits;
 use crate::import::ops::constants;
 use crate::import::ops::function::unary;
@@ -23,7 +23,7 @@ pub(in crate::import) fn concat(call: &Call<'_>, builder: &mut Builder) -> Resul
         return constants::concat(call, builder);
     }
     let attributes = call.node.attributes.reader();
-    let axis = attributes.int("axis")?.ok_or(ImportErrorKind::MissingAttribute { attribute: "axis" })?;
+    let axis = attributes.int("axis")?.ok_or(OperatorError::MissingAttribute { attribute: "axis" })?;
     attributes.finish()?;
     let axis = axis_of(axis, inputs[0].shape())?;
     if inputs.iter().any(|input| matches!(input, Value::Quantized(_))) {
@@ -90,7 +90,7 @@ fn view(
         Value::Function(view) => Ok(View::Function(view.clone())),
         Value::DequantizedConstant(constant) => {
             let per_tensor = constant.by.slice(0).filter(|_| constant.by.axis.is_none());
-            let by = per_tensor.ok_or_else(|| ImportErrorKind::Shape {
+            let by = per_tensor.ok_or_else(|| OperatorError::Shape {
                 role: "scale or zero point of a constant",
                 got: vec![constant.by.scales.len()],
                 expected: "one for the whole tensor".to_owned(),
@@ -123,7 +123,7 @@ pub(in crate::import) fn q_linear_concat(
 ) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(5, limits::NODE_VALUES)?;
     let attributes = call.node.attributes.reader();
-    let axis = attributes.int("axis")?.ok_or(ImportErrorKind::MissingAttribute { attribute: "axis" })?;
+    let axis = attributes.int("axis")?.ok_or(OperatorError::MissingAttribute { attribute: "axis" })?;
     attributes.finish()?;
     let (elem, to) =
         affine::activation(call.constant(0, Role::Scale)?, call.constant(1, Role::ZeroPoint)?, "output")?;
@@ -138,11 +138,12 @@ pub(in crate::import) fn q_linear_concat(
             (call.constant(index + 1, Role::Scale)?, call.constant(index + 2, Role::ZeroPoint)?);
         let (given, by) = affine::activation(scale, zero_point, "input")?;
         if given != activation.elem {
-            return Err(ImportErrorKind::ElementType {
+            return Err(OperatorError::ElementType {
                 role: "zero point",
                 got: given.name().to_owned(),
                 expected: activation.elem.name().to_owned(),
-            });
+            }
+            .into());
         }
         // Equal parameters are copied, not rounded again.
         if (by, given) == (to, elem) {

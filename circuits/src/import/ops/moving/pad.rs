@@ -4,7 +4,7 @@ use crate::import::affine;
 use crate::import::attributes::{axis_of, unsupported};
 use crate::import::builder::Builder;
 use crate::import::call::Call;
-use crate::import::error::ImportErrorKind;
+use crate::import::error::{ImportErrorKind, OperatorError};
 use crate::import::limits;
 use crate::import::ops::moving::shape;
 use crate::import::role::Role;
@@ -109,21 +109,21 @@ fn coordinates(
 fn integer_fill(call: &Call<'_>, x: &Activation) -> Result<i32, ImportErrorKind> {
     let Some(fill) = call.optional_constant(2, Role::ConstantValue)? else { return Ok(0) };
     fill.data.integer(0).filter(|_| fill.data.elem() == Some(x.elem)).ok_or_else(|| {
-        ImportErrorKind::ElementType {
+        OperatorError::ElementType {
             role: "constant value",
             got: fill.type_name(),
             expected: x.elem.name().to_owned(),
         }
+        .into()
     })
 }
 
 /// The float constant, 0.0 unless given.
 fn float_fill(call: &Call<'_>, attribute: Option<f32>) -> Result<f32, ImportErrorKind> {
     let Some(fill) = call.optional(2)? else { return Ok(attribute.unwrap_or(0.0)) };
-    fill.number().ok_or_else(|| ImportErrorKind::NotConstant {
-        role: "constant value",
-        name: call.name(2),
-        found: fill.describe(),
+    fill.number().ok_or_else(|| {
+        OperatorError::NotConstant { role: "constant value", name: call.name(2), found: fill.describe() }
+            .into()
     })
 }
 

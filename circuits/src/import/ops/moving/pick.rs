@@ -4,7 +4,7 @@ use crate::import::attributes::{axis_index, axis_of, unsupported};
 use crate::import::builder::Builder;
 use crate::import::call::Call;
 use crate::import::constant::{Constant, Data};
-use crate::import::error::ImportErrorKind;
+use crate::import::error::{ContainerError, ImportErrorKind, OperatorError};
 use crate::import::limits;
 use crate::import::ops::moving::shape::on_integers;
 use crate::import::role::Role;
@@ -58,11 +58,12 @@ pub(in crate::import) fn slice(call: &Call<'_>, builder: &mut Builder) -> Result
     let steps = given(4, Role::Steps)?.unwrap_or_else(|| vec![1; starts.len()]);
     let lengths = [ends.len(), axes.len(), steps.len()];
     if lengths != [starts.len(); 3] {
-        return Err(ImportErrorKind::Shape {
+        return Err(OperatorError::Shape {
             role: "ends, axes or steps",
             got: lengths.to_vec(),
             expected: format!("{} elements like starts", starts.len()),
-        });
+        }
+        .into());
     }
     let mut picked = identity(shape)?;
     for (((&start, &end), &axis), &step) in starts.iter().zip(&ends).zip(&axes).zip(&steps) {
@@ -191,7 +192,7 @@ pub(in crate::import) fn gather(call: &Call<'_>, builder: &mut Builder) -> Resul
             axis_index(index, size).map(Some)
         })
         .collect::<Option<Coordinates>>()
-        .ok_or_else(|| ImportErrorKind::Shape {
+        .ok_or_else(|| OperatorError::Shape {
             role: "data",
             got: shape.clone(),
             expected: format!("one whose axis {axis} has every index"),
@@ -201,7 +202,7 @@ pub(in crate::import) fn gather(call: &Call<'_>, builder: &mut Builder) -> Resul
         *all = coordinates;
     }
     let value = pick(call, &axes, builder)?;
-    value.reshaped(result).ok_or(ImportErrorKind::Rearranged { limit: limits::SOURCES })
+    value.reshaped(result).ok_or(ContainerError::Rearranged { limit: limits::SOURCES }.into())
 }
 
 pub(in crate::import) fn expand(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
@@ -209,7 +210,7 @@ pub(in crate::import) fn expand(call: &Call<'_>, builder: &mut Builder) -> Resul
     call.node.attributes.reader().finish()?;
     let given = call.int64_list(1, Role::Shape)?;
     let shape = call.input(0, Role::Input)?.shape();
-    let refuse = || ImportErrorKind::Reshape { from: shape.to_vec(), to: given.to_vec() };
+    let refuse = || OperatorError::Reshape { from: shape.to_vec(), to: given.to_vec() };
     let given: Vec<usize> =
         given.iter().map(|&size| usize::try_from(size).ok()).collect::<Option<_>>().ok_or_else(refuse)?;
     let to = views::broadcast_shape(shape, &given).ok_or_else(refuse)?;
@@ -222,7 +223,7 @@ pub(in crate::import) fn tile(call: &Call<'_>, builder: &mut Builder) -> Result<
     call.node.attributes.reader().finish()?;
     let repeats = call.int64_list(1, Role::Repeats)?;
     let shape = call.input(0, Role::Input)?.shape().to_vec();
-    let refuse = || ImportErrorKind::Reshape { from: shape.clone(), to: repeats.to_vec() };
+    let refuse = || OperatorError::Reshape { from: shape.clone(), to: repeats.to_vec() }.into();
     if repeats.len() != shape.len() {
         return Err(refuse());
     }

@@ -4,7 +4,7 @@ use crate::import::attributes::{AttributeReader, axis_index, unsupported};
 use crate::import::builder::Builder;
 use crate::import::call::Call;
 use crate::import::constant::Data;
-use crate::import::error::ImportErrorKind;
+use crate::import::error::{ImportErrorKind, OperatorError};
 use crate::import::limits;
 use crate::import::ops::moving::shape::on_integers;
 use crate::import::role::Role;
@@ -130,16 +130,19 @@ fn resized_axes(
     if call.node.opset == 11 || call.node.opset == 12 {
         for (index, role) in [(1, Role::Roi), (2, Role::Scales)] {
             if call.node.inputs.get(index).copied().flatten().is_none() {
-                return Err(ImportErrorKind::MissingResizeInput { index, role: role.text() });
+                return Err(OperatorError::MissingResizeInput { index, role: role.text() }.into());
             }
         }
     }
     let scales =
         call.optional_constant(if old { 1 } else { 2 }, Role::Scales)?.filter(|scales| scales.data.len() > 0);
-    let refuse = |what: &str| ImportErrorKind::Shape {
-        role: "input of Resize",
-        got: shape.to_vec(),
-        expected: format!("{} {what}, each leaving an element", order.len()),
+    let refuse = |what: &str| {
+        OperatorError::Shape {
+            role: "input of Resize",
+            got: shape.to_vec(),
+            expected: format!("{} {what}, each leaving an element", order.len()),
+        }
+        .into()
     };
     if let Some(scales) = scales {
         if call.optional_constant(3, Role::Sizes)?.is_some_and(|sizes| sizes.data.len() > 0) {

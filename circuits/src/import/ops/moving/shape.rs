@@ -6,7 +6,7 @@ use crate::import::attributes::{axis_index, unsupported};
 use crate::import::builder::Builder;
 use crate::import::call::Call;
 use crate::import::constant::{Constant, Data};
-use crate::import::error::ImportErrorKind;
+use crate::import::error::{ContainerError, ImportErrorKind, OperatorError};
 use crate::import::limits;
 use crate::import::role::Role;
 use crate::import::value::{Activation, Dequantized, Function, Moved, Value};
@@ -57,11 +57,12 @@ pub(in crate::import) fn dropout(call: &Call<'_>, _: &mut Builder) -> Result<Val
     if let Some(training) = call.optional_constant(2, Role::TrainingMode)?
         && !matches!(&*training.data, Data::Bool(flags) if flags.as_slice() == [false])
     {
-        return Err(ImportErrorKind::ElementType {
+        return Err(OperatorError::ElementType {
             role: "training mode",
             got: "not false".to_owned(),
             expected: "false: export the model in inference mode".to_owned(),
-        });
+        }
+        .into());
     }
     match call.input(0, Role::Input)? {
         value @ (Value::FloatInput { .. }
@@ -75,11 +76,12 @@ pub(in crate::import) fn dropout(call: &Call<'_>, _: &mut Builder) -> Result<Val
         Value::Constant(constant) if matches!(&*constant.data, Data::Float(_)) => {
             Ok(Value::Constant(constant.clone()))
         }
-        other => Err(ImportErrorKind::ElementType {
+        other => Err(OperatorError::ElementType {
             role: "input",
             got: other.describe().to_owned(),
             expected: "float32: remove the Dropout node, it does nothing in inference".to_owned(),
-        }),
+        }
+        .into()),
     }
 }
 
@@ -90,13 +92,14 @@ pub(in crate::import) fn reshape(call: &Call<'_>, _: &mut Builder) -> Result<Val
     attributes.finish()?;
     let from = call.input(0, Role::Input)?.shape();
     let to = int64_vector(call, 1, Role::Shape)?;
-    let refuse = || ImportErrorKind::Reshape { from: from.to_vec(), to: to.to_vec() };
+    let refuse = || OperatorError::Reshape { from: from.to_vec(), to: to.to_vec() };
     if to.len() > limits::RANK {
-        return Err(ImportErrorKind::Rank {
+        return Err(ContainerError::Rank {
             what: "the result".to_owned(),
             rank: to.len(),
             limit: limits::RANK,
-        });
+        }
+        .into());
     }
     let known = |(axis, &dim): (usize, &i64)| match dim {
         -1 => Some(None),
@@ -179,22 +182,21 @@ pub(in crate::import) fn squeeze(call: &Call<'_>, _: &mut Builder) -> Result<Val
         None | Some([]) => from.iter().map(|&dim| dim == 1).collect(),
         Some(axes) => marked(axes, from.len())
             .filter(|removed| from.iter().zip(removed).all(|(&dim, &removed)| dim == 1 || !removed))
-            .ok_or_else(|| ImportErrorKind::Reshape { from: from.to_vec(), to: axes.to_vec() })?,
+            .ok_or_else(|| OperatorError::Reshape { from: from.to_vec(), to: axes.to_vec() })?,
     };
     let shape = from.iter().zip(removed).filter(|(_, removed)| !removed).map(|(&dim, _)| dim).collect();
     reshaped(call, shape)
 }
 
 pub(in crate::import) fn unsqueeze(call: &Call<'_>, _: &mut Builder) -> Result<Value, ImportErrorKind> {
-    let axes =
-        axes(call, Call::int64_list)?.ok_or(ImportErrorKind::MissingAttribute { attribute: "axes" })?;
+    let axes = axes(call, Call::int64_list)?.ok_or(OperatorError::MissingAttribute { attribute: "axes" })?;
     let from = call.input(0, Role::Input)?.shape();
     let rank = from.len() + axes.len();
     if rank > limits::RANK {
-        return Err(ImportErrorKind::Rank { what: "the result".to_owned(), rank, limit: limits::RANK });
+        return Err(ContainerError::Rank { what: "the result".to_owned(), rank, limit: limits::RANK }.into());
     }
     let added = marked(axes, rank)
-        .ok_or_else(|| ImportErrorKind::Reshape { from: from.to_vec(), to: axes.to_vec() })?;
+        .ok_or_else(|| OperatorError::Reshape { from: from.to_vec(), to: axes.to_vec() })?;
     let mut old = from.iter().copied();
     let shape = added.into_iter().map(|added| if added { 1 } else { old.next().unwrap_or(1) }).collect();
     reshaped(call, shape)
@@ -261,10 +263,11 @@ fn int64_vector<'a>(call: &Call<'a>, index: usize, role: Role) -> Result<&'a [i6
     let constant = call.constant(index, role)?;
     match constant.shape.as_slice() {
         [_] => call.int64_list(index, role),
-        shape => Err(ImportErrorKind::Shape {
+        shape => Err(OperatorError::Shape {
             role: role.text(),
             got: shape.to_vec(),
             expected: "a list, of rank 1".to_owned(),
-        }),
+        }
+        .into()),
     }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::import::affine::{FloatClamp, MAX_RESULT};
 use crate::import::builder::Builder;
-use crate::import::error::ImportErrorKind;
+use crate::import::error::{ImportErrorKind, OperatorError, QuantizationError};
 use crate::import::float_sum::FloatSum;
 use crate::import::limits;
 use crate::import::ops::layer::arithmetic;
@@ -70,7 +70,7 @@ pub(in crate::import) fn averaged(
     let [rows, columns] = [0, 1].map(|axis| Stretch::all(average, axis));
     let count = rows.len() * columns.len();
     if count > MAX_PIECES {
-        return Err(ImportErrorKind::AveragePieces { count, limit: MAX_PIECES });
+        return Err(OperatorError::AveragePieces { count, limit: MAX_PIECES }.into());
     }
     limits::sources(shape)?;
     let image = Activation { shape: vec![channels, window.input[0], window.input[1]], ..x.clone() };
@@ -79,7 +79,7 @@ pub(in crate::import) fn averaged(
     // Beyond it onnxruntime's conversion to int32 wraps before it saturates.
     let reach = largest as f32 * by.scale / to.scale;
     if !(reach.is_finite() && reach < MAX_RESULT) {
-        return Err(ImportErrorKind::OperandScale { lhs: by.scale, rhs: by.scale, output: to.scale });
+        return Err(QuantizationError::OperandScale { lhs: by.scale, rhs: by.scale, output: to.scale }.into());
     }
     let mut parts = Vec::with_capacity(count);
     for (row, column) in rows.iter().flat_map(|row| columns.iter().map(move |column| (row, column))) {

@@ -2,7 +2,7 @@
 
 use crate::import::builder::Builder;
 use crate::import::call::Call;
-use crate::import::error::ImportErrorKind;
+use crate::import::error::{ImportErrorKind, QuantizationError};
 use crate::import::limits;
 use crate::import::ops::pooling::reduce::{self, ReducedAxes};
 use crate::import::role::Role;
@@ -46,7 +46,7 @@ fn rising(name: &str, view: &Function, builder: &mut Builder) -> Result<Function
         .map(|(_, indexed)| indexed)
         .collect();
     if reached.iter().any(|(_, value)| value.may_be_nan) {
-        return Err(ImportErrorKind::NotANumber { role: "result of the function", value: f32::NAN });
+        return Err(QuantizationError::NotANumber { role: "result of the function", value: f32::NAN }.into());
     }
     let rises = |(left, right): (&(usize, Spread), &(usize, Spread))| {
         left.1.lo <= right.1.lo && left.1.hi <= right.1.hi

@@ -7,7 +7,7 @@ use crate::import::affine::FloatClamp;
 use crate::import::attributes::unsupported;
 use crate::import::builder::Builder;
 use crate::import::call::Call;
-use crate::import::error::ImportErrorKind;
+use crate::import::error::{ImportErrorKind, QuantizationError};
 use crate::import::operand::{dequantized_input, input_parameters, parameters};
 use crate::import::ops::layer::linear;
 use crate::import::ops::layer::window::{WindowAttributes, image, result_shape};
@@ -202,7 +202,7 @@ pub(in crate::import) fn average_layer(
     let divided = Quantization { scale: to.scale * positions as f32, ..to };
     let factor = by.scale / divided.scale;
     if !FACTORS.contains(&factor) {
-        return Err(ImportErrorKind::AverageFactor { factor });
+        return Err(QuantizationError::AverageFactor { factor }.into());
     }
     linear::requantize_to(&layer, elem, divided, clamp.quantized(to, elem), builder)
 }

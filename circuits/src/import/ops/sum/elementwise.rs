@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::import::affine::FloatClamp;
 use crate::import::builder::Builder;
 use crate::import::call::Call;
-use crate::import::error::ImportErrorKind;
+use crate::import::error::{ImportErrorKind, OperatorError};
 use crate::import::operand::{expect_elem, operand, parameters, q_operand};
 use crate::import::ops::sum::requantize;
 use crate::import::role::Role;
@@ -67,7 +67,7 @@ pub(in crate::import) fn broadcast(
     builder: &mut Builder,
 ) -> Result<([Operand; 2], Vec<usize>), ImportErrorKind> {
     let (left, right) = (&lhs.activation.shape, &rhs.activation.shape);
-    let shape = views::broadcast_shape(left, right).ok_or_else(|| ImportErrorKind::Shape {
+    let shape = views::broadcast_shape(left, right).ok_or_else(|| OperatorError::Shape {
         role: "right operand",
         got: right.clone(),
         expected: format!("one that broadcasts with {left:?}"),

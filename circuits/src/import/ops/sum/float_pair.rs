@@ -10,7 +10,7 @@ use std::rc::Rc;
 use crate::import::affine::{self, FloatClamp};
 use crate::import::builder::Builder;
 use crate::import::call::Call;
-use crate::import::error::ImportErrorKind;
+use crate::import::error::{ImportErrorKind, OperatorError};
 use crate::import::operand::operand;
 use crate::import::ops::sum::elementwise;
 use crate::import::ops::sum::requantize;
@@ -39,7 +39,7 @@ fn variadic(call: &Call<'_>, pair: FloatPair, builder: &mut Builder) -> Result<V
             other => Err(call.wrong_form(0, Role::Input, other, "a dequantized activation")),
         },
         2 => between_quantizers(call, pair, builder),
-        count => Err(ImportErrorKind::Terms { count }),
+        count => Err(OperatorError::Terms { count }.into()),
     }
 }
 
@@ -106,7 +106,7 @@ pub(in crate::import) fn requantize(
             }
         }
     }
-    Err(refusal.unwrap_or(ImportErrorKind::FloatPair { inputs: [0, 0], output: 0 }))
+    Err(refusal.unwrap_or(OperatorError::FloatPair { inputs: [0, 0], output: 0 }.into()))
 }
 
 /// The sum of the smallest and the largest integer: an integer and its reverse add up to it.
@@ -184,7 +184,7 @@ fn agreeing(base: &Add, pairs: &[(i32, i32, i32)]) -> Result<Add, ImportErrorKin
         }
     }
     let (a, b, output) = decisive.first().copied().unwrap_or_default();
-    Err(ImportErrorKind::FloatPair { inputs: [a, b], output })
+    Err(OperatorError::FloatPair { inputs: [a, b], output }.into())
 }
 
 /// The float32 number so many steps away; 0 stays, and the sign with it.

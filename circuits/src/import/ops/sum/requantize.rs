@@ -2,7 +2,7 @@
 
 use crate::import::affine::MAX_RESULT;
 use crate::import::builder::Builder;
-use crate::import::error::{ImportErrorKind, UncertainAnswer};
+use crate::import::error::{ImportErrorKind, QuantizationError, UncertainAnswer};
 use crate::import::operand::expect_elem;
 use crate::import::role::Role;
 use crate::import::value::{Activation, Operand, Order, Pair};
@@ -65,7 +65,12 @@ pub(in crate::import) fn sum(
     let offset = to.zero_point as f32 - zero;
     let largest = 255.0 * (lhs_scale + rhs_scale) + offset.abs();
     if !(lhs_scale.is_normal() && rhs_scale.is_normal() && largest < MAX_RESULT) {
-        return Err(ImportErrorKind::OperandScale { lhs: lhs.by.scale, rhs: rhs.by.scale, output: to.scale });
+        return Err(QuantizationError::OperandScale {
+            lhs: lhs.by.scale,
+            rhs: rhs.by.scale,
+            output: to.scale,
+        }
+        .into());
     }
     Ok(Add { lhs_scale, rhs_scale, offset, lo, hi })
 }
@@ -76,7 +81,12 @@ fn product([lhs, rhs]: &[Operand; 2], to: Quantization, (lo, hi): (i32, i32)) ->
     let multiplier = scale / to.scale;
     let largest = 65_025.0 * multiplier + 255.0;
     if !(scale.is_normal() && multiplier.is_normal() && largest < MAX_RESULT) {
-        return Err(ImportErrorKind::OperandScale { lhs: lhs.by.scale, rhs: rhs.by.scale, output: to.scale });
+        return Err(QuantizationError::OperandScale {
+            lhs: lhs.by.scale,
+            rhs: rhs.by.scale,
+            output: to.scale,
+        }
+        .into());
     }
     Ok(Op::Multiply(Multiply {
         lhs_zero_point: lhs.by.zero_point,
