@@ -1,26 +1,14 @@
-//! Tests of the importer on models built in memory.
+//! Tests of the importer on models built in memory; those of an operator family are with the family.
 
-mod arg_max;
-mod beside_constants;
 mod container;
-mod convolution;
 mod documentation;
 mod edges;
-mod elementwise;
 mod every_reason;
-mod float_pairs;
-mod folding;
 mod graphs;
 mod hostile;
-mod integer;
-mod layout;
-mod maximum;
-mod models;
-mod q_operator;
-mod qdq;
+pub(super) mod models;
 mod refused_elsewhere;
 mod remedies;
-mod shapes;
 
 /// Asserts that importing a model fails with an error kind of a pattern, and gives the error back.
 macro_rules! assert_refused {
@@ -31,4 +19,4 @@ macro_rules! assert_refused {
         error
     }};
 }
-use assert_refused;
+pub(super) use assert_refused;

@@ -1,5 +1,8 @@
 //! Constants and what is computed from them alone.
 
+#[cfg(test)]
+mod tests;
+
 use crate::import::affine::one_or_indexed;
 use crate::import::attributes::{axis_index, unsupported};
 use crate::import::builder::Builder;

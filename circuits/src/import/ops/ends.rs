@@ -3,6 +3,8 @@
 pub(in crate::import) mod arg_max;
 pub(in crate::import) mod quantize;
 pub(in crate::import) mod softmax;
+#[cfg(test)]
+mod tests;
 
 use crate::import::supported::{Form, SupportedOp};
 

@@ -2,6 +2,8 @@
 
 pub(in crate::import) mod clamp;
 pub(in crate::import) mod normalization;
+#[cfg(test)]
+mod tests;
 pub(in crate::import) mod unary;
 pub(in crate::import) mod with_constant;
 

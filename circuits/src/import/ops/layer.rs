@@ -6,6 +6,8 @@ pub(in crate::import) mod convolution;
 pub(in crate::import) mod fully_connected;
 pub(in crate::import) mod integer;
 pub(in crate::import) mod linear;
+#[cfg(test)]
+mod tests;
 pub(in crate::import) mod weights;
 pub(in crate::import) mod window;
 

@@ -6,6 +6,8 @@ pub(in crate::import) mod pad;
 pub(in crate::import) mod pick;
 pub(in crate::import) mod resize;
 pub(in crate::import) mod shape;
+#[cfg(test)]
+mod tests;
 
 use crate::import::supported::{Form, SupportedOp};
 

@@ -4,6 +4,8 @@ pub(in crate::import) mod average;
 pub(in crate::import) mod maximum;
 pub(in crate::import) mod pool;
 pub(in crate::import) mod reduce;
+#[cfg(test)]
+mod tests;
 
 use crate::import::supported::{Form, SupportedOp};
 

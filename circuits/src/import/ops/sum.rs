@@ -5,6 +5,8 @@ pub(in crate::import) mod float_pair;
 mod operators;
 pub(in crate::import) mod order;
 pub(in crate::import) mod requantize;
+#[cfg(test)]
+mod tests;
 
 use crate::import::supported::{Form, SupportedOp};
 

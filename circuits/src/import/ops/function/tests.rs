@@ -1,8 +1,8 @@
 //! Operators of an activation and a constant: what becomes one table, what becomes several, and what is refused.
 
-use super::assert_refused;
-use super::models::{ModelBuilder, floats, int8s};
 use crate::import::proto::{TensorProto, data_type};
+use crate::import::tests::assert_refused;
+use crate::import::tests::models::{ModelBuilder, floats, int8s};
 use crate::import::{ImportErrorKind, OperatorError, QuantizationError};
 
 /// int8 `x` [1, 3, 2] -> DequantizeLinear `f` -> the operator with the constant `c` -> QuantizeLinear -> `y`.
@@ -63,7 +63,7 @@ fn two(operators: impl FnOnce(ModelBuilder) -> ModelBuilder) -> ModelBuilder {
     let before = ModelBuilder::new(17)
         .scale("scale", 0.5)
         .init(int8s("zero", &[], &[2]))
-        .init(super::models::int64s("axis", &[1], &[0]))
+        .init(crate::import::tests::models::int64s("axis", &[1], &[0]))
         .input("x", data_type::INT8, &[1, 3])
         .input("z", data_type::INT8, &[1, 3])
         .output("y")

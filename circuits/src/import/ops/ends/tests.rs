@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::assert_refused;
-use super::models::{ModelBuilder, int8s};
 use crate::import::proto::data_type;
+use crate::import::tests::assert_refused;
+use crate::import::tests::models::{ModelBuilder, int8s};
 use crate::import::{ImportErrorKind, OperatorError};
 use crate::ir::{Elem, Tail};
 use crate::reference;

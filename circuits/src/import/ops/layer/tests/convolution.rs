@@ -1,9 +1,9 @@
 //! Convolutions and pooling: what is refused, and what both forms have in common.
 
-use super::assert_refused;
-use super::models::{ModelBuilder, floats, int8s, int32s, value_info};
 use crate::import::error::UncertainAnswer;
 use crate::import::proto::data_type;
+use crate::import::tests::assert_refused;
+use crate::import::tests::models::{ModelBuilder, floats, int8s, int32s, value_info};
 use crate::import::{ContainerError, ImportErrorKind, OperatorError};
 use crate::ir::{BoundsError, ChannelSteps, Convolution, Op, Source, Window};
 

@@ -1,10 +1,10 @@
 //! Layers between DequantizeLinear and QuantizeLinear, with what is merged into them.
 
-use super::assert_refused;
-use super::models::{
+use crate::import::proto::data_type;
+use crate::import::tests::assert_refused;
+use crate::import::tests::models::{
     ModelBuilder, floats, int8s, int32s, int64s, q_gemm, q_linear_mat_mul, qdq, qdq_around, qdq_relu, uint8s,
 };
-use crate::import::proto::data_type;
 use crate::import::{GraphError, ImportErrorKind, OperatorError, QuantizationError};
 use crate::ir::Op;
 
@@ -411,7 +411,8 @@ fn gemm_takes_its_input_transposed() {
     let mut model = qdq().with_node("Gemm", |node| node.attribute.clear());
     let columns = ModelBuilder::new(17).node("", &[], &[]).int("transA", 1).graph().node[0].attribute.clone();
     model = model.with_node("Gemm", |node| node.attribute = columns);
-    model.graph().input[0] = super::models::value_info("x", crate::import::proto::data_type::INT8, &[3, 1]);
+    model.graph().input[0] =
+        crate::import::tests::models::value_info("x", crate::import::proto::data_type::INT8, &[3, 1]);
     assert_eq!(model.import().unwrap().outputs[0].shape, [1, 2]);
     assert_eq!(model.layers(), qdq().with_node("Gemm", |node| node.attribute.clear()).layers());
 }

@@ -1,9 +1,9 @@
 //! ConvInteger and MatMulInteger with the float32 operators behind them, and sums over axes: thresholds, and refusals.
 
-use super::assert_refused;
-use super::models::{ModelBuilder, floats, int8s, int32s, int64s, uint8s};
 use crate::import::error::UncertainAnswer;
 use crate::import::proto::data_type;
+use crate::import::tests::assert_refused;
+use crate::import::tests::models::{ModelBuilder, floats, int8s, int32s, int64s, uint8s};
 use crate::import::{GraphError, ImportErrorKind, OperatorError};
 use crate::ir::{ChannelSteps, FullyConnected, Op};
 

@@ -1,8 +1,8 @@
 //! MaxPool, ReduceMax and GlobalMaxPool behind functions, and Pad behind them.
 
-use super::assert_refused;
-use super::models::{ModelBuilder, floats, int8s, int64s, uint8s};
 use crate::import::proto::data_type;
+use crate::import::tests::assert_refused;
+use crate::import::tests::models::{ModelBuilder, floats, int8s, int64s, uint8s};
 use crate::import::{ImportErrorKind, OperatorError, QuantizationError};
 
 /// int8 `x` [1, 1, 4, 4] -> DequantizeLinear -> operators of the caller from `f` to `g` -> QuantizeLinear -> `y`.

@@ -1,9 +1,9 @@
 //! Sums, products and functions: what is refused, and what needs no node.
 
-use super::assert_refused;
-use super::models::{ModelBuilder, floats, int8s, int64s};
 use crate::import::error::UncertainAnswer;
 use crate::import::proto::data_type;
+use crate::import::tests::assert_refused;
+use crate::import::tests::models::{ModelBuilder, floats, int8s, int64s};
 use crate::import::{ImportErrorKind, OperatorError, QuantizationError};
 use crate::ir::{Op, Source};
 
@@ -40,10 +40,10 @@ fn operands_that_do_not_fit_are_refused() {
             assert_refused!(model, ImportErrorKind::Quantization(QuantizationError::OperandScale { .. }));
         }
         let mut unsigned = pair(op);
-        unsigned.graph().input[1] = super::models::value_info("b", data_type::UINT8, &[3, 1]);
+        unsigned.graph().input[1] = crate::import::tests::models::value_info("b", data_type::UINT8, &[3, 1]);
         assert_refused!(unsigned, ImportErrorKind::Operator(OperatorError::ElementType { .. }));
         let mut shape = pair(op);
-        shape.graph().input[1] = super::models::value_info("b", data_type::INT8, &[2, 1]);
+        shape.graph().input[1] = crate::import::tests::models::value_info("b", data_type::INT8, &[2, 1]);
         assert_refused!(shape, ImportErrorKind::Operator(OperatorError::Shape { role: "right operand", .. }));
     }
 }

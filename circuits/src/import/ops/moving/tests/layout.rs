@@ -1,8 +1,8 @@
 //! Operators that move elements: copies of copies, and caps.
 
-use super::assert_refused;
-use super::models::{ModelBuilder, floats, int8s, int64s};
 use crate::import::proto::data_type;
+use crate::import::tests::assert_refused;
+use crate::import::tests::models::{ModelBuilder, floats, int8s, int64s};
 use crate::import::{ContainerError, ImportErrorKind, OperatorError};
 use crate::ir::{Op, Source};
 

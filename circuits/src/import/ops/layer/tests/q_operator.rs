@@ -1,10 +1,10 @@
 //! QLinearMatMul and QGemm.
 
-use super::assert_refused;
-use super::models::{
+use crate::import::proto::data_type;
+use crate::import::tests::assert_refused;
+use crate::import::tests::models::{
     ModelBuilder, ROWS, WEIGHTS, floats, int8s, int32s, q_gemm, q_linear_mat_mul, uint8s, value_info,
 };
-use crate::import::proto::data_type;
 use crate::import::{ImportErrorKind, OperatorError, QuantizationError, TensorError};
 use crate::ir::{BoundsError, ChannelSteps, Elem, Requantize, TensorId};
 use crate::reference;

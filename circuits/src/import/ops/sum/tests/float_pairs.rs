@@ -1,8 +1,8 @@
 //! Sub, Sum and Mean of two tensors, and BatchNormalization: float32 between quantizers.
 
-use super::assert_refused;
-use super::models::{ModelBuilder, floats, int8s, uint8s};
 use crate::import::proto::data_type;
+use crate::import::tests::assert_refused;
+use crate::import::tests::models::{ModelBuilder, floats, int8s, uint8s};
 use crate::import::{ImportErrorKind, OperatorError, QuantizationError};
 use crate::ir::{Model, Op};
 use crate::reference;
@@ -97,7 +97,7 @@ fn one_tensor_is_itself_and_three_are_refused() {
     });
     assert_refused!(clamped, ImportErrorKind::Operator(OperatorError::Pair { .. }));
     let shapes = two([0.030_113, 0.050_471, 0.070_629], |model| {
-        let model = model.init(super::models::int64s("shape", &[1], &[256]));
+        let model = model.init(crate::import::tests::models::int64s("shape", &[1], &[256]));
         let model = model.init(int8s("other", &[3], &[1, 2, 3]));
         let model = model.node("DequantizeLinear", &["other", "first", "three"], &["o"]);
         model.node("Sum", &["f", "o"], &["g"])
@@ -164,7 +164,7 @@ fn batch_normalization_is_a_table_for_each_channel() {
     assert_refused!(computed, ImportErrorKind::Operator(OperatorError::NotConstant { role: "bias", .. }));
     let flat = |model: ModelBuilder| {
         let mut model = model;
-        model.graph().input[0] = super::models::value_info("x", data_type::INT8, &[3]);
+        model.graph().input[0] = crate::import::tests::models::value_info("x", data_type::INT8, &[3]);
         model
     };
     assert_refused!(

@@ -1,8 +1,8 @@
 //! Operators that change shapes, on the way into a layer.
 
-use super::assert_refused;
-use super::models::{ModelBuilder, int8s, int64s, q_gemm, qdq, qdq_around};
 use crate::import::proto::data_type;
+use crate::import::tests::assert_refused;
+use crate::import::tests::models::{ModelBuilder, int8s, int64s, q_gemm, qdq, qdq_around};
 use crate::import::{ContainerError, ImportErrorKind, OperatorError};
 use crate::ir::{Op, Rearrange, Source};
 

@@ -1,0 +1,4 @@
+mod convolution;
+mod integer;
+mod q_operator;
+mod qdq;

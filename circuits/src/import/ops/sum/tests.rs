@@ -1,0 +1,2 @@
+mod elementwise;
+mod float_pairs;
