@@ -30,7 +30,7 @@ fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
 
 /// The part of a file that ships: everything before an inline test module.
 fn shipped(text: &str) -> &str {
-    text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text)
+    text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(text)
 }
 
 /// The lines of a text that are no comments: what only documentation names is not imported.
@@ -210,6 +210,7 @@ fn modules_of_the_prover_import_in_one_direction() {
             "verify",
             "keys",
             "prove",
+            "facade",
             // The command line, a program of its own.
             "cmd",
             // What tests share.
@@ -290,6 +291,87 @@ fn no_files_of_the_service_import_each_other() {
             if seen.insert(target.clone()) {
                 next.extend(imports(&target));
             }
+        }
+    }
+}
+
+/// The rooms of the importer that a file names: modules of `import`, and of `import::ops` the families.
+fn imported_rooms(relative: &Path, text: &str) -> Vec<String> {
+    let first =
+        |path: &str| path.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let is_top = relative.components().count() == 1;
+    let prefixes = if is_top { &["crate::import::", "super::"][..] } else { &["crate::import::"] };
+    let paths = prefixes.iter().flat_map(|prefix| text.split(prefix).skip(1));
+    let rooms = paths.map(|path| match path.strip_prefix("ops::") {
+        Some(family) if !family.starts_with('{') => format!("ops::{}", first(family)),
+        _ => first(path),
+    });
+    rooms.filter(|room| !room.is_empty()).collect()
+}
+
+/// Each room of the importer knows only those before it, so none is part of a circle.
+#[test]
+fn rooms_of_the_importer_are_in_one_order() {
+    let order = [
+        "error",
+        "proto",
+        "role",
+        "spread",
+        "faults",
+        "functions",
+        "limits",
+        "constant",
+        "wire",
+        "attributes",
+        "budget",
+        "affine",
+        "float_sum",
+        "graph",
+        "value",
+        "builder",
+        "remedy",
+        "call",
+        "outside",
+        "resume",
+        "supported",
+        "views",
+        "operand",
+        // The families.
+        "ops::layer",
+        "ops::constants",
+        "ops::matrix",
+        "ops::pooling",
+        "ops::function",
+        "ops::moving",
+        "ops::sum",
+        "waiting",
+        "ops::ends",
+        // What puts them together.
+        "ops",
+        "lower",
+    ];
+    let place = |room: &str| {
+        order
+            .iter()
+            .position(|known| *known == room)
+            .unwrap_or_else(|| panic!("'{room}' has no place; add it"))
+    };
+    let folder = root().join("circuits/src/import");
+    for (path, text) in sources(&folder) {
+        let relative = path.strip_prefix(&folder).expect("sources lie in the folder");
+        if is_test(relative) {
+            continue;
+        }
+        let parts: Vec<_> = relative.iter().map(|part| part.to_string_lossy()).collect();
+        let room = match parts.as_slice() {
+            [ops, family, ..] if *ops == "ops" => format!("ops::{}", family.trim_end_matches(".rs")),
+            [first, ..] => first.trim_end_matches(".rs").to_owned(),
+            [] => continue,
+        };
+        let code: Vec<&str> =
+            shipped(&text).lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        for imported in imported_rooms(relative, &code.join("\n")) {
+            assert!(place(&imported) <= place(&room), "{}: imports {imported}", path.display());
         }
     }
 }

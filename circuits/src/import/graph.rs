@@ -1,6 +1,9 @@
 //! The typed graph: every name resolved, nodes in topological order, only what the outputs depend on.
 
 mod declared;
+mod domain;
+mod inputs;
+mod names;
 mod order;
 
 use std::collections::BTreeMap;
@@ -9,55 +12,21 @@ use super::attributes::Attributes;
 use super::constant::Constant;
 use super::error::{ContainerError, GraphError, ImportErrorKind, NodeLabel, OperatorError};
 use super::faults::{Fault, Faults};
-use super::limits;
-use super::proto::{
-    Dimension, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto, data_type,
-};
-use crate::ir::Elem;
-
-/// The opsets of the default domain in which every supported operator has the meaning that is implemented.
-const ONNX_OPSETS: (i64, i64) = (10, 26);
-const MICROSOFT_OPSETS: (i64, i64) = (1, 1);
+use super::proto::{GraphProto, ModelProto, NodeProto, TensorProto};
 
 pub(super) use declared::Declared;
+pub(super) use domain::Domain;
+pub(super) use inputs::{GraphInput, InputType};
+
+use domain::{opset_of, opsets};
+use inputs::define_inputs;
+use names::{
+    Names, Wiring, define_initializers, define_node_outputs, label, node_label, resolve_outputs,
+    resolve_wiring,
+};
 
 /// Index of a value (graph input, initializer or node output).
 pub(super) type ValueIndex = usize;
-
-/// An operator domain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Domain {
-    Onnx,
-    Microsoft,
-    Other(String),
-}
-
-impl Domain {
-    fn parse(domain: &str) -> Self {
-        match domain {
-            "" | "ai.onnx" => Self::Onnx,
-            "com.microsoft" => Self::Microsoft,
-            other => Self::Other(other.to_owned()),
-        }
-    }
-
-    /// Smallest and largest supported version; other domains have no supported operators.
-    fn opsets(&self) -> Option<(i64, i64)> {
-        match self {
-            Self::Onnx => Some(ONNX_OPSETS),
-            Self::Microsoft => Some(MICROSOFT_OPSETS),
-            Self::Other(_) => None,
-        }
-    }
-
-    pub(super) fn name(&self) -> &str {
-        match self {
-            Self::Onnx => "ai.onnx",
-            Self::Microsoft => "com.microsoft",
-            Self::Other(name) => name,
-        }
-    }
-}
 
 /// One operator application.
 #[derive(Debug)]
@@ -86,22 +55,6 @@ impl Node {
             || self.op == "DequantizeLinear"
             || self.op == "QGemm"
     }
-}
-
-/// Element type of a graph input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum InputType {
-    Float,
-    Quantized(Elem),
-}
-
-/// A graph input that is no initializer.
-#[derive(Debug)]
-pub(super) struct GraphInput {
-    pub(super) value: ValueIndex,
-    pub(super) element: InputType,
-    /// Symbolic batch replaced by 1.
-    pub(super) shape: Vec<usize>,
 }
 
 /// The graph of a file.
@@ -197,97 +150,6 @@ impl Graph {
     }
 }
 
-/// The values that a node of the file reads and defines.
-#[derive(Debug)]
-struct Wiring {
-    inputs: Vec<Option<ValueIndex>>,
-    outputs: Vec<Option<ValueIndex>>,
-}
-
-#[derive(Default)]
-struct Names {
-    list: Vec<String>,
-    index: BTreeMap<String, ValueIndex>,
-}
-
-impl Names {
-    fn define(&mut self, name: &str, what: &'static str) -> Result<ValueIndex, ImportErrorKind> {
-        if name.is_empty() {
-            return Err(GraphError::Unnamed { what }.into());
-        }
-        let value = self.list.len();
-        if self.index.insert(name.to_owned(), value).is_some() {
-            return Err(GraphError::DuplicateName { name: name.to_owned() }.into());
-        }
-        self.list.push(name.to_owned());
-        Ok(value)
-    }
-
-    fn resolve(&self, name: &str) -> Result<ValueIndex, ImportErrorKind> {
-        self.index.get(name).copied().ok_or_else(|| GraphError::Undefined { name: name.to_owned() }.into())
-    }
-}
-
-fn label(nodes: &[NodeProto], index: usize) -> NodeLabel {
-    nodes.get(index).map(|node| node_label(node, index)).unwrap_or_default()
-}
-
-fn node_label(node: &NodeProto, index: usize) -> NodeLabel {
-    let has_name = !node.name.is_empty();
-    let output = node.output.iter().find(|output| !output.is_empty());
-    let name = match output {
-        _ if has_name => node.name.clone(),
-        Some(output) => output.clone(),
-        None => format!("#{index}"),
-    };
-    let op = match Domain::parse(&node.domain) {
-        Domain::Onnx => node.op_type.clone(),
-        domain => format!("{}.{}", domain.name(), node.op_type),
-    };
-    NodeLabel { name, has_name, op }
-}
-
-/// Domain to version; domains of operators that no node uses do no harm.
-fn opsets(imports: &[OperatorSetIdProto]) -> Result<BTreeMap<String, i64>, ImportErrorKind> {
-    let mut versions = BTreeMap::new();
-    for import in imports {
-        let parsed = Domain::parse(&import.domain);
-        let domain = parsed.name().to_owned();
-        if let Some((min, max)) = parsed.opsets()
-            && (import.version < min || max < import.version)
-        {
-            return Err(ContainerError::Opset { domain, version: import.version, min, max }.into());
-        }
-        if let Some(&first) = versions.get(&domain)
-            && first != import.version
-        {
-            return Err(ContainerError::ConflictingOpset { domain, first, second: import.version }.into());
-        }
-        versions.insert(domain, import.version);
-    }
-    Ok(versions)
-}
-
-fn opset_of(domain: &Domain, opsets: &BTreeMap<String, i64>) -> Result<i64, ImportErrorKind> {
-    if let Domain::Other(_) = domain {
-        // Refused as an unsupported operator, whatever the version.
-        return Ok(0);
-    }
-    let version = opsets.get(domain.name()).copied();
-    version.ok_or_else(|| ContainerError::MissingOpset { domain: domain.name().to_owned() }.into())
-}
-
-/// Initializers are the first values: the value index is the index in the result.
-fn define_initializers(
-    names: &mut Names,
-    initializers: Vec<TensorProto>,
-) -> Result<Vec<TensorProto>, ImportErrorKind> {
-    for tensor in &initializers {
-        names.define(&tensor.name, "an initializer")?;
-    }
-    Ok(initializers)
-}
-
 /// The elements of the initializers that are read.
 fn read_constants(
     initializers: Vec<TensorProto>,
@@ -307,135 +169,6 @@ fn read_constants(
         }
     }
     Ok(constants)
-}
-
-/// Files before IR version 4 list initializers as inputs too: those are no inputs here.
-fn define_inputs(
-    names: &mut Names,
-    initializers: &[TensorProto],
-    inputs: &[ValueInfoProto],
-    faults: &mut Faults,
-) -> Result<Vec<GraphInput>, Fault> {
-    let mut graph_inputs = Vec::new();
-    for input in inputs {
-        if names.index.get(&input.name).is_some_and(|&value| value < initializers.len()) {
-            continue;
-        }
-        let value = names.define(&input.name, "a graph input")?;
-        refuse_control_characters(&input.name, "the graph input")?;
-        match input_type(input) {
-            Ok((element, shape)) => graph_inputs.push(GraphInput { value, element, shape }),
-            Err(kind) => faults.note(kind.into())?,
-        }
-    }
-    Ok(graph_inputs)
-}
-
-/// Names of inputs and outputs reach terminals, and become the names of members of files.
-fn refuse_control_characters(name: &str, what: &'static str) -> Result<(), ImportErrorKind> {
-    if name.contains(char::is_control) {
-        return Err(GraphError::ControlCharacters { what, name: name.escape_debug().to_string() }.into());
-    }
-    Ok(())
-}
-
-fn input_type(input: &ValueInfoProto) -> Result<(InputType, Vec<usize>), ImportErrorKind> {
-    let element = input.r#type.as_ref().and_then(|value_type| value_type.tensor_type.as_ref());
-    let remedy = element.map_or("", |tensor| data_type::remedy(tensor.elem_type));
-    let refuse = |got: String| GraphError::InputType { input: input.name.clone(), got, remedy };
-    let tensor = input
-        .r#type
-        .as_ref()
-        .and_then(|value_type| value_type.tensor_type.as_ref())
-        .ok_or_else(|| refuse("not a tensor".to_owned()))?;
-    let element = match tensor.elem_type {
-        data_type::FLOAT => InputType::Float,
-        data_type::INT8 => InputType::Quantized(Elem::I8),
-        data_type::UINT8 => InputType::Quantized(Elem::U8),
-        other => return Err(refuse(data_type::name(other)).into()),
-    };
-    let shape = tensor.shape.as_ref().ok_or_else(|| refuse("a tensor without a shape".to_owned()))?;
-    let shape = shape
-        .dim
-        .iter()
-        .enumerate()
-        .map(|(axis, dim)| {
-            let got = match &dim.value {
-                Some(Dimension::Value(size)) if *size > 0 => match usize::try_from(*size) {
-                    Ok(size) => return Ok(size),
-                    Err(_) => size.to_string(),
-                },
-                _ if axis == 0 => return Ok(1),
-                Some(Dimension::Value(size)) => size.to_string(),
-                Some(Dimension::Param(name)) => format!("the symbol '{name}'"),
-                None => "open".to_owned(),
-            };
-            Err(GraphError::InputDimension { input: input.name.clone(), axis, got })
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    limits::elements(&format!("graph input '{}'", input.name), &shape)?;
-    Ok((element, shape))
-}
-
-fn define_node_outputs(
-    names: &mut Names,
-    nodes: &[NodeProto],
-) -> Result<Vec<Vec<Option<ValueIndex>>>, Fault> {
-    nodes
-        .iter()
-        .enumerate()
-        .map(|(index, node)| {
-            node.output
-                .iter()
-                .map(|name| match name.as_str() {
-                    "" => Ok(None),
-                    name => names.define(name, "a node output").map(Some),
-                })
-                .collect::<Result<_, _>>()
-                .map_err(|kind| Fault::at(&node_label(node, index), kind))
-        })
-        .collect()
-}
-
-fn resolve_outputs(names: &Names, outputs: &[ValueInfoProto]) -> Result<Vec<ValueIndex>, ImportErrorKind> {
-    let mut resolved = Vec::with_capacity(outputs.len());
-    let mut seen = vec![false; names.list.len()];
-    for output in outputs {
-        if output.name.is_empty() {
-            return Err(GraphError::Unnamed { what: "a graph output" }.into());
-        }
-        refuse_control_characters(&output.name, "the graph output")?;
-        let value = names.resolve(&output.name)?;
-        if seen.get_mut(value).is_some_and(|seen| std::mem::replace(seen, true)) {
-            return Err(GraphError::DuplicateName { name: output.name.clone() }.into());
-        }
-        resolved.push(value);
-    }
-    Ok(resolved)
-}
-
-fn resolve_wiring(
-    names: &Names,
-    nodes: &[NodeProto],
-    outputs: Vec<Vec<Option<ValueIndex>>>,
-) -> Result<Vec<Wiring>, Fault> {
-    nodes
-        .iter()
-        .zip(outputs)
-        .enumerate()
-        .map(|(index, (node, outputs))| {
-            let inputs = node
-                .input
-                .iter()
-                .map(|name| match name.as_str() {
-                    "" => Ok(None),
-                    name => names.resolve(name).map(Some),
-                })
-                .collect::<Result<_, _>>()
-                .map_err(|kind| Fault::at(&node_label(node, index), kind))?;
-            Ok(Wiring { inputs, outputs })
-        })
-        .collect()
 }
 
 fn producers(nodes: &[Node], values: usize) -> Vec<Option<usize>> {
