@@ -4,6 +4,7 @@ pub(super) mod constants;
 pub(super) mod ends;
 pub(super) mod function;
 pub(super) mod layer;
+pub(super) mod logic;
 pub(super) mod matrix;
 pub(super) mod moving;
 pub(super) mod pooling;
@@ -20,8 +21,18 @@ use super::supported::{Reader, SupportedOp};
 use super::value::Value;
 
 static TABLE: LazyLock<Vec<SupportedOp>> = LazyLock::new(|| {
-    [layer::OPS, matrix::OPS, pooling::OPS, sum::OPS, ends::OPS, moving::OPS, constants::OPS, function::OPS]
-        .concat()
+    [
+        layer::OPS,
+        matrix::OPS,
+        pooling::OPS,
+        sum::OPS,
+        ends::OPS,
+        moving::OPS,
+        constants::OPS,
+        function::OPS,
+        logic::OPS,
+    ]
+    .concat()
 });
 
 /// The operators that [`import`](super::import) accepts, in the order a person wants to read them.

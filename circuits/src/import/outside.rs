@@ -14,7 +14,7 @@ const MAX_NAMES: usize = 16;
 /// The activation that a float32 value is a function of, and that function; `None` for other values.
 ///
 /// # Errors
-/// [`QuantizationError::NotANumber.into()`] for a function without a finite result for an integer that its input can have.
+/// [`QuantizationError::NotANumber`] for a function without a finite result for an integer that its input can have.
 pub(super) fn of(
     graph: &Graph,
     index: ValueIndex,

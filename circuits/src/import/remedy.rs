@@ -36,6 +36,7 @@ pub(super) fn of_input(role: Role, found: &Value, op: &str) -> &'static str {
         | Role::Slope
         | Role::Exponent
         | Role::ClipBound
+        | Role::Condition
         | Role::Mean
         | Role::Variance
         | Role::Scale
@@ -96,6 +97,9 @@ fn of_value(found: &Value, op: &str) -> &'static str {
             "put a QuantizeLinear/DequantizeLinear pair between the two, as onnxruntime.quantization.quantize_static does in \
              QDQ format if op_types_to_quantize, which replaces the default list, names both operators and nodes_to_exclude \
              neither"
+        }
+        Value::Truth(_) => {
+            "put Where behind the comparison, or Cast to float32; between comparisons And, Or and Not are supported"
         }
         Value::Index(_) => "make ArgMax the last operator, or compute what follows from the proven output",
         Value::Tail { .. } => "make Softmax the last operator",
@@ -193,9 +197,7 @@ pub(super) fn of_operator(op: &str) -> &'static str {
             ": at the end leave it out and apply it to the proven output; elsewhere use ReduceMean, ReduceSum or ReduceMax, and Mul for squares"
         }
         "Einsum" | "Attention" | "MultiHeadAttention" => ": write it as MatMul and Transpose",
-        "Where" | "Equal" | "Greater" | "Less" | "GreaterOrEqual" | "LessOrEqual" | "And" | "Or" | "Not" => {
-            ": write a choice between values as Clip, Max, Min and Mul"
-        }
+        "Xor" => ": write it with And, Or and Not",
         "NonZero" | "ScatterND" | "ScatterElements" | "GatherND" | "GatherElements" | "OneHot" => {
             ": positions have to be fixed; use Gather or Slice with constant indices"
         }

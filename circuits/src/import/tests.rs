@@ -7,6 +7,7 @@ mod every_reason;
 mod graphs;
 mod hostile;
 pub(super) mod models;
+pub(super) mod pairs;
 mod refused_elsewhere;
 mod remedies;
 

@@ -8,10 +8,12 @@ mod waiting;
 use std::borrow::Cow;
 use std::rc::Rc;
 
-pub(super) use activation::{Activation, Dequantized, DequantizedConstant, Function, Operand};
+pub(super) use activation::{Activation, Dequantized, DequantizedConstant, Function, Operand, Side, Truth};
 pub(super) use arithmetic::{Arithmetic, Origin, Step, ZeroPoint};
 pub(super) use linear::{Linear, Sliding, Weights};
-pub(super) use waiting::{Average, AverageWindow, FloatPair, Order, Pair, Sizes, Waiting, WaitingForm};
+pub(super) use waiting::{
+    Average, AverageWindow, Condition, Extreme, FloatPair, Order, Pair, Sizes, Waiting, WaitingForm,
+};
 
 use super::affine::FloatClamp;
 use super::constant::{Constant, Data};
@@ -56,6 +58,8 @@ pub(super) enum Value {
         result: Rc<Waiting>,
         clamp: FloatClamp,
     },
+    /// The bool result of a comparison, or of several.
+    Truth(Truth),
     /// The int64 result of ArgMax, as uint8.
     Index(Activation),
     /// What follows the last quantized operator, outside the proof.
@@ -75,6 +79,7 @@ impl Value {
             | Self::Index(activation)
             | Self::Dequantized(Dequantized { activation, .. })
             | Self::Function(Function { activation, .. })
+            | Self::Truth(Truth { activation, .. })
             | Self::Tail { activation, .. } => &activation.shape,
             Self::Linear { layer, .. }
             | Self::Accumulator(layer)
@@ -91,6 +96,7 @@ impl Value {
             Self::Quantized(activation) => of(activation.elem),
             Self::Accumulator(_) => data_type::INT32,
             Self::Index(_) => data_type::INT64,
+            Self::Truth(_) => data_type::BOOL,
             Self::Tail { tail, .. } => match tail.as_slice() {
                 &[Tail::QuantizedSoftmax { elem, .. }] => of(elem),
                 _ => data_type::FLOAT,
@@ -145,8 +151,9 @@ impl Value {
             Self::Arithmetic(_) => "the float32 result of arithmetic on an integer sum, not quantized",
             Self::Function(_) => "the float32 result of a function, not quantized",
             Self::Waiting { .. } => {
-                "the float32 result of a sum, product, average, concatenation or operator beside a constant, not quantized"
+                "the float32 result of a sum, product, average, concatenation, choice or operator beside a constant, not quantized"
             }
+            Self::Truth(_) => "the bool result of a comparison",
             Self::Index(_) => "the int64 result of ArgMax",
             Self::Tail { .. } => "the result of Softmax or LogSoftmax",
         }
@@ -159,6 +166,9 @@ impl Value {
                 "remove it from the graph outputs"
             }
             Self::Accumulator(_) | Self::Arithmetic(_) => "put a QuantizeLinear behind it",
+            Self::Truth(_) => {
+                "put Where with numbers and a QuantizeLinear behind it, or compare the proven output instead"
+            }
             _ => {
                 "put QuantizeLinear and DequantizeLinear behind it, as onnxruntime.quantization.quantize_static does in QDQ \
                  format when op_types_to_quantize, which replaces the default list, names its operator and nodes_to_exclude \
@@ -177,6 +187,7 @@ impl Value {
             | Self::Index(activation)
             | Self::Dequantized(Dequantized { activation, .. })
             | Self::Function(Function { activation, .. })
+            | Self::Truth(Truth { activation, .. })
             | Self::Tail { activation, .. } => activation.shape = shape,
             Self::DequantizedConstant(_)
             | Self::Linear { .. }

@@ -73,7 +73,7 @@ pub(super) fn broadcast_shape(left: &[usize], right: &[usize]) -> Option<Vec<usi
 
 /// The activation repeated along the axes where it has size 1 and `shape` has more.
 pub(super) fn broadcast(
-    call: &Call<'_>,
+    name: &str,
     x: &Activation,
     shape: &[usize],
     builder: &mut Builder,
@@ -81,17 +81,35 @@ pub(super) fn broadcast(
     if x.shape == shape {
         return Ok(x.clone());
     }
-    let padding = shape.len().saturating_sub(x.shape.len());
-    let mut own = vec![1; padding];
-    own.extend_from_slice(&x.shape);
-    let aligned = Activation { shape: own.clone(), ..x.clone() };
     limits::sources(shape)?;
+    let sources = broadcast_indices(&x.shape, shape).map(|element| Source::Element { input: 0, element });
+    builder.rearrange(name, &[x], (x.elem, shape.to_vec()), sources)
+}
+
+/// For every element of a shape, in order, its index in what broadcasts to it.
+pub(super) fn broadcast_indices(from: &[usize], shape: &[usize]) -> impl Iterator<Item = usize> + use<> {
+    let padding = shape.len().saturating_sub(from.len());
+    let own: Vec<usize> = vec![1; padding].into_iter().chain(from.iter().copied()).collect();
     let axes: Vec<Coordinates> = shape
         .iter()
         .zip(&own)
         .map(|(&size, &own)| (0..size).map(|index| Some(if own == 1 { 0 } else { index })).collect())
         .collect();
-    picked(&call.node.label.name, &aligned, &axes, 0, builder)
+    let indices: Vec<usize> = picked_indices(&own, &axes).flatten().collect();
+    indices.into_iter()
+}
+
+/// The shape that all of these broadcast to.
+pub(super) fn common_shape(shapes: &[&[usize]]) -> Result<Vec<usize>, ImportErrorKind> {
+    let mut common: Vec<usize> = Vec::new();
+    for shape in shapes {
+        common = broadcast_shape(&common, shape).ok_or_else(|| OperatorError::Shape {
+            role: "operand",
+            got: shape.to_vec(),
+            expected: format!("one that broadcasts with {common:?}"),
+        })?;
+    }
+    Ok(common)
 }
 
 /// Per position along an axis of the result the position in the source, `None` outside of it.

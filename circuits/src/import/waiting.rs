@@ -3,9 +3,10 @@
 use super::affine::FloatClamp;
 use super::builder::Builder;
 use super::error::ImportErrorKind;
+use super::ops::logic::select;
 use super::ops::matrix;
 use super::ops::moving::concat;
-use super::ops::pooling::pool;
+use super::ops::pooling::{extremes, pool};
 use super::ops::sum::{float_pair, requantize};
 use super::value::{Activation, Waiting, WaitingForm};
 use crate::ir::{Elem, Quantization};
@@ -32,6 +33,12 @@ pub(super) fn quantized(
         }
         WaitingForm::Float { operands, pair } => {
             float_pair::requantize(named, (operands, *pair), (elem, to), range, builder)
+        }
+        WaitingForm::Select { condition, sides } => {
+            select::quantized(named, (condition, sides), (elem, to, clamp), builder)
+        }
+        WaitingForm::Extreme { sides, extreme } => {
+            extremes::quantized(named, (sides, *extreme), (elem, to, clamp), builder)
         }
         WaitingForm::Average(average) => pool::average_layer(named, average, (elem, to, clamp), builder),
     }

@@ -181,7 +181,7 @@ pub enum OperatorError {
         /// The limit.
         limit: usize,
     },
-    /// Sub, Div, Max or Min of two tensors.
+    /// Sub or Div of two tensors.
     #[error(
         "it combines '{left}' and '{right}', of which neither is a constant; a dequantized activation and a constant are \
          supported: {instead}"
@@ -194,10 +194,20 @@ pub enum OperatorError {
         /// What to write instead.
         instead: &'static str,
     },
-    /// Sum or Mean of three tensors or more.
+    /// Constants that a tensor is compared with, of more different numbers than ranks.
     #[error(
-        "it combines {count} tensors, two are supported: combine two, put a QuantizeLinear/DequantizeLinear pair behind them, and go \
-         on with the next; a Mean is then multiplied by a number"
+        "the constant '{name}' has numbers below, above and between all 256 of the tensor it is compared with; quantize it too, \
+         or compare with fewer different numbers"
+    )]
+    ComparedConstants {
+        /// The constant.
+        name: String,
+    },
+    /// Sum or Mean of three tensors or more, of unrelated scales.
+    #[error(
+        "it combines {count} tensors, whose float32 sum is rounded after each of them: give them one scale, or scales that are powers of \
+         two; or combine two, put a QuantizeLinear/DequantizeLinear pair behind them, and go on with the next; a Mean is then multiplied \
+         by a number"
     )]
     Terms {
         /// How many.
@@ -347,6 +357,7 @@ impl OperatorError {
             | Self::Pair { .. }
             | Self::Terms { .. }
             | Self::VaryingConstant { .. }
+            | Self::ComparedConstants { .. }
             | Self::SoftmaxInside { .. }
             | Self::Addend { .. }
             | Self::FloatFanOut { .. } => ReasonGroup::Form,

@@ -41,6 +41,15 @@ pub enum UncertainAnswer {
         /// The largest result.
         high: i32,
     },
+    /// A comparison of a function whose float32 error reaches over what it is compared with.
+    #[error(
+        "the last bits of this float32 function depend on how onnxruntime was compiled, and for the input integer {input} they may \
+         decide the comparison: put a QuantizeLinear/DequantizeLinear pair in front of it"
+    )]
+    Comparison {
+        /// The input.
+        input: i32,
+    },
     /// A sum that onnxruntime rounds in an order that its graph optimizations decide.
     #[error(
         "onnxruntime adds the operands in an order that depends on how it lays their axes out, and of the integers {inputs:?} one \

@@ -13,8 +13,9 @@ use crate::import::limits;
 use crate::import::ops::layer::arithmetic;
 use crate::import::proto::data_type;
 use crate::import::role::Role;
+use crate::import::spread::Spread;
 use crate::import::supported::{Form, SupportedOp};
-use crate::import::value::Value;
+use crate::import::value::{Function, Truth, Value};
 use crate::ir::Elem;
 
 pub(super) const OPS: &[SupportedOp] = &[
@@ -102,6 +103,8 @@ pub(in crate::import) fn cast(call: &Call<'_>, builder: &mut Builder) -> Result<
         },
         Value::Accumulator(layer) if to == data_type::FLOAT => return Ok(arithmetic::cast(layer)),
         Value::Accumulator(_) => data_type::INT32,
+        Value::Truth(truth) if to == data_type::FLOAT => return Ok(Value::Function(zeros_and_ones(truth))),
+        Value::Truth(_) => data_type::BOOL,
         Value::Index(_) => data_type::INT64,
         _ => data_type::FLOAT,
     };
@@ -118,6 +121,12 @@ pub(in crate::import) fn cast(call: &Call<'_>, builder: &mut Builder) -> Result<
     };
     let expected = format!("{} ({from}), the type it has: {remedy}", data_type::name(from));
     Err(unsupported("to", format!("{} ({to})", data_type::name(to)), &expected))
+}
+
+/// Cast of a bool tensor to float32.
+fn zeros_and_ones(truth: &Truth) -> Function {
+    let values = truth.holds.iter().map(|holds| Spread::exact(if *holds { 1.0 } else { 0.0 }));
+    Function { activation: truth.activation.clone(), values: values.collect() }
 }
 
 fn cast_constant(

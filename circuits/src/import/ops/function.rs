@@ -2,6 +2,7 @@
 
 pub(in crate::import) mod clamp;
 pub(in crate::import) mod normalization;
+pub(in crate::import) mod side;
 #[cfg(test)]
 mod tests;
 pub(in crate::import) mod unary;
@@ -10,8 +11,6 @@ pub(in crate::import) mod with_constant;
 use crate::import::supported::{Form, SupportedOp};
 
 const TABLE_NOTES: &str = "between DequantizeLinear and QuantizeLinear, alone or in a row: a table of 256 entries; at the end outside the proof";
-
-const BESIDE_CONSTANT: &str = "a dequantized tensor and a constant number, or one for each position along an axis: tables of 256 entries";
 
 const BOUNDED_NOTES: &str = "between DequantizeLinear and QuantizeLinear, alone or in a row: a table of 256 entries, if no result is within 8 \
      float32 units of a tie, where onnxruntime's builds differ";
@@ -99,8 +98,6 @@ pub(super) const OPS: &[SupportedOp] = &[
     SupportedOp::microsoft("FastGelu", Form::Qdq, "without bias; as Elu", unary::fast_gelu),
     SupportedOp::microsoft("QuickGelu", Form::Qdq, "as Elu", unary::quick_gelu),
     SupportedOp::microsoft("Gelu", Form::Qdq, "a table of 256 entries", unary::gelu),
-    SupportedOp::onnx("Max", Form::Qdq, BESIDE_CONSTANT, with_constant::max),
-    SupportedOp::onnx("Min", Form::Qdq, BESIDE_CONSTANT, with_constant::min),
     SupportedOp::onnx(
         "Div",
         Form::Qdq,

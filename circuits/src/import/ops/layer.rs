@@ -3,6 +3,7 @@
 pub(in crate::import) mod arithmetic;
 pub(in crate::import) mod bias;
 pub(in crate::import) mod convolution;
+mod exact_gemm;
 pub(in crate::import) mod fully_connected;
 pub(in crate::import) mod integer;
 pub(in crate::import) mod linear;
@@ -24,7 +25,8 @@ pub(super) const OPS: &[SupportedOp] = &[
     SupportedOp::onnx(
         "Gemm",
         Form::Qdq,
-        "alpha=1, beta=1, transA=0, any number of rows; dequantized constant weights, dequantized int32 bias",
+        "any number of rows; dequantized constant weights, dequantized int32 bias; with a bias alpha=1 and beta=1, or scales with which nothing \
+         is rounded, such as powers of two",
         fully_connected::gemm,
     ),
     SupportedOp::onnx(

@@ -98,7 +98,7 @@ fn product(
         let shape = [&batch[..], &matrix].concat();
         let own =
             Activation { shape: reshaped(&operand.activation.shape, matrix), ..operand.activation.clone() };
-        let activation = views::broadcast(call, &own, &shape, builder)?;
+        let activation = views::broadcast(&call.node.label.name, &own, &shape, builder)?;
         Ok::<_, ImportErrorKind>(Operand { activation, by: operand.by })
     };
     let operands = [of_batch(&lhs, left)?, of_batch(&rhs, right)?];

@@ -1,6 +1,7 @@
 //! What is computed over the elements of a window or along axes.
 
 pub(in crate::import) mod average;
+pub(in crate::import) mod extremes;
 pub(in crate::import) mod maximum;
 pub(in crate::import) mod pool;
 pub(in crate::import) mod reduce;
@@ -11,6 +12,9 @@ use crate::import::supported::{Form, SupportedOp};
 
 const REDUCE_NOTES: &str = "constant axes, keepdims 0 or 1; constants may be multiplied and added before the quantizer; the rounding must \
      not depend on float32 errors, as with an input scale that is a power of two";
+
+const EXTREME_NOTES: &str = "any number of dequantized tensors, functions of them and constants, with broadcasting; of one and a number, or one for \
+     each position along an axis, tables of 256 entries";
 
 pub(super) const OPS: &[SupportedOp] = &[
     SupportedOp::microsoft(
@@ -42,6 +46,8 @@ pub(super) const OPS: &[SupportedOp] = &[
         pool::max_pool,
     ),
     SupportedOp::onnx("GlobalMaxPool", Form::Qdq, "any rank and batch", maximum::global_max_pool),
+    SupportedOp::onnx("Max", Form::Qdq, EXTREME_NOTES, extremes::max),
+    SupportedOp::onnx("Min", Form::Qdq, EXTREME_NOTES, extremes::min),
     SupportedOp::onnx(
         "ReduceMax",
         Form::Both,

@@ -5,6 +5,7 @@ pub(in crate::import) mod float_pair;
 mod operators;
 pub(in crate::import) mod order;
 pub(in crate::import) mod requantize;
+mod terms;
 #[cfg(test)]
 mod tests;
 

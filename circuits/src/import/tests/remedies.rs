@@ -169,7 +169,7 @@ fn operators_without_a_circuit() {
         ("ConvTranspose", "1x1 Conv and DepthToSpace"),
         ("GridSample", "constant indices"),
         ("ArgMin", "then ArgMax"),
-        ("Where", "Clip, Max, Min and Mul"),
+        ("Xor", "And, Or and Not"),
         ("com.microsoft:Attention", "MatMul and Transpose"),
     ] {
         let text = message(&image().node(op, &["d"], &["y"]).output("y"));

@@ -50,6 +50,30 @@ impl DequantizedConstant {
     }
 }
 
+/// A bool tensor: of which integers of an activation something holds.
+#[derive(Clone, Debug)]
+pub(in crate::import) struct Truth {
+    pub(in crate::import) activation: Activation,
+    /// For each of the 256 integers, smallest first.
+    pub(in crate::import) holds: Rc<[bool]>,
+}
+
+/// A float32 operand that is quantized by itself: a function of an activation, or constant numbers.
+#[derive(Clone, Debug)]
+pub(in crate::import) enum Side {
+    View(Function),
+    Numbers { numbers: Rc<[f32]>, shape: Vec<usize> },
+}
+
+impl Side {
+    pub(in crate::import) fn shape(&self) -> &[usize] {
+        match self {
+            Self::View(view) => &view.activation.shape,
+            Self::Numbers { shape, .. } => shape,
+        }
+    }
+}
+
 /// A quantized operand: an activation with its parameters.
 #[derive(Clone, Debug)]
 pub(in crate::import) struct Operand {

@@ -1,6 +1,8 @@
 //! float32 results of operators on integers that wait for their quantizer.
 
-use super::activation::{Function, Operand};
+use std::rc::Rc;
+
+use super::activation::{Function, Operand, Side, Truth};
 use crate::ir::Window;
 
 /// The float result of an operator on integers that still waits for its quantizer.
@@ -36,7 +38,41 @@ pub(in crate::import) enum WaitingForm {
         parts: Vec<Function>,
         axis: usize,
     },
+    /// Elementwise the first side where the condition holds, else the second.
+    Select {
+        condition: Condition,
+        sides: [Side; 2],
+    },
+    /// Elementwise the largest side, or the smallest.
+    Extreme {
+        sides: Vec<Side>,
+        extreme: Extreme,
+    },
     Average(Average),
+}
+
+/// What a choice depends on.
+#[derive(Clone, Debug)]
+pub(in crate::import) enum Condition {
+    Truth(Truth),
+    /// Of the given shape.
+    Constant(Rc<[bool]>, Vec<usize>),
+}
+
+impl Condition {
+    pub(in crate::import) fn shape(&self) -> &[usize] {
+        match self {
+            Self::Truth(truth) => &truth.activation.shape,
+            Self::Constant(_, shape) => shape,
+        }
+    }
+}
+
+/// Which of several numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::import) enum Extreme {
+    Largest,
+    Smallest,
 }
 
 /// What an integer kernel of onnxruntime makes of two operands.

@@ -63,7 +63,6 @@ fn two(operators: impl FnOnce(ModelBuilder) -> ModelBuilder) -> ModelBuilder {
     let before = ModelBuilder::new(17)
         .scale("scale", 0.5)
         .init(int8s("zero", &[], &[2]))
-        .init(crate::import::tests::models::int64s("axis", &[1], &[0]))
         .input("x", data_type::INT8, &[1, 3])
         .input("z", data_type::INT8, &[1, 3])
         .output("y")
@@ -84,11 +83,9 @@ fn pair(model: ModelBuilder, from: &str, to: &str) -> ModelBuilder {
 
 #[test]
 fn two_tensors_are_refused_with_what_is_accepted_instead() {
-    for (op, instead) in [("Div", "Reciprocal"), ("Max", "ReduceMax"), ("Min", "Neg, ReduceMax")] {
-        let model = two(|model| model.node(op, &["f", "h"], &["g"]));
-        let error = assert_refused!(model, ImportErrorKind::Operator(OperatorError::Pair { .. }));
-        assert!(error.to_string().contains(instead), "{error}");
-    }
+    let model = two(|model| model.node("Div", &["f", "h"], &["g"]));
+    let error = assert_refused!(model, ImportErrorKind::Operator(OperatorError::Pair { .. }));
+    assert!(error.to_string().contains("Reciprocal"), "{error}");
     let difference =
         two(|model| pair(model.node("Neg", &["h"], &["n"]), "n", "m").node("Add", &["f", "m"], &["g"]));
     assert_eq!(operators(&difference), ["table", "add"]);
@@ -100,19 +97,4 @@ fn two_tensors_are_refused_with_what_is_accepted_instead() {
         )
     });
     assert_eq!(operators(&inverse), ["table", "multiply"]);
-    let joined = |model: ModelBuilder| {
-        let model = model.node("Unsqueeze", &["f", "axis"], &["a"]).node("Unsqueeze", &["h", "axis"], &["b"]);
-        pair(model.node("Concat", &["a", "b"], &["j"]).int("axis", 0), "j", "k")
-    };
-    let larger =
-        two(|model| joined(model).node("ReduceMax", &["k"], &["g"]).ints("axes", &[0]).int("keepdims", 0));
-    assert!(operators(&larger).contains(&"maximum"));
-    let smaller = two(|model| {
-        joined(model).node("Neg", &["k"], &["n"]).node("ReduceMax", &["n"], &["m"]).ints("axes", &[0]).node(
-            "Neg",
-            &["m"],
-            &["g"],
-        )
-    });
-    assert!(operators(&smaller).contains(&"maximum"));
 }

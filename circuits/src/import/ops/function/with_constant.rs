@@ -162,7 +162,7 @@ pub(in crate::import) fn varying<P: Copy + PartialEq>(
     Ok(Value::Waiting { result, clamp: FloatClamp::NONE })
 }
 
-/// Sub, Div, Max and Min of an activation and a constant.
+/// Sub and Div of an activation and a constant.
 pub(in crate::import) fn only_with_constant(
     call: &Call<'_>,
     course_on_right: Course,
@@ -186,21 +186,6 @@ pub(in crate::import) fn only_with_constant(
         }
     }
     Err(OperatorError::Pair { left: call.name(0), right: call.name(1), instead }.into())
-}
-
-pub(in crate::import) fn max(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
-    only_with_constant(
-        call,
-        Course::Monotone,
-        f32::max,
-        "use Unsqueeze, Concat, a QuantizeLinear/DequantizeLinear pair and ReduceMax",
-        builder,
-    )
-}
-
-pub(in crate::import) fn min(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
-    let instead = "use Unsqueeze, Concat, a QuantizeLinear/DequantizeLinear pair, Neg, ReduceMax and Neg";
-    only_with_constant(call, Course::Monotone, f32::min, instead, builder)
 }
 
 pub(in crate::import) fn div(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {

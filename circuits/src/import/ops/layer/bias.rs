@@ -87,7 +87,7 @@ pub(in crate::import) fn dequantized_bias(
 }
 
 /// One element, or one per column of a row vector.
-fn broadcasts_to_row(shape: &[usize], columns: usize) -> bool {
+pub(super) fn broadcasts_to_row(shape: &[usize], columns: usize) -> bool {
     let ones = shape.iter().rev().skip(1).all(|&dim| dim == 1);
     ones && shape.len() <= 2 && shape.last().is_none_or(|&dim| dim == 1 || dim == columns)
 }

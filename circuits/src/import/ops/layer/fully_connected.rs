@@ -9,6 +9,7 @@ use crate::import::call::Call;
 use crate::import::error::{ImportErrorKind, OperatorError};
 use crate::import::operand::{dequantized_input, input_quantization, output_quantization};
 use crate::import::ops::layer::bias::{dequantized_bias, int32_bias};
+use crate::import::ops::layer::exact_gemm;
 use crate::import::ops::layer::linear::{linear, over_rows, requantize};
 use crate::import::ops::layer::weights::{
     dequantized_weights, gemm_parameters, mat_mul_parameters, q_weights,
@@ -85,6 +86,11 @@ pub(in crate::import) fn gemm(call: &Call<'_>, builder: &mut Builder) -> Result<
     let shape = gemm_shape(&input.shape, turned, &weights)?;
     let mut layer = over_rows(linear(call, input, by, alpha * by.scale, Rc::new(weights), shape)?, builder)?;
     if let Some(bias) = call.optional(2)? {
+        if (alpha, beta) != (1.0, 1.0)
+            && let Some(sum) = exact_gemm::with_bias(&layer, by.scale, (alpha, beta), bias, builder)?
+        {
+            return Ok(sum);
+        }
         // onnxruntime leaves these in float32.
         if alpha != 1.0 {
             let expected =

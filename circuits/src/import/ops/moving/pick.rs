@@ -215,7 +215,7 @@ pub(in crate::import) fn expand(call: &Call<'_>, builder: &mut Builder) -> Resul
         given.iter().map(|&size| usize::try_from(size).ok()).collect::<Option<_>>().ok_or_else(refuse)?;
     let to = views::broadcast_shape(shape, &given).ok_or_else(refuse)?;
     limits::elements("the result", &to)?;
-    on_integers(call, |x| views::broadcast(call, x, &to, builder))
+    on_integers(call, |x| views::broadcast(&call.node.label.name, x, &to, builder))
 }
 
 pub(in crate::import) fn tile(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {

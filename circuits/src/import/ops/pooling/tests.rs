@@ -3,6 +3,7 @@
 use crate::import::proto::data_type;
 use crate::import::tests::assert_refused;
 use crate::import::tests::models::{ModelBuilder, floats, int8s, int64s, uint8s};
+use crate::import::tests::pairs::{self, expected, outputs};
 use crate::import::{ImportErrorKind, OperatorError, QuantizationError};
 
 /// int8 `x` [1, 1, 4, 4] -> DequantizeLinear -> operators of the caller from `f` to `g` -> QuantizeLinear -> `y`.
@@ -106,4 +107,20 @@ fn pad_takes_a_constant_that_the_values_before_it_take() {
         padded("Neg", "f"),
         ImportErrorKind::Operator(OperatorError::NotConstant { role: "constant value", .. })
     );
+}
+
+#[test]
+fn the_largest_and_the_smallest_of_tensors_are_those_of_float32_for_every_pair() {
+    for scales in [[0.030_113, 0.050_471, 0.040_629], [0.5, 0.25, 0.5]] {
+        for (op, of) in [("Max", f32::max as fn(f32, f32) -> f32), ("Min", f32::min)] {
+            let two_of = pairs::two(scales, |model| model.node(op, &["f", "h"], &["g"]));
+            assert_eq!(outputs(&two_of.import().unwrap()), expected(scales, of), "{op}");
+            let three = pairs::two(scales, |model| {
+                let model = model.scale("number", 0.7).node("Neg", &["h"], &["n"]);
+                model.node(op, &["f", "number", "n"], &["r"]).node("Relu", &["r"], &["g"])
+            });
+            let of_three = |a, b: f32| of(of(a, 0.7), -b).max(0.0);
+            assert_eq!(outputs(&three.import().unwrap()), expected(scales, of_three), "{op}");
+        }
+    }
 }

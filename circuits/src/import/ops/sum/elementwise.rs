@@ -73,7 +73,7 @@ pub(in crate::import) fn broadcast(
         expected: format!("one that broadcasts with {left:?}"),
     })?;
     let mut broadcast = |operand: &Operand| {
-        let activation = views::broadcast(call, &operand.activation, &shape, builder)?;
+        let activation = views::broadcast(&call.node.label.name, &operand.activation, &shape, builder)?;
         Ok::<_, ImportErrorKind>(Operand { activation, by: operand.by })
     };
     let operands = [broadcast(&lhs)?, broadcast(&rhs)?];

@@ -14,6 +14,7 @@ use crate::import::error::{ImportErrorKind, OperatorError};
 use crate::import::operand::operand;
 use crate::import::ops::sum::elementwise;
 use crate::import::ops::sum::requantize;
+use crate::import::ops::sum::terms;
 use crate::import::role::Role;
 use crate::import::value::{Activation, FloatPair, Operand, Value, Waiting, WaitingForm};
 use crate::ir::{Add, Elem, Op, Quantization};
@@ -29,7 +30,7 @@ impl FloatPair {
     }
 }
 
-/// Sum and Mean of any number of tensors, of which two are computed.
+/// Sum and Mean of any number of tensors.
 fn variadic(call: &Call<'_>, pair: FloatPair, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.node.attributes.reader().finish()?;
     match call.node.inputs.len() {
@@ -39,7 +40,7 @@ fn variadic(call: &Call<'_>, pair: FloatPair, builder: &mut Builder) -> Result<V
             other => Err(call.wrong_form(0, Role::Input, other, "a dequantized activation")),
         },
         2 => between_quantizers(call, pair, builder),
-        count => Err(OperatorError::Terms { count }.into()),
+        _ => terms::added(call, pair == FloatPair::Mean, builder),
     }
 }
 

@@ -3,42 +3,10 @@
 use crate::import::proto::data_type;
 use crate::import::tests::assert_refused;
 use crate::import::tests::models::{ModelBuilder, floats, int8s, uint8s};
+use crate::import::tests::pairs::{expected, outputs, two};
 use crate::import::{ImportErrorKind, OperatorError, QuantizationError};
-use crate::ir::{Model, Op};
+use crate::ir::Op;
 use crate::reference;
-
-/// int8 `x` [1, 256] and `z` [256, 1], dequantized to `f` and `h` with these scales -> operators of the caller to `g` ->
-/// QuantizeLinear -> `y`: every pair of integers.
-fn two(scales: [f32; 3], operators: impl FnOnce(ModelBuilder) -> ModelBuilder) -> ModelBuilder {
-    let before = ModelBuilder::new(17)
-        .scale("first", scales[0])
-        .scale("second", scales[1])
-        .scale("third", scales[2])
-        .init(int8s("three", &[], &[3]))
-        .init(int8s("minus", &[], &[-20]))
-        .input("x", data_type::INT8, &[1, 256])
-        .input("z", data_type::INT8, &[256, 1])
-        .output("y")
-        .node("DequantizeLinear", &["x", "first", "three"], &["f"])
-        .node("DequantizeLinear", &["z", "second", "minus"], &["h"]);
-    operators(before).node("QuantizeLinear", &["g", "third", "three"], &["y"])
-}
-
-fn outputs(model: &Model) -> Vec<i32> {
-    let all: Vec<i32> = (-128..128).collect();
-    let trace = reference::run(model, &[all.clone(), all]).unwrap();
-    trace.outputs()[0].to_vec()
-}
-
-/// `quantize(operator(dequantize(a), dequantize(b)))` for all pairs, rows by b.
-fn expected(scales: [f32; 3], operator: impl Fn(f32, f32) -> f32) -> Vec<i32> {
-    let pairs = (-128_i16..128).flat_map(|b| (-128_i16..128).map(move |a| (a, b)));
-    let result = |(a, b)| {
-        let value = operator(f32::from(a - 3) * scales[0], f32::from(b + 20) * scales[1]);
-        ((value / scales[2]).round_ties_even() as i32 + 3).clamp(-128, 127)
-    };
-    pairs.map(result).collect()
-}
 
 /// An operator of two numbers.
 type Operator = fn(f32, f32) -> f32;
@@ -74,7 +42,7 @@ fn two_tensors_are_combined_as_in_float32_for_every_pair() {
 }
 
 #[test]
-fn one_tensor_is_itself_and_three_are_refused() {
+fn one_tensor_is_itself_and_three_of_unrelated_scales_are_refused() {
     for op in ["Sum", "Mean"] {
         let one = two([0.030_113, 0.050_471, 0.070_629], |model| {
             model.node(op, &["f"], &["i"]).node("Sub", &["i", "h"], &["g"])
@@ -103,6 +71,30 @@ fn one_tensor_is_itself_and_three_are_refused() {
         model.node("Sum", &["f", "o"], &["g"])
     });
     assert_refused!(shapes, ImportErrorKind::Operator(OperatorError::Shape { role: "right operand", .. }));
+}
+
+/// In the order of the inputs, and a mean by the rounded reciprocal of their number.
+#[test]
+fn three_tensors_of_one_scale_are_added_one_after_the_other() {
+    for (scale, third) in [(0.030_113, 0.070_629), (0.25, 0.4), (0.75, 0.9)] {
+        let sum = two([scale, scale, third], |model| model.node("Sum", &["f", "h", "f"], &["g"]));
+        assert_eq!(
+            outputs(&sum.import().unwrap()),
+            expected([scale, scale, third], |a, b| a + b + a),
+            "{scale}"
+        );
+        let mean = two([scale, scale, third], |model| {
+            model.node("Mean", &["f", "h", "f"], &["r"]).node("Relu", &["r"], &["g"])
+        });
+        let reciprocal = 1.0_f32 / 3.0;
+        let expected = expected([scale, scale, third], |a, b| ((a + b + a) * reciprocal).max(0.0));
+        assert_eq!(outputs(&mean.import().unwrap()), expected, "{scale}");
+    }
+    let powers = two([0.25, 0.0625, 0.7], |model| model.node("Sum", &["f", "h", "f", "h"], &["g"]));
+    assert_eq!(outputs(&powers.import().unwrap()), expected([0.25, 0.0625, 0.7], |a, b| a + b + a + b));
+    // Sums of three are ties of halves.
+    let tie = two([0.02, 0.02, 0.04], |model| model.node("Sum", &["f", "h", "f"], &["g"]));
+    assert_refused!(tie, ImportErrorKind::Uncertain(_));
 }
 
 /// 371 a - 123 b = 456 k + 228 has many solutions, ties of which float32 decides each for itself.
