@@ -16,9 +16,12 @@ pub(crate) use region::{Region, Row};
 
 use std::collections::{BTreeMap, HashMap};
 
+use typed_index_collections::TiSlice;
+
 use crate::{
     equations::windows::{Move, Stop, walk},
     forms::Packing,
+    index::NodeId,
     ir::TensorId,
     network::{
         Network,
@@ -70,7 +73,7 @@ pub(crate) enum Weights {
     Tap { map: usize, tap: usize, block: Option<usize> },
     /// Minus the weight of a slot at its group: where the claims of a block of this node begin, of a model input with
     /// no node.
-    Minus { node: Option<usize>, start: Start },
+    Minus { node: Option<NodeId>, start: Start },
     /// 1 at a group.
     One { group: usize },
     /// `-2^shift 256^byte` at group 0.
@@ -209,8 +212,8 @@ impl LeastLength {
 pub(crate) struct Sources<'a> {
     pub(crate) network: &'a Network,
     pub(crate) placement: &'a Placement,
-    /// Per node the packing of its claims.
-    pub(crate) packings: &'a [Packing],
+    /// The packings of claims.
+    pub(crate) packings: &'a TiSlice<NodeId, Packing>,
     /// Planes side by side.
     pub(crate) ways: usize,
     /// Whether the public inputs are read without an equation: each is the packed bytes of one block.

@@ -9,9 +9,14 @@
 
 use std::collections::HashSet;
 
-use crate::ir::{
-    self, AccumulatorRange, Add, BoundsError, Convolution, Elem, FullyConnected, MatMul, MaxPool, Model,
-    Multiply, Rearrange, Source, Table, Tensor, TensorId, within_int32,
+use typed_index_collections::TiVec;
+
+use crate::{
+    index::NodeId,
+    ir::{
+        self, AccumulatorRange, Add, BoundsError, Convolution, Elem, FullyConnected, MatMul, MaxPool, Model,
+        Multiply, Rearrange, Source, Table, Tensor, TensorId, within_int32,
+    },
 };
 
 /// What a node of an expanded network computes.
@@ -56,7 +61,7 @@ pub(crate) struct Expanded {
     /// The model's tensors under their ids, then those between the parts of its operators.
     pub(crate) tensors: Vec<Tensor>,
     /// Operators in an order where every tensor is defined before it is read.
-    pub(crate) nodes: Vec<Node>,
+    pub(crate) nodes: TiVec<NodeId, Node>,
     /// The tensors of the model's inputs.
     pub(crate) inputs: Vec<TensorId>,
     /// The tensors of the model's outputs, or of copies of them.
@@ -68,7 +73,7 @@ impl Expanded {
     pub(crate) fn of(model: &Model) -> Self {
         let mut out = Self {
             tensors: model.tensors.clone(),
-            nodes: Vec::new(),
+            nodes: TiVec::new(),
             inputs: model.inputs.iter().map(|input| input.tensor).collect(),
             outputs: model.outputs.iter().map(|output| output.tensor).collect(),
         };

@@ -3,9 +3,12 @@
 mod packing;
 pub(crate) mod tables;
 
+use typed_index_collections::TiVec;
+
 use crate::{
     error::PlanError,
     expanded::{Expanded, Node, Op},
+    index::NodeId,
     ir::{AccumulatorRange, Add, Convolution, FullyConnected, MatMul, Multiply, Requantize, Table, TensorId},
     requantize::{
         ChannelFunction, LinearForm, Steps, SumForm, SumSteps, linear_form, product_steps, sum_form,
@@ -186,7 +189,7 @@ enum Solution {
 
 /// The exact linear forms of a network, each with its smallest shift.
 #[derive(Clone, Debug)]
-pub(crate) struct Solutions(Vec<Solution>);
+pub(crate) struct Solutions(TiVec<NodeId, Solution>);
 
 impl Solutions {
     /// Solves every channel of a network.
@@ -228,7 +231,7 @@ impl Solutions {
     /// The forms with linear ones up to a shift and thresholds elsewhere. Sums are what they are.
     pub(crate) fn forms(&self, expanded: &Expanded, most: u32) -> Forms {
         let mut forms = Forms {
-            nodes: Vec::new(),
+            nodes: TiVec::new(),
             shift: 0,
             clamps: Vec::new(),
             steps: Vec::new(),
@@ -271,7 +274,7 @@ impl Solutions {
 #[derive(Clone, Debug)]
 pub(crate) struct Forms {
     /// Per node.
-    pub(crate) nodes: Vec<NodeForms>,
+    pub(crate) nodes: TiVec<NodeId, NodeForms>,
     /// Shift of every linear form.
     pub(crate) shift: u32,
     /// Saturation classes of linear channels.

@@ -11,6 +11,7 @@ pub(crate) mod search;
 use std::sync::OnceLock;
 
 use halo2_proofs::halo2curves::bn256::Fr;
+use typed_index_collections::TiVec;
 
 use crate::{
     columns::{BankColumns, Columns, Way},
@@ -22,6 +23,7 @@ use crate::{
         Forms, Packing,
         tables::{self, Entry},
     },
+    index::NodeId,
     ir::{Model, TensorId},
     network::{Base, Network, homes::Cell, slices::Reader},
     place::{Block, Placement},
@@ -46,8 +48,7 @@ pub struct Layout {
     pub(crate) forms: Forms,
     pub(crate) network: Network,
     pub(crate) placement: Placement,
-    /// Per node of the expanded network.
-    pub(crate) packings: Vec<Packing>,
+    pub(crate) packings: TiVec<NodeId, Packing>,
     pub(crate) region: Region,
     /// Per table set its entries, [`Layout::rows`] each.
     pub(crate) tables: Vec<Vec<Entry>>,

@@ -16,6 +16,7 @@ mod error;
 mod expanded;
 mod forms;
 pub mod import;
+mod index;
 mod integers;
 pub mod ir;
 pub mod layout;

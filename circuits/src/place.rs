@@ -15,6 +15,7 @@ use std::{
 use crate::{
     expanded::Expanded,
     forms::Forms,
+    index::NodeId,
     ir::TensorId,
     network::{
         homes::{Home, Homes},
@@ -73,14 +74,14 @@ pub(crate) enum Content {
     /// Planes of a model input.
     Input,
     /// Planes of the output of this node.
-    Node(usize),
+    Node(NodeId),
     /// Bytes of a model output, copied from where they live: its planes are elements.
     Output,
 }
 
 impl Content {
     /// The node whose channels a block holds.
-    pub(crate) fn node(self) -> Option<usize> {
+    pub(crate) fn node(self) -> Option<NodeId> {
         match self {
             Self::Node(node) => Some(node),
             Self::Input | Self::Output => None,
@@ -244,16 +245,16 @@ impl Placement {
                 block(*input, Content::Input, BankKind::Linear, run, &rows);
             }
         }
-        for (index, node) in expanded.nodes.iter().enumerate() {
+        for (id, node) in expanded.nodes.iter_enumerated() {
             let Some(home) = &homes.stored[node.output.0] else { continue };
             let slices = &slices[node.output.0];
-            let kind = |plane: usize| forms.nodes[index].form(home.planes[plane].channel).bank();
+            let kind = |plane: usize| forms.nodes[id].form(home.planes[plane].channel).bank();
             for of in BankKind::ALL {
                 let planes = (0..home.planes.len()).filter(|plane| kind(*plane) == of).collect();
                 for like in alike(home, slices, planes) {
                     let rows = Arc::new(RowOrder::of(slices, like[0]));
                     for planes in like.chunks(lanes_per_bank.of(of)) {
-                        block(node.output, Content::Node(index), of, planes, &rows);
+                        block(node.output, Content::Node(id), of, planes, &rows);
                     }
                 }
             }
@@ -294,14 +295,14 @@ impl Placement {
     }
 
     /// The blocks of a node, which follow each other.
-    pub(crate) fn of_node(&self, node: usize) -> Range<usize> {
+    pub(crate) fn of_node(&self, node: NodeId) -> Range<usize> {
         let bound = |content| self.blocks.partition_point(|block| block.content < content);
         bound(Content::Node(node))..bound(Content::Node(node + 1))
     }
 
     /// Where every block of a node begins when its blocks share an equation of groups of so many slots: blocks of few
     /// lanes share a group. Planes below each other begin groups, and end them.
-    pub(crate) fn starts(&self, node: usize, slots: usize) -> BTreeMap<usize, Start> {
+    pub(crate) fn starts(&self, node: NodeId, slots: usize) -> BTreeMap<usize, Start> {
         let mut next = Start::default();
         self.of_node(node)
             .map(|index| {

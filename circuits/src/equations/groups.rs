@@ -12,15 +12,17 @@ use std::{
     ops::Range,
 };
 
-use crate::{expanded::Expanded, ir::TensorId, steps};
+use typed_index_collections::{TiVec, ti_vec};
+
+use crate::{expanded::Expanded, index::NodeId, ir::TensorId, steps};
 
 /// Per equation and power of rho, the operators that have claims there.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Groups(BTreeMap<(usize, usize), BTreeSet<usize>>);
+pub(crate) struct Groups(BTreeMap<(usize, usize), BTreeSet<NodeId>>);
 
 impl Groups {
     /// Notes that an operator has claims in these groups of an equation.
-    pub(crate) fn add(&mut self, equation: usize, groups: Range<usize>, node: usize) {
+    pub(crate) fn add(&mut self, equation: usize, groups: Range<usize>, node: NodeId) {
         for group in groups {
             self.0.entry((equation, group)).or_default().insert(node);
         }
@@ -32,20 +34,18 @@ impl Groups {
     /// If an operator shares a group with one it depends on, directly or through operators of other groups.
     pub(crate) fn assert_every_one_has_its_turn(&self, expanded: &Expanded) {
         let waiting = self.waiting(expanded);
-        let name = |node: &usize| expanded.nodes[*node].name.as_str();
+        let name = |node: &NodeId| expanded.nodes[*node].name.as_str();
         let names: Option<Vec<&str>> = waiting.map(|group| group.iter().map(name).collect());
         assert!(names.is_none(), "nodes {names:?} share a packing group and wait for each other");
     }
 
     /// The operators of a group whose turn never comes, if there is such a group.
-    pub(crate) fn waiting(&self, expanded: &Expanded) -> Option<&BTreeSet<usize>> {
-        let groups: Vec<&BTreeSet<usize>> = self.0.values().collect();
+    pub(crate) fn waiting(&self, expanded: &Expanded) -> Option<&BTreeSet<NodeId>> {
+        let groups: Vec<&BTreeSet<NodeId>> = self.0.values().collect();
         let mut turns = Turns::of(expanded, &groups);
         let mut right = expanded.inputs.clone();
-        let all_nodes = expanded.nodes.iter().enumerate();
-        all_nodes
-            .filter(|(_, node)| node.inputs.is_empty())
-            .for_each(|(index, _)| turns.ready(index, &mut right));
+        let all_nodes = expanded.nodes.iter_enumerated();
+        all_nodes.filter(|(_, node)| node.inputs.is_empty()).for_each(|(id, _)| turns.ready(id, &mut right));
         while let Some(tensor) = right.pop() {
             turns.settle(tensor, &mut right);
         }
@@ -56,26 +56,26 @@ impl Groups {
 /// What is not right yet, counted, so that each operator and group is visited once.
 struct Turns<'a> {
     expanded: &'a Expanded,
-    groups: &'a [&'a BTreeSet<usize>],
+    groups: &'a [&'a BTreeSet<NodeId>],
     /// Per tensor the nodes that read it, once for each operand.
-    readers: Vec<Vec<usize>>,
+    readers: Vec<Vec<NodeId>>,
     /// Per node the groups it has claims in.
-    of_node: Vec<Vec<usize>>,
+    of_node: TiVec<NodeId, Vec<usize>>,
     /// Per node its operands that are not right.
-    unread: Vec<usize>,
+    unread: TiVec<NodeId, usize>,
     /// Per node its groups that have not had their turn.
-    open: Vec<usize>,
+    open: TiVec<NodeId, usize>,
     /// Per group its operators that read something that is not right.
     unready: Vec<usize>,
 }
 
 impl<'a> Turns<'a> {
-    fn of(expanded: &'a Expanded, groups: &'a [&'a BTreeSet<usize>]) -> Self {
+    fn of(expanded: &'a Expanded, groups: &'a [&'a BTreeSet<NodeId>]) -> Self {
         let mut readers = vec![Vec::new(); expanded.tensors.len()];
-        for (index, node) in expanded.nodes.iter().enumerate() {
-            node.inputs.iter().for_each(|input| readers[input.0].push(index));
+        for (id, node) in expanded.nodes.iter_enumerated() {
+            node.inputs.iter().for_each(|input| readers[input.0].push(id));
         }
-        let mut of_node = vec![Vec::new(); expanded.nodes.len()];
+        let mut of_node: TiVec<NodeId, _> = ti_vec![Vec::new(); expanded.nodes.len()];
         for (index, group) in groups.iter().enumerate() {
             group.iter().for_each(|node| of_node[*node].push(index));
         }
@@ -102,7 +102,7 @@ impl<'a> Turns<'a> {
     }
 
     /// Notes that all a node reads is right.
-    fn ready(&mut self, node: usize, right: &mut Vec<TensorId>) {
+    fn ready(&mut self, node: NodeId, right: &mut Vec<TensorId>) {
         // A view has no claims, and neither has an operator all of whose channels are constant.
         if self.of_node[node].is_empty() {
             right.push(self.expanded.nodes[node].output);
@@ -131,6 +131,7 @@ mod tests {
     use crate::{
         equations::Groups,
         expanded::{Expanded, Node, Op},
+        index::NodeId,
         ir::{Elem, Tensor, TensorId},
     };
 
@@ -155,14 +156,14 @@ mod tests {
     fn groups(all: &[&[usize]]) -> Groups {
         let mut groups = Groups::default();
         for (equation, group) in all.iter().enumerate() {
-            group.iter().for_each(|node| groups.add(equation, 0..1, *node));
+            group.iter().for_each(|node| groups.add(equation, 0..1, NodeId::from(*node)));
         }
         groups
     }
 
     #[track_caller]
     fn assert_waiting(reads: &[[usize; 2]], all: &[&[usize]], expected: &[usize]) {
-        let expected = expected.iter().copied().collect();
+        let expected = expected.iter().copied().map(NodeId::from).collect();
         assert_eq!(groups(all).waiting(&network(reads)), Some(&expected));
     }
 

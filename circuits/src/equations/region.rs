@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use typed_index_collections::TiSlice;
+
 use crate::{
     equations::{Equation, Factor, Groups, Operand, Weights},
     forms::Packing,
+    index::NodeId,
     place::Placement,
     statement::HEADER_INSTANCES,
 };
@@ -89,7 +92,7 @@ impl Region {
     }
 
     /// Which operators have claims in which groups. Those of model inputs are bytes, not errors.
-    pub(crate) fn groups(&self, placement: &Placement, packings: &[Packing]) -> Groups {
+    pub(crate) fn groups(&self, placement: &Placement, packings: &TiSlice<NodeId, Packing>) -> Groups {
         let blocks = placement.blocks.iter().map(|block| ((block.bank, block.end()), block));
         let blocks: BTreeMap<_, _> = blocks.collect();
         let mut groups = Groups::default();

@@ -18,9 +18,12 @@ use halo2_proofs::halo2curves::{
     ff::{Field, PrimeField},
 };
 
+use typed_index_collections::TiVec;
+
 use crate::{
-    expanded::Node,
+    expanded::{Expanded, Node},
     forms::{ClampClass, Form, Forms, PAIR_BASE, tables::excess_parts},
+    index::NodeId,
     shape::{PACKED_BITS, Shape},
 };
 
@@ -34,9 +37,14 @@ pub(crate) struct Packing {
 }
 
 impl Packing {
+    /// The packings of all nodes' output channels.
+    pub(crate) fn all(expanded: &Expanded, forms: &Forms, shape: &Shape) -> TiVec<NodeId, Self> {
+        expanded.nodes.iter_enumerated().map(|(id, node)| Self::of(node, forms, id, shape)).collect()
+    }
+
     /// The packing of a node's output channels.
-    pub(crate) fn of(node: &Node, forms: &Forms, node_index: usize, shape: &Shape) -> Self {
-        let node_forms = &forms.nodes[node_index];
+    pub(crate) fn of(node: &Node, forms: &Forms, id: NodeId, shape: &Shape) -> Self {
+        let node_forms = &forms.nodes[id];
         // The same for all channels of the linear form, of which there may be thousands.
         let is_linear = |form: &Form| matches!(form, Form::Linear(_));
         let linear = node_forms

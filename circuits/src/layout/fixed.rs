@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+use typed_index_collections::TiSlice;
 
 use crate::{
     columns::{BankColumns, Columns, LaneWeights, RowWeights},
@@ -12,6 +13,7 @@ use crate::{
         Form, Forms, Packing,
         tables::{BYTE, Entry, PAIR, clamp_tag, function_tag, step_tag},
     },
+    index::NodeId,
     integers::integer,
     ir::TensorId,
     network::{
@@ -32,8 +34,7 @@ pub(crate) struct Sources<'a> {
     pub(crate) columns: &'a Columns,
     pub(crate) placement: &'a Placement,
     pub(crate) region: &'a Region,
-    /// Per node.
-    pub(crate) packings: &'a [Packing],
+    pub(crate) packings: &'a TiSlice<NodeId, Packing>,
     pub(crate) tables: &'a [Vec<Entry>],
     pub(crate) rows: usize,
 }
@@ -134,7 +135,7 @@ impl Sources<'_> {
         Some(byte_weight(byte) * scale)
     }
 
-    fn channels(&self, block: &Block, node: usize, bases: &[Vec<i64>], out: &mut [Vec<Fr>]) {
+    fn channels(&self, block: &Block, node: NodeId, bases: &[Vec<i64>], out: &mut [Vec<Fr>]) {
         let bank = &self.columns.banks[block.bank];
         self.successions(block, bank, out);
         let forms = &self.forms.nodes[node];
@@ -177,7 +178,7 @@ impl Sources<'_> {
 
     /// What is subtracted from the claimed `2^shift q' + r` or `t + d` to leave `m sum W (x' - center)`; `base` is what the
     /// accumulator is when every stored byte is its center.
-    fn constant(&self, node: usize, channel: usize, base: i64) -> i128 {
+    fn constant(&self, node: NodeId, channel: usize, base: i64) -> i128 {
         match self.forms.nodes[node].form(channel) {
             Form::Linear(form) => {
                 let output = self.expanded.nodes[node].output;

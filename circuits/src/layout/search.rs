@@ -9,6 +9,8 @@ mod forced;
 
 use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 
+use typed_index_collections::{TiSlice, TiVec, ti_vec};
+
 use crate::{
     cost::Cost,
     equations::{Factor, LeastLength, Lengths, Region, Sources},
@@ -18,6 +20,7 @@ use crate::{
         Forms, Packing,
         tables::{FUNCTION_EXCESS_BITS, check_classes, entry_count},
     },
+    index::NodeId,
     network::{Base, Network},
     place::{LanesPerBank, Placement},
     shape::{
@@ -64,8 +67,7 @@ pub(crate) struct Choice {
     pub(crate) forms: Forms,
     pub(crate) network: Network,
     pub(crate) placement: Placement,
-    /// Per node.
-    pub(crate) packings: Vec<Packing>,
+    pub(crate) packings: TiVec<NodeId, Packing>,
     pub(crate) region: Region,
 }
 
@@ -292,7 +294,7 @@ impl<'a> Search<'a> {
         let banks = shape.banks.as_ref()?;
         let ways = banks.ways as usize;
         let packing = Packing { base_bits: banks.base_bits, slots: banks.slots() as usize };
-        let packings = vec![packing; self.expanded.nodes.len()];
+        let packings = ti_vec![packing; self.expanded.nodes.len()];
         let key = (index, packing.slots, banks.ways);
         let columns = shape.weight_columns as usize;
         let fits = |lengths: &Lengths| lengths.rows(columns) + Region::FIRST_ROW < capacity;
@@ -334,7 +336,7 @@ impl<'a> Search<'a> {
 fn sources<'a>(
     network: &'a Network,
     placement: &'a Placement,
-    packings: &'a [Packing],
+    packings: &'a TiSlice<NodeId, Packing>,
     ways: usize,
 ) -> Sources<'a> {
     Sources { network, placement, packings, ways, is_flat: false }
@@ -399,8 +401,8 @@ impl Variant {
         capacity: usize,
     ) -> Vec<Shape> {
         let with_forms =
-            expanded.nodes.iter().enumerate().filter(|(index, _)| !forms.nodes[*index].channels.is_empty());
-        let bits = with_forms.map(|(index, node)| Packing::of(node, forms, index, &shape).base_bits).max();
+            expanded.nodes.iter_enumerated().filter(|(id, _)| !forms.nodes[*id].channels.is_empty());
+        let bits = with_forms.map(|(id, node)| Packing::of(node, forms, id, &shape).base_bits).max();
         // A model that only copies claims nothing.
         let base_bits = bits.unwrap_or(1);
         let banks = Some(BankShape {

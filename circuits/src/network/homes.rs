@@ -13,6 +13,8 @@ use std::{
     sync::Arc,
 };
 
+use typed_index_collections::TiVec;
+
 use crate::{
     expanded::{Expanded, Node, Op},
     ir::{Convolution, MatMul, Rearrange, TensorId},
@@ -155,7 +157,7 @@ impl Homes {
         for input in &expanded.inputs {
             homes.stored[input.0] = Some(homes.input(expanded, *input, pitch));
         }
-        let mut with_copies = Expanded { nodes: Vec::new(), ..expanded.clone() };
+        let mut with_copies = Expanded { nodes: TiVec::new(), ..expanded.clone() };
         let mut copies = Copies::default();
         for node in &expanded.nodes {
             let node = match &node.op {

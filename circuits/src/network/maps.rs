@@ -9,9 +9,12 @@
 
 use std::{collections::BTreeSet, ops::Range};
 
+use typed_index_collections::TiSlice;
+
 use crate::{
     expanded::{Expanded, Node, Op},
     forms::{NodeForms, centers},
+    index::NodeId,
     ir::{Convolution, FullyConnected, TensorId, Window},
     network::{
         homes::{Cell, Homes, Plane},
@@ -80,7 +83,7 @@ pub(crate) enum Reads {
 /// The linear map of a node.
 #[derive(Clone, Debug)]
 pub(crate) struct Map {
-    pub(crate) node: usize,
+    pub(crate) node: NodeId,
     pub(crate) output: TensorId,
     /// The tensors its taps read.
     operands: Vec<TensorId>,
@@ -95,8 +98,8 @@ pub(crate) struct Map {
 
 impl Map {
     /// The maps of all nodes that compute something.
-    pub(crate) fn all(expanded: &Expanded, homes: &Homes, forms: &[NodeForms]) -> Vec<Self> {
-        let map = |(index, node): (usize, &Node)| {
+    pub(crate) fn all(expanded: &Expanded, homes: &Homes, forms: &TiSlice<NodeId, NodeForms>) -> Vec<Self> {
+        let map = |(id, node): (NodeId, &Node)| {
             let (mut product, mut window) = (None, None);
             let (taps, bias) = match &node.op {
                 Op::Rearrange(_) => return None,
@@ -109,15 +112,14 @@ impl Map {
                     window = Some(layer.window.clone());
                     (convolution(layer, node, homes), bias(&layer.bias))
                 }
-                Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::Maximum | Op::Product => (
-                    elementwise(expanded, node, homes, &forms[index].addends),
-                    constant(expanded, node, homes),
-                ),
+                Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::Maximum | Op::Product => {
+                    (elementwise(expanded, node, homes, &forms[id].addends), constant(expanded, node, homes))
+                }
             };
             let operands = node.inputs.clone();
-            Some(Self { node: index, output: node.output, operands, window, taps, product, bias })
+            Some(Self { node: id, output: node.output, operands, window, taps, product, bias })
         };
-        expanded.nodes.iter().enumerate().filter_map(map).collect()
+        expanded.nodes.iter_enumerated().filter_map(map).collect()
     }
 
     /// What is added to the accumulators of a channel.

@@ -4,9 +4,12 @@
 //! output copies of its bytes. Bytes that share a public input and channels that share an equation with what they read
 //! alone stay together; the channels of a layer fill what room there is.
 
+use typed_index_collections::TiSlice;
+
 use crate::{
     expanded::Expanded,
     forms::{Forms, Packing},
+    index::NodeId,
     ir::TensorId,
     network::{Network, maps::Map},
     place::{Arrangement, Block, Content, LanesPerBank, Placement, members},
@@ -20,8 +23,7 @@ pub(crate) struct Flat<'a> {
     pub(crate) expanded: &'a Expanded,
     pub(crate) network: &'a Network,
     pub(crate) forms: &'a Forms,
-    /// Per node.
-    pub(crate) packings: &'a [Packing],
+    pub(crate) packings: &'a TiSlice<NodeId, Packing>,
 }
 
 impl Flat<'_> {

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     equations::{Factor, Operand, Region},
     forms::Packing,
+    index::NodeId,
     integers::integer,
     ir::Model,
     layout::{Budget, ForcedShape, Layout},
@@ -225,20 +226,20 @@ fn check_operators(layout: &Layout) -> usize {
     for equation in reader.equations().into_iter().skip(of_statement) {
         let mut expected = Polynomial::new();
         let mut groups = BTreeSet::new();
-        let mut owners: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut owners: BTreeMap<usize, NodeId> = BTreeMap::new();
         for (bank, end, weights, offset) in &equation.claims {
             let mut blocks = layout.placement.blocks.iter();
             let index = blocks.position(|block| (block.bank, block.end()) == (*bank, *end));
             let index = index.expect("claims of a block");
             assert!(seen.insert(index), "a block is claimed once");
             let block = &layout.placement.blocks[index];
-            let Content::Node(node_index) = block.content else {
+            let Content::Node(id) = block.content else {
                 panic!("inputs are claimed in the statement's equation")
             };
-            let node = &layout.expanded.nodes[node_index];
+            let node = &layout.expanded.nodes[id];
             let home = layout.network.homes.home(block.tensor);
             let lanes = layout.placement.lanes_per_bank.of(block.kind);
-            let packing = layout.packings[node_index];
+            let packing = layout.packings[id];
             let first = start(weights, packing);
             let members: BTreeSet<usize> =
                 block.rows().flat_map(|row| (0..lanes).map(move |lane| block.member(row, lane))).collect();
@@ -249,8 +250,8 @@ fn check_operators(layout: &Layout) -> usize {
             for member in members {
                 let Start { group, slot } = first.of_member(member, packing.slots);
                 assert!(slot < packing.slots && groups.insert((group, slot)), "slots are distinct");
-                let owner = *owners.entry(group).or_insert(node_index);
-                assert_eq!(owner, node_index, "a group has claims of one operator");
+                let owner = *owners.entry(group).or_insert(id);
+                assert_eq!(owner, id, "a group has claims of one operator");
             }
             let mut exponents = BTreeSet::new();
             for row in block.rows() {
@@ -262,10 +263,10 @@ fn check_operators(layout: &Layout) -> usize {
                     let plane = &home.planes[plane];
                     let Start { group, slot } = first.of_member(block.member(row, lane), packing.slots);
                     let power = packing.weight(slot);
-                    let scale = multiplier(layout, node_index, plane.channel);
+                    let scale = multiplier(layout, id, plane.channel);
                     let form = expected.entry((group, offset + exponent)).or_default();
                     let element = plane.elements[position];
-                    for (input, element, weight) in reads(layout, node_index, node, element) {
+                    for (input, element, weight) in reads(layout, id, node, element) {
                         let stored = resolve(&layout.expanded, node.inputs[input], element);
                         let spot = stored.and_then(|(tensor, element)| Spot::of(layout, tensor, element));
                         let Some(spot) = spot else { continue };

@@ -17,6 +17,7 @@ use crate::{
     compile_among,
     expanded::Expanded,
     forms::{Form, tables::Entry},
+    index::NodeId,
     ir::{ChannelSteps, Model, Op, Source, TensorId},
     layout::Layout,
     reference,
@@ -212,8 +213,8 @@ impl Case {
     }
 
     /// Nodes that compute something, with the tensors they define.
-    pub(super) fn stored(&self) -> Vec<(usize, TensorId)> {
-        let nodes = self.expanded().nodes.iter().enumerate().map(|(index, node)| (index, node.output));
+    pub(super) fn stored(&self) -> Vec<(NodeId, TensorId)> {
+        let nodes = self.expanded().nodes.iter_enumerated().map(|(id, node)| (id, node.output));
         nodes.filter(|(_, tensor)| self.layout.network.homes.stored[tensor.0].is_some()).collect()
     }
 
@@ -238,10 +239,10 @@ impl Case {
     /// The inference whose node `at` (the input for `None`) is followed by a lie that later nodes read.
     pub(super) fn lying(
         &self,
-        at: Option<usize>,
+        at: Option<NodeId>,
         mut lie: impl FnMut(&mut [Vec<i64>], &mut [Vec<i32>]),
     ) -> Witness {
-        let mut hook = |node: Option<usize>, columns: &mut [Vec<i64>], tensors: &mut [Vec<i32>]| {
+        let mut hook = |node: Option<NodeId>, columns: &mut [Vec<i64>], tensors: &mut [Vec<i32>]| {
             if node == at {
                 lie(columns, tensors);
             }
@@ -349,11 +350,12 @@ fn the_cases_cover_both_forms_idle_lanes_and_groups_and_are_honest() {
     assert!(idle("padded", true) && idle("padded", false) && idle("interleaved", true));
     assert!(layout("groups").shape.banks.as_ref().unwrap().slots() < 16);
     let thresholds = |name: &str, node: usize| {
-        let forms = layout(name).forms.nodes[node].channels.clone();
+        let forms = layout(name).forms.nodes[NodeId::from(node)].channels.clone();
         forms.iter().filter(|form| matches!(form, Form::Threshold(_))).count()
     };
     assert!(thresholds("tied sum", 1) == 1 && thresholds("listed", 0) >= 3);
     let shared = layout("shared");
-    let starts = shared.placement.starts(0, shared.shape.banks.as_ref().unwrap().slots() as usize);
+    let starts =
+        shared.placement.starts(NodeId::from(0), shared.shape.banks.as_ref().unwrap().slots() as usize);
     assert!(starts.values().filter(|start| start.group == 0).count() >= 3, "{starts:?}");
 }

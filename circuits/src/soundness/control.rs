@@ -14,6 +14,7 @@ use crate::{
         Form, centers,
         tables::{BYTE, PAIR, clamp_tag, function_tag, step_tag},
     },
+    index::NodeId,
     integers::integer,
     ir::{Model, TensorId},
     layout::Layout,
@@ -259,7 +260,7 @@ impl<'a> Control<'a> {
     }
 
     /// A row of an operator's outputs: tags of their forms, and what is constant in their claims.
-    fn channels(&self, bank: usize, row: usize, (index, node): (usize, usize)) {
+    fn channels(&self, bank: usize, row: usize, (index, node): (usize, NodeId)) {
         let (layout, columns) = (self.layout, &self.layout.columns.banks[bank]);
         let block = &layout.placement.blocks[index];
         let planes = &layout.network.homes.home(block.tensor).planes;
@@ -295,7 +296,7 @@ impl<'a> Control<'a> {
     }
 
     /// The accumulator of an output element when every byte that is stored is its center, from the operator's definition.
-    fn at_centers(&self, index: usize, node: &Node, element: usize) -> i64 {
+    fn at_centers(&self, id: NodeId, node: &Node, element: usize) -> i64 {
         let layout = self.layout;
         let expanded: &Expanded = &layout.expanded;
         let (bias, zero) = match &node.op {
@@ -322,11 +323,11 @@ impl<'a> Control<'a> {
             let value = views::constant(layout, tensor, element).unwrap_or_else(|| least + center());
             weight * i64::from(value - zero.unwrap_or(least))
         };
-        bias + reads(layout, index, node, element).into_iter().map(part).sum::<i64>()
+        bias + reads(layout, id, node, element).into_iter().map(part).sum::<i64>()
     }
 
     /// What an idle lane claims: the low end of the clamp, the byte 0, or nothing.
-    fn idle(&self, form: &Form, node: usize) -> i128 {
+    fn idle(&self, form: &Form, node: NodeId) -> i128 {
         let (forms, shape) = (&self.layout.forms, &self.layout.shape);
         match form {
             Form::Linear(_) => i128::from(forms.clamps[forms.nodes[node].clamp].lo) << shape.shift,

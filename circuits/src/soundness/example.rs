@@ -12,6 +12,7 @@ use super::{
 use crate::{
     expanded::Op,
     forms::Form,
+    index::NodeId,
     integers::integer,
     ir::{Convolution, Model},
     reference,
@@ -37,7 +38,7 @@ fn case() -> Case {
 }
 
 fn layer(case: &Case) -> &Convolution {
-    match &case.expanded().nodes[0].op {
+    match &case.expanded().nodes[NodeId::from(0)].op {
         Op::Convolution(layer) => layer,
         _ => panic!("the network is a convolution"),
     }
@@ -77,7 +78,7 @@ fn image(case: &Case) -> Vec<String> {
 fn taps(case: &Case) -> Vec<String> {
     let (layer, homes) = (layer(case), &case.layout.network.homes);
     let read = &homes.home(case.input_tensor()).planes[0].exponents;
-    let made = &homes.home(case.expanded().nodes[0].output).planes[0].exponents;
+    let made = &homes.home(case.expanded().nodes[NodeId::from(0)].output).planes[0].exponents;
     let line = |tap: usize| {
         let [dy, dx] = [tap / 2, tap % 2];
         let sources = (0..3).map(|x| layer.window.source([0, x], [dy, dx]).expect("no border"));
@@ -99,13 +100,13 @@ fn taps(case: &Case) -> Vec<String> {
 
 /// A channel's claim at a position, and the true value.
 fn claim(case: &Case, channel: usize, position: usize) -> (i128, i128) {
-    let output = case.expanded().nodes[0].output;
+    let output = case.expanded().nodes[NodeId::from(0)].output;
     let element = channel * 3 + position;
     let spot = Spot::of(&case.layout, output, element).expect("no channel is constant");
     let claimed = spot.claim(&case.layout).value(&case.honest().columns, spot.row);
     let trace =
         reference::run(case.compiled.model(), std::slice::from_ref(&case.input)).expect("the input fits");
-    (claimed, truth(&case.layout, 0, channel, trace.accumulators[0][element]))
+    (claimed, truth(&case.layout, NodeId::from(0), channel, trace.accumulators[0][element]))
 }
 
 /// The lines of the channels: accumulators, forms, outputs, claims.
@@ -114,7 +115,7 @@ fn channels(case: &Case) -> Vec<String> {
         reference::run(case.compiled.model(), std::slice::from_ref(&case.input)).expect("the input fits");
     let shift = case.layout.shape.shift;
     let of_channel = |channel: usize| {
-        let Form::Linear(form) = case.layout.forms.nodes[0].form(channel) else {
+        let Form::Linear(form) = case.layout.forms.nodes[NodeId::from(0)].form(channel) else {
             panic!("the form is linear")
         };
         let claims: Vec<i128> = (0..3).map(|position| claim(case, channel, position).0).collect();
@@ -148,7 +149,7 @@ fn coefficients(case: &Case) -> Vec<String> {
     let base = Fr::from(1 << layout.shape.banks.as_ref().expect("the layout has banks").base_bits);
     let (_, _, _, offset) = equation.claims[0];
     let honest = case.honest();
-    let output = &layout.network.homes.home(layout.expanded.nodes[0].output).planes[0];
+    let output = &layout.network.homes.home(layout.expanded.nodes[NodeId::from(0)].output).planes[0];
     let line = |position: usize| {
         let power = offset + output.exponents[position];
         let cells = &equation.slices[&(0, power)];
@@ -158,7 +159,7 @@ fn coefficients(case: &Case) -> Vec<String> {
             cells.iter().map(|(((column, row), _), weight)| integer(centered(*column, *row).into()) * weight);
         let (sum, bytes) = (sum.sum::<Fr>(), cells.len());
         // What the claims count: their values minus their constants, which are the truths of biases.
-        let constant = |channel: usize| truth(layout, 0, channel, layer.bias[channel].into());
+        let constant = |channel: usize| truth(layout, NodeId::from(0), channel, layer.bias[channel].into());
         let counted = [0, 1].map(|channel| integer(claim(case, channel, position).0 - constant(channel)));
         assert_eq!(sum, counted[0] + base * counted[1]);
         format!("s^{power}  {bytes} bytes: (T_0 - v_0) + B (T_1 - v_1) = 0")

@@ -4,17 +4,18 @@ use super::case::Case;
 use crate::{
     equations::{Operand, Region},
     expanded::Expanded,
+    index::NodeId,
 };
 
 /// Whether a node reads what another computes, directly or through others.
-fn depends(expanded: &Expanded, node: usize, on: usize) -> bool {
-    let defines = |tensor| expanded.nodes.iter().position(|node| node.output == tensor);
+fn depends(expanded: &Expanded, node: NodeId, on: NodeId) -> bool {
+    let defines = |tensor| expanded.nodes.position(|node| node.output == tensor);
     let mut read = expanded.nodes[node].inputs.iter().filter_map(|input| defines(*input));
     read.any(|read| read == on || depends(expanded, read, on))
 }
 
 /// The operator whose claims are in each equation, in order; none in the statement's.
-fn owners(case: &Case) -> Vec<Option<usize>> {
+fn owners(case: &Case) -> Vec<Option<NodeId>> {
     let region = &case.layout.region;
     let mut owners = vec![None; region.zeros.len()];
     for (row, content) in (Region::FIRST_ROW..).zip(&region.rows) {

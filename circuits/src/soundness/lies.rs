@@ -19,6 +19,7 @@ use crate::{
     Role,
     columns::LaneColumns,
     forms::Form,
+    index::NodeId,
     ir::TensorId,
     testing::{spot::Spot, subject::hints},
     witness::Witness,
@@ -103,7 +104,7 @@ fn exchanged(case: &Case, pairs: &[(usize, usize)]) -> Told {
 /// An output of an operator that computes it.
 #[derive(Clone, Copy)]
 struct Place<'a> {
-    node: usize,
+    node: NodeId,
     tensor: TensorId,
     element: usize,
     spot: Spot,

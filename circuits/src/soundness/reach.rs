@@ -8,6 +8,7 @@ use super::{
 use crate::{
     expanded::{Expanded, Node, Op},
     forms::centers,
+    index::NodeId,
     ir::AccumulatorRange,
     layout::Layout,
 };
@@ -41,16 +42,16 @@ fn loosened(layout: &Layout) -> Expanded {
 fn accumulators(
     layout: &Layout,
     expanded: &Expanded,
-    index: usize,
+    id: NodeId,
     channel: usize,
 ) -> Option<AccumulatorRange> {
-    let node = &expanded.nodes[index];
+    let node = &expanded.nodes[id];
     let range = |input: usize| expanded.tensor(node.inputs[input]).range;
     match &node.op {
         Op::FullyConnected(layer) => Some(layer.accumulator_ranges(range(0))[channel]),
         Op::Convolution(layer) => Some(layer.accumulator_ranges(range(0))[channel]),
         Op::MatMul(layer) => Some(layer.accumulator_range(range(0), range(1))),
-        Op::Add(_) => Some(weighted(&layout.forms.nodes[index].addends, 0, &[range(0), range(1)])),
+        Op::Add(_) => Some(weighted(&layout.forms.nodes[id].addends, 0, &[range(0), range(1)])),
         // Nothing in its lookups ties the product to the factors beside it.
         Op::Multiply(by) => {
             let bytes = |input: usize| {
@@ -76,11 +77,11 @@ fn weighted(weights: &[i64], constant: i64, ranges: &[(i32, i32)]) -> Accumulato
 
 /// The largest difference between a claim that the tables allow and a truth that lookups alone leave, where such truths
 /// reach beyond those of right bytes.
-fn error(layout: &Layout, expanded: &Expanded, index: usize, node: &Node, channel: usize) -> Option<i128> {
-    let loose = accumulators(layout, expanded, index, channel)?;
-    let loose: Interval = (truth(layout, index, channel, loose.lo), truth(layout, index, channel, loose.hi));
-    let right = truths(layout, index, node, channel);
-    let claims = claims(layout, index, layout.forms.nodes[index].form(channel));
+fn error(layout: &Layout, expanded: &Expanded, id: NodeId, node: &Node, channel: usize) -> Option<i128> {
+    let loose = accumulators(layout, expanded, id, channel)?;
+    let loose: Interval = (truth(layout, id, channel, loose.lo), truth(layout, id, channel, loose.hi));
+    let right = truths(layout, id, node, channel);
+    let claims = claims(layout, id, layout.forms.nodes[id].form(channel));
     let error = (claims.1 - loose.0).max(loose.1 - claims.0);
     (loose.0 < right.0 || loose.1 > right.1).then_some(error)
 }
@@ -110,13 +111,13 @@ fn lookups_alone_let_these_accumulators_leave_their_intervals() {
     for case in Case::all() {
         let layout = &case.layout;
         let loose = loosened(layout);
-        for (index, node) in layout.expanded.nodes.iter().enumerate() {
+        for (id, node) in layout.expanded.nodes.iter_enumerated() {
             let Some(home) = &layout.network.homes.stored[node.output.0] else { continue };
-            let base = layout.packings[index].base_bits;
+            let base = layout.packings[id].base_bits;
             let errors =
-                home.planes.iter().filter_map(|plane| error(layout, &loose, index, node, plane.channel));
+                home.planes.iter().filter_map(|plane| error(layout, &loose, id, node, plane.channel));
             if let Some(worst) = errors.max() {
-                println!("{}, node {index}: an error of {worst}, the base is 2^{base}", case.name);
+                println!("{}, {id:?}: an error of {worst}, the base is 2^{base}", case.name);
                 beyond.push((case.name, name(&node.op), worst >= 1 << base));
             }
         }

@@ -9,6 +9,7 @@ use crate::{
         Form, PAIR_BASE,
         tables::{Entry, PAIR, clamp_tag, function_tag, range_tag, second_tag, step_tag},
     },
+    index::NodeId,
     layout::Layout,
 };
 
@@ -23,7 +24,7 @@ fn over(layout: &Layout, tag: i64, value: impl Fn(&Entry) -> i64) -> Interval {
 }
 
 /// What the tables let the lanes of a form claim.
-pub(super) fn claims(layout: &Layout, node: usize, form: &Form) -> Interval {
+pub(super) fn claims(layout: &Layout, node: NodeId, form: &Form) -> Interval {
     let shape = &layout.shape;
     let quotient = |tag: i64| {
         let low = over(layout, tag, |entry| entry[1] - entry[2]);
@@ -63,9 +64,9 @@ pub(super) fn claims(layout: &Layout, node: usize, form: &Form) -> Interval {
 }
 
 /// What the true values of a channel can be, from the model.
-pub(super) fn truths(layout: &Layout, index: usize, node: &Node, channel: usize) -> Interval {
+pub(super) fn truths(layout: &Layout, id: NodeId, node: &Node, channel: usize) -> Interval {
     let expanded: &Expanded = &layout.expanded;
-    let forms = &layout.forms.nodes[index];
+    let forms = &layout.forms.nodes[id];
     let ranges = expanded.accumulator_ranges(node).expect("the model compiled");
     let range = |input: usize| expanded.tensor(node.inputs[input]).range;
     let accumulator = match &node.op {
@@ -87,11 +88,11 @@ pub(super) fn truths(layout: &Layout, index: usize, node: &Node, channel: usize)
         }
         _ => (ranges[channel].lo, ranges[channel].hi),
     };
-    (truth(layout, index, channel, accumulator.0), truth(layout, index, channel, accumulator.1))
+    (truth(layout, id, channel, accumulator.0), truth(layout, id, channel, accumulator.1))
 }
 
 /// What a channel has to claim of an accumulator.
-pub(super) fn truth(layout: &Layout, node: usize, channel: usize, acc: i64) -> i128 {
+pub(super) fn truth(layout: &Layout, node: NodeId, channel: usize, acc: i64) -> i128 {
     match layout.forms.nodes[node].form(channel) {
         Form::Linear(form) => {
             let output = layout.expanded.nodes[node].output;
@@ -107,14 +108,14 @@ pub(super) fn truth(layout: &Layout, node: usize, channel: usize, acc: i64) -> i
 /// Checks every channel of a layout; returns how many.
 pub(super) fn audit(layout: &Layout) -> usize {
     let mut channels = 0;
-    for (index, node) in layout.expanded.nodes.iter().enumerate() {
+    for (id, node) in layout.expanded.nodes.iter_enumerated() {
         let Some(home) = &layout.network.homes.stored[node.output.0] else { continue };
-        let packing = layout.packings[index];
+        let packing = layout.packings[id];
         let bits = packing.slots as u32 * packing.base_bits;
         assert!(bits <= 252, "B^G is at most 2^252, below half the modulus");
         for plane in &home.planes {
-            let form = layout.forms.nodes[index].form(plane.channel);
-            let (claims, truths) = (claims(layout, index, form), truths(layout, index, node, plane.channel));
+            let form = layout.forms.nodes[id].form(plane.channel);
+            let (claims, truths) = (claims(layout, id, form), truths(layout, id, node, plane.channel));
             assert!(claims.0 <= truths.0 && truths.1 <= claims.1, "{}: a truth cannot be claimed", node.name);
             let worst = (claims.1 - truths.0).max(truths.1 - claims.0);
             assert!(worst < 1 << packing.base_bits, "{}: an error of {worst} reaches the base", node.name);

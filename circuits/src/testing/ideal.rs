@@ -33,6 +33,7 @@ use crate::{
     chip::Terms,
     columns::{LaneColumns, ProductCells},
     expanded::Expanded,
+    index::NodeId,
     integers::integer,
     ir::TensorId,
     layout::Layout,
@@ -111,20 +112,31 @@ fn power_of_base(bits: u32, slot: usize) -> Fr {
     Fr::from(2).pow_vartime([u64::from(bits) * slot as u64])
 }
 
+/// The equation a block is in.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Equation {
+    /// That of its operator.
+    Shared(NodeId),
+    /// One of its own.
+    Own(usize),
+}
+
 fn operators(layout: &Layout, grid: &Grid) -> Vec<Form> {
     let expanded = &layout.expanded;
     // Blocks whose equation is not their own share groups.
-    let shared: BTreeMap<usize, Start> = (0..expanded.nodes.len())
+    let shared: BTreeMap<usize, Start> = expanded
+        .nodes
+        .keys()
         .filter(|node| !layout.network.maps.iter().any(|map| map.node == *node && map.is_planewise()))
         .flat_map(|node| layout.placement.starts(node, layout.packings[node].slots))
         .collect();
-    let mut groups: BTreeMap<(usize, usize, u64), Form> = BTreeMap::new();
+    let mut groups: BTreeMap<(Equation, usize, u64), Form> = BTreeMap::new();
     for (index, block) in layout.placement.blocks.iter().enumerate() {
-        let Content::Node(node_index) = block.content else { continue };
-        let (node, packing) = (&expanded.nodes[node_index], layout.packings[node_index]);
+        let Content::Node(id) = block.content else { continue };
+        let (node, packing) = (&expanded.nodes[id], layout.packings[id]);
         let planes = &layout.network.homes.home(block.tensor).planes;
         let start = shared.get(&index).copied().unwrap_or_default();
-        let equation = if shared.contains_key(&index) { node_index } else { expanded.nodes.len() + index };
+        let equation = if shared.contains_key(&index) { Equation::Shared(id) } else { Equation::Own(index) };
         for row in block.rows() {
             let first = block.at(row, 0).map(|(plane, position)| planes[plane].exponents[position]);
             for lane in 0..layout.placement.lanes_per_bank.of(block.kind) {
@@ -134,15 +146,13 @@ fn operators(layout: &Layout, grid: &Grid) -> Vec<Form> {
                 let spot = Spot { block: index, lane, row };
                 form.extend(scaled(&spot.claim(layout), row, weight));
                 let Some((plane, position)) = block.at(row, lane) else { continue };
-                let scale = multiplier(layout, node_index, planes[plane].channel);
+                let scale = multiplier(layout, id, planes[plane].channel);
                 let activation = |(input, element): (usize, usize)| {
                     let stored = resolve(expanded, node.inputs[input], element);
                     let spot = stored.and_then(|(tensor, element)| Spot::of(layout, tensor, element));
                     spot.map(|spot| spot.activation(layout))
                 };
-                for (input, element, factor) in
-                    reads(layout, node_index, node, planes[plane].elements[position])
-                {
+                for (input, element, factor) in reads(layout, id, node, planes[plane].elements[position]) {
                     let factor = -weight * integer(i128::from(factor) * scale);
                     form.extend(activation((input, element)).map(|cell| (cell, factor)));
                 }

@@ -10,6 +10,7 @@ use crate::{
     columns::LaneColumns,
     expanded::{Expanded, Node, Op},
     forms::Form,
+    index::NodeId,
     ir::{Source, TensorId},
     layout::Layout,
 };
@@ -68,7 +69,7 @@ pub(crate) fn resolve(expanded: &Expanded, tensor: TensorId, element: usize) -> 
 }
 
 /// What the accumulator of an output element reads one by one: input of the node, element, weight.
-pub(crate) fn reads(layout: &Layout, index: usize, node: &Node, element: usize) -> Vec<(usize, usize, i64)> {
+pub(crate) fn reads(layout: &Layout, id: NodeId, node: &Node, element: usize) -> Vec<(usize, usize, i64)> {
     match &node.op {
         Op::FullyConnected(layer) => {
             (0..).zip(layer.row(element)).map(|(input, weight)| (0, input, i64::from(*weight))).collect()
@@ -99,7 +100,7 @@ pub(crate) fn reads(layout: &Layout, index: usize, node: &Node, element: usize) 
             layer.pairs(element).flat_map(centers).collect()
         }
         Op::Add(_) | Op::Table(_) | Op::Maximum | Op::Product | Op::Multiply(_) => {
-            let addends = &layout.forms.nodes[index].addends;
+            let addends = &layout.forms.nodes[id].addends;
             (0..).zip(addends).map(|(input, addend)| (input, element, *addend)).collect()
         }
         Op::Rearrange(_) => Vec::new(),
@@ -115,7 +116,7 @@ pub(crate) fn products(node: &Node, element: usize) -> Vec<(usize, usize)> {
 }
 
 /// What an accumulator of an output channel is multiplied with.
-pub(crate) fn multiplier(layout: &Layout, node: usize, channel: usize) -> i128 {
+pub(crate) fn multiplier(layout: &Layout, node: NodeId, channel: usize) -> i128 {
     match layout.forms.nodes[node].form(channel) {
         Form::Linear(form) => i128::from(form.m),
         Form::Threshold(_) | Form::Maximum | Form::Product => 1,

@@ -12,6 +12,7 @@ use crate::{
         Form, Forms,
         tables::{Entry, PAIR, SECOND_TAG_FACTOR, range_tag},
     },
+    index::NodeId,
     ir::Requantize,
     layout::Layout,
     requantize::{LinearForm, quantized_product, quantized_sum},
@@ -62,7 +63,7 @@ pub(crate) fn entries(layout: &Layout) -> (BTreeSet<Entry>, BTreeSet<Entry>) {
 
 /// Per accumulator of a channel, its output minus the type minimum; of a product of bytes the product.
 #[cfg(test)]
-pub(crate) fn requantizations(layout: &Layout, node: usize, channel: usize) -> BTreeMap<i64, i64> {
+pub(crate) fn requantizations(layout: &Layout, node: NodeId, channel: usize) -> BTreeMap<i64, i64> {
     let content = Content::of(layout);
     let op = &content.expanded.nodes[node].op;
     let type_min = i64::from(content.expanded.tensor(content.expanded.nodes[node].output).elem.min());
@@ -92,8 +93,8 @@ pub(crate) fn tags(layout: &Layout) -> BTreeSet<i64> {
 }
 
 /// Per tag, the nodes and channels whose rows have it.
-fn channels_by_tag(layout: &Layout) -> BTreeMap<i64, BTreeSet<(usize, usize)>> {
-    let mut out: BTreeMap<i64, BTreeSet<(usize, usize)>> = BTreeMap::new();
+fn channels_by_tag(layout: &Layout) -> BTreeMap<i64, BTreeSet<(NodeId, usize)>> {
+    let mut out: BTreeMap<i64, BTreeSet<(NodeId, usize)>> = BTreeMap::new();
     for block in &layout.placement.blocks {
         let Some(node) = block.content.node() else { continue };
         let home = layout.network.homes.home(block.tensor);
@@ -125,13 +126,13 @@ impl<'a> Content<'a> {
     }
 
     /// The tuples of channels that share a tag.
-    fn under(&self, tag: i64, channels: &BTreeSet<(usize, usize)>, out: &mut BTreeSet<Entry>) {
+    fn under(&self, tag: i64, channels: &BTreeSet<(NodeId, usize)>, out: &mut BTreeSet<Entry>) {
         let mut by_thresholds = Vec::new();
-        for &(index, channel) in channels {
-            let node = &self.expanded.nodes[index];
-            match self.forms.nodes[index].form(channel) {
-                Form::Linear(form) => self.saturations(tag, form, index, channel, out),
-                Form::Threshold(_) => by_thresholds.push((index, channel)),
+        for &(id, channel) in channels {
+            let node = &self.expanded.nodes[id];
+            match self.forms.nodes[id].form(channel) {
+                Form::Linear(form) => self.saturations(tag, form, id, channel, out),
+                Form::Threshold(_) => by_thresholds.push((id, channel)),
                 Form::Function(_) => self.function(tag, node, out),
                 Form::Maximum => {
                     let pairs = (0..256).flat_map(|a: i64| (0..256).map(move |b| (a, b)));
@@ -149,7 +150,7 @@ impl<'a> Content<'a> {
         &self,
         tag: i64,
         form: &LinearForm,
-        node: usize,
+        node: NodeId,
         channel: usize,
         out: &mut BTreeSet<Entry>,
     ) {
@@ -178,7 +179,7 @@ impl<'a> Content<'a> {
 
     /// Per output of channels with one function, the accumulators that have it: from the first to the one before the
     /// next output's first.
-    fn spans(&self, tag: i64, channels: &[(usize, usize)], out: &mut BTreeSet<Entry>) {
+    fn spans(&self, tag: i64, channels: &[(NodeId, usize)], out: &mut BTreeSet<Entry>) {
         let outputs = self.outputs(channels);
         let (Some((&lo, _)), Some((&hi, _))) = (outputs.first_key_value(), outputs.last_key_value()) else {
             return;
@@ -208,9 +209,9 @@ impl<'a> Content<'a> {
     }
 
     /// Every accumulator of the union of the channels' ranges with its output; of a sum those that its operands have.
-    fn outputs(&self, channels: &[(usize, usize)]) -> BTreeMap<i64, i32> {
-        let Some(&(index, channel)) = channels.first() else { return BTreeMap::new() };
-        let node = &self.expanded.nodes[index];
+    fn outputs(&self, channels: &[(NodeId, usize)]) -> BTreeMap<i64, i32> {
+        let Some(&(id, channel)) = channels.first() else { return BTreeMap::new() };
+        let node = &self.expanded.nodes[id];
         let union = || -> RangeInclusive<i64> {
             let ranges =
                 channels.iter().map(|(node, channel)| self.range(&self.expanded.nodes[*node], *channel));
@@ -231,7 +232,7 @@ impl<'a> Content<'a> {
             Op::MatMul(product) => dense(&product.requantize),
             Op::Multiply(by) => union().map(|acc| (acc, quantized_product(by, acc))).collect(),
             Op::Add(add) => {
-                let [lhs, rhs] = self.forms.nodes[index].addends[..] else { panic!("a sum has two addends") };
+                let [lhs, rhs] = self.forms.nodes[id].addends[..] else { panic!("a sum has two addends") };
                 let mut out = BTreeMap::new();
                 for (a, b) in self.pairs([node.inputs[0], node.inputs[1]]) {
                     let acc = i64::from(a) * lhs + i64::from(b) * rhs;

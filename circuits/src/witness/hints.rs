@@ -7,6 +7,7 @@ use crate::{
     columns::LaneColumns,
     expanded::Expanded,
     forms::{Form, NodeForms},
+    index::NodeId,
     ir::TensorId,
     layout::Layout,
     network::{
@@ -19,7 +20,7 @@ use crate::{
 };
 
 /// Changes cells or tensors between nodes; for tests that lie.
-pub(crate) type Lie<'a> = &'a mut dyn FnMut(Option<usize>, &mut [Vec<i64>], &mut [Vec<i32>]);
+pub(crate) type Lie<'a> = &'a mut dyn FnMut(Option<NodeId>, &mut [Vec<i64>], &mut [Vec<i32>]);
 
 /// Runs the model on `inputs`, one vector of integers per model input.
 ///

@@ -1,6 +1,8 @@
 //! The cheapest columns for a flat circuit: over the number of rows, the limb width and the encoding of saturation. The
 //! lanes and the weight columns are then the fewest that hold the network.
 
+use typed_index_collections::TiVec;
+
 use crate::{
     cost::Cost,
     equations::{Equation, Lengths, Region, Sources, packed_statement},
@@ -9,6 +11,7 @@ use crate::{
         Forms, Packing,
         tables::{check_classes, entry_count},
     },
+    index::NodeId,
     layout::search::{Choice, splits},
     network::{Base, Network},
     place::{Flat, Placement},
@@ -60,7 +63,7 @@ pub(crate) struct Search<'a> {
 pub(crate) struct Held {
     pub(crate) shape: Shape,
     placement: Placement,
-    packings: Vec<Packing>,
+    packings: TiVec<NodeId, Packing>,
     equations: Vec<Equation>,
     lengths: Lengths,
 }
@@ -151,8 +154,7 @@ impl<'a> Search<'a> {
     /// The network in lanes of at most `capacity` rows.
     pub(crate) fn placed(&self, shape: Shape, capacity: usize) -> Option<Held> {
         let (expanded, forms, network) = (&self.base.expanded, &self.forms, &self.network);
-        let packing = |(index, node)| Packing::of(node, forms, index, &shape);
-        let packings: Vec<Packing> = expanded.nodes.iter().enumerate().map(packing).collect();
+        let packings = Packing::all(expanded, forms, &shape);
         let lanes = [shape.linear_lanes, shape.threshold_lanes].map(|lanes| lanes as usize);
         let placement = Flat { expanded, network, forms, packings: &packings }.placed(lanes, capacity)?;
         let sources = Sources { network, placement: &placement, packings: &packings, ways: 1, is_flat: true };

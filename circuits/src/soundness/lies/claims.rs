@@ -6,6 +6,7 @@ use crate::{
     columns::LaneColumns,
     expanded::Op,
     forms::Form,
+    index::NodeId,
     place::Start,
     soundness::case::{Case, Caught, Told},
     testing::spot::{Spot, resolve},
@@ -141,7 +142,7 @@ fn swapped_operands(case: &Case) -> Option<Told> {
 }
 
 /// The first operator of this form, and one of its outputs that is more than 0.
-fn of_form(case: &Case, form: &Form) -> Option<(usize, crate::ir::TensorId, usize, Spot)> {
+fn of_form(case: &Case, form: &Form) -> Option<(NodeId, crate::ir::TensorId, usize, Spot)> {
     let nodes = &case.layout.forms.nodes;
     let (node, tensor) = case.stored().into_iter().find(|(node, _)| nodes[*node].form(0) == form)?;
     let honest = case.honest();

@@ -7,13 +7,15 @@ use crate::{
     Role,
     equations::Factor,
     expanded::Op,
+    index::NodeId,
     ir::TensorId,
     soundness::case::{Case, Caught, Told},
 };
 
 /// The first matrix product, and the tensor it defines.
-fn product(case: &Case) -> Option<(usize, TensorId)> {
-    let is_product = |(node, _): &(usize, TensorId)| matches!(case.expanded().nodes[*node].op, Op::MatMul(_));
+fn product(case: &Case) -> Option<(NodeId, TensorId)> {
+    let is_product =
+        |(node, _): &(NodeId, TensorId)| matches!(case.expanded().nodes[*node].op, Op::MatMul(_));
     case.stored().into_iter().find(is_product)
 }
 
@@ -29,7 +31,7 @@ fn off_by_one(case: &Case) -> Option<Told> {
 }
 
 /// The elements of a tensor that `places` names in each other's place.
-fn exchanged(case: &Case, node: usize, tensor: TensorId, one: usize, other: usize) -> Told {
+fn exchanged(case: &Case, node: NodeId, tensor: TensorId, one: usize, other: usize) -> Told {
     let witness = case.lying(Some(node), |columns, tensors| {
         exchange(case, columns, case.spot(tensor, one), case.spot(tensor, other));
         tensors[tensor.0].swap(one, other);
@@ -60,7 +62,7 @@ fn transposed(case: &Case) -> Option<Told> {
 fn copied_wrongly(case: &Case, side: usize) -> Option<Told> {
     let (node, _) = product(case)?;
     let factor = case.expanded().nodes[node].inputs[side];
-    let copy = case.expanded().nodes.iter().position(|node| node.output == factor)?;
+    let copy = case.expanded().nodes.position(|node| node.output == factor)?;
     let (one, other) = different(case, factor, 1)?;
     Some(exchanged(case, copy, factor, one, other))
 }

@@ -11,6 +11,7 @@ use crate::{
         Form, Forms, Solutions,
         tables::{Entry, clamp_tag, entries, entry_count, range_tag, second_tag, step_tag},
     },
+    index::NodeId,
     ir::{ChannelSteps, Elem, FullyConnected, Input, Model, Node, Op, Output, Requantize, Tensor, TensorId},
     requantize::requantize,
     shape::{MAX_SHIFT, Shape},
@@ -130,7 +131,7 @@ fn check(model: &Model, limb_bits: u32, excess_bits: Option<u32>) -> Result<bool
     let by = &layer.requantize;
     let type_min = i64::from(model.tensors[1].elem.min());
     let range = model.accumulator_ranges(&model.nodes[0]).unwrap()[0];
-    let (claims, is_linear) = match &forms.nodes[0].channels[0] {
+    let (claims, is_linear) = match &forms.nodes[NodeId::from(0)].channels[0] {
         Form::Linear(_) => (linear_claims(&table, &shape), true),
         Form::Threshold(_) => (threshold_claims(&table, &forms, &shape), false),
         Form::Function(_) | Form::Maximum | Form::Product => {
@@ -139,7 +140,7 @@ fn check(model: &Model, limb_bits: u32, excess_bits: Option<u32>) -> Result<bool
     };
     prop_assert!(claims.values().all(|outputs| outputs.len() == 1), "a claim has two encodings");
     for acc in range.lo..=range.hi {
-        let claim = match &forms.nodes[0].channels[0] {
+        let claim = match &forms.nodes[NodeId::from(0)].channels[0] {
             Form::Linear(form) => {
                 let scaled = i128::from(acc) * i128::from(form.m) + form.c;
                 i64::try_from(scaled).unwrap() - (type_min << shape.shift)

@@ -1,0 +1,55 @@
+//! Numbers that say which of many: each kind is a type, so that the compiler tells them apart.
+//!
+//! Lists that are indexed by one kind only are [`TiVec`](typed_index_collections::TiVec)s.
+
+use std::{
+    fmt,
+    ops::{Add, Sub},
+};
+
+macro_rules! indices {
+    ($($(#[$doc:meta])* $name:ident = $kind:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub(crate) struct $name(usize);
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($kind, " {}"), self.0)
+            }
+        }
+
+        impl From<usize> for $name {
+            fn from(index: usize) -> Self {
+                Self(index)
+            }
+        }
+
+        impl From<$name> for usize {
+            fn from(index: $name) -> Self {
+                index.0
+            }
+        }
+
+        impl Add<usize> for $name {
+            type Output = Self;
+
+            fn add(self, further: usize) -> Self {
+                Self(self.0 + further)
+            }
+        }
+
+        impl Sub for $name {
+            type Output = usize;
+
+            fn sub(self, from: Self) -> usize {
+                self.0 - from.0
+            }
+        }
+    )*};
+}
+
+indices! {
+    /// A node of the expanded network.
+    NodeId = "node";
+}
