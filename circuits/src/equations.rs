@@ -21,7 +21,7 @@ use typed_index_collections::TiSlice;
 use crate::{
     equations::windows::{Move, Stop, walk},
     forms::Packing,
-    index::NodeId,
+    index::{MapId, NodeId, TapId},
     ir::TensorId,
     network::{
         Network,
@@ -70,7 +70,7 @@ pub(crate) enum Weights {
     /// No contribution.
     None,
     /// A tap's weights; of a planewise map the equation of this block has only its groups.
-    Tap { map: usize, tap: usize, block: Option<usize> },
+    Tap { map: MapId, tap: TapId, block: Option<usize> },
     /// Minus the weight of a slot at its group: where the claims of a block of this node begin, of a model input with
     /// no node.
     Minus { node: Option<NodeId>, start: Start },
@@ -186,8 +186,8 @@ impl LeastLength {
     pub(crate) fn of(network: &Network) -> Self {
         let mut least = Self { instances: network.instances, walks: Vec::new() };
         least.add(terms(&network.slices, &network.shown, Reader::bytes()));
-        for (index, _) in network.maps.iter().enumerate().filter(|(_, map)| !map.is_planewise()) {
-            least.add(terms(&network.slices, &network.read[index], Reader::taps(index)));
+        for (id, _) in network.maps.iter_enumerated().filter(|(_, map)| !map.is_planewise()) {
+            least.add(terms(&network.slices, &network.read[id], Reader::taps(id)));
         }
         least
     }
@@ -227,8 +227,8 @@ impl Sources<'_> {
         if !self.is_flat {
             out.push(self.statement());
         }
-        for index in 0..self.network.maps.len() {
-            out.extend(self.map(index));
+        for id in self.network.maps.keys() {
+            out.extend(self.map(id));
         }
         out
     }
@@ -262,12 +262,12 @@ impl Sources<'_> {
         equation
     }
 
-    fn map(&self, index: usize) -> Vec<Equation> {
-        let map = &self.network.maps[index];
-        let tracks = terms(&self.network.slices, &self.network.read[index], Reader::taps(index));
+    fn map(&self, id: MapId) -> Vec<Equation> {
+        let map = &self.network.maps[id];
+        let tracks = terms(&self.network.slices, &self.network.read[id], Reader::taps(id));
         let blocks: Vec<usize> = self.placement.of_node(map.node).collect();
         if !map.is_planewise() {
-            return vec![self.equation(index, tracks, &blocks, None)];
+            return vec![self.equation(id, tracks, &blocks, None)];
         }
         let block_of = |term: &Term| {
             let Reader::Tap { tap, .. } = term.reader else { unreachable!("only taps were asked for") };
@@ -284,17 +284,17 @@ impl Sources<'_> {
                 }
             }
         }
-        let slices = self.evaluations(index);
+        let slices = self.evaluations(id);
         let equation = |block: &usize| {
             let tracks = by_block.remove(block).unwrap_or_default();
-            let mut equation = self.equation(index, tracks, &[*block], Some(*block));
-            equation.segments.extend(self.products(index, &slices, *block));
+            let mut equation = self.equation(id, tracks, &[*block], Some(*block));
+            equation.segments.extend(self.products(id, &slices, *block));
             equation
         };
         blocks.iter().map(equation).collect()
     }
 
-    fn equation(&self, map: usize, tracks: Vec<Track>, blocks: &[usize], only: Option<usize>) -> Equation {
+    fn equation(&self, map: MapId, tracks: Vec<Track>, blocks: &[usize], only: Option<usize>) -> Equation {
         let offset = offset(tracks.iter().flat_map(|track| &track.terms));
         let first = match only {
             Some(block) => BTreeMap::from([(block, Start::default())]),
@@ -383,12 +383,12 @@ impl Sources<'_> {
     }
 
     /// The packing of a map's claims.
-    fn packing(&self, map: usize) -> Packing {
+    fn packing(&self, map: MapId) -> Packing {
         self.packings[self.network.maps[map].node]
     }
 
     /// Groups of a block of a map.
-    pub(crate) fn groups(&self, map: usize, block: usize) -> usize {
+    pub(crate) fn groups(&self, map: MapId, block: usize) -> usize {
         self.placement.groups(&self.placement.blocks[block], self.packing(map).slots)
     }
 

@@ -39,6 +39,14 @@ macro_rules! indices {
             }
         }
 
+        impl Sub<usize> for $name {
+            type Output = Self;
+
+            fn sub(self, back: usize) -> Self {
+                Self(self.0 - back)
+            }
+        }
+
         impl Sub for $name {
             type Output = usize;
 
@@ -52,4 +60,8 @@ macro_rules! indices {
 indices! {
     /// A node of the expanded network.
     NodeId = "node";
+    /// A linear map of the network: a node that computes something.
+    MapId = "map";
+    /// A tap of a map.
+    TapId = "tap";
 }

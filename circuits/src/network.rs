@@ -25,10 +25,13 @@ use std::{
     sync::Arc,
 };
 
+use typed_index_collections::TiVec;
+
 use crate::{
     error::PlanError,
     expanded::{Expanded, Op},
     forms::Solutions,
+    index::MapId,
     ir::{AccumulatorRange, TensorId},
     requantize::ChannelFunction,
     shape::MAX_SHIFT,
@@ -44,9 +47,9 @@ use views::Constants;
 #[derive(Clone, Debug)]
 pub(crate) struct Network {
     pub(crate) homes: Arc<Homes>,
-    pub(crate) maps: Arc<Vec<Map>>,
-    /// Per map the stored tensors it reads, in ascending order.
-    pub(crate) read: Arc<Vec<Vec<TensorId>>>,
+    pub(crate) maps: Arc<TiVec<MapId, Map>>,
+    /// The stored tensors each map reads, in ascending order.
+    pub(crate) read: Arc<TiVec<MapId, Vec<TensorId>>>,
     /// Per tensor, none where it is not stored.
     pub(crate) slices: Vec<Arc<Slices>>,
     /// Per tensor what is subtracted from its bytes where they are read, see [`centers`].
@@ -75,8 +78,8 @@ pub(crate) struct Base {
     pub(crate) expanded: Expanded,
     pub(crate) solutions: Solutions,
     homes: Arc<Homes>,
-    maps: Arc<Vec<Map>>,
-    read: Arc<Vec<Vec<TensorId>>>,
+    maps: Arc<TiVec<MapId, Map>>,
+    read: Arc<TiVec<MapId, Vec<TensorId>>>,
     /// Slices as they are where the statement reads no outputs.
     slices: Vec<Arc<Slices>>,
     /// The stored tensors the statement reads, in ascending order.
@@ -99,7 +102,7 @@ impl Base {
 
     fn with_homes(expanded: Expanded, solutions: Solutions, homes: Homes, shown: Vec<TensorId>) -> Self {
         let maps = Map::all(&expanded, &homes, &solutions.forms(&expanded, MAX_SHIFT).nodes);
-        let read: Vec<Vec<TensorId>> = maps.iter().map(|map| map.sources(&homes)).collect();
+        let read: TiVec<MapId, Vec<TensorId>> = maps.iter().map(|map| map.sources(&homes)).collect();
         let sources = slices::Sources { homes: &homes, maps: &maps, read: &read, outputs: &[] };
         let slices = sources.slices(|tensor| shown.binary_search(&tensor).is_err());
         let mut centers = centers(&expanded, &homes);

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::{
+    index::MapId,
     ir::MatMul,
     network::{
         products::{MatrixProduct, Side, Vector, chunks, width},
@@ -17,7 +18,7 @@ pub(crate) type Evaluations = HashMap<(Side, usize), Operand>;
 
 impl Sources<'_> {
     /// The slices a product reads.
-    pub(crate) fn evaluations(&self, map: usize) -> Evaluations {
+    pub(crate) fn evaluations(&self, map: MapId) -> Evaluations {
         let Some(product) = &self.network.maps[map].product else { return Evaluations::new() };
         let mut factors = product.factors;
         factors.sort_unstable();
@@ -41,7 +42,7 @@ impl Sources<'_> {
     }
 
     /// The products of slices that make up the accumulators of a block of this product.
-    pub(crate) fn products(&self, map: usize, slices: &Evaluations, block: usize) -> Vec<Segment> {
+    pub(crate) fn products(&self, map: MapId, slices: &Evaluations, block: usize) -> Vec<Segment> {
         let Some(product) = &self.network.maps[map].product else { return Vec::new() };
         let chunks = chunks(&product.layer);
         let planes = &self.placement.blocks[block].planes;
@@ -56,7 +57,7 @@ impl Sources<'_> {
 /// Planes of one batch of a product side by side.
 struct Beside<'a> {
     sources: &'a Sources<'a>,
-    map: usize,
+    map: MapId,
     product: &'a MatrixProduct,
     slices: &'a Evaluations,
     block: usize,
@@ -118,7 +119,7 @@ impl Beside<'_> {
         let (sources, block) = (self.sources, self.block);
         let weights = |plane: &usize| Weights::Tap {
             map: self.map,
-            tap: Vector::ALL.len() * plane + vector as usize,
+            tap: MatrixProduct::tap(*plane, vector),
             block: Some(block),
         };
         let moves = moves.into_iter().map(|ways| (1, sources.padded(ways, Operand::First)));

@@ -76,12 +76,15 @@ fn moves(from: &[usize], to: &[usize]) -> Vec<Move> {
 
 #[cfg(test)]
 mod tests {
-    use crate::network::slices::Reader;
-    use crate::{equations::windows::walk, network::slices::Term};
+    use crate::{
+        equations::windows::walk,
+        index::{MapId, TapId},
+        network::slices::{Reader, Term},
+    };
 
     fn terms(windows: &[&[usize]]) -> Vec<Term> {
         let term = |(tap, classes): (usize, &&[usize])| Term {
-            reader: Reader::Tap { map: 0, tap },
+            reader: Reader::Tap { map: MapId::default(), tap: TapId::from(tap) },
             shift: 0,
             classes: classes.to_vec(),
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
-use typed_index_collections::TiSlice;
+use typed_index_collections::{TiSlice, TiVec};
 
 use crate::{
     columns::{BankColumns, Columns, LaneWeights, RowWeights},
@@ -13,7 +13,7 @@ use crate::{
         Form, Forms, Packing,
         tables::{BYTE, Entry, PAIR, clamp_tag, function_tag, step_tag},
     },
-    index::NodeId,
+    index::{MapId, NodeId},
     integers::integer,
     ir::TensorId,
     network::{
@@ -218,7 +218,8 @@ impl Sources<'_> {
 
     fn region(&self, out: &mut [Vec<Fr>]) {
         let columns = self.columns;
-        let vectors: Vec<Vectors<'_>> = self.network.maps.iter().map(|map| Vectors::of(self, map)).collect();
+        let vectors: TiVec<MapId, Vectors<'_>> =
+            self.network.maps.iter().map(|map| Vectors::of(self, map)).collect();
         let width = self.shape.weight_columns as usize;
         let centers = columns.center.map(|_| self.centers_by_row());
         // The rows of a vector follow each other: it is made once.
@@ -259,7 +260,7 @@ impl Sources<'_> {
     }
 
     /// A vector of packed weights, group by group.
-    fn vector(&self, weights: Weights, vectors: &[Vectors<'_>]) -> Vec<Fr> {
+    fn vector(&self, weights: Weights, vectors: &TiSlice<MapId, Vectors<'_>>) -> Vec<Fr> {
         let unit = |group: usize, value: Fr| {
             let mut vector = vec![Fr::ZERO; group + 1];
             vector[group] = value;
@@ -273,8 +274,8 @@ impl Sources<'_> {
                 unit(start.group, -weight)
             }
             Weights::Byte { byte } => vec![-(byte_weight(byte) * Fr::from(1 << self.shape.shift))],
-            Weights::Tap { map: index, tap, block } => {
-                vectors[index].tap(&self.network.maps[index].taps[tap], block.is_none())
+            Weights::Tap { map, tap, block } => {
+                vectors[map].tap(&self.network.maps[map].taps[tap], block.is_none())
             }
         }
     }

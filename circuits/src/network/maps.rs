@@ -9,12 +9,12 @@
 
 use std::{collections::BTreeSet, ops::Range};
 
-use typed_index_collections::TiSlice;
+use typed_index_collections::{TiSlice, TiVec};
 
 use crate::{
     expanded::{Expanded, Node, Op},
     forms::{NodeForms, centers},
-    index::NodeId,
+    index::{MapId, NodeId, TapId},
     ir::{Convolution, FullyConnected, TensorId, Window},
     network::{
         homes::{Cell, Homes, Plane},
@@ -89,7 +89,7 @@ pub(crate) struct Map {
     operands: Vec<TensorId>,
     /// How a convolution slides.
     window: Option<Window>,
-    pub(crate) taps: Vec<Tap>,
+    pub(crate) taps: TiVec<TapId, Tap>,
     /// The matrix product that is added to the linear part.
     pub(crate) product: Option<MatrixProduct>,
     /// Per output channel, what is added to its accumulators; empty for nothing.
@@ -98,7 +98,11 @@ pub(crate) struct Map {
 
 impl Map {
     /// The maps of all nodes that compute something.
-    pub(crate) fn all(expanded: &Expanded, homes: &Homes, forms: &TiSlice<NodeId, NodeForms>) -> Vec<Self> {
+    pub(crate) fn all(
+        expanded: &Expanded,
+        homes: &Homes,
+        forms: &TiSlice<NodeId, NodeForms>,
+    ) -> TiVec<MapId, Self> {
         let map = |(id, node): (NodeId, &Node)| {
             let (mut product, mut window) = (None, None);
             let (taps, bias) = match &node.op {
@@ -117,7 +121,7 @@ impl Map {
                 }
             };
             let operands = node.inputs.clone();
-            Some(Self { node: id, output: node.output, operands, window, taps, product, bias })
+            Some(Self { node: id, output: node.output, operands, window, taps: taps.into(), product, bias })
         };
         expanded.nodes.iter_enumerated().filter_map(map).collect()
     }

@@ -15,6 +15,7 @@ use std::{collections::HashMap, hash::Hash};
 
 use crate::{
     expanded::{Expanded, Op},
+    index::{MapId, TapId},
     ir::{MatMul, TensorId},
     network::{
         homes::{Home, Plane, distinct},
@@ -76,8 +77,18 @@ impl MatrixProduct {
         (0..planes).flat_map(|plane| Vector::ALL.map(|vector| tap(plane, vector))).collect()
     }
 
+    /// The number of a vector among [`Self::taps`].
+    pub(crate) fn tap(plane: usize, vector: Vector) -> TapId {
+        TapId::from(Vector::ALL.len() * plane + vector as usize)
+    }
+
+    /// The power of s an element of a factor is weighted with.
+    pub(crate) fn exponent(&self, side: Side, element: usize) -> u64 {
+        slice(&self.layer, side, element).1
+    }
+
     /// Who reads an element of a factor, and the power of s it is weighted with.
-    pub(crate) fn reading(&self, map: usize, side: Side, element: usize) -> (Reader, u64) {
+    pub(crate) fn reading(&self, map: MapId, side: Side, element: usize) -> (Reader, u64) {
         let (slice, exponent) = slice(&self.layer, side, element);
         (Reader::Factor { map, side, slice }, exponent)
     }

@@ -3,7 +3,10 @@
 //! There are more readings than anything else in a network, as many as pairs of a tap and an output position: each
 //! takes 8 bytes, and is listed only while the slices of its tensor are made.
 
+use typed_index_collections::{TiVec, ti_vec};
+
 use crate::{
+    index::{MapId, TapId},
     ir::TensorId,
     network::{
         homes::Cell,
@@ -16,8 +19,8 @@ use crate::{
 /// of outputs.
 pub(crate) struct Readings<'a> {
     sources: &'a Sources<'a>,
-    /// Per map the number of its first tap, then the number of taps.
-    first_taps: Vec<usize>,
+    /// The number of the first tap of each map, then the number of taps.
+    first_taps: TiVec<MapId, usize>,
     /// Per tap the exponents of its outputs.
     exponents: Vec<&'a [u64]>,
     /// Per tensor the number of its first element, `None` of tensors that are not looked at.
@@ -41,7 +44,7 @@ impl<'a> Readings<'a> {
             firsts[tensor.0] = Some(elements);
             elements += sources.homes.home(*tensor).len();
         }
-        let (mut first_taps, mut exponents) = (vec![0], Vec::new());
+        let (mut first_taps, mut exponents) = (ti_vec![0], Vec::new());
         for map in sources.maps {
             let planes = &sources.homes.home(map.output).planes;
             exponents.extend(map.taps.iter().map(|tap| &*planes[tap.first_plane].exponents));
@@ -127,7 +130,7 @@ impl<'a> Readings<'a> {
             Some(byte) => self.sources.outputs[byte].1,
             None => {
                 let map = self.first_taps.partition_point(|first| *first <= number) - 1;
-                Reader::Tap { map, tap: number - self.first_taps[map] }
+                Reader::Tap { map, tap: TapId::from(number - self.first_taps[map]) }
             }
         }
     }

@@ -11,7 +11,10 @@ use std::{
     sync::Arc,
 };
 
+use typed_index_collections::TiSlice;
+
 use crate::{
+    index::{MapId, TapId},
     ir::TensorId,
     network::{
         homes::{Cell, Home, Homes, Plane},
@@ -27,21 +30,22 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Reader {
     /// A tap of a map.
-    Tap { map: usize, tap: usize },
+    Tap { map: MapId, tap: TapId },
     /// A matrix product: a slice of a factor, by its number.
-    Factor { map: usize, side: Side, slice: usize },
+    Factor { map: MapId, side: Side, slice: usize },
     /// An element of the statement: its public input and byte.
     Byte { instance: usize, byte: usize },
 }
 
 impl Reader {
     /// The taps of a map.
-    pub(crate) fn taps(map: usize) -> Range<Self> {
-        Self::Tap { map, tap: 0 }..Self::Tap { map: map + 1, tap: 0 }
+    pub(crate) fn taps(map: MapId) -> Range<Self> {
+        let first = |map| Self::Tap { map, tap: TapId::default() };
+        first(map)..first(map + 1)
     }
 
     /// The factors of a map's matrix product.
-    pub(crate) fn factors(map: usize) -> Range<Self> {
+    pub(crate) fn factors(map: MapId) -> Range<Self> {
         let first = |map| Self::Factor { map, side: Side::Lhs, slice: 0 };
         first(map)..first(map + 1)
     }
@@ -97,9 +101,9 @@ impl Slices {
 /// What slices are made from.
 pub(crate) struct Sources<'a> {
     pub(crate) homes: &'a Homes,
-    pub(crate) maps: &'a [Map],
-    /// Per map the stored tensors it reads.
-    pub(crate) read: &'a [Vec<TensorId>],
+    pub(crate) maps: &'a TiSlice<MapId, Map>,
+    /// The stored tensors each map reads.
+    pub(crate) read: &'a TiSlice<MapId, Vec<TensorId>>,
     /// The statement's bytes of model outputs.
     pub(crate) outputs: &'a [(Cell, Reader)],
 }
@@ -127,15 +131,15 @@ impl Sources<'_> {
 }
 
 /// A map with a matrix product, and which factor of it.
-type Factor<'a> = (usize, &'a MatrixProduct, Side);
+type Factor<'a> = (MapId, &'a MatrixProduct, Side);
 
 /// The factors of matrix products, by tensor; nothing else reads them.
-fn factors(maps: &[Map]) -> HashMap<TensorId, Factor<'_>> {
+fn factors(maps: &TiSlice<MapId, Map>) -> HashMap<TensorId, Factor<'_>> {
     let mut out = HashMap::new();
-    for (index, map) in maps.iter().enumerate() {
+    for (id, map) in maps.iter_enumerated() {
         let Some(product) = &map.product else { continue };
         for side in [Side::Lhs, Side::Rhs] {
-            out.insert(product.factors[side as usize], (index, product, side));
+            out.insert(product.factors[side as usize], (id, product, side));
         }
     }
     out
@@ -157,7 +161,7 @@ struct Split<'a> {
 impl Split<'_> {
     fn slices(&self) -> Slices {
         if let Some((_, product, side)) = self.factor {
-            let exponent = |element: &usize| product.reading(0, side, *element).1;
+            let exponent = |element: &usize| product.exponent(side, *element);
             let exponents = |plane: &Plane| plane.elements.iter().map(exponent).collect();
             return self.with(exponents, usize::MAX).unwrap_or_default();
         }

@@ -2,6 +2,7 @@
 
 use crate::{
     equations::{Operand, Region},
+    index::MapId,
     layout::{Budget, Layout},
     place::{Block, Content},
     shape::{BankKind, BankShape, Scheme, Shape},
@@ -46,7 +47,7 @@ fn of_region(layout: &Layout, row: usize) -> String {
         Some(Operand::Slice { .. } | Operand::First) => "windows of slices times weights",
         None => "weights",
     };
-    let equation = match equation.checked_sub(2).and_then(|index| layout.network.maps.get(index)) {
+    let equation = match equation.checked_sub(2).and_then(|map| layout.network.maps.get(MapId::from(map))) {
         Some(map) => &layout.expanded.nodes[map.node].name,
         None => "statement",
     };
