@@ -4,7 +4,12 @@ mod cells;
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
-use crate::shape::{BankKind, Shape};
+use typed_index_collections::TiVec;
+
+use crate::{
+    index::BankId,
+    shape::{BankKind, Shape},
+};
 
 pub(crate) use cells::{LaneColumns, LinearCells, MaximumCells, ProductCells, ThresholdCells};
 
@@ -151,7 +156,7 @@ pub(crate) struct PositionColumns {
 pub(crate) struct Columns {
     pub(crate) lookup: LookupColumns,
     /// Linear banks first.
-    pub(crate) banks: Vec<BankColumns>,
+    pub(crate) banks: TiVec<BankId, BankColumns>,
     pub(crate) ways: Vec<Way>,
     pub(crate) positions: Option<PositionColumns>,
     /// Advice, phase 1: the product sum.
@@ -230,7 +235,7 @@ impl Columns {
         let tables = (0..shape.table_sets).map(|_| numbering.fixed.many(shape.table_width())).collect();
         let kinds = BankKind::ALL.into_iter().zip(shape.bank_counts());
         let kinds = kinds.flat_map(|(kind, count)| (0..count).map(move |_| kind));
-        let mut banks: Vec<BankColumns> = kinds.map(|kind| numbering.bank(kind)).collect();
+        let mut banks: TiVec<BankId, BankColumns> = kinds.map(|kind| numbering.bank(kind)).collect();
         let Numbering { mut fixed, mut advice, .. } = numbering;
         let multiplicities = advice.many(shape.table_sets);
         let derived = advice.0;

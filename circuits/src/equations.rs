@@ -21,7 +21,7 @@ use typed_index_collections::TiSlice;
 use crate::{
     equations::windows::{Move, Stop, walk},
     forms::Packing,
-    index::{MapId, NodeId, TapId},
+    index::{BankId, BlockId, MapId, NodeId, TapId, each},
     ir::TensorId,
     network::{
         Network,
@@ -37,7 +37,7 @@ pub(crate) enum Operand {
     /// The evaluation of a slice: its lane, counted over all lanes, and row.
     Slice { lane: usize, row: usize },
     /// The claims of a block: bank and row.
-    Claims { bank: usize, row: usize },
+    Claims { bank: BankId, row: usize },
     /// The public input of this row.
     Instance,
     /// The operand of the first way.
@@ -70,7 +70,7 @@ pub(crate) enum Weights {
     /// No contribution.
     None,
     /// A tap's weights; of a planewise map the equation of this block has only its groups.
-    Tap { map: MapId, tap: TapId, block: Option<usize> },
+    Tap { map: MapId, tap: TapId, block: Option<BlockId> },
     /// Minus the weight of a slot at its group: where the claims of a block of this node begin, of a model input with
     /// no node.
     Minus { node: Option<NodeId>, start: Start },
@@ -265,7 +265,7 @@ impl Sources<'_> {
     fn map(&self, id: MapId) -> Vec<Equation> {
         let map = &self.network.maps[id];
         let tracks = terms(&self.network.slices, &self.network.read[id], Reader::taps(id));
-        let blocks: Vec<usize> = self.placement.of_node(map.node).collect();
+        let blocks: Vec<BlockId> = each(self.placement.of_node(map.node)).collect();
         if !map.is_planewise() {
             return vec![self.equation(id, tracks, &blocks, None)];
         }
@@ -274,7 +274,7 @@ impl Sources<'_> {
             let plane = map.taps[tap].first_plane;
             self.placement.members[map.output.0][plane].0
         };
-        let mut by_block: HashMap<usize, Vec<Track>> = HashMap::new();
+        let mut by_block: HashMap<BlockId, Vec<Track>> = HashMap::new();
         for Track { tensor, plane, terms } in tracks {
             for term in terms {
                 let tracks = by_block.entry(block_of(&term)).or_default();
@@ -285,7 +285,7 @@ impl Sources<'_> {
             }
         }
         let slices = self.evaluations(id);
-        let equation = |block: &usize| {
+        let equation = |block: &BlockId| {
             let tracks = by_block.remove(block).unwrap_or_default();
             let mut equation = self.equation(id, tracks, &[*block], Some(*block));
             equation.segments.extend(self.products(id, &slices, *block));
@@ -294,13 +294,19 @@ impl Sources<'_> {
         blocks.iter().map(equation).collect()
     }
 
-    fn equation(&self, map: MapId, tracks: Vec<Track>, blocks: &[usize], only: Option<usize>) -> Equation {
+    fn equation(
+        &self,
+        map: MapId,
+        tracks: Vec<Track>,
+        blocks: &[BlockId],
+        only: Option<BlockId>,
+    ) -> Equation {
         let offset = offset(tracks.iter().flat_map(|track| &track.terms));
         let first = match only {
             Some(block) => BTreeMap::from([(block, Start::default())]),
             None => self.placement.starts(self.network.maps[map].node, self.packing(map).slots),
         };
-        let end = |block: &usize| first[block].group + self.groups(map, *block);
+        let end = |block: &BlockId| first[block].group + self.groups(map, *block);
         let total = blocks.iter().map(end).max().unwrap_or(1);
         let mut equation = Equation::default();
         self.walks(&mut equation, tracks, offset, |term| {
@@ -310,9 +316,9 @@ impl Sources<'_> {
         for blocks in blocks.chunks(self.ways) {
             let claims: Vec<_> = blocks
                 .iter()
-                .map(|index| {
-                    let block = &self.placement.blocks[*index];
-                    (claims(block), minus(block, first[index]))
+                .map(|id| {
+                    let block = &self.placement.blocks[*id];
+                    (claims(block), minus(block, first[id]))
                 })
                 .collect();
             let reach = blocks.iter().map(|block| first[block].group + 1).max().unwrap_or(1);
@@ -388,7 +394,7 @@ impl Sources<'_> {
     }
 
     /// Groups of a block of a map.
-    pub(crate) fn groups(&self, map: MapId, block: usize) -> usize {
+    pub(crate) fn groups(&self, map: MapId, block: BlockId) -> usize {
         self.placement.groups(&self.placement.blocks[block], self.packing(map).slots)
     }
 

@@ -1,10 +1,11 @@
 //! Numbers that say which of many: each kind is a type, so that the compiler tells them apart.
 //!
-//! Lists that are indexed by one kind only are [`TiVec`](typed_index_collections::TiVec)s.
+//! Lists that are indexed by one kind only are [`TiVec`](typed_index_collections::TiVec)s. Ranges
+//! of them are gone through with [`each`].
 
 use std::{
     fmt,
-    ops::{Add, Sub},
+    ops::{Add, Range, Sub},
 };
 
 macro_rules! indices {
@@ -64,4 +65,19 @@ indices! {
     MapId = "map";
     /// A tap of a map.
     TapId = "tap";
+    /// A bank, counted over banks of all kinds, linear ones first.
+    BankId = "bank";
+    /// A block of the placement.
+    BlockId = "block";
+    /// A plane of a block, by its place in it.
+    Member = "member";
+}
+
+/// The indices in a range.
+pub(crate) fn each<K>(range: Range<K>) -> impl DoubleEndedIterator<Item = K> + ExactSizeIterator
+where
+    K: From<usize>,
+    usize: From<K>,
+{
+    (usize::from(range.start)..usize::from(range.end)).map(K::from)
 }

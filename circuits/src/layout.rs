@@ -23,7 +23,7 @@ use crate::{
         Forms, Packing,
         tables::{self, Entry},
     },
-    index::NodeId,
+    index::{BankId, NodeId},
     ir::{Model, TensorId},
     network::{Base, Network, homes::Cell, slices::Reader},
     place::{Block, Placement},
@@ -230,7 +230,7 @@ impl Layout {
 
     /// Calls `visit` with bank, row and the powers of s it is weighted with: of its slices, of its claims. Rows of flat
     /// banks have none.
-    pub(crate) fn for_each_power(&self, mut visit: impl FnMut(usize, usize, u64, u64)) {
+    pub(crate) fn for_each_power(&self, mut visit: impl FnMut(BankId, usize, u64, u64)) {
         let has_powers = |block: &&Block| self.columns.banks[block.bank].powers().is_some();
         for block in self.placement.blocks.iter().filter(has_powers) {
             let home = self.network.homes.home(block.tensor);

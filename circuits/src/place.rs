@@ -12,10 +12,12 @@ use std::{
     sync::Arc,
 };
 
+use typed_index_collections::{TiSlice, TiVec, ti_vec};
+
 use crate::{
     expanded::Expanded,
     forms::Forms,
-    index::NodeId,
+    index::{BankId, BlockId, Member, NodeId, each},
     ir::TensorId,
     network::{
         homes::{Home, Homes},
@@ -104,11 +106,10 @@ pub(crate) struct Block {
     pub(crate) tensor: TensorId,
     pub(crate) content: Content,
     pub(crate) kind: BankKind,
-    /// Its members, fewer than the lanes when some are idle.
-    pub(crate) planes: Vec<usize>,
+    /// Fewer than the lanes when some are idle.
+    pub(crate) planes: TiVec<Member, usize>,
     pub(crate) arrangement: Arrangement,
-    /// Bank, counted over banks of all kinds, linear ones first.
-    pub(crate) bank: usize,
+    pub(crate) bank: BankId,
     pub(crate) first_row: usize,
 }
 
@@ -131,11 +132,16 @@ impl Block {
         self.first_row + self.len() - 1
     }
 
+    /// The plane of its first member.
+    pub(crate) fn first_plane(&self) -> usize {
+        self.planes.raw[0]
+    }
+
     /// Which member a lane holds in a row of the circuit, or would if it were not idle.
-    pub(crate) fn member(&self, row: usize, lane: usize) -> usize {
+    pub(crate) fn member(&self, row: usize, lane: usize) -> Member {
         match &self.arrangement {
-            Arrangement::Beside(_) => lane,
-            Arrangement::Below => self.planes.len() - 1 - (row - self.first_row),
+            Arrangement::Beside(_) => Member::from(lane),
+            Arrangement::Below => self.planes.next_key() - (1 + row - self.first_row),
         }
     }
 
@@ -161,26 +167,29 @@ impl Block {
     ///
     /// # Panics
     /// If the block does not hold the position.
-    pub(crate) fn spot(&self, member: usize, position: usize) -> (usize, usize) {
+    pub(crate) fn spot(&self, member: Member, position: usize) -> (usize, usize) {
         match &self.arrangement {
             Arrangement::Beside(order) => {
                 let index = order.positions.iter().position(|each| *each == position);
-                (member, self.first_row + index.expect("a block holds every position of its planes"))
+                (
+                    usize::from(member),
+                    self.first_row + index.expect("a block holds every position of its planes"),
+                )
             }
             Arrangement::Below => (0, self.row_below(member)),
         }
     }
 
     /// The lane of a member, and the row of the circuit on which the evaluation of one of its slices is complete.
-    pub(crate) fn slice_end(&self, member: usize, class: usize) -> (usize, usize) {
+    pub(crate) fn slice_end(&self, member: Member, class: usize) -> (usize, usize) {
         match &self.arrangement {
-            Arrangement::Beside(order) => (member, self.first_row + order.slice_ends[class]),
+            Arrangement::Beside(order) => (usize::from(member), self.first_row + order.slice_ends[class]),
             Arrangement::Below => (0, self.row_below(member)),
         }
     }
 
-    fn row_below(&self, member: usize) -> usize {
-        self.first_row + self.planes.len() - 1 - member
+    fn row_below(&self, member: Member) -> usize {
+        self.first_row + (self.planes.next_key() - member) - 1
     }
 }
 
@@ -193,7 +202,8 @@ pub(crate) struct Start {
 
 impl Start {
     /// The group and slot of a member of groups of so many slots.
-    pub(crate) fn of_member(self, member: usize, slots: usize) -> Self {
+    pub(crate) fn of_member(self, member: Member, slots: usize) -> Self {
+        let member = usize::from(member);
         Self { group: self.group + member / slots, slot: self.slot + member % slots }
     }
 }
@@ -201,11 +211,11 @@ impl Start {
 /// The blocks of a model, before and after they have rows.
 #[derive(Clone, Debug)]
 pub(crate) struct Placement {
-    pub(crate) blocks: Vec<Block>,
+    pub(crate) blocks: TiVec<BlockId, Block>,
     /// Per tensor and plane its block, and which member it is.
-    pub(crate) members: Vec<Vec<(usize, usize)>>,
-    /// Rows in use per bank.
-    pub(crate) bank_rows: Vec<usize>,
+    pub(crate) members: Vec<Vec<(BlockId, Member)>>,
+    /// Rows in use.
+    pub(crate) bank_rows: TiVec<BankId, usize>,
     /// Lanes of a bank of each kind.
     pub(crate) lanes_per_bank: LanesPerBank,
     /// Banks of each kind, in the order of [`BankKind::ALL`].
@@ -213,12 +223,13 @@ pub(crate) struct Placement {
 }
 
 /// Per tensor and plane, the block of which it is which member.
-fn members(homes: &Homes, blocks: &[Block]) -> Vec<Vec<(usize, usize)>> {
+fn members(homes: &Homes, blocks: &TiSlice<BlockId, Block>) -> Vec<Vec<(BlockId, Member)>> {
     let planes = |home: &Option<Home>| home.as_ref().map_or(0, |home| home.planes.len());
-    let mut members: Vec<_> = homes.stored.iter().map(|home| vec![(0, 0); planes(home)]).collect();
-    for (index, block) in blocks.iter().enumerate().filter(|(_, block)| block.content != Content::Output) {
-        for (member, plane) in block.planes.iter().enumerate() {
-            members[block.tensor.0][*plane] = (index, member);
+    let nowhere = (BlockId::default(), Member::default());
+    let mut members: Vec<_> = homes.stored.iter().map(|home| vec![nowhere; planes(home)]).collect();
+    for (id, block) in blocks.iter_enumerated().filter(|(_, block)| block.content != Content::Output) {
+        for (member, plane) in block.planes.iter_enumerated() {
+            members[block.tensor.0][*plane] = (id, member);
         }
     }
     members
@@ -234,10 +245,11 @@ impl Placement {
         forms: &Forms,
         lanes_per_bank: LanesPerBank,
     ) -> Self {
-        let mut blocks = Vec::new();
+        let mut blocks = TiVec::new();
         let mut block = |tensor, content, kind, planes: &[usize], rows: &Arc<RowOrder>| {
-            let (planes, arrangement) = (planes.to_vec(), Arrangement::Beside(rows.clone()));
-            blocks.push(Block { tensor, content, kind, planes, arrangement, bank: 0, first_row: 0 });
+            let (planes, arrangement) = (planes.to_vec().into(), Arrangement::Beside(rows.clone()));
+            let bank = BankId::default();
+            blocks.push(Block { tensor, content, kind, planes, arrangement, bank, first_row: 0 });
         };
         for (input, runs) in expanded.inputs.iter().zip(runs) {
             for run in runs {
@@ -260,7 +272,7 @@ impl Placement {
             }
         }
         let members = members(homes, &blocks);
-        Self { blocks, members, bank_rows: Vec::new(), lanes_per_bank, counts: [0; 4] }
+        Self { blocks, members, bank_rows: TiVec::new(), lanes_per_bank, counts: [0; 4] }
     }
 
     /// Rows of all blocks of a kind, and of the largest.
@@ -272,18 +284,18 @@ impl Placement {
     /// Gives every block rows in the emptiest of so many banks of its kind, largest blocks first; `None` if a bank
     /// then has more than `capacity` rows.
     pub(crate) fn placed(&self, counts: [usize; 4], capacity: usize) -> Option<Self> {
-        let mut bank_rows = vec![0; counts.iter().sum()];
-        let mut order: Vec<usize> = (0..self.blocks.len()).collect();
-        order.sort_by_key(|index| std::cmp::Reverse(self.blocks[*index].len()));
+        let mut bank_rows: TiVec<BankId, usize> = ti_vec![0; counts.iter().sum()];
+        let mut order: Vec<BlockId> = self.blocks.keys().collect();
+        order.sort_by_key(|id| std::cmp::Reverse(self.blocks[*id].len()));
         // Most shapes hold too little: nothing is copied before all blocks have rows.
-        let mut spots = vec![(0, 0); self.blocks.len()];
-        for index in order {
+        let mut spots: TiVec<BlockId, _> = ti_vec![(BankId::default(), 0); self.blocks.len()];
+        for id in order {
             steps::count(1);
-            let block = &self.blocks[index];
+            let block = &self.blocks[id];
             let kind = block.kind as usize;
-            let first: usize = counts[..kind].iter().sum();
-            let bank = (first..first + counts[kind]).min_by_key(|bank| bank_rows[*bank])?;
-            spots[index] = (bank, bank_rows[bank]);
+            let first = BankId::from(counts[..kind].iter().sum::<usize>());
+            let bank = each(first..first + counts[kind]).min_by_key(|bank| bank_rows[*bank])?;
+            spots[id] = (bank, bank_rows[bank]);
             bank_rows[bank] += block.len();
             if bank_rows[bank] > capacity {
                 return None;
@@ -295,18 +307,18 @@ impl Placement {
     }
 
     /// The blocks of a node, which follow each other.
-    pub(crate) fn of_node(&self, node: NodeId) -> Range<usize> {
+    pub(crate) fn of_node(&self, node: NodeId) -> Range<BlockId> {
         let bound = |content| self.blocks.partition_point(|block| block.content < content);
         bound(Content::Node(node))..bound(Content::Node(node + 1))
     }
 
     /// Where every block of a node begins when its blocks share an equation of groups of so many slots: blocks of few
     /// lanes share a group. Planes below each other begin groups, and end them.
-    pub(crate) fn starts(&self, node: NodeId, slots: usize) -> BTreeMap<usize, Start> {
+    pub(crate) fn starts(&self, node: NodeId, slots: usize) -> BTreeMap<BlockId, Start> {
         let mut next = Start::default();
-        self.of_node(node)
-            .map(|index| {
-                let block = &self.blocks[index];
+        each(self.of_node(node))
+            .map(|id| {
+                let block = &self.blocks[id];
                 let room = match block.arrangement {
                     Arrangement::Beside(_) => self.lanes_per_bank.of(block.kind),
                     Arrangement::Below => block.len().next_multiple_of(slots),
@@ -319,7 +331,7 @@ impl Placement {
                     end if end < slots => Start { slot: end, ..next },
                     end => Start { group: next.group + end.div_ceil(slots), slot: 0 },
                 };
-                (index, start)
+                (id, start)
             })
             .collect()
     }
@@ -333,8 +345,8 @@ impl Placement {
     }
 
     /// The first lane of a bank, counted over all lanes.
-    pub(crate) fn first_lane(&self, bank: usize) -> usize {
-        let mut before = bank;
+    pub(crate) fn first_lane(&self, bank: BankId) -> usize {
+        let mut before = usize::from(bank);
         let mut lanes = 0;
         for (kind, count) in BankKind::ALL.into_iter().zip(self.counts) {
             lanes += before.min(count) * self.lanes_per_bank.of(kind);
@@ -344,7 +356,7 @@ impl Placement {
     }
 
     /// The block of a plane, and which member it is.
-    pub(crate) fn member(&self, tensor: TensorId, plane: usize) -> (&Block, usize) {
+    pub(crate) fn member(&self, tensor: TensorId, plane: usize) -> (&Block, Member) {
         let (block, member) = self.members[tensor.0][plane];
         (&self.blocks[block], member)
     }

@@ -298,7 +298,7 @@ impl Layout {
         for block in self.placement.blocks.iter().filter(|block| block.content == Content::Output) {
             let view = self.network.homes.view(block.tensor);
             // Row by row: the last member comes first.
-            for (member, element) in block.planes.iter().enumerate().rev() {
+            for (member, element) in block.planes.iter_enumerated().rev() {
                 let Cell::Stored { tensor, element } = view.cell(*element) else {
                     unreachable!("outputs are stored, see `expand`")
                 };

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::{
-    index::MapId,
+    index::{BlockId, MapId},
     ir::MatMul,
     network::{
         products::{MatrixProduct, Side, Vector, chunks, width},
@@ -42,10 +42,10 @@ impl Sources<'_> {
     }
 
     /// The products of slices that make up the accumulators of a block of this product.
-    pub(crate) fn products(&self, map: MapId, slices: &Evaluations, block: usize) -> Vec<Segment> {
+    pub(crate) fn products(&self, map: MapId, slices: &Evaluations, block: BlockId) -> Vec<Segment> {
         let Some(product) = &self.network.maps[map].product else { return Vec::new() };
         let chunks = chunks(&product.layer);
-        let planes = &self.placement.blocks[block].planes;
+        let planes = &self.placement.blocks[block].planes.raw;
         let batches = planes.chunk_by(|one, next| one / chunks == next / chunks);
         let side_by_side = batches.flat_map(|planes| planes.chunks(self.ways));
         side_by_side
@@ -60,7 +60,7 @@ struct Beside<'a> {
     map: MapId,
     product: &'a MatrixProduct,
     slices: &'a Evaluations,
-    block: usize,
+    block: BlockId,
     planes: &'a [usize],
 }
 

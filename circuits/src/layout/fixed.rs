@@ -13,7 +13,7 @@ use crate::{
         Form, Forms, Packing,
         tables::{BYTE, Entry, PAIR, clamp_tag, function_tag, step_tag},
     },
-    index::{MapId, NodeId},
+    index::{BlockId, MapId, Member, NodeId},
     integers::integer,
     ir::TensorId,
     network::{
@@ -83,9 +83,8 @@ impl Sources<'_> {
             }
             (RowWeights::Steps(columns), Arrangement::Below) => {
                 // Horner's rule: the last plane comes first.
-                for (index, row) in block.rows().enumerate().skip(1) {
-                    let member = block.len() - 1 - index;
-                    let (step, step_rho) = self.step(block, member);
+                for row in block.rows().skip(1) {
+                    let (step, step_rho) = self.step(block, block.member(row, 0));
                     (out[columns.step][row], out[columns.step_rho][row]) = (step, step_rho);
                 }
             }
@@ -95,10 +94,10 @@ impl Sources<'_> {
 
     /// What the evaluation is multiplied with on its way to a member, in parts `step + step_rho rho`: by 256 to the next
     /// byte, by B to the next slot, by `rho / B^(G-1)` to the last slot of the group before.
-    fn step(&self, block: &Block, member: usize) -> (Fr, Fr) {
+    fn step(&self, block: &Block, member: Member) -> (Fr, Fr) {
         let Some(node) = block.content.node() else { return (Fr::from(256), Fr::ZERO) };
         let packing = self.packings[node];
-        if member % packing.slots == packing.slots - 1 {
+        if Start::default().of_member(member, packing.slots).slot == packing.slots - 1 {
             (Fr::ZERO, packing.unwind())
         } else {
             (packing.weight(1), Fr::ZERO)
@@ -146,7 +145,7 @@ impl Sources<'_> {
             Form::Function(function) => function_tag(self.forms, *function),
             Form::Maximum | Form::Product => PAIR,
         };
-        let form = forms.form(home.planes[block.planes[0]].channel);
+        let form = forms.form(home.planes[block.first_plane()].channel);
         let looks_up_limbs = matches!(form, Form::Linear(_) | Form::Threshold(_));
         // An idle lane of the linear form claims the low end of its clamp, one of a function the byte 0, others
         // look up zeros.
@@ -252,9 +251,9 @@ impl Sources<'_> {
 
     /// Per lane and row of a flat circuit what the byte there is read less.
     fn centers_by_row(&self) -> Vec<Vec<Fr>> {
-        let mut centers = vec![vec![Fr::ZERO; self.rows]; self.columns.banks.len()];
+        let mut centers = vec![vec![Fr::ZERO; self.rows]; self.columns.lanes().count()];
         for block in &self.placement.blocks {
-            centers[block.bank][block.rows()].fill(self.center(block.tensor));
+            centers[self.placement.first_lane(block.bank)][block.rows()].fill(self.center(block.tensor));
         }
         centers
     }
@@ -286,7 +285,7 @@ struct Vectors<'a> {
     sources: &'a Sources<'a>,
     map: &'a Map,
     /// Where blocks begin in the equation they share.
-    starts: BTreeMap<usize, Start>,
+    starts: BTreeMap<BlockId, Start>,
     /// `B^slot`.
     powers: Vec<Fr>,
 }

@@ -4,12 +4,12 @@
 //! output copies of its bytes. Bytes that share a public input and channels that share an equation with what they read
 //! alone stay together; the channels of a layer fill what room there is.
 
-use typed_index_collections::TiSlice;
+use typed_index_collections::{TiSlice, TiVec, ti_vec};
 
 use crate::{
     expanded::Expanded,
     forms::{Forms, Packing},
-    index::NodeId,
+    index::{BankId, BlockId, NodeId, each},
     ir::TensorId,
     network::{Network, maps::Map},
     place::{Arrangement, Block, Content, LanesPerBank, Placement, members},
@@ -31,7 +31,8 @@ impl Flat<'_> {
     /// they do not suffice.
     pub(crate) fn placed(&self, lanes: [usize; 2], capacity: usize) -> Option<Placement> {
         let [linear, threshold] = lanes;
-        let mut placer = Placer { linear, capacity, rows: vec![0; linear + threshold], blocks: Vec::new() };
+        let rows = ti_vec![0; linear + threshold];
+        let mut placer = Placer { linear: BankId::from(linear), capacity, rows, blocks: TiVec::new() };
         for input in &self.expanded.inputs {
             let elements: Vec<usize> = (0..self.expanded.tensor(*input).len).collect();
             placer.bytes(*input, Content::Input, &elements)?;
@@ -68,36 +69,37 @@ impl Flat<'_> {
 }
 
 struct Placer {
-    /// Lanes of the linear form, which come first.
-    linear: usize,
+    /// Where lanes of the linear form end, which come first.
+    linear: BankId,
     capacity: usize,
-    /// Rows in use per lane.
-    rows: Vec<usize>,
-    blocks: Vec<Block>,
+    /// Rows in use per lane, which is a bank of its own.
+    rows: TiVec<BankId, usize>,
+    blocks: TiVec<BlockId, Block>,
 }
 
 impl Placer {
     /// The emptiest lane of a kind (any kind for `None`) and its free rows.
-    fn emptiest(&self, kind: Option<BankKind>) -> Option<(usize, usize)> {
+    fn emptiest(&self, kind: Option<BankKind>) -> Option<(BankId, usize)> {
+        let (first, end) = (BankId::default(), self.rows.next_key());
         let lanes = match kind {
-            None => 0..self.rows.len(),
-            Some(BankKind::Linear) => 0..self.linear,
-            Some(_) => self.linear..self.rows.len(),
+            None => first..end,
+            Some(BankKind::Linear) => first..self.linear,
+            Some(_) => self.linear..end,
         };
-        let lane = lanes.min_by_key(|lane| self.rows[*lane])?;
+        let lane = each(lanes).min_by_key(|lane| self.rows[*lane])?;
         Some((lane, self.capacity.saturating_sub(self.rows[lane]))).filter(|(_, free)| *free > 0)
     }
 
-    fn kind(&self, lane: usize) -> BankKind {
+    fn kind(&self, lane: BankId) -> BankKind {
         if lane < self.linear { BankKind::Linear } else { BankKind::Threshold }
     }
 
-    fn push(&mut self, lane: usize, tensor: TensorId, content: Content, planes: &[usize]) {
+    fn push(&mut self, lane: BankId, tensor: TensorId, content: Content, planes: &[usize]) {
         self.blocks.push(Block {
             tensor,
             content,
             kind: self.kind(lane),
-            planes: planes.to_vec(),
+            planes: planes.to_vec().into(),
             arrangement: Arrangement::Below,
             bank: lane,
             first_row: self.rows[lane],

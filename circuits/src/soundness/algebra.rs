@@ -15,7 +15,7 @@ use super::{
 use crate::{
     equations::{Factor, Operand, Region},
     forms::Packing,
-    index::NodeId,
+    index::{BankId, Member, NodeId},
     integers::integer,
     ir::Model,
     layout::{Budget, ForcedShape, Layout},
@@ -40,7 +40,7 @@ pub(super) type Monomial = (Cell, Option<Cell>);
 pub(super) type Polynomial = BTreeMap<(usize, u64), BTreeMap<Monomial, Fr>>;
 
 /// Claims of a block in an equation: bank, last row, weights by power of rho, power of s.
-pub(super) type Claims = (usize, usize, Vec<Fr>, u64);
+pub(super) type Claims = (BankId, usize, Vec<Fr>, u64);
 
 /// An equation of the region.
 #[derive(Debug, Default)]
@@ -55,14 +55,14 @@ pub(super) struct Equation {
 pub(super) struct Reader<'a> {
     layout: &'a Layout,
     /// Per bank and row the exponents of slices and of claims.
-    exponents: BTreeMap<(usize, usize), (u64, u64)>,
+    exponents: BTreeMap<(BankId, usize), (u64, u64)>,
 }
 
 /// What a window holds.
 #[derive(Clone, Debug, Default)]
 struct Window {
     cells: BTreeMap<Cell, (u64, Fr)>,
-    claims: Vec<(usize, usize)>,
+    claims: Vec<(BankId, usize)>,
     instances: Vec<usize>,
 }
 
@@ -76,7 +76,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The exponents of slices and of claims in a row of a bank, 0 in flat banks.
-    fn exponents(&self, bank: usize, row: usize) -> (u64, u64) {
+    fn exponents(&self, bank: BankId, row: usize) -> (u64, u64) {
         match self.layout.columns.banks[bank].powers() {
             Some(_) => self.exponents[&(bank, row)],
             None => (0, 0),
@@ -84,8 +84,8 @@ impl<'a> Reader<'a> {
     }
 
     /// The bank of a lane counted over all banks, and its activation column.
-    fn lane(&self, lane: usize) -> (usize, usize) {
-        let banks = self.layout.columns.banks.iter().enumerate();
+    fn lane(&self, lane: usize) -> (BankId, usize) {
+        let banks = self.layout.columns.banks.iter_enumerated();
         let mut lanes = banks.flat_map(|(bank, columns)| columns.lanes.iter().map(move |lane| (bank, lane)));
         let (bank, lane) = lanes.nth(lane).expect("the lane exists");
         (bank, lane.cells.activation())
@@ -228,11 +228,11 @@ fn check_operators(layout: &Layout) -> usize {
         let mut groups = BTreeSet::new();
         let mut owners: BTreeMap<usize, NodeId> = BTreeMap::new();
         for (bank, end, weights, offset) in &equation.claims {
-            let mut blocks = layout.placement.blocks.iter();
+            let blocks = &layout.placement.blocks;
             let index = blocks.position(|block| (block.bank, block.end()) == (*bank, *end));
             let index = index.expect("claims of a block");
             assert!(seen.insert(index), "a block is claimed once");
-            let block = &layout.placement.blocks[index];
+            let block = &blocks[index];
             let Content::Node(id) = block.content else {
                 panic!("inputs are claimed in the statement's equation")
             };
@@ -241,7 +241,7 @@ fn check_operators(layout: &Layout) -> usize {
             let lanes = layout.placement.lanes_per_bank.of(block.kind);
             let packing = layout.packings[id];
             let first = start(weights, packing);
-            let members: BTreeSet<usize> =
+            let members: BTreeSet<Member> =
                 block.rows().flat_map(|row| (0..lanes).map(move |lane| block.member(row, lane))).collect();
             assert!(
                 members.len() + first.slot <= packing.slots || first.slot == 0,
@@ -329,7 +329,7 @@ fn check_statement(layout: &Layout) {
         instances,
         (0..layout.network.instances).map(|index| (index, index as u64)).collect::<Vec<_>>()
     );
-    let inputs: BTreeSet<(usize, usize)> =
+    let inputs: BTreeSet<(BankId, usize)> =
         equation.claims.iter().map(|claims| (claims.0, claims.1)).collect();
     let of_bytes = Packing { base_bits: 0, slots: 1 };
     let is_whole = |claims: &Claims| start(&claims.2, of_bytes) == Start::default() && claims.3 == offset;
@@ -352,13 +352,13 @@ fn check_statement(layout: &Layout) {
 }
 
 /// Bank, lane and row of the idle cells of inputs, whose evaluations are all copies of the first.
-fn idle_lanes(layout: &Layout, inputs: &[&Block]) -> Vec<(usize, usize, usize)> {
+fn idle_lanes(layout: &Layout, inputs: &[&Block]) -> Vec<(BankId, usize, usize)> {
     let cells = inputs.iter().flat_map(|block| {
         let lanes = block.planes.len()..layout.columns.banks[block.bank].lanes.len();
         lanes.flat_map(move |lane| block.rows().map(move |row| (block.bank, lane, row)))
     });
     let cells: Vec<_> = cells.collect();
-    let evaluation = |(bank, lane, row): &(usize, usize, usize)| {
+    let evaluation = |(bank, lane, row): &(BankId, usize, usize)| {
         (layout.columns.banks[*bank].lanes[*lane].evaluation.expect("a lane with positions"), *row)
     };
     let Some(first) = cells.first().map(evaluation) else { return cells };

@@ -14,7 +14,7 @@ use crate::{
         Form, centers,
         tables::{BYTE, PAIR, clamp_tag, function_tag, step_tag},
     },
-    index::NodeId,
+    index::{BankId, BlockId, NodeId},
     integers::integer,
     ir::{Model, TensorId},
     layout::Layout,
@@ -41,9 +41,9 @@ type Place = (usize, usize);
 struct Control<'a> {
     layout: &'a Layout,
     /// Per bank and row, the block that lies there.
-    owners: BTreeMap<(usize, usize), usize>,
+    owners: BTreeMap<(BankId, usize), BlockId>,
     /// Per bank and row, the power of s of its claims.
-    powers: BTreeMap<(usize, usize), u64>,
+    powers: BTreeMap<(BankId, usize), u64>,
     weights: LaneWeights,
     /// Per tensor, what its bytes are read less.
     centers: Vec<i32>,
@@ -58,7 +58,7 @@ struct Control<'a> {
 pub(super) fn check(layout: &Layout, model: &Model) -> Checked {
     let mut control = Control::new(layout);
     control.switches();
-    for bank in 0..layout.columns.banks.len() {
+    for bank in layout.columns.banks.keys() {
         for row in 0..=layout.rows {
             match control.owners.get(&(bank, row)).copied() {
                 None => control.unused(bank, row),
@@ -78,7 +78,7 @@ fn flag(is_on: bool) -> Fr {
 impl<'a> Control<'a> {
     fn new(layout: &'a Layout) -> Self {
         let mut owners = BTreeMap::new();
-        for (index, block) in layout.placement.blocks.iter().enumerate() {
+        for (index, block) in layout.placement.blocks.iter_enumerated() {
             for row in block.rows() {
                 assert_eq!(owners.insert((block.bank, row), index), None, "two blocks in a row");
             }
@@ -100,12 +100,12 @@ impl<'a> Control<'a> {
         column.map_or(Fr::ZERO, |column| self.at(column, row))
     }
 
-    fn tags(&self, bank: usize, row: usize) -> Vec<Fr> {
+    fn tags(&self, bank: BankId, row: usize) -> Vec<Fr> {
         let lanes = &self.layout.columns.banks[bank].lanes;
         lanes.iter().map(|lane| self.at(lane.cells.tag(), row)).collect()
     }
 
-    fn constants(&self, bank: usize, row: usize) -> Vec<Fr> {
+    fn constants(&self, bank: BankId, row: usize) -> Vec<Fr> {
         let columns = &self.layout.columns.banks[bank].constants;
         columns.iter().map(|column| self.at(*column, row)).collect()
     }
@@ -126,7 +126,7 @@ impl<'a> Control<'a> {
     }
 
     /// Lookups force every cell of the row to 0, and nothing counts them.
-    fn unused(&mut self, bank: usize, row: usize) {
+    fn unused(&mut self, bank: BankId, row: usize) {
         let columns = &self.layout.columns.banks[bank];
         let of_rows = match &columns.weights {
             RowWeights::Powers(powers) => {
@@ -137,13 +137,13 @@ impl<'a> Control<'a> {
         let switches = of_rows.into_iter().map(Some).chain([columns.channel, columns.byte]);
         let switches = switches.map(|column| self.column(column, row));
         let all = self.tags(bank, row).into_iter().chain(self.constants(bank, row)).chain(switches);
-        assert!(all.into_iter().all(|cell| cell == Fr::ZERO), "bank {bank}, row {row}");
+        assert!(all.into_iter().all(|cell| cell == Fr::ZERO), "{bank:?}, row {row}");
         self.checked.unused += 1;
     }
 
-    fn used(&mut self, bank: usize, row: usize, index: usize) {
+    fn used(&mut self, bank: BankId, row: usize, id: BlockId) {
         let columns = &self.layout.columns.banks[bank];
-        let block = &self.layout.placement.blocks[index];
+        let block = &self.layout.placement.blocks[id];
         assert_eq!(block.kind, columns.kind);
         let starts = row == block.first_row;
         match (&columns.weights, &block.arrangement) {
@@ -163,11 +163,11 @@ impl<'a> Control<'a> {
             _ => panic!("planes lie below each other in flat banks, and only there"),
         }
         match block.content {
-            Content::Node(node) => self.channels(bank, row, (index, node)),
+            Content::Node(node) => self.channels(bank, row, (id, node)),
             Content::Input | Content::Output if matches!(block.arrangement, Arrangement::Below) => {
-                self.packed_byte(bank, row, index);
+                self.packed_byte(bank, row, id);
             }
-            Content::Input | Content::Output => self.input(bank, row, index),
+            Content::Input | Content::Output => self.input(bank, row, id),
         }
     }
 
@@ -184,7 +184,7 @@ impl<'a> Control<'a> {
                     let Start { group, slot } = Start::default().of_member(member, packing.slots);
                     (packing.weight(slot), group)
                 }
-                None => (Fr::from(256).pow_vartime([member as u64]), 0),
+                None => (Fr::from(256).pow_vartime([usize::from(member) as u64]), 0),
             };
             assert_eq!((weight, group), expected, "row {row}");
             match [steps.step, steps.step_rho].map(|column| self.at(column, row)) {
@@ -201,7 +201,8 @@ impl<'a> Control<'a> {
         let mut expected = vec![0; self.layout.rows + 1];
         for (row, content) in (Region::FIRST_ROW..).zip(&self.layout.region.rows) {
             if let Some(Operand::Slice { lane, row: of }) = content.operands.first() {
-                let block = &self.layout.placement.blocks[self.owners[&(*lane, *of)]];
+                // A lane of a flat circuit is a bank.
+                let block = &self.layout.placement.blocks[self.owners[&(BankId::from(*lane), *of)]];
                 expected[row] = self.centers[block.tensor.0];
             }
         }
@@ -211,19 +212,20 @@ impl<'a> Control<'a> {
     }
 
     /// A row of the statement's bytes in a flat circuit: the blocks of bytes are the public inputs, in order.
-    fn packed_byte(&mut self, bank: usize, row: usize, index: usize) {
+    fn packed_byte(&mut self, bank: BankId, row: usize, id: BlockId) {
         let (layout, columns) = (self.layout, &self.layout.columns.banks[bank]);
-        let block = &layout.placement.blocks[index];
+        let block = &layout.placement.blocks[id];
         assert_eq!(self.tags(bank, row), [integer(BYTE.into())]);
         let others = self.constants(bank, row).into_iter().chain([self.column(columns.channel, row)]);
         assert!(others.into_iter().all(|cell| cell == Fr::ZERO));
         // The claim of a linear lane is the byte already.
         let counted = flag(columns.kind == BankKind::Threshold) * Fr::from(1 << layout.shape.shift);
         assert_eq!(self.column(columns.byte, row), counted);
-        let before = layout.placement.blocks[..index].iter();
+        let before = layout.placement.blocks[..id].iter();
         let instance = before.filter(|block| block.content.node().is_none()).count();
-        let place = (instance, block.member(row, 0));
-        let element = (block.tensor, block.planes[place.1]);
+        let member = block.member(row, 0);
+        let place = (instance, usize::from(member));
+        let element = (block.tensor, block.planes[member]);
         let cell = (columns.lanes[0].cells.activation(), row);
         let is_new = match block.content {
             Content::Output => self.outputs.insert(place, cell).is_none(),
@@ -233,7 +235,7 @@ impl<'a> Control<'a> {
     }
 
     /// A row of a model input: bytes of one public input, which the powers of the claims say.
-    fn input(&mut self, bank: usize, row: usize, index: usize) {
+    fn input(&mut self, bank: BankId, row: usize, id: BlockId) {
         let columns = &self.layout.columns.banks[bank];
         assert_eq!(columns.kind, BankKind::Linear);
         assert!(self.tags(bank, row).iter().all(|tag| *tag == integer(BYTE.into())));
@@ -243,7 +245,7 @@ impl<'a> Control<'a> {
         let counted = self.column(columns.byte, row);
         let first = (0..LANES_PER_INSTANCE).find(|byte| counted == weight(*byte));
         let first = first.expect("a byte of a public input");
-        let block = &self.layout.placement.blocks[index];
+        let block = &self.layout.placement.blocks[id];
         let planes = &self.layout.network.homes.home(block.tensor).planes;
         // Idle lanes hold the center, and count for nothing.
         let idle: Fr = (first + block.planes.len()..first + columns.lanes.len()).map(weight).sum();
@@ -260,9 +262,9 @@ impl<'a> Control<'a> {
     }
 
     /// A row of an operator's outputs: tags of their forms, and what is constant in their claims.
-    fn channels(&self, bank: usize, row: usize, (index, node): (usize, NodeId)) {
+    fn channels(&self, bank: BankId, row: usize, (id, node): (BlockId, NodeId)) {
         let (layout, columns) = (self.layout, &self.layout.columns.banks[bank]);
-        let block = &layout.placement.blocks[index];
+        let block = &layout.placement.blocks[id];
         let planes = &layout.network.homes.home(block.tensor).planes;
         let forms = &layout.forms.nodes[node];
         let form = |plane: usize| forms.form(planes[plane].channel);
@@ -272,7 +274,7 @@ impl<'a> Control<'a> {
             Form::Function(function) => function_tag(&layout.forms, *function),
             Form::Maximum | Form::Product => PAIR,
         };
-        let of_first = form(block.planes[0]);
+        let of_first = form(block.first_plane());
         // Only lanes of thresholds have a tag each.
         let shares_tag = !matches!(columns.lanes[0].cells, LaneColumns::Threshold(_));
         let mut constants = vec![Fr::ZERO; columns.constants.len()];
@@ -283,13 +285,13 @@ impl<'a> Control<'a> {
                     let base = self.at_centers(node, &layout.expanded.nodes[node], element);
                     (tag(plane), widths::truth(layout, node, channel, base))
                 }
-                None => (if shares_tag { tag(block.planes[0]) } else { 0 }, self.idle(of_first, node)),
+                None => (if shares_tag { tag(block.first_plane()) } else { 0 }, self.idle(of_first, node)),
             };
-            assert_eq!(found, integer(expected.into()), "bank {bank}, row {row}, lane {lane}");
+            assert_eq!(found, integer(expected.into()), "{bank:?}, row {row}, lane {lane}");
             let (group, weight) = self.weights.lane(lane);
             constants[group] += weight * integer(constant);
         }
-        assert_eq!(self.constants(bank, row), constants, "bank {bank}, row {row}");
+        assert_eq!(self.constants(bank, row), constants, "{bank:?}, row {row}");
         assert_eq!(self.column(columns.byte, row), Fr::ZERO);
         let has_limbs = matches!(of_first, Form::Linear(_) | Form::Threshold(_)) && columns.channel.is_some();
         assert_eq!(self.column(columns.channel, row), flag(has_limbs));

@@ -33,7 +33,7 @@ use crate::{
     chip::Terms,
     columns::{LaneColumns, ProductCells},
     expanded::Expanded,
-    index::NodeId,
+    index::{BlockId, NodeId},
     integers::integer,
     ir::TensorId,
     layout::Layout,
@@ -118,20 +118,20 @@ enum Equation {
     /// That of its operator.
     Shared(NodeId),
     /// One of its own.
-    Own(usize),
+    Own(BlockId),
 }
 
 fn operators(layout: &Layout, grid: &Grid) -> Vec<Form> {
     let expanded = &layout.expanded;
     // Blocks whose equation is not their own share groups.
-    let shared: BTreeMap<usize, Start> = expanded
+    let shared: BTreeMap<BlockId, Start> = expanded
         .nodes
         .keys()
         .filter(|node| !layout.network.maps.iter().any(|map| map.node == *node && map.is_planewise()))
         .flat_map(|node| layout.placement.starts(node, layout.packings[node].slots))
         .collect();
     let mut groups: BTreeMap<(Equation, usize, u64), Form> = BTreeMap::new();
-    for (index, block) in layout.placement.blocks.iter().enumerate() {
+    for (index, block) in layout.placement.blocks.iter_enumerated() {
         let Content::Node(id) = block.content else { continue };
         let (node, packing) = (&expanded.nodes[id], layout.packings[id]);
         let planes = &layout.network.homes.home(block.tensor).planes;
@@ -208,13 +208,13 @@ fn statement(subject: &Subject, layout: &Layout) -> Vec<Form> {
 
 /// The public inputs of a flat circuit: each is what the rows of one block claim, and of thresholds their bytes besides.
 fn packed_blocks(layout: &Layout) -> Vec<Form> {
-    let blocks = layout.placement.blocks.iter().enumerate();
+    let blocks = layout.placement.blocks.iter_enumerated();
     let packed = blocks.filter(|(_, block)| !matches!(block.content, Content::Node(_)));
-    let form = |(instance, (index, block)): (usize, (usize, &Block))| {
+    let form = |(instance, (id, block)): (usize, (BlockId, &Block))| {
         let mut form = vec![(Cell::instance(instance), -integer(1 << layout.shape.shift))];
         for row in block.rows() {
-            let spot = Spot { block: index, lane: 0, row };
-            let weight = power_of_base(8, block.member(row, 0));
+            let spot = Spot { block: id, lane: 0, row };
+            let weight = power_of_base(8, usize::from(block.member(row, 0)));
             form.extend(scaled(&spot.claim(layout), row, weight));
             if let LaneColumns::Threshold(_) = spot.columns(layout) {
                 form.push((spot.activation(layout), weight * integer(1 << layout.shape.shift)));
@@ -226,11 +226,11 @@ fn packed_blocks(layout: &Layout) -> Vec<Form> {
 }
 
 fn idle(layout: &Layout) -> Vec<Form> {
-    let blocks = layout.placement.blocks.iter().enumerate();
+    let blocks = layout.placement.blocks.iter_enumerated();
     let inputs = blocks.filter(|(_, block)| block.content == Content::Input);
-    let cells = inputs.flat_map(|(index, block)| {
+    let cells = inputs.flat_map(|(id, block)| {
         let lanes = block.idle_lanes(layout.placement.lanes_per_bank.of(block.kind));
-        lanes.flat_map(move |lane| block.rows().map(move |row| Spot { block: index, lane, row }))
+        lanes.flat_map(move |lane| block.rows().map(move |row| Spot { block: id, lane, row }))
     });
     cells.map(|spot| vec![(spot.activation(layout), Fr::ONE)]).collect()
 }

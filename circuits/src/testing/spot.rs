@@ -10,7 +10,7 @@ use crate::{
     columns::LaneColumns,
     expanded::{Expanded, Node, Op},
     forms::Form,
-    index::NodeId,
+    index::{BlockId, NodeId},
     ir::{Source, TensorId},
     layout::Layout,
 };
@@ -19,7 +19,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Spot {
     /// Block of the placement.
-    pub(crate) block: usize,
+    pub(crate) block: BlockId,
     /// Lane of the block's bank.
     pub(crate) lane: usize,
     /// Row of the circuit.

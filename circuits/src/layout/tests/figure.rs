@@ -2,7 +2,7 @@
 
 use crate::{
     equations::{Operand, Region},
-    index::MapId,
+    index::{BankId, MapId},
     layout::{Budget, Layout},
     place::{Block, Content},
     shape::{BankKind, BankShape, Scheme, Shape},
@@ -21,7 +21,7 @@ fn layout() -> Layout {
 }
 
 /// What lies in a row of a bank.
-fn of_bank(layout: &Layout, bank: usize, row: usize) -> String {
+fn of_bank(layout: &Layout, bank: BankId, row: usize) -> String {
     let at = |block: &&Block| block.bank == bank && block.rows().contains(&row);
     let Some(block) = layout.placement.blocks.iter().find(at) else { return String::new() };
     let name = match block.content {
@@ -57,7 +57,7 @@ fn of_region(layout: &Layout, row: usize) -> String {
 /// Runs of rows with the same content.
 fn figure(layout: &Layout) -> String {
     let content = |row: usize| {
-        let banks = (0..layout.columns.banks.len()).map(|bank| of_bank(layout, bank, row));
+        let banks = layout.columns.banks.keys().map(|bank| of_bank(layout, bank, row));
         banks.chain([of_region(layout, row)]).collect::<Vec<_>>()
     };
     let rows: Vec<Vec<String>> = (0..layout.rows).map(content).collect();

@@ -167,7 +167,7 @@ fn exchanged_powers(case: &Case) -> Option<Told> {
     let mut liar = (**layout).clone();
     let homes = Arc::make_mut(&mut liar.network.homes);
     let home = homes.stored[tensor.0].as_mut()?;
-    Arc::make_mut(&mut home.planes[block.planes[0]].exponents).swap(one, other);
+    Arc::make_mut(&mut home.planes[block.first_plane()].exponents).swap(one, other);
     let told = Told::new(case, witness, Caught::By(&["copy"]));
     Some(Told { derivation: Some(Arc::new(liar)), ..told })
 }

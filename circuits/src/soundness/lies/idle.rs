@@ -15,11 +15,11 @@ use crate::{
 /// Idle lanes of inputs, or of operators of a kind, on the first row of each block.
 fn idle(case: &Case, kind: BankKind, of_input: bool) -> Vec<Spot> {
     let placement = &case.layout.placement;
-    let blocks = placement.blocks.iter().enumerate();
+    let blocks = placement.blocks.iter_enumerated();
     let blocks = blocks.filter(|(_, block)| block.kind == kind && block.content.node().is_none() == of_input);
-    let spots = blocks.flat_map(|(index, block)| {
+    let spots = blocks.flat_map(|(id, block)| {
         let lanes = block.planes.len()..placement.lanes_per_bank.of(kind);
-        lanes.map(move |lane| Spot { block: index, lane, row: block.first_row })
+        lanes.map(move |lane| Spot { block: id, lane, row: block.first_row })
     });
     spots.collect()
 }
@@ -63,7 +63,7 @@ fn stated_byte(case: &Case) -> Option<Told> {
     let more = if *cell < 255 { 255 - *cell } else { -1 };
     *cell += more;
     let block = &case.layout.placement.blocks[spot.block];
-    let first = &case.layout.network.homes.home(block.tensor).planes[block.planes[0]];
+    let first = &case.layout.network.homes.home(block.tensor).planes[block.first_plane()];
     let (_, position) = block.at(block.first_row, 0)?;
     let (instance, byte) = case.layout.network.instance_of(block.tensor, first.elements[position]);
     let mut told = Told::new(case, witness, by_copies(case, spot));
