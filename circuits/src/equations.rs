@@ -21,7 +21,7 @@ use typed_index_collections::TiSlice;
 use crate::{
     equations::windows::{Move, Stop, walk},
     forms::Packing,
-    index::{BankId, BlockId, MapId, NodeId, TapId, each},
+    index::{BankId, BlockId, MapId, NodeId, PlaneId, TapId, each},
     ir::TensorId,
     network::{
         Network,
@@ -135,7 +135,7 @@ impl Lengths {
 /// The walk through the terms of a plane.
 struct Walk {
     tensor: TensorId,
-    plane: usize,
+    plane: PlaneId,
     stops: Vec<Stop>,
 }
 

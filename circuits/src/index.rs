@@ -71,6 +71,10 @@ indices! {
     BlockId = "block";
     /// A plane of a block, by its place in it.
     Member = "member";
+    /// A plane of a tensor.
+    PlaneId = "plane";
+    /// An element of a plane, by its place in it.
+    Position = "position";
 }
 
 /// The indices in a range.

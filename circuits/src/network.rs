@@ -16,7 +16,7 @@ pub(crate) mod homes;
 pub(crate) mod maps;
 pub(crate) mod products;
 mod readings;
-mod shared;
+pub(crate) mod shared;
 pub(crate) mod slices;
 mod views;
 

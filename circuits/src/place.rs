@@ -17,10 +17,10 @@ use typed_index_collections::{TiSlice, TiVec, ti_vec};
 use crate::{
     expanded::Expanded,
     forms::Forms,
-    index::{BankId, BlockId, Member, NodeId, each},
+    index::{BankId, BlockId, Member, NodeId, PlaneId, Position, each},
     ir::TensorId,
     network::{
-        homes::{Home, Homes},
+        homes::{Home, Homes, Runs},
         slices::Slices,
     },
     shape::BankKind,
@@ -50,17 +50,17 @@ impl LanesPerBank {
 /// Which position each row of a block holds; the same for all blocks of planes that are alike.
 #[derive(Debug)]
 pub(crate) struct RowOrder {
-    /// Positions in row order: slice by slice.
-    pub(crate) positions: Vec<usize>,
+    /// In row order: slice by slice.
+    pub(crate) positions: Vec<Position>,
     /// Per slice its last row, counted from the first row of the block.
     pub(crate) slice_ends: Vec<usize>,
 }
 
 impl RowOrder {
-    fn of(slices: &Slices, plane: usize) -> Self {
+    fn of(slices: &Slices, plane: PlaneId) -> Self {
         let classes = &slices.classes[plane];
         steps::count(classes.len());
-        let mut positions: Vec<usize> = (0..classes.len()).collect();
+        let mut positions: Vec<Position> = classes.keys().collect();
         positions.sort_by_key(|position| (classes[*position], *position));
         let mut slice_ends = vec![0; slices.uses[plane].len()];
         for (row, position) in positions.iter().enumerate() {
@@ -107,7 +107,7 @@ pub(crate) struct Block {
     pub(crate) content: Content,
     pub(crate) kind: BankKind,
     /// Fewer than the lanes when some are idle.
-    pub(crate) planes: TiVec<Member, usize>,
+    pub(crate) planes: TiVec<Member, PlaneId>,
     pub(crate) arrangement: Arrangement,
     pub(crate) bank: BankId,
     pub(crate) first_row: usize,
@@ -133,7 +133,7 @@ impl Block {
     }
 
     /// The plane of its first member.
-    pub(crate) fn first_plane(&self) -> usize {
+    pub(crate) fn first_plane(&self) -> PlaneId {
         self.planes.raw[0]
     }
 
@@ -146,11 +146,11 @@ impl Block {
     }
 
     /// The plane and the position in it that a lane holds in a row of the circuit; none in idle lanes.
-    pub(crate) fn at(&self, row: usize, lane: usize) -> Option<(usize, usize)> {
+    pub(crate) fn at(&self, row: usize, lane: usize) -> Option<(PlaneId, Position)> {
         let plane = *self.planes.get(self.member(row, lane))?;
         let position = match &self.arrangement {
             Arrangement::Beside(order) => order.positions[row - self.first_row],
-            Arrangement::Below => 0,
+            Arrangement::Below => Position::default(),
         };
         Some((plane, position))
     }
@@ -167,7 +167,7 @@ impl Block {
     ///
     /// # Panics
     /// If the block does not hold the position.
-    pub(crate) fn spot(&self, member: Member, position: usize) -> (usize, usize) {
+    pub(crate) fn spot(&self, member: Member, position: Position) -> (usize, usize) {
         match &self.arrangement {
             Arrangement::Beside(order) => {
                 let index = order.positions.iter().position(|each| *each == position);
@@ -213,7 +213,7 @@ impl Start {
 pub(crate) struct Placement {
     pub(crate) blocks: TiVec<BlockId, Block>,
     /// Per tensor and plane its block, and which member it is.
-    pub(crate) members: Vec<Vec<(BlockId, Member)>>,
+    pub(crate) members: Vec<TiVec<PlaneId, (BlockId, Member)>>,
     /// Rows in use.
     pub(crate) bank_rows: TiVec<BankId, usize>,
     /// Lanes of a bank of each kind.
@@ -223,10 +223,10 @@ pub(crate) struct Placement {
 }
 
 /// Per tensor and plane, the block of which it is which member.
-fn members(homes: &Homes, blocks: &TiSlice<BlockId, Block>) -> Vec<Vec<(BlockId, Member)>> {
+fn members(homes: &Homes, blocks: &TiSlice<BlockId, Block>) -> Vec<TiVec<PlaneId, (BlockId, Member)>> {
     let planes = |home: &Option<Home>| home.as_ref().map_or(0, |home| home.planes.len());
     let nowhere = (BlockId::default(), Member::default());
-    let mut members: Vec<_> = homes.stored.iter().map(|home| vec![nowhere; planes(home)]).collect();
+    let mut members: Vec<_> = homes.stored.iter().map(|home| ti_vec![nowhere; planes(home)]).collect();
     for (id, block) in blocks.iter_enumerated().filter(|(_, block)| block.content != Content::Output) {
         for (member, plane) in block.planes.iter_enumerated() {
             members[block.tensor.0][*plane] = (id, member);
@@ -241,12 +241,12 @@ impl Placement {
         expanded: &Expanded,
         homes: &Homes,
         slices: &[Arc<Slices>],
-        runs: &[Vec<Vec<usize>>],
+        runs: &[Runs],
         forms: &Forms,
         lanes_per_bank: LanesPerBank,
     ) -> Self {
         let mut blocks = TiVec::new();
-        let mut block = |tensor, content, kind, planes: &[usize], rows: &Arc<RowOrder>| {
+        let mut block = |tensor, content, kind, planes: &[PlaneId], rows: &Arc<RowOrder>| {
             let (planes, arrangement) = (planes.to_vec().into(), Arrangement::Beside(rows.clone()));
             let bank = BankId::default();
             blocks.push(Block { tensor, content, kind, planes, arrangement, bank, first_row: 0 });
@@ -260,9 +260,9 @@ impl Placement {
         for (id, node) in expanded.nodes.iter_enumerated() {
             let Some(home) = &homes.stored[node.output.0] else { continue };
             let slices = &slices[node.output.0];
-            let kind = |plane: usize| forms.nodes[id].form(home.planes[plane].channel).bank();
+            let kind = |plane: PlaneId| forms.nodes[id].form(home.planes[plane].channel).bank();
             for of in BankKind::ALL {
-                let planes = (0..home.planes.len()).filter(|plane| kind(*plane) == of).collect();
+                let planes = home.planes.keys().filter(|plane| kind(*plane) == of).collect();
                 for like in alike(home, slices, planes) {
                     let rows = Arc::new(RowOrder::of(slices, like[0]));
                     for planes in like.chunks(lanes_per_bank.of(of)) {
@@ -356,7 +356,7 @@ impl Placement {
     }
 
     /// The block of a plane, and which member it is.
-    pub(crate) fn member(&self, tensor: TensorId, plane: usize) -> (&Block, Member) {
+    pub(crate) fn member(&self, tensor: TensorId, plane: PlaneId) -> (&Block, Member) {
         let (block, member) = self.members[tensor.0][plane];
         (&self.blocks[block], member)
     }
@@ -372,7 +372,7 @@ impl Placement {
     }
 
     /// The lane, counted over all banks, and the row of the evaluation of a slice of a plane.
-    pub(crate) fn slice(&self, tensor: TensorId, plane: usize, class: usize) -> (usize, usize) {
+    pub(crate) fn slice(&self, tensor: TensorId, plane: PlaneId, class: usize) -> (usize, usize) {
         let (block, member) = self.member(tensor, plane);
         let (lane, row) = block.slice_end(member, class);
         (self.first_lane(block.bank) + lane, row)
@@ -380,8 +380,8 @@ impl Placement {
 }
 
 /// Planes grouped by slices and exponents, in order of first occurrence.
-fn alike(home: &Home, slices: &Slices, planes: Vec<usize>) -> Vec<Vec<usize>> {
-    let mut groups: Vec<Vec<usize>> = Vec::new();
+fn alike(home: &Home, slices: &Slices, planes: Vec<PlaneId>) -> Vec<Vec<PlaneId>> {
+    let mut groups: Vec<Vec<PlaneId>> = Vec::new();
     let mut known = HashMap::new();
     for plane in planes {
         steps::count(1);

@@ -17,6 +17,7 @@ use crate::{
     },
     columns::{BankColumns, BankLane, Columns, LaneColumns, PositionColumns, PowerColumns},
     equations::{Factor, Operand, Region},
+    index::Position,
     integers::integer,
     layout::Layout,
     network::homes::Cell,
@@ -299,10 +300,10 @@ impl Layout {
             let view = self.network.homes.view(block.tensor);
             // Row by row: the last member comes first.
             for (member, element) in block.planes.iter_enumerated().rev() {
-                let Cell::Stored { tensor, element } = view.cell(*element) else {
+                let Cell::Stored { tensor, element } = view.cell(usize::from(*element)) else {
                     unreachable!("outputs are stored, see `expand`")
                 };
-                let (lane, row) = block.spot(member, 0);
+                let (lane, row) = block.spot(member, Position::default());
                 let column = self.columns.banks[block.bank].lanes[lane].cells.activation();
                 copy(self.activation(tensor, element), (column, row));
             }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::{
-    index::{BlockId, MapId},
+    index::{BlockId, MapId, PlaneId},
     ir::MatMul,
     network::{
         products::{MatrixProduct, Side, Vector, chunks, width},
@@ -44,14 +44,20 @@ impl Sources<'_> {
     /// The products of slices that make up the accumulators of a block of this product.
     pub(crate) fn products(&self, map: MapId, slices: &Evaluations, block: BlockId) -> Vec<Segment> {
         let Some(product) = &self.network.maps[map].product else { return Vec::new() };
-        let chunks = chunks(&product.layer);
         let planes = &self.placement.blocks[block].planes.raw;
-        let batches = planes.chunk_by(|one, next| one / chunks == next / chunks);
+        let batches = planes
+            .chunk_by(|one, next| batch_and_chunk(product, *one).0 == batch_and_chunk(product, *next).0);
         let side_by_side = batches.flat_map(|planes| planes.chunks(self.ways));
         side_by_side
             .flat_map(|planes| Beside { sources: self, map, product, slices, block, planes }.segments())
             .collect()
     }
+}
+
+/// The batch and the chunk of columns that a plane of a product holds.
+fn batch_and_chunk(product: &MatrixProduct, plane: PlaneId) -> (usize, usize) {
+    let chunks = chunks(&product.layer);
+    (usize::from(plane) / chunks, usize::from(plane) % chunks)
 }
 
 /// Planes of one batch of a product side by side.
@@ -61,7 +67,7 @@ struct Beside<'a> {
     product: &'a MatrixProduct,
     slices: &'a Evaluations,
     block: BlockId,
-    planes: &'a [usize],
+    planes: &'a [PlaneId],
 }
 
 impl Beside<'_> {
@@ -80,14 +86,14 @@ impl Beside<'_> {
         }
         if rhs_center != 0 {
             let window = (0..inner).map(|k| vec![self.lhs(k); self.planes.len()]).collect();
-            let first = self.planes[0] % chunks(&self.product.layer) * width;
+            let first = batch_and_chunk(self.product, self.planes[0]).1 * width;
             out.extend(self.powers(window, Vector::RhsCenter, 0..width.min(columns - first)));
         }
         out
     }
 
     fn batch(&self) -> usize {
-        self.planes[0] / chunks(&self.product.layer)
+        batch_and_chunk(self.product, self.planes[0]).0
     }
 
     fn lhs(&self, k: usize) -> Operand {
@@ -97,7 +103,8 @@ impl Beside<'_> {
     fn rhs(&self, k: usize) -> Vec<Operand> {
         let chunks = chunks(&self.product.layer);
         let row = self.batch() * self.product.layer.inner + k;
-        self.planes.iter().map(|plane| self.slices[&(Side::Rhs, row * chunks + plane % chunks)]).collect()
+        let slice = |plane: &PlaneId| row * chunks + batch_and_chunk(self.product, *plane).1;
+        self.planes.iter().map(|plane| self.slices[&(Side::Rhs, slice(plane))]).collect()
     }
 
     /// A window times each of several powers of s.
@@ -117,7 +124,7 @@ impl Beside<'_> {
 
     fn segment(&self, continues: bool, moves: Vec<Vec<Operand>>, vector: Vector, factor: Factor) -> Segment {
         let (sources, block) = (self.sources, self.block);
-        let weights = |plane: &usize| Weights::Tap {
+        let weights = |plane: &PlaneId| Weights::Tap {
             map: self.map,
             tap: MatrixProduct::tap(*plane, vector),
             block: Some(block),

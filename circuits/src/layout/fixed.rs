@@ -13,13 +13,13 @@ use crate::{
         Form, Forms, Packing,
         tables::{BYTE, Entry, PAIR, clamp_tag, function_tag, step_tag},
     },
-    index::{BlockId, MapId, Member, NodeId},
+    index::{BlockId, MapId, Member, NodeId, PlaneId},
     integers::integer,
     ir::TensorId,
     network::{
         Network,
-        homes::{Cell, Plane},
-        maps::{Map, Tap},
+        homes::Cell,
+        maps::{Accumulators, Map, Tap},
     },
     place::{Arrangement, Block, Placement, Start},
     shape::Shape,
@@ -134,12 +134,12 @@ impl Sources<'_> {
         Some(byte_weight(byte) * scale)
     }
 
-    fn channels(&self, block: &Block, node: NodeId, bases: &[Vec<i64>], out: &mut [Vec<Fr>]) {
+    fn channels(&self, block: &Block, node: NodeId, bases: &Accumulators, out: &mut [Vec<Fr>]) {
         let bank = &self.columns.banks[block.bank];
         self.successions(block, bank, out);
         let forms = &self.forms.nodes[node];
         let home = self.network.homes.home(block.tensor);
-        let tag = |plane: usize| match forms.form(home.planes[plane].channel) {
+        let tag = |plane: PlaneId| match forms.form(home.planes[plane].channel) {
             Form::Linear(_) => clamp_tag(forms.clamp),
             Form::Threshold(class) => step_tag(self.forms, *class),
             Form::Function(function) => function_tag(self.forms, *function),
@@ -192,10 +192,8 @@ impl Sources<'_> {
 
     /// Per output plane and position the accumulator when every stored byte is its center: the bias, and what constants add
     /// or readers with another zero point.
-    fn bases(&self, map: &Map) -> Vec<Vec<i64>> {
-        let home = self.network.homes.home(map.output);
-        let plane = |plane: &Plane| vec![map.bias(plane.channel); plane.elements.len()];
-        let mut bases: Vec<Vec<i64>> = home.planes.iter().map(plane).collect();
+    fn bases(&self, map: &Map) -> Accumulators {
+        let mut bases = map.biases(&self.network.homes);
         for tap in &map.taps {
             map.for_each_pair(&self.network.homes, tap, |cell, position| {
                 let value = match cell {

@@ -15,6 +15,7 @@ use crate::{
     network::{
         homes::{Cell, Home, Homes, Plane, View},
         products::fitting,
+        shared::by_position,
     },
     steps,
 };
@@ -66,8 +67,10 @@ impl Copies {
         node: &Node,
         home: &Home,
     ) -> Node {
-        let part =
-            |plane: &Plane| Part { elements: plane.elements.clone(), exponents: plane.exponents.to_vec() };
+        let part = |plane: &Plane| Part {
+            elements: plane.elements.raw.clone(),
+            exponents: plane.exponents.raw.to_vec(),
+        };
         let fitted = |input: &TensorId| {
             let parts = home.planes.iter().map(part).collect();
             self.fit(expanded, homes, node, *input, parts, 1)
@@ -135,7 +138,7 @@ fn stored(view: &View, part: Part) -> Part {
 
 /// Slices in which the copy itself reads what it copies.
 fn claimed(homes: &Homes, view: &View, plane: &Plane, part: &Part) -> usize {
-    slices(homes, view, &Part { elements: part.elements.clone(), exponents: plane.exponents.to_vec() })
+    slices(homes, view, &Part { elements: part.elements.clone(), exponents: plane.exponents.raw.to_vec() })
 }
 
 /// A plane per part, its elements numbered in order: what it claims fits the source, its readers find what they want.
@@ -144,11 +147,11 @@ fn planes(homes: &Homes, view: &View, parts: &[Part]) -> Vec<Plane> {
     let plane = |(channel, part): (usize, &Part)| {
         let sources: Vec<_> =
             part.elements.iter().filter_map(|element| homes.source(view.cell(*element))).collect();
-        let in_order = || (0..part.elements.len() as u64).collect();
-        let exponents = fitting(&sources).unwrap_or_else(in_order);
+        let in_order = || by_position(0..part.elements.len() as u64);
+        let exponents = fitting(&sources).map_or_else(in_order, by_position);
         let elements = (first..first + part.elements.len()).collect();
         first += part.elements.len();
-        Plane { channel, elements, exponents: exponents.into(), read: part.exponents.as_slice().into() }
+        Plane { channel, elements, exponents, read: by_position(part.exponents.iter().copied()) }
     };
     parts.iter().enumerate().map(plane).collect()
 }

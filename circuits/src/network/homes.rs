@@ -8,20 +8,18 @@
 //!
 //! Rearranged tensors are not stored: [`views`](super::views) say where their elements live.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::collections::{HashMap, HashSet};
 
-use typed_index_collections::TiVec;
+use typed_index_collections::{TiSlice, TiVec, ti_vec};
 
 use crate::{
     expanded::{Expanded, Node, Op},
+    index::{PlaneId, Position},
     ir::{Convolution, MatMul, Rearrange, TensorId},
     network::{
         copies::{Copies, grid},
         products::{Side, factor_planes, fitting, keeps_slices, product_planes, role},
-        shared::Shared,
+        shared::{ByPosition, Shared, by_position},
         views::{Constants, rearranged, views},
     },
     statement::LANES_PER_INSTANCE,
@@ -35,43 +33,42 @@ pub(crate) use super::views::{Cell, View};
 pub(crate) struct Plane {
     /// The operator's output channel; of elementwise operators and inputs the number of the plane.
     pub(crate) channel: usize,
-    /// Flat element indices, by position.
-    pub(crate) elements: Vec<usize>,
-    /// Exponents of s, by position. Equal ones of a tensor are kept once.
-    pub(crate) exponents: Arc<[u64]>,
-    /// Exponents with which readers evaluate the plane, by position: the same but for copies, which are there to have
-    /// others.
-    pub(crate) read: Arc<[u64]>,
+    /// Flat element indices.
+    pub(crate) elements: TiVec<Position, usize>,
+    /// Exponents of s. Equal ones of a tensor are kept once.
+    pub(crate) exponents: ByPosition<u64>,
+    /// Exponents with which readers evaluate the plane: the same but for copies, which are there to have others.
+    pub(crate) read: ByPosition<u64>,
 }
 
 impl Plane {
     /// A plane that is read as it is claimed.
-    pub(crate) fn new(channel: usize, elements: Vec<usize>, exponents: impl Into<Arc<[u64]>>) -> Self {
-        let exponents = exponents.into();
-        Self { channel, elements, read: exponents.clone(), exponents }
+    pub(crate) fn new(channel: usize, elements: Vec<usize>, exponents: ByPosition<u64>) -> Self {
+        Self { channel, elements: elements.into(), read: exponents.clone(), exponents }
     }
 }
 
 /// The planes of a stored tensor.
 #[derive(Clone, Debug)]
 pub(crate) struct Home {
-    pub(crate) planes: Vec<Plane>,
+    pub(crate) planes: TiVec<PlaneId, Plane>,
     spots: Spots,
 }
 
 impl Home {
-    pub(crate) fn new(mut planes: Vec<Plane>, len: usize) -> Self {
+    pub(crate) fn new(planes: Vec<Plane>, len: usize) -> Self {
+        let mut planes: TiVec<PlaneId, Plane> = planes.into();
         steps::count(len);
         let (mut spots, mut exponents) = (Spots::none(len), Shared::default());
         for plane in &mut planes {
             plane.exponents = exponents.one(plane.exponents.clone());
             plane.read = exponents.one(plane.read.clone());
         }
-        for (index, plane) in planes.iter().enumerate() {
+        for (id, plane) in planes.iter_enumerated() {
             assert_eq!(plane.elements.len(), plane.exponents.len(), "one exponent per position");
-            for (position, &element) in plane.elements.iter().enumerate() {
+            for (position, &element) in plane.elements.iter_enumerated() {
                 assert_eq!(spots.get(element), None, "element {element} is in one plane");
-                spots.set(element, (index, position));
+                spots.set(element, (id, position));
             }
         }
         Self { planes, spots }
@@ -85,7 +82,7 @@ impl Home {
     /// A plane of consecutive elements per channel that is not constant, all with the same exponents.
     fn image(constants: &[Option<i32>], exponents: &[u64]) -> Self {
         let len = exponents.len();
-        let exponents: Arc<[u64]> = exponents.into();
+        let exponents = by_position(exponents.iter().copied());
         let plane = |channel: usize| {
             Plane::new(channel, (channel * len..(channel + 1) * len).collect(), exponents.clone())
         };
@@ -97,12 +94,12 @@ impl Home {
     ///
     /// # Panics
     /// If it is constant, which no view calls stored.
-    pub(crate) fn spot(&self, element: usize) -> (usize, usize) {
+    pub(crate) fn spot(&self, element: usize) -> (PlaneId, Position) {
         self.stored_spot(element).expect("views call only elements of planes stored")
     }
 
     /// The plane and position of an element, `None` of a constant.
-    pub(crate) fn stored_spot(&self, element: usize) -> Option<(usize, usize)> {
+    pub(crate) fn stored_spot(&self, element: usize) -> Option<(PlaneId, Position)> {
         self.spots.get(element)
     }
 
@@ -125,14 +122,15 @@ impl Spots {
         Self(vec![[Self::NO_PLANE, 0]; len])
     }
 
-    fn get(&self, element: usize) -> Option<(usize, usize)> {
+    fn get(&self, element: usize) -> Option<(PlaneId, Position)> {
         let [plane, position] = self.0[element];
-        (plane != Self::NO_PLANE).then_some((plane as usize, position as usize))
+        let is_stored = plane != Self::NO_PLANE;
+        is_stored.then(|| (PlaneId::from(plane as usize), Position::from(position as usize)))
     }
 
-    fn set(&mut self, element: usize, (plane, position): (usize, usize)) {
-        self.0[element] =
-            [plane, position].map(|index| u32::try_from(index).expect("the budget bounds activations"));
+    fn set(&mut self, element: usize, (plane, position): (PlaneId, Position)) {
+        let narrow = |index| u32::try_from(index).expect("the budget bounds activations");
+        self.0[element] = [narrow(usize::from(plane)), narrow(usize::from(position))];
     }
 }
 
@@ -263,7 +261,7 @@ impl Homes {
         let view = self.view(tensor);
         let Cell::Stored { tensor: source, .. } = view.iter().next()? else { return None };
         let home = self.stored[source.0].as_ref()?;
-        let mut planes = vec![(Vec::new(), Vec::new()); home.planes.len()];
+        let mut planes: TiVec<PlaneId, _> = ti_vec![(Vec::new(), Vec::new()); home.planes.len()];
         for (index, cell) in view.iter().enumerate() {
             let Cell::Stored { tensor, element } = cell else { return None };
             if tensor != source {
@@ -276,10 +274,11 @@ impl Homes {
         }
         let mut planes: Vec<_> =
             home.planes.iter().zip(planes).filter(|(_, (elements, _))| !elements.is_empty()).collect();
-        let shared: Arc<[u64]> = std::mem::take(&mut planes.first_mut()?.1.1).into();
-        let same = planes.iter().skip(1).all(|(_, (_, exponents))| exponents[..] == shared[..]);
+        let shared = by_position(std::mem::take(&mut planes.first_mut()?.1.1));
+        let same = planes.iter().skip(1).all(|(_, (_, exponents))| exponents[..] == shared.raw);
         let mirrored = |(of, (elements, _)): (&Plane, _)| Plane::new(of.channel, elements, shared.clone());
-        (same && distinct(&shared)).then(|| Home::new(planes.into_iter().map(mirrored).collect(), view.len()))
+        (same && distinct(&shared.raw))
+            .then(|| Home::new(planes.into_iter().map(mirrored).collect(), view.len()))
     }
 
     /// A plane for each that a tensor views elements of, which claims them with exponents that fit, and is read in order,
@@ -305,16 +304,21 @@ impl Homes {
         let plane = |(channel, elements): (usize, Vec<usize>)| {
             let sources: Option<Vec<_>> =
                 elements.iter().map(|element| self.source(view.cell(*element))).collect();
-            let read: Vec<u64> = (0..elements.len() as u64).collect();
-            let exponents = sources.and_then(|sources| fitting(&sources)).unwrap_or_else(|| read.clone());
-            Plane { channel, elements, exponents: exponents.into(), read: read.into() }
+            let read = by_position(0..elements.len() as u64);
+            let exponents = sources.and_then(|sources| fitting(&sources)).map(by_position);
+            Plane {
+                channel,
+                elements: elements.into(),
+                exponents: exponents.unwrap_or_else(|| read.clone()),
+                read,
+            }
         };
         let is_few = planes.len() * FEWEST_IN_PLANES <= view.len();
         is_few.then(|| Home::new(planes.into_iter().enumerate().map(plane).collect(), view.len()))
     }
 
     /// Where a stored element is and the exponent it is read with.
-    pub(crate) fn source(&self, cell: Cell) -> Option<((TensorId, usize), u64)> {
+    pub(crate) fn source(&self, cell: Cell) -> Option<((TensorId, PlaneId), u64)> {
         match cell {
             Cell::Stored { tensor, element } => {
                 let home = self.home(tensor);
@@ -333,18 +337,12 @@ impl Homes {
                 Cell::Stored { tensor, element } => {
                     let home = self.stored[tensor.0].as_ref()?;
                     let (plane, position) = home.spot(element);
-                    // Planes of all tensors have different numbers.
-                    let first = (0..tensor.0).map(|tensor| self.planes(tensor)).sum::<usize>();
-                    Some((first + plane, home.planes[plane].read[position]))
+                    Some(((tensor, plane), home.planes[plane].read[position]))
                 }
                 Cell::Constant(_) => None,
             };
             Home::new(factor_planes(layer, side, source), len)
         })
-    }
-
-    fn planes(&self, tensor: usize) -> usize {
-        self.stored[tensor].as_ref().map_or(0, |home| home.planes.len())
     }
 
     /// The arrangement of a model input: for a convolution its channels, one plane per phase of the stride.
@@ -389,7 +387,7 @@ impl Homes {
                         exponents.push((row * pitch + column) as u64);
                     }
                 }
-                planes.push(Plane::new(planes.len(), elements, exponents));
+                planes.push(Plane::new(planes.len(), elements, by_position(exponents)));
             }
         }
         let elements: HashSet<usize> =
@@ -421,14 +419,14 @@ const FLAT_PLANES: usize = 8;
 fn flat_planes(len: usize) -> Vec<Plane> {
     let plane = |channel: usize| {
         let elements: Vec<usize> = (channel..len).step_by(FLAT_PLANES).collect();
-        let exponents: Vec<u64> = (0..elements.len() as u64).collect();
+        let exponents = by_position(0..elements.len() as u64);
         Plane::new(channel, elements, exponents)
     };
     (0..FLAT_PLANES.min(len)).map(plane).collect()
 }
 
 /// Runs of planes of a model input whose elements at each position follow each other in the statement.
-pub(crate) type Runs = Vec<Vec<usize>>;
+pub(crate) type Runs = Vec<Vec<PlaneId>>;
 
 /// The longest runs of at most `lanes` planes that public inputs can hold, and the bytes per public input.
 pub(crate) fn input_runs(home: &Home, lanes: usize) -> (Runs, usize) {
@@ -438,24 +436,24 @@ pub(crate) fn input_runs(home: &Home, lanes: usize) -> (Runs, usize) {
 }
 
 /// Runs of planes, at most `most` long, in which at every position the elements are consecutive.
-fn runs(planes: &[Plane], most: usize) -> Runs {
-    let mut order: Vec<usize> = (0..planes.len()).collect();
-    order.sort_by_key(|index| planes[*index].elements[0]);
+fn runs(planes: &TiSlice<PlaneId, Plane>, most: usize) -> Runs {
+    let mut order: Vec<PlaneId> = planes.keys().collect();
+    order.sort_by_key(|id| planes[*id].elements.raw[0]);
     let follows = |one: &Plane, next: &Plane| {
         one.elements.len() == next.elements.len()
             && one.elements.iter().zip(&next.elements).all(|(one, next)| one + 1 == *next)
             && one.exponents == next.exponents
     };
     let mut runs = Runs::new();
-    for index in order {
+    for id in order {
         match runs.last_mut() {
             Some(run)
                 if run.len() < most
-                    && run.last().is_some_and(|last| follows(&planes[*last], &planes[index])) =>
+                    && run.last().is_some_and(|last| follows(&planes[*last], &planes[id])) =>
             {
-                run.push(index);
+                run.push(id);
             }
-            _ => runs.push(vec![index]),
+            _ => runs.push(vec![id]),
         }
     }
     runs

@@ -9,12 +9,12 @@
 
 use std::{collections::BTreeSet, ops::Range};
 
-use typed_index_collections::{TiSlice, TiVec};
+use typed_index_collections::{TiSlice, TiVec, ti_vec};
 
 use crate::{
     expanded::{Expanded, Node, Op},
     forms::{NodeForms, centers},
-    index::{MapId, NodeId, TapId},
+    index::{MapId, NodeId, PlaneId, Position, TapId},
     ir::{Convolution, FullyConnected, TensorId, Window},
     network::{
         homes::{Cell, Homes, Plane},
@@ -26,7 +26,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Tap {
     /// The output plane of the first weight.
-    pub(crate) first_plane: usize,
+    pub(crate) first_plane: PlaneId,
     /// Weights of output planes that follow each other; zeros too, so that planes with the same readers look alike.
     pub(crate) weights: Coefficients,
     /// What it reads.
@@ -37,12 +37,13 @@ pub(crate) struct Tap {
 
 impl Tap {
     /// Output planes with their weights.
-    pub(crate) fn planes(&self) -> impl Iterator<Item = (usize, i64)> + '_ {
+    pub(crate) fn planes(&self) -> impl Iterator<Item = (PlaneId, i64)> + '_ {
         let (one, many) = match &self.weights {
             Coefficients::One(weight) => (Some(*weight), &[][..]),
             Coefficients::Many(weights) => (None, &weights[..]),
         };
-        (self.first_plane..).zip(one.into_iter().chain(many.iter().map(|weight| i64::from(*weight))))
+        let weights = one.into_iter().chain(many.iter().map(|weight| i64::from(*weight)));
+        weights.enumerate().map(|(index, weight)| (self.first_plane + index, weight))
     }
 }
 
@@ -80,6 +81,9 @@ pub(crate) enum Reads {
     Plane { operand: usize },
 }
 
+/// An integer for each position of each output plane.
+pub(crate) type Accumulators = TiVec<PlaneId, TiVec<Position, i64>>;
+
 /// The linear map of a node.
 #[derive(Clone, Debug)]
 pub(crate) struct Map {
@@ -109,7 +113,7 @@ impl Map {
                 Op::Rearrange(_) => return None,
                 Op::MatMul(layer) => {
                     let of = product.insert(MatrixProduct::of(expanded, layer, &node.inputs));
-                    (of.taps(homes.home(node.output).planes.len()), vec![of.bias()])
+                    (of.taps(&homes.home(node.output).planes), vec![of.bias()])
                 }
                 Op::FullyConnected(layer) => (fully_connected(layer, node, homes), bias(&layer.bias)),
                 Op::Convolution(layer) => {
@@ -126,8 +130,14 @@ impl Map {
         expanded.nodes.iter_enumerated().filter_map(map).collect()
     }
 
+    /// What the accumulators are before any tap adds to them.
+    pub(crate) fn biases(&self, homes: &Homes) -> Accumulators {
+        let plane = |plane: &Plane| ti_vec![self.bias(plane.channel); plane.elements.len()];
+        homes.home(self.output).planes.iter().map(plane).collect()
+    }
+
     /// What is added to the accumulators of a channel.
-    pub(crate) fn bias(&self, channel: usize) -> i64 {
+    fn bias(&self, channel: usize) -> i64 {
         self.bias.get(channel).copied().unwrap_or(0)
     }
 
@@ -144,10 +154,12 @@ impl Map {
     }
 
     /// Calls `visit` with the input elements a tap reads and the output positions they contribute to.
-    pub(crate) fn for_each_pair(&self, homes: &Homes, tap: &Tap, mut visit: impl FnMut(Cell, usize)) {
+    pub(crate) fn for_each_pair(&self, homes: &Homes, tap: &Tap, mut visit: impl FnMut(Cell, Position)) {
         match (tap.reads, &self.window) {
             (Reads::Nothing, _) => {}
-            (Reads::Element(element), _) => visit(homes.view(self.operands[0]).cell(element), 0),
+            (Reads::Element(element), _) => {
+                visit(homes.view(self.operands[0]).cell(element), Position::default());
+            }
             (Reads::Kernel { image, at }, Some(window)) => {
                 let view = homes.view(self.operands[0]);
                 for_each_position(window, at, |source, position| visit(view.cell(image + source), position));
@@ -166,7 +178,7 @@ impl Map {
             (Reads::Plane { operand }, _) => {
                 let view = homes.view(self.operands[operand]);
                 let elements = &homes.home(self.output).planes[tap.first_plane].elements;
-                elements.iter().enumerate().for_each(|(at, element)| visit(view.cell(*element), at));
+                elements.iter_enumerated().for_each(|(at, element)| visit(view.cell(*element), at));
             }
         }
     }
@@ -178,12 +190,13 @@ fn kernel(window: &Window) -> impl Iterator<Item = [usize; 2]> {
     (0..height).flat_map(move |dy| (0..width).map(move |dx| [dy, dx]))
 }
 
-/// Calls `visit` with the input and output positions that a position of the kernel brings together.
-fn for_each_position(window: &Window, at: [usize; 2], mut visit: impl FnMut(usize, usize)) {
+/// Calls `visit` with the input elements of an image and the output positions that a position of the kernel brings
+/// together.
+fn for_each_position(window: &Window, at: [usize; 2], mut visit: impl FnMut(usize, Position)) {
     let [height, width] = window.output;
     for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
         if let Some(source) = window.source([y, x], at) {
-            visit(source, y * width + x);
+            visit(source, Position::from(y * width + x));
         }
     }
 }
@@ -193,10 +206,14 @@ fn bias(bias: &[i32]) -> Vec<i64> {
 }
 
 /// The first of the planes whose channels are among `channels`, and the weights of all of them.
-fn weights(planes: &[Plane], channels: Range<usize>, at: impl Fn(usize) -> i16) -> (usize, Coefficients) {
+fn weights(
+    planes: &TiSlice<PlaneId, Plane>,
+    channels: Range<usize>,
+    at: impl Fn(usize) -> i16,
+) -> (PlaneId, Coefficients) {
     let first = planes.partition_point(|plane| plane.channel < channels.start);
     let end = planes.partition_point(|plane| plane.channel < channels.end);
-    let weights = match &planes[first..end] {
+    let weights = match &planes[first..end].raw {
         [plane] => Coefficients::One(at(plane.channel).into()),
         planes => Coefficients::Many(planes.iter().map(|plane| at(plane.channel)).collect()),
     };
@@ -269,7 +286,7 @@ fn elementwise(expanded: &Expanded, node: &Node, homes: &Homes, addends: &[i64])
     for (operand, (input, &addend)) in node.inputs.iter().zip(addends).enumerate() {
         // A sum is one of integers, functions and maxima are of bytes.
         let zero = if matches!(node.op, Op::Add(_)) { 0 } else { expanded.tensor(*input).elem.min() };
-        for first_plane in 0..homes.home(node.output).planes.len() {
+        for first_plane in homes.home(node.output).planes.keys() {
             let (weights, reads) = (Coefficients::One(addend), Reads::Plane { operand });
             taps.push(Tap { first_plane, weights, reads, zero });
         }

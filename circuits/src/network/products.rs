@@ -13,13 +13,16 @@
 
 use std::{collections::HashMap, hash::Hash};
 
+use typed_index_collections::TiSlice;
+
 use crate::{
     expanded::{Expanded, Op},
-    index::{MapId, TapId},
+    index::{MapId, PlaneId, TapId},
     ir::{MatMul, TensorId},
     network::{
         homes::{Home, Plane, distinct},
         maps::{Coefficients, Reads, Tap},
+        shared::by_position,
         slices::Reader,
     },
 };
@@ -65,8 +68,8 @@ impl MatrixProduct {
     }
 
     /// The vectors of weights of its equations: per plane of the product 1, and minus either center.
-    pub(crate) fn taps(&self, planes: usize) -> Vec<Tap> {
-        let tap = |plane: usize, vector: Vector| {
+    pub(crate) fn taps(&self, planes: &TiSlice<PlaneId, Plane>) -> Vec<Tap> {
+        let tap = |plane: PlaneId, vector: Vector| {
             let weight = match vector {
                 Vector::One => 1,
                 Vector::LhsCenter => -self.centers[0],
@@ -74,12 +77,12 @@ impl MatrixProduct {
             };
             Tap { first_plane: plane, weights: Coefficients::One(weight), reads: Reads::Nothing, zero: 0 }
         };
-        (0..planes).flat_map(|plane| Vector::ALL.map(|vector| tap(plane, vector))).collect()
+        planes.keys().flat_map(|plane| Vector::ALL.map(|vector| tap(plane, vector))).collect()
     }
 
     /// The number of a vector among [`Self::taps`].
-    pub(crate) fn tap(plane: usize, vector: Vector) -> TapId {
-        TapId::from(Vector::ALL.len() * plane + vector as usize)
+    pub(crate) fn tap(plane: PlaneId, vector: Vector) -> TapId {
+        TapId::from(Vector::ALL.len() * usize::from(plane) + vector as usize)
     }
 
     /// The power of s an element of a factor is weighted with.
@@ -144,7 +147,7 @@ pub(crate) fn product_planes(layer: &MatMul) -> Vec<Plane> {
                 (element, (row * width + column % width) as u64)
             })
             .unzip();
-        Plane::new(0, elements, exponents)
+        Plane::new(0, elements, by_position(exponents))
     };
     (0..layer.batch * chunks(layer)).map(plane).collect()
 }
@@ -169,10 +172,10 @@ pub(crate) fn keeps_slices(layer: &MatMul, side: Side, home: &Home) -> bool {
 
 /// Planes for a factor: per batch one for each chunk of the inner dimension. Exponents follow those of the elements
 /// it copies, given as stored plane and exponent, so that a plane it copies from is read in few slices.
-pub(crate) fn factor_planes(
+pub(crate) fn factor_planes<P: Copy + Eq + Hash>(
     layer: &MatMul,
     side: Side,
-    source: impl Fn(usize) -> Option<(usize, u64)>,
+    source: impl Fn(usize) -> Option<(P, u64)>,
 ) -> Vec<Plane> {
     let chunk = layer.inner.div_ceil(CHUNKS.min(layer.inner));
     let plane = |index: usize| {
@@ -189,15 +192,18 @@ pub(crate) fn factor_planes(
                 })
                 .collect(),
         };
-        let in_order = || (0..elements.len() as u64).collect();
-        let exponents = even(&elements, &source).unwrap_or_else(in_order);
+        let in_order = || by_position(0..elements.len() as u64);
+        let exponents = even(&elements, &source).map_or_else(in_order, by_position);
         Plane::new(index, elements, exponents)
     };
     (0..layer.batch * layer.inner.div_ceil(chunk)).map(plane).collect()
 }
 
 /// [`fitting`] exponents of the sources of elements, if all have one.
-fn even(elements: &[usize], source: impl Fn(usize) -> Option<(usize, u64)>) -> Option<Vec<u64>> {
+fn even<P: Copy + Eq + Hash>(
+    elements: &[usize],
+    source: impl Fn(usize) -> Option<(P, u64)>,
+) -> Option<Vec<u64>> {
     fitting(&elements.iter().map(|element| source(*element)).collect::<Option<Vec<_>>>()?)
 }
 

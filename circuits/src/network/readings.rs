@@ -3,10 +3,10 @@
 //! There are more readings than anything else in a network, as many as pairs of a tap and an output position: each
 //! takes 8 bytes, and is listed only while the slices of its tensor are made.
 
-use typed_index_collections::{TiVec, ti_vec};
+use typed_index_collections::{TiSlice, TiVec, ti_vec};
 
 use crate::{
-    index::{MapId, TapId},
+    index::{MapId, Position, TapId},
     ir::TensorId,
     network::{
         homes::Cell,
@@ -22,7 +22,7 @@ pub(crate) struct Readings<'a> {
     /// The number of the first tap of each map, then the number of taps.
     first_taps: TiVec<MapId, usize>,
     /// Per tap the exponents of its outputs.
-    exponents: Vec<&'a [u64]>,
+    exponents: Vec<&'a TiSlice<Position, u64>>,
     /// Per tensor the number of its first element, `None` of tensors that are not looked at.
     pub(crate) firsts: Vec<Option<usize>>,
     /// Per element where its readings begin, and at last where they end.
@@ -32,8 +32,8 @@ pub(crate) struct Readings<'a> {
 }
 
 /// A number of a reader or position.
-pub(crate) fn narrow(index: usize) -> u32 {
-    u32::try_from(index).expect("the budget bounds taps and activations")
+pub(crate) fn narrow(index: impl Into<usize>) -> u32 {
+    u32::try_from(index.into()).expect("the budget bounds taps and activations")
 }
 
 impl<'a> Readings<'a> {
@@ -115,7 +115,7 @@ impl<'a> Readings<'a> {
     /// The exponent an element is read for.
     pub(crate) fn exponent(&self, [number, position]: [u32; 2]) -> u64 {
         match self.exponents.get(number as usize) {
-            Some(exponents) => exponents[position as usize],
+            Some(exponents) => exponents[Position::from(position as usize)],
             None => match self.reader(number) {
                 Reader::Byte { instance, .. } => instance as u64,
                 Reader::Tap { .. } | Reader::Factor { .. } => unreachable!("bytes follow the taps"),

@@ -11,17 +11,17 @@ use std::{
     sync::Arc,
 };
 
-use typed_index_collections::TiSlice;
+use typed_index_collections::{TiSlice, TiVec};
 
 use crate::{
-    index::{MapId, TapId},
+    index::{MapId, PlaneId, TapId},
     ir::TensorId,
     network::{
         homes::{Cell, Home, Homes, Plane},
         maps::Map,
         products::{MatrixProduct, Side},
         readings::{Readings, narrow},
-        shared::Shared,
+        shared::{ByPosition, Shared, by_position},
     },
     steps,
 };
@@ -62,12 +62,12 @@ pub(crate) type Use = (Reader, i64);
 /// The slices of a stored tensor.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Slices {
-    /// Per plane and position the exponent the evaluation uses. Equal lists are kept once.
-    pub(crate) exponents: Vec<Arc<[u64]>>,
-    /// Per plane and position its slice, numbered by first occurrence. Equal lists are kept once.
-    pub(crate) classes: Vec<Arc<[usize]>>,
-    /// Per plane and slice its readers.
-    pub(crate) uses: Vec<Vec<Vec<Use>>>,
+    /// The exponents the evaluation uses. Equal lists are kept once.
+    pub(crate) exponents: TiVec<PlaneId, ByPosition<u64>>,
+    /// The slice of each position, numbered by first occurrence. Equal lists are kept once.
+    pub(crate) classes: TiVec<PlaneId, ByPosition<usize>>,
+    /// Per slice its readers.
+    pub(crate) uses: TiVec<PlaneId, Vec<Vec<Use>>>,
 }
 
 impl Slices {
@@ -76,12 +76,12 @@ impl Slices {
     }
 
     /// Splits slices so that the planes of a run, which share rows, have the same ones.
-    pub(crate) fn join(&mut self, run: &[usize]) {
-        let positions = self.classes[run[0]].len();
+    pub(crate) fn join(&mut self, run: &[PlaneId]) {
+        let positions = self.classes[run[0]].keys();
         let mut numbers: HashMap<Vec<usize>, usize> = HashMap::new();
-        let mut joint = Vec::with_capacity(positions);
+        let mut joint = Vec::with_capacity(positions.len());
         let mut firsts = Vec::new();
-        for position in 0..positions {
+        for position in positions {
             let key: Vec<usize> = run.iter().map(|plane| self.classes[*plane][position]).collect();
             let fresh = numbers.len();
             joint.push(*numbers.entry(key).or_insert_with(|| {
@@ -89,7 +89,7 @@ impl Slices {
                 fresh
             }));
         }
-        let joint: Arc<[usize]> = joint.into();
+        let joint = by_position(joint);
         for &plane in run {
             let uses = firsts.iter().map(|position| self.uses[plane][self.classes[plane][*position]].clone());
             self.uses[plane] = uses.collect();
@@ -162,7 +162,7 @@ impl Split<'_> {
     fn slices(&self) -> Slices {
         if let Some((_, product, side)) = self.factor {
             let exponent = |element: &usize| product.exponent(side, *element);
-            let exponents = |plane: &Plane| plane.elements.iter().map(exponent).collect();
+            let exponents = |plane: &Plane| by_position(plane.elements.iter().map(exponent));
             return self.with(exponents, usize::MAX).unwrap_or_default();
         }
         // Sums over whole planes want equal exponents, taps of a window those of the image.
@@ -172,11 +172,11 @@ impl Split<'_> {
         if count == self.home.planes.len() {
             return image;
         }
-        self.with(|plane| vec![0; plane.elements.len()].into(), count).unwrap_or(image)
+        self.with(|plane| by_position(plane.elements.iter().map(|_| 0)), count).unwrap_or(image)
     }
 
     /// The slices with these exponents, if they are fewer than so many.
-    fn with(&self, exponents: impl Fn(&Plane) -> Arc<[u64]>, fewer: usize) -> Option<Slices> {
+    fn with(&self, exponents: impl Fn(&Plane) -> ByPosition<u64>, fewer: usize) -> Option<Slices> {
         let mut slices = Slices::default();
         let (mut all_exponents, mut all_classes) = (Shared::default(), Shared::default());
         let mut count = 0;
@@ -188,7 +188,7 @@ impl Split<'_> {
             let mut uses: Vec<Vec<Use>> = Vec::new();
             let mut classes = Vec::with_capacity(plane.elements.len());
             let mut last: Option<(Box<Key>, usize)> = None;
-            for (element, exponent) in plane.elements.iter().zip(&*exponents) {
+            for (element, exponent) in plane.elements.iter().zip(exponents.iter()) {
                 self.key(*element, *exponent, &mut key);
                 // Most elements are read as the one before is.
                 if let Some((_, class)) = last.as_ref().filter(|(last, _)| **last == *key) {
@@ -208,7 +208,7 @@ impl Split<'_> {
             }
             count += uses.len();
             slices.exponents.push(exponents);
-            slices.classes.push(all_classes.one(classes.into()));
+            slices.classes.push(all_classes.one(by_position(classes)));
             slices.uses.push(uses);
         }
         Some(slices)
@@ -252,7 +252,7 @@ pub(crate) struct Term {
 #[derive(Clone, Debug)]
 pub(crate) struct Track {
     pub(crate) tensor: TensorId,
-    pub(crate) plane: usize,
+    pub(crate) plane: PlaneId,
     pub(crate) terms: Vec<Term>,
 }
 
@@ -260,7 +260,7 @@ pub(crate) struct Track {
 pub(crate) fn terms(slices: &[Arc<Slices>], tensors: &[TensorId], readers: Range<Reader>) -> Vec<Track> {
     let mut out = Vec::new();
     for &tensor in tensors {
-        for (plane, uses) in slices[tensor.0].uses.iter().enumerate() {
+        for (plane, uses) in slices[tensor.0].uses.iter_enumerated() {
             let mut terms: BTreeMap<Use, Vec<usize>> = BTreeMap::new();
             for (class, uses) in uses.iter().enumerate() {
                 steps::count(1);

@@ -9,7 +9,7 @@ use typed_index_collections::{TiSlice, TiVec, ti_vec};
 use crate::{
     expanded::Expanded,
     forms::{Forms, Packing},
-    index::{BankId, BlockId, NodeId, each},
+    index::{BankId, BlockId, NodeId, PlaneId, each},
     ir::TensorId,
     network::{Network, maps::Map},
     place::{Arrangement, Block, Content, LanesPerBank, Placement, members},
@@ -34,15 +34,13 @@ impl Flat<'_> {
         let rows = ti_vec![0; linear + threshold];
         let mut placer = Placer { linear: BankId::from(linear), capacity, rows, blocks: TiVec::new() };
         for input in &self.expanded.inputs {
-            let elements: Vec<usize> = (0..self.expanded.tensor(*input).len).collect();
-            placer.bytes(*input, Content::Input, &elements)?;
+            placer.bytes(*input, Content::Input, self.expanded.tensor(*input).len)?;
         }
         for map in self.network.maps.iter() {
             self.channels(map, &mut placer)?;
         }
         for output in &self.expanded.outputs {
-            let elements: Vec<usize> = (0..self.expanded.tensor(*output).len).collect();
-            placer.bytes(*output, Content::Output, &elements)?;
+            placer.bytes(*output, Content::Output, self.expanded.tensor(*output).len)?;
         }
         let Placer { rows, blocks, .. } = placer;
         Some(Placement {
@@ -57,8 +55,8 @@ impl Flat<'_> {
     fn channels(&self, map: &Map, placer: &mut Placer) -> Option<()> {
         let (forms, planes) = (&self.forms.nodes[map.node], &self.network.homes.home(map.output).planes);
         for kind in [BankKind::Linear, BankKind::Threshold] {
-            let is_of_kind = |plane: &usize| forms.form(planes[*plane].channel).bank() == kind;
-            let of_kind: Vec<usize> = (0..planes.len()).filter(is_of_kind).collect();
+            let is_of_kind = |plane: &PlaneId| forms.form(planes[*plane].channel).bank() == kind;
+            let of_kind: Vec<PlaneId> = planes.keys().filter(is_of_kind).collect();
             let together = if map.is_planewise() { self.packings[map.node].slots } else { of_kind.len() };
             for planes in of_kind.chunks(together.max(1)) {
                 placer.channels(map, kind, planes)?;
@@ -94,7 +92,7 @@ impl Placer {
         if lane < self.linear { BankKind::Linear } else { BankKind::Threshold }
     }
 
-    fn push(&mut self, lane: BankId, tensor: TensorId, content: Content, planes: &[usize]) {
+    fn push(&mut self, lane: BankId, tensor: TensorId, content: Content, planes: &[PlaneId]) {
         self.blocks.push(Block {
             tensor,
             content,
@@ -107,8 +105,9 @@ impl Placer {
         self.rows[lane] += planes.len();
     }
 
-    /// The bytes of a port; those of a public input lie in one lane.
-    fn bytes(&mut self, tensor: TensorId, content: Content, elements: &[usize]) -> Option<()> {
+    /// The bytes of a port, a plane each; those of a public input lie in one lane.
+    fn bytes(&mut self, tensor: TensorId, content: Content, len: usize) -> Option<()> {
+        let elements: Vec<PlaneId> = (0..len).map(PlaneId::from).collect();
         for packed in elements.chunks(LANES_PER_INSTANCE) {
             let (lane, free) = self.emptiest(None)?;
             if free < packed.len() {
@@ -119,7 +118,7 @@ impl Placer {
         Some(())
     }
 
-    fn channels(&mut self, map: &Map, kind: BankKind, planes: &[usize]) -> Option<()> {
+    fn channels(&mut self, map: &Map, kind: BankKind, planes: &[PlaneId]) -> Option<()> {
         let mut rest = planes;
         while !rest.is_empty() {
             let (lane, free) = self.emptiest(Some(kind))?;

@@ -14,7 +14,7 @@ use crate::{
         Form, centers,
         tables::{BYTE, PAIR, clamp_tag, function_tag, step_tag},
     },
-    index::{BankId, BlockId, NodeId},
+    index::{BankId, BlockId, NodeId, PlaneId},
     integers::integer,
     ir::{Model, TensorId},
     layout::Layout,
@@ -225,7 +225,8 @@ impl<'a> Control<'a> {
         let instance = before.filter(|block| block.content.node().is_none()).count();
         let member = block.member(row, 0);
         let place = (instance, usize::from(member));
-        let element = (block.tensor, block.planes[member]);
+        // The planes of a flat circuit are elements.
+        let element = (block.tensor, usize::from(block.planes[member]));
         let cell = (columns.lanes[0].cells.activation(), row);
         let is_new = match block.content {
             Content::Output => self.outputs.insert(place, cell).is_none(),
@@ -267,8 +268,8 @@ impl<'a> Control<'a> {
         let block = &layout.placement.blocks[id];
         let planes = &layout.network.homes.home(block.tensor).planes;
         let forms = &layout.forms.nodes[node];
-        let form = |plane: usize| forms.form(planes[plane].channel);
-        let tag = |plane: usize| match form(plane) {
+        let form = |plane: PlaneId| forms.form(planes[plane].channel);
+        let tag = |plane: PlaneId| match form(plane) {
             Form::Linear(_) => clamp_tag(forms.clamp),
             Form::Threshold(class) => step_tag(&layout.forms, *class),
             Form::Function(function) => function_tag(&layout.forms, *function),

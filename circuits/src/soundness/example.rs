@@ -56,12 +56,13 @@ fn list<T: Display>(numbers: impl IntoIterator<Item = T>) -> String {
 /// The lines of the input: bytes, exponents, slices.
 fn image(case: &Case) -> Vec<String> {
     let tensor = case.input_tensor();
-    let plane = &case.layout.network.homes.home(tensor).planes[0];
+    let plane = &case.layout.network.homes.home(tensor).planes.raw[0];
     let slices = &case.layout.network.slices[tensor.0];
-    let classes = &slices.classes[0];
+    let classes = &slices.classes.raw[0];
+    let exponents = &slices.exponents.raw[0];
     let members = |class: usize| {
-        let positions = (0..classes.len()).filter(|position| classes[*position] == class);
-        format!("{{{}}}", list(positions.map(|position| slices.exponents[0][position])))
+        let positions = classes.keys().filter(|position| classes[*position] == class);
+        format!("{{{}}}", list(positions.map(|position| exponents[position])))
     };
     vec![
         format!(
@@ -70,20 +71,20 @@ fn image(case: &Case) -> Vec<String> {
             list(case.input.iter().map(|x| x + 128))
         ),
         format!("their exponents      {}", list(plane.exponents.iter())),
-        format!("slices, by exponent  {}", list((0..slices.uses[0].len()).map(members))),
+        format!("slices, by exponent  {}", list((0..slices.uses.raw[0].len()).map(members))),
     ]
 }
 
 /// The lines of the taps: weights of both channels, and how far they move exponents.
 fn taps(case: &Case) -> Vec<String> {
     let (layer, homes) = (layer(case), &case.layout.network.homes);
-    let read = &homes.home(case.input_tensor()).planes[0].exponents;
-    let made = &homes.home(case.expanded().nodes[NodeId::from(0)].output).planes[0].exponents;
+    let read = &homes.home(case.input_tensor()).planes.raw[0].exponents;
+    let made = &homes.home(case.expanded().nodes[NodeId::from(0)].output).planes.raw[0].exponents;
     let line = |tap: usize| {
         let [dy, dx] = [tap / 2, tap % 2];
         let sources = (0..3).map(|x| layer.window.source([0, x], [dy, dx]).expect("no border"));
-        let exponents: Vec<u64> = sources.map(|source| read[source]).collect();
-        let moves: Vec<i64> = (0..3).map(|x| made[x] as i64 - exponents[x] as i64).collect();
+        let exponents: Vec<u64> = sources.map(|source| read.raw[source]).collect();
+        let moves: Vec<i64> = (0..3).map(|x| made.raw[x] as i64 - exponents[x] as i64).collect();
         assert!(moves.iter().all(|by| *by == moves[0]), "a tap moves all exponents by the same amount");
         let weights = [layer.weights[tap], layer.weights[4 + tap]];
         format!(
@@ -149,9 +150,9 @@ fn coefficients(case: &Case) -> Vec<String> {
     let base = Fr::from(1 << layout.shape.banks.as_ref().expect("the layout has banks").base_bits);
     let (_, _, _, offset) = equation.claims[0];
     let honest = case.honest();
-    let output = &layout.network.homes.home(layout.expanded.nodes[NodeId::from(0)].output).planes[0];
+    let output = &layout.network.homes.home(layout.expanded.nodes[NodeId::from(0)].output).planes.raw[0];
     let line = |position: usize| {
-        let power = offset + output.exponents[position];
+        let power = offset + output.exponents.raw[position];
         let cells = &equation.slices[&(0, power)];
         let layer = layer(case);
         let centered = |column: usize, row: usize| honest.columns[column][row] - center(layer);

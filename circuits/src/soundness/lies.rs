@@ -19,7 +19,7 @@ use crate::{
     Role,
     columns::LaneColumns,
     forms::Form,
-    index::NodeId,
+    index::{NodeId, PlaneId},
     ir::TensorId,
     testing::{spot::Spot, subject::hints},
     witness::Witness,
@@ -126,7 +126,7 @@ impl Place<'_> {
 fn places(case: &Case) -> impl Iterator<Item = Place<'_>> {
     case.stored().into_iter().flat_map(move |(node, tensor)| {
         let home = case.layout.network.homes.home(tensor);
-        let of_plane = move |plane: usize| {
+        let of_plane = move |plane: PlaneId| {
             let form = case.layout.forms.nodes[node].form(home.planes[plane].channel);
             let place = move |element: &usize| Place {
                 node,
@@ -137,7 +137,7 @@ fn places(case: &Case) -> impl Iterator<Item = Place<'_>> {
             };
             home.planes[plane].elements.iter().map(place)
         };
-        (0..home.planes.len()).flat_map(of_plane)
+        home.planes.keys().flat_map(of_plane)
     })
 }
 
@@ -151,8 +151,8 @@ fn unused(case: &Case, is_of_kind: fn(&LaneColumns) -> bool) -> Option<(&LaneCol
 /// Every output of a plane in its neighbor's place.
 fn shifted(case: &Case) -> Option<Told> {
     let (_, tensor) = case.stored()[0];
-    let elements = &case.layout.network.homes.home(tensor).planes[0].elements;
-    let pairs: Vec<_> = elements.windows(2).map(|pair| (pair[0], pair[1])).collect();
+    let elements = &case.layout.network.homes.home(tensor).planes.raw[0].elements;
+    let pairs: Vec<_> = elements.raw.windows(2).map(|pair| (pair[0], pair[1])).collect();
     (!pairs.is_empty()).then(|| exchanged(case, &pairs))
 }
 
@@ -161,19 +161,20 @@ fn swapped_channels(case: &Case) -> Option<Told> {
     let (node, tensor) = case.stored()[0];
     let planes = &case.layout.network.homes.home(tensor).planes;
     let honest = case.honest();
-    let bytes = |plane: usize| -> Vec<i64> {
+    let bytes = |plane: PlaneId| -> Vec<i64> {
         let cells = planes[plane].elements.iter().map(|element| case.layout.activation(tensor, *element));
         cells.map(|(column, row)| honest.columns[column][row]).collect()
     };
-    let block = |plane: usize| case.layout.placement.members[tensor.0][plane].0;
-    let class = |plane: usize| match case.layout.forms.nodes[node].form(planes[plane].channel) {
+    let block = |plane: PlaneId| case.layout.placement.members[tensor.0][plane].0;
+    let class = |plane: PlaneId| match case.layout.forms.nodes[node].form(planes[plane].channel) {
         Form::Threshold(class) => Some(*class),
         _ => None,
     };
-    let alike = |other: &usize| (block(*other), class(*other)) == (block(0), class(0));
-    let other = (1..planes.len()).find(|other| alike(other) && bytes(*other) != bytes(0))?;
+    let first = planes.first_key()?;
+    let alike = |other: &PlaneId| (block(*other), class(*other)) == (block(first), class(first));
+    let other = planes.keys().find(|other| alike(other) && bytes(*other) != bytes(first))?;
     let pairs: Vec<_> =
-        planes[0].elements.iter().copied().zip(planes[other].elements.iter().copied()).collect();
+        planes[first].elements.iter().copied().zip(planes[other].elements.iter().copied()).collect();
     Some(exchanged(case, &pairs))
 }
 
@@ -185,7 +186,7 @@ const LIES: &[Lie] = &[
         what: "two positions in each other's place",
         tell: |case| {
             let (_, tensor) = case.stored()[0];
-            let elements = &case.layout.network.homes.home(tensor).planes[0].elements;
+            let elements = &case.layout.network.homes.home(tensor).planes.raw[0].elements;
             let (first, last) = (*elements.first()?, *elements.last()?);
             (first != last).then(|| exchanged(case, &[(first, last)]))
         },

@@ -7,12 +7,12 @@ use crate::{
     columns::LaneColumns,
     expanded::Expanded,
     forms::{Form, NodeForms},
-    index::NodeId,
+    index::{NodeId, Position},
     ir::TensorId,
     layout::Layout,
     network::{
-        homes::{Cell, Plane},
-        maps::Map,
+        homes::Cell,
+        maps::{Accumulators, Map},
         products::Side,
     },
     place::Content,
@@ -69,12 +69,11 @@ impl Builder<'_> {
         }
     }
 
-    fn accumulators(&self, map: &Map) -> Vec<Vec<i64>> {
+    fn accumulators(&self, map: &Map) -> Accumulators {
         let home = self.plan.network.homes.home(map.output);
-        let plane = |plane: &Plane| vec![map.bias(plane.channel); plane.elements.len()];
-        let mut sums: Vec<Vec<i64>> = home.planes.iter().map(plane).collect();
+        let mut sums = map.biases(&self.plan.network.homes);
         for tap in &map.taps {
-            let mut values: Vec<(i64, usize)> = Vec::new();
+            let mut values: Vec<(i64, Position)> = Vec::new();
             map.for_each_pair(&self.plan.network.homes, tap, |cell, position| {
                 values.push((i64::from(self.value(cell) - tap.zero), position));
             });
@@ -181,7 +180,7 @@ impl Builder<'_> {
                         continue;
                     };
                     let element = match block.content {
-                        Content::Output => plane,
+                        Content::Output => usize::from(plane),
                         _ => plan.network.homes.home(block.tensor).planes[plane].elements[position],
                     };
                     self.columns[column][row] = i64::from(values[element] - type_min);

@@ -30,7 +30,9 @@ fn of_bank(layout: &Layout, bank: BankId, row: usize) -> String {
         Content::Output => "outputs",
     };
     let lanes = 0..layout.columns.banks[bank].lanes.len();
-    let lane = |lane| block.at(row, lane).map_or("idle".to_owned(), |(plane, _)| format!("{name}.{plane}"));
+    let lane = |lane| {
+        block.at(row, lane).map_or("idle".to_owned(), |(plane, _)| format!("{name}.{}", usize::from(plane)))
+    };
     lanes.map(lane).collect::<Vec<_>>().join(", ")
 }
 

@@ -8,6 +8,7 @@ use crate::{
     columns::{BankLane, RowWeights},
     equations::{Factor, Operand, Region},
     layout::Layout,
+    network::shared::by_position,
     place::{Arrangement, Block, Content},
     soundness::case::{Case, Caught, Told},
     witness::Witness,
@@ -167,7 +168,10 @@ fn exchanged_powers(case: &Case) -> Option<Told> {
     let mut liar = (**layout).clone();
     let homes = Arc::make_mut(&mut liar.network.homes);
     let home = homes.stored[tensor.0].as_mut()?;
-    Arc::make_mut(&mut home.planes[block.first_plane()].exponents).swap(one, other);
+    let exponents = &mut home.planes[block.first_plane()].exponents;
+    let mut exchanged = exponents.to_vec();
+    exchanged.swap(one, other);
+    *exponents = by_position(exchanged);
     let told = Told::new(case, witness, Caught::By(&["copy"]));
     Some(Told { derivation: Some(Arc::new(liar)), ..told })
 }

@@ -3,7 +3,7 @@
 use super::{Lie, OPERATOR, PUBLIC};
 use crate::{
     Role,
-    index::Member,
+    index::{Member, Position},
     place::Content,
     soundness::case::{Case, Caught, Told},
 };
@@ -41,7 +41,7 @@ fn stated(case: &Case, input: &[i32], change: fn(&mut [i32])) -> Told {
 fn output_copy(case: &Case) -> Option<Told> {
     let tensor = case.expanded().outputs[0];
     let block = case.layout.placement.blocks.iter().find(|block| block.content == Content::Output)?;
-    let (lane, row) = block.spot(Member::default(), 0);
+    let (lane, row) = block.spot(Member::default(), Position::default());
     let mut witness = case.honest();
     let by = if witness.outputs[0][0] == case.expanded().tensor(tensor).elem.max() { -1 } else { 1 };
     let column = case.layout.columns.banks[block.bank].lanes[lane].cells.activation();
