@@ -7,7 +7,7 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use typed_index_collections::TiVec;
 
 use crate::{
-    index::BankId,
+    index::{BankId, Lane},
     shape::{BankKind, Shape},
 };
 
@@ -86,7 +86,7 @@ pub(crate) struct StepColumns {
 #[derive(Clone, Debug)]
 pub(crate) struct BankColumns {
     pub(crate) kind: BankKind,
-    pub(crate) lanes: Vec<BankLane>,
+    pub(crate) lanes: TiVec<Lane, BankLane>,
     pub(crate) weights: RowWeights,
     /// Advice, phase 1: running evaluation of the claims, `V`.
     pub(crate) claims: usize,
@@ -105,6 +105,11 @@ impl BankColumns {
             RowWeights::Powers(columns) => Some(columns),
             RowWeights::Steps(_) => None,
         }
+    }
+
+    /// The cells of its first lane.
+    pub(crate) fn first_cells(&self) -> &LaneColumns {
+        &self.lanes.raw[0].cells
     }
 
     /// Columns of copies in it.
@@ -205,7 +210,8 @@ impl LaneWeights {
     }
 
     /// The group of a lane within its bank, and `B^slot`.
-    pub(crate) fn lane(&self, lane: usize) -> (usize, Fr) {
+    pub(crate) fn lane(&self, lane: Lane) -> (usize, Fr) {
+        let lane = usize::from(lane);
         (lane / self.slots, self.powers[lane % self.slots])
     }
 }

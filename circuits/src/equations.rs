@@ -21,7 +21,7 @@ use typed_index_collections::TiSlice;
 use crate::{
     equations::windows::{Move, Stop, walk},
     forms::Packing,
-    index::{BankId, BlockId, MapId, NodeId, PlaneId, TapId, each},
+    index::{BankId, BlockId, LaneId, MapId, NodeId, PlaneId, TapId, each},
     ir::TensorId,
     network::{
         Network,
@@ -34,8 +34,8 @@ use crate::{
 /// What a row multiplies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operand {
-    /// The evaluation of a slice: its lane, counted over all lanes, and row.
-    Slice { lane: usize, row: usize },
+    /// The evaluation of a slice: its lane and row.
+    Slice { lane: LaneId, row: usize },
     /// The claims of a block: bank and row.
     Claims { bank: BankId, row: usize },
     /// The public input of this row.
@@ -49,8 +49,8 @@ pub(crate) enum Operand {
 pub(crate) enum Factor {
     /// A power of s: its exponent.
     Power(u64),
-    /// The evaluation of a slice: its lane, counted over all lanes, and row.
-    Slice { lane: usize, row: usize },
+    /// The evaluation of a slice: its lane and row.
+    Slice { lane: LaneId, row: usize },
 }
 
 #[cfg(test)]

@@ -67,6 +67,10 @@ indices! {
     TapId = "tap";
     /// A bank, counted over banks of all kinds, linear ones first.
     BankId = "bank";
+    /// A lane of a bank.
+    Lane = "lane";
+    /// A lane, counted over the lanes of all banks.
+    LaneId = "lane of all";
     /// A block of the placement.
     BlockId = "block";
     /// A plane of a block, by its place in it.

@@ -23,7 +23,7 @@ use crate::{
         Forms, Packing,
         tables::{self, Entry},
     },
-    index::{BankId, NodeId},
+    index::{BankId, Lane, NodeId},
     ir::{Model, TensorId},
     network::{Base, Network, homes::Cell, slices::Reader},
     place::{Block, Placement},
@@ -236,7 +236,7 @@ impl Layout {
             let home = self.network.homes.home(block.tensor);
             let slices = &self.network.slices[block.tensor.0];
             for row in block.rows() {
-                let Some((plane, position)) = block.at(row, 0) else { continue };
+                let Some((plane, position)) = block.at(row, Lane::default()) else { continue };
                 let slice = slices.exponents[plane][position];
                 let claim = match block.content.node() {
                     Some(_) => home.planes[plane].exponents[position],

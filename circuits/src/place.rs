@@ -17,7 +17,7 @@ use typed_index_collections::{TiSlice, TiVec, ti_vec};
 use crate::{
     expanded::Expanded,
     forms::Forms,
-    index::{BankId, BlockId, Member, NodeId, PlaneId, Position, each},
+    index::{BankId, BlockId, Lane, LaneId, Member, NodeId, PlaneId, Position, each},
     ir::TensorId,
     network::{
         homes::{Home, Homes, Runs},
@@ -138,15 +138,15 @@ impl Block {
     }
 
     /// Which member a lane holds in a row of the circuit, or would if it were not idle.
-    pub(crate) fn member(&self, row: usize, lane: usize) -> Member {
+    pub(crate) fn member(&self, row: usize, lane: Lane) -> Member {
         match &self.arrangement {
-            Arrangement::Beside(_) => Member::from(lane),
+            Arrangement::Beside(_) => Member::from(usize::from(lane)),
             Arrangement::Below => self.planes.next_key() - (1 + row - self.first_row),
         }
     }
 
     /// The plane and the position in it that a lane holds in a row of the circuit; none in idle lanes.
-    pub(crate) fn at(&self, row: usize, lane: usize) -> Option<(PlaneId, Position)> {
+    pub(crate) fn at(&self, row: usize, lane: Lane) -> Option<(PlaneId, Position)> {
         let plane = *self.planes.get(self.member(row, lane))?;
         let position = match &self.arrangement {
             Arrangement::Beside(order) => order.positions[row - self.first_row],
@@ -156,36 +156,43 @@ impl Block {
     }
 
     /// The lanes in which the block has no plane, of so many in its bank.
-    pub(crate) fn idle_lanes(&self, lanes: usize) -> std::ops::Range<usize> {
-        match &self.arrangement {
+    pub(crate) fn idle_lanes(&self, lanes: usize) -> impl Iterator<Item = Lane> + use<> {
+        let idle = match &self.arrangement {
             Arrangement::Beside(_) => self.planes.len()..lanes,
             Arrangement::Below => 0..0,
-        }
+        };
+        idle.map(Lane::from)
     }
 
     /// The lane of a member, and the row of the circuit of one of its positions.
     ///
     /// # Panics
     /// If the block does not hold the position.
-    pub(crate) fn spot(&self, member: Member, position: Position) -> (usize, usize) {
+    pub(crate) fn spot(&self, member: Member, position: Position) -> (Lane, usize) {
         match &self.arrangement {
             Arrangement::Beside(order) => {
                 let index = order.positions.iter().position(|each| *each == position);
                 (
-                    usize::from(member),
+                    Self::lane_beside(member),
                     self.first_row + index.expect("a block holds every position of its planes"),
                 )
             }
-            Arrangement::Below => (0, self.row_below(member)),
+            Arrangement::Below => (Lane::default(), self.row_below(member)),
         }
     }
 
     /// The lane of a member, and the row of the circuit on which the evaluation of one of its slices is complete.
-    pub(crate) fn slice_end(&self, member: Member, class: usize) -> (usize, usize) {
+    pub(crate) fn slice_end(&self, member: Member, class: usize) -> (Lane, usize) {
         match &self.arrangement {
-            Arrangement::Beside(order) => (usize::from(member), self.first_row + order.slice_ends[class]),
-            Arrangement::Below => (0, self.row_below(member)),
+            Arrangement::Beside(order) => {
+                (Self::lane_beside(member), self.first_row + order.slice_ends[class])
+            }
+            Arrangement::Below => (Lane::default(), self.row_below(member)),
         }
+    }
+
+    fn lane_beside(member: Member) -> Lane {
+        Lane::from(usize::from(member))
     }
 
     fn row_below(&self, member: Member) -> usize {
@@ -345,14 +352,14 @@ impl Placement {
     }
 
     /// The first lane of a bank, counted over all lanes.
-    pub(crate) fn first_lane(&self, bank: BankId) -> usize {
+    pub(crate) fn first_lane(&self, bank: BankId) -> LaneId {
         let mut before = usize::from(bank);
-        let mut lanes = 0;
+        let mut first = LaneId::default();
         for (kind, count) in BankKind::ALL.into_iter().zip(self.counts) {
-            lanes += before.min(count) * self.lanes_per_bank.of(kind);
+            first = first + before.min(count) * self.lanes_per_bank.of(kind);
             before = before.saturating_sub(count);
         }
-        lanes
+        first
     }
 
     /// The block of a plane, and which member it is.
@@ -361,21 +368,26 @@ impl Placement {
         (&self.blocks[block], member)
     }
 
-    /// Lane, counted over all banks, and row of every cell of an idle lane of a model input.
-    pub(crate) fn idle_input_cells(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+    /// Lane and row of every cell of an idle lane of a model input.
+    pub(crate) fn idle_input_cells(&self) -> impl Iterator<Item = (LaneId, usize)> + '_ {
         let inputs = self.blocks.iter().filter(|block| block.content == Content::Input);
-        inputs.flat_map(|block| {
-            let first = self.first_lane(block.bank);
+        inputs.flat_map(move |block| {
+            let bank = block.bank;
             let lanes = block.idle_lanes(self.lanes_per_bank.of(block.kind));
-            lanes.flat_map(move |lane| block.rows().map(move |row| (first + lane, row)))
+            lanes.flat_map(move |lane| block.rows().map(move |row| (self.lane(bank, lane), row)))
         })
     }
 
-    /// The lane, counted over all banks, and the row of the evaluation of a slice of a plane.
-    pub(crate) fn slice(&self, tensor: TensorId, plane: PlaneId, class: usize) -> (usize, usize) {
+    /// A lane of a bank.
+    pub(crate) fn lane(&self, bank: BankId, lane: Lane) -> LaneId {
+        self.first_lane(bank) + usize::from(lane)
+    }
+
+    /// The lane and the row of the evaluation of a slice of a plane.
+    pub(crate) fn slice(&self, tensor: TensorId, plane: PlaneId, class: usize) -> (LaneId, usize) {
         let (block, member) = self.member(tensor, plane);
         let (lane, row) = block.slice_end(member, class);
-        (self.first_lane(block.bank) + lane, row)
+        (self.lane(block.bank, lane), row)
     }
 }
 

@@ -29,6 +29,7 @@ use halo2_proofs::{
     plonk::{ConstraintSystem, Expression},
 };
 use rayon::prelude::*;
+use typed_index_collections::TiVec;
 
 use super::{
     Cells, Handles, Slot, Terms, gate, hints::Hints, linear::linear_cells, maximum::maximum_cells, product,
@@ -36,6 +37,7 @@ use super::{
 };
 use crate::{
     columns::{BankColumns, LaneColumns, LaneWeights, RowWeights, StepColumns},
+    index::Lane,
     shape::Shape,
 };
 
@@ -48,16 +50,16 @@ pub(crate) struct BankChip {
     columns: BankColumns,
     weights: LaneWeights,
     /// Per lane, what it claims.
-    values: Vec<Terms>,
+    values: TiVec<Lane, Terms>,
     /// Per lane, its activation.
-    bytes: Vec<Terms>,
+    bytes: TiVec<Lane, Terms>,
     /// The lookups of all lanes.
     pub(crate) slots: Vec<Slot>,
 }
 
 /// `256^lane`.
-fn byte_weight(lane: usize) -> Fr {
-    Fr::from(256).pow_vartime([lane as u64])
+fn byte_weight(lane: Lane) -> Fr {
+    Fr::from(256).pow_vartime([usize::from(lane) as u64])
 }
 
 fn weighted(expression: Expression<Fr>, weight: Fr) -> Expression<Fr> {
@@ -72,7 +74,7 @@ impl BankChip {
             LaneColumns::Maximum(cells) => maximum_cells(cells),
             LaneColumns::Product(cells) => product_cells(cells),
         });
-        let (slots, values): (Vec<_>, Vec<_>) = cells.unzip();
+        let (slots, values): (Vec<_>, TiVec<_, _>) = cells.unzip();
         let weights = LaneWeights::of(shape);
         let bytes = columns.lanes.iter().map(|lane| Terms::cell(lane.cells.activation())).collect();
         Self { columns: columns.clone(), weights, values, bytes, slots: slots.concat() }
@@ -112,7 +114,7 @@ impl BankChip {
         let columns = &self.columns;
         let mut groups = Vec::new();
         for (group, constant) in columns.constants.iter().enumerate() {
-            let lanes = self.values.iter().enumerate().map(|(lane, value)| (self.weights.lane(lane), value));
+            let lanes = self.values.iter_enumerated().map(|(lane, value)| (self.weights.lane(lane), value));
             let members = lanes.filter(|((of, _), _)| *of == group);
             let claims: Vec<_> =
                 members.map(|((_, weight), value)| weighted(value.expression(cells), weight)).collect();
@@ -126,7 +128,7 @@ impl BankChip {
         let folded = groups.into_iter().rev().reduce(|folded, group| folded * cells.rho() + group);
         let value = folded.expect("a bank has at least one group");
         let Some(byte) = columns.byte else { return value };
-        let bytes = columns.lanes.iter().enumerate();
+        let bytes = columns.lanes.iter_enumerated();
         let bytes: Vec<_> = bytes
             .map(|(lane, cell)| weighted(cells.advice(cell.cells.activation()), byte_weight(lane)))
             .collect();
@@ -139,7 +141,7 @@ impl BankChip {
     /// If the bank is flat.
     pub(crate) fn slice_evaluations(
         &self,
-        lane: usize,
+        lane: Lane,
         fixed: &[Vec<Fr>],
         hints: &Hints<'_>,
         powers: &[Fr],
@@ -207,13 +209,13 @@ impl BankChip {
     fn value(&self, fixed: &[Vec<Fr>], hints: &Hints<'_>, rho: Fr, row: usize) -> Fr {
         let columns = &self.columns;
         let counts = columns.powers().is_none_or(|powers| fixed[powers.counts][row] != Fr::ZERO);
-        let groups = self.values.chunks(self.weights.slots()).zip(&columns.constants);
+        let groups = self.values.raw.chunks(self.weights.slots()).zip(&columns.constants);
         let mut value = groups.rev().fold(Fr::ZERO, |value, (claims, constant)| {
             let claims = if counts { hints.pack(claims, self.weights.base_bits(), row) } else { Fr::ZERO };
             value * rho + claims - fixed[*constant][row]
         });
         if let Some(byte) = columns.byte.filter(|byte| fixed[*byte][row] != Fr::ZERO) {
-            value += fixed[byte][row] * hints.pack(&self.bytes, 8, row);
+            value += fixed[byte][row] * hints.pack(&self.bytes.raw, 8, row);
         }
         value
     }

@@ -37,11 +37,13 @@ use halo2_proofs::{
     plonk::ConstraintSystem,
 };
 use rayon::prelude::*;
+use typed_index_collections::{TiSlice, TiVec};
 
 use super::{Handles, at_rho, gate, sum};
 use crate::{
     columns::{BankLane, Columns, PositionColumns, Way},
     equations::{Factor, Operand, Region, Row},
+    index::LaneId,
     shape::Shape,
 };
 
@@ -131,7 +133,7 @@ impl Sources<'_> {
     /// The columns of the region by index, the product sums one longer than `rows`.
     pub(crate) fn derive(&self, rho: Fr, rows: usize) -> Vec<(usize, Vec<Fr>)> {
         let columns = self.columns;
-        let lanes: Vec<usize> = columns.lanes().map(BankLane::slice).collect();
+        let lanes: TiVec<LaneId, usize> = columns.lanes().map(BankLane::slice).collect();
         let factors =
             columns.positions.map(|positions| (positions.factor, self.factors(&positions, &lanes, rows)));
         let ways = columns.ways.par_iter().enumerate().map(|(index, way)| {
@@ -165,7 +167,7 @@ impl Sources<'_> {
         (Region::FIRST_ROW..).zip(&self.region.rows)
     }
 
-    fn factors(&self, positions: &PositionColumns, lanes: &[usize], rows: usize) -> Vec<Fr> {
+    fn factors(&self, positions: &PositionColumns, lanes: &TiSlice<LaneId, usize>, rows: usize) -> Vec<Fr> {
         let mut factors = vec![Fr::ZERO; rows];
         for (row, content) in self.rows() {
             factors[row] = match content.factor {
@@ -177,7 +179,7 @@ impl Sources<'_> {
         factors
     }
 
-    fn operands(&self, lanes: &[usize], way: usize, rows: usize) -> Vec<Fr> {
+    fn operands(&self, lanes: &TiSlice<LaneId, usize>, way: usize, rows: usize) -> Vec<Fr> {
         let mut operands = vec![Fr::ZERO; rows];
         for (row, content) in self.rows() {
             let operand = match content.operands.get(way) {

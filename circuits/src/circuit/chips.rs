@@ -5,6 +5,7 @@ use halo2_proofs::{
     plonk::{ConstraintSystem, Error},
 };
 use rayon::prelude::*;
+use typed_index_collections::TiVec;
 
 use crate::{
     chip::{
@@ -17,7 +18,7 @@ use crate::{
     },
     columns::{BankColumns, BankLane, Columns, LaneColumns, PositionColumns, PowerColumns},
     equations::{Factor, Operand, Region},
-    index::Position,
+    index::{Lane, LaneId, Position},
     integers::integer,
     layout::Layout,
     network::homes::Cell,
@@ -176,10 +177,10 @@ impl Chips {
         let tasks = banks.flat_map(|((columns, chip), used)| {
             // Where rows have no powers, nothing keeps the cells of an unused one out of the claims.
             let used = if columns.powers().is_some() { *used } else { layout.rows };
-            let lanes =
-                columns.lanes.iter().enumerate().filter_map(|(lane, columns)| {
-                    columns.evaluation.map(|evaluation| Some((lane, evaluation)))
-                });
+            let lanes = columns
+                .lanes
+                .iter_enumerated()
+                .filter_map(|(lane, columns)| columns.evaluation.map(|evaluation| Some((lane, evaluation))));
             [None].into_iter().chain(lanes).map(move |lane| (columns, chip, used, lane))
         });
         let evaluation = |(columns, chip, used, lane): (&BankColumns, &BankChip, usize, Option<_>)| {
@@ -209,7 +210,7 @@ impl Columns {
             bank.powers().is_some_and(|powers| [powers.slice, powers.claim].contains(&column))
         };
         if let Some(bank) = self.banks.iter().find(copies_power) {
-            return vec![bank.lanes[0].cells.tag()];
+            return vec![bank.first_cells().tag()];
         }
         let is_operand = self.ways.iter().any(|way| way.operand == column);
         match &self.positions {
@@ -241,14 +242,14 @@ impl Layout {
         for block in self.placement.blocks.iter().filter(|block| block.content == Content::Input) {
             let home = self.network.homes.home(block.tensor);
             for row in block.rows() {
-                let Some((plane, position)) = block.at(row, 0) else { continue };
+                let Some((plane, position)) = block.at(row, Lane::default()) else { continue };
                 let element = home.planes[plane].elements[position];
                 let (instance, byte) = self.network.instance_of(block.tensor, element);
-                for (lane, cell) in self.columns.banks[block.bank].lanes.iter().enumerate() {
-                    let is_idle = lane >= block.planes.len();
+                for (lane, cell) in self.columns.banks[block.bank].lanes.iter_enumerated() {
+                    let is_idle = block.at(row, lane).is_none();
                     let idle = if is_idle { center(block) } else { Fr::ZERO };
                     let byte_of_lane = hints.cell(cell.cells.activation(), row) - idle;
-                    instances[instance] += weights[byte + lane] * byte_of_lane;
+                    instances[instance] += weights[byte + usize::from(lane)] * byte_of_lane;
                 }
             }
         }
@@ -262,7 +263,7 @@ impl Layout {
     pub(crate) fn for_each_copy(&self, mut copy: impl FnMut((usize, usize), (usize, usize))) {
         self.for_each_copied_output(&mut copy);
         let columns = &self.columns;
-        let lanes: Vec<usize> = columns.lanes().map(BankLane::slice).collect();
+        let lanes: TiVec<LaneId, usize> = columns.lanes().map(BankLane::slice).collect();
         if let Some(positions) = &columns.positions {
             self.for_each_power(|bank, row, slice, claim| {
                 let Some(powers) = columns.banks[bank].powers() else { return };

@@ -13,7 +13,7 @@ use crate::{
 
 use super::{Factor, Operand, Segment, Sources, Weights};
 
-/// The slices of the factors of a product: lane, counted over all lanes, and row of the evaluation.
+/// The evaluations of the slices of the factors of a product.
 pub(crate) type Evaluations = HashMap<(Side, usize), Operand>;
 
 impl Sources<'_> {

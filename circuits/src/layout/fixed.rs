@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
-use typed_index_collections::{TiSlice, TiVec};
+use typed_index_collections::{TiSlice, TiVec, ti_vec};
 
 use crate::{
     columns::{BankColumns, Columns, LaneWeights, RowWeights},
@@ -13,7 +13,7 @@ use crate::{
         Form, Forms, Packing,
         tables::{BYTE, Entry, PAIR, clamp_tag, function_tag, step_tag},
     },
-    index::{BlockId, MapId, Member, NodeId, PlaneId},
+    index::{BlockId, Lane, LaneId, MapId, Member, NodeId, PlaneId},
     integers::integer,
     ir::TensorId,
     network::{
@@ -84,7 +84,7 @@ impl Sources<'_> {
             (RowWeights::Steps(columns), Arrangement::Below) => {
                 // Horner's rule: the last plane comes first.
                 for row in block.rows().skip(1) {
-                    let (step, step_rho) = self.step(block, block.member(row, 0));
+                    let (step, step_rho) = self.step(block, block.member(row, Lane::default()));
                     (out[columns.step][row], out[columns.step_rho][row]) = (step, step_rho);
                 }
             }
@@ -114,9 +114,9 @@ impl Sources<'_> {
     fn bytes(&self, block: &Block, out: &mut [Vec<Fr>]) {
         let bank = &self.columns.banks[block.bank];
         self.successions(block, bank, out);
-        let idle: Fr = (block.idle_lanes(bank.lanes.len())).map(byte_weight).sum();
+        let idle: Fr = block.idle_lanes(bank.lanes.len()).map(|lane| byte_weight(usize::from(lane))).sum();
         for row in block.rows() {
-            out[bank.lanes[0].cells.tag()][row] = integer(BYTE.into());
+            out[bank.first_cells().tag()][row] = integer(BYTE.into());
             if let (Some(byte), Some(weight)) = (bank.byte, self.byte_weight(block, row)) {
                 out[byte][row] = weight;
                 out[bank.constants[0]][row] = weight * idle * self.center(block.tensor);
@@ -128,7 +128,7 @@ impl Sources<'_> {
     fn byte_weight(&self, block: &Block, row: usize) -> Option<Fr> {
         let scale = Fr::from(1 << self.shape.shift);
         let Arrangement::Beside(_) = block.arrangement else { return Some(scale) };
-        let (plane, position) = block.at(row, 0)?;
+        let (plane, position) = block.at(row, Lane::default())?;
         let element = self.network.homes.home(block.tensor).planes[plane].elements[position];
         let (_, byte) = self.network.instance_of(block.tensor, element);
         Some(byte_weight(byte) * scale)
@@ -161,7 +161,7 @@ impl Sources<'_> {
             if let Some(powers) = bank.powers() {
                 out[powers.counts][row] = Fr::ONE;
             }
-            for (lane, columns) in bank.lanes.iter().enumerate() {
+            for (lane, columns) in bank.lanes.iter_enumerated() {
                 let constant = match block.at(row, lane) {
                     Some((plane, position)) => {
                         out[columns.cells.tag()][row] = integer(tag(plane).into());
@@ -248,8 +248,8 @@ impl Sources<'_> {
     }
 
     /// Per lane and row of a flat circuit what the byte there is read less.
-    fn centers_by_row(&self) -> Vec<Vec<Fr>> {
-        let mut centers = vec![vec![Fr::ZERO; self.rows]; self.columns.lanes().count()];
+    fn centers_by_row(&self) -> TiVec<LaneId, Vec<Fr>> {
+        let mut centers: TiVec<LaneId, _> = ti_vec![vec![Fr::ZERO; self.rows]; self.columns.lanes().count()];
         for block in &self.placement.blocks {
             centers[self.placement.first_lane(block.bank)][block.rows()].fill(self.center(block.tensor));
         }

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     equations::{Factor, Operand, Region},
     forms::Packing,
-    index::{BankId, Member, NodeId},
+    index::{BankId, Lane, LaneId, Member, NodeId},
     integers::integer,
     ir::Model,
     layout::{Budget, ForcedShape, Layout},
@@ -84,10 +84,10 @@ impl<'a> Reader<'a> {
     }
 
     /// The bank of a lane counted over all banks, and its activation column.
-    fn lane(&self, lane: usize) -> (BankId, usize) {
+    fn lane(&self, lane: LaneId) -> (BankId, usize) {
         let banks = self.layout.columns.banks.iter_enumerated();
         let mut lanes = banks.flat_map(|(bank, columns)| columns.lanes.iter().map(move |lane| (bank, lane)));
-        let (bank, lane) = lanes.nth(lane).expect("the lane exists");
+        let (bank, lane) = lanes.nth(usize::from(lane)).expect("the lane exists");
         (bank, lane.cells.activation())
     }
 
@@ -238,11 +238,11 @@ fn check_operators(layout: &Layout) -> usize {
             };
             let node = &layout.expanded.nodes[id];
             let home = layout.network.homes.home(block.tensor);
-            let lanes = layout.placement.lanes_per_bank.of(block.kind);
+            let lanes = &layout.columns.banks[block.bank].lanes;
             let packing = layout.packings[id];
             let first = start(weights, packing);
             let members: BTreeSet<Member> =
-                block.rows().flat_map(|row| (0..lanes).map(move |lane| block.member(row, lane))).collect();
+                block.rows().flat_map(|row| lanes.keys().map(move |lane| block.member(row, lane))).collect();
             assert!(
                 members.len() + first.slot <= packing.slots || first.slot == 0,
                 "a block beside others is within a group"
@@ -256,9 +256,12 @@ fn check_operators(layout: &Layout) -> usize {
             let mut exponents = BTreeSet::new();
             for row in block.rows() {
                 let (_, exponent) = reader.exponents(block.bank, row);
-                assert!(exponents.insert((block.member(row, 0), exponent)), "rows of a block are told apart");
+                assert!(
+                    exponents.insert((block.member(row, Lane::default()), exponent)),
+                    "rows of a block are told apart"
+                );
                 for (lane, (plane, position)) in
-                    (0..lanes).filter_map(|lane| Some((lane, block.at(row, lane)?)))
+                    lanes.keys().filter_map(|lane| Some((lane, block.at(row, lane)?)))
                 {
                     let plane = &home.planes[plane];
                     let Start { group, slot } = first.of_member(block.member(row, lane), packing.slots);
@@ -352,13 +355,13 @@ fn check_statement(layout: &Layout) {
 }
 
 /// Bank, lane and row of the idle cells of inputs, whose evaluations are all copies of the first.
-fn idle_lanes(layout: &Layout, inputs: &[&Block]) -> Vec<(BankId, usize, usize)> {
+fn idle_lanes(layout: &Layout, inputs: &[&Block]) -> Vec<(BankId, Lane, usize)> {
     let cells = inputs.iter().flat_map(|block| {
-        let lanes = block.planes.len()..layout.columns.banks[block.bank].lanes.len();
+        let lanes = layout.columns.banks[block.bank].lanes.keys().skip(block.planes.len());
         lanes.flat_map(move |lane| block.rows().map(move |row| (block.bank, lane, row)))
     });
     let cells: Vec<_> = cells.collect();
-    let evaluation = |(bank, lane, row): &(BankId, usize, usize)| {
+    let evaluation = |(bank, lane, row): &(BankId, Lane, usize)| {
         (layout.columns.banks[*bank].lanes[*lane].evaluation.expect("a lane with positions"), *row)
     };
     let Some(first) = cells.first().map(evaluation) else { return cells };

@@ -14,7 +14,7 @@ use crate::{
         Form, centers,
         tables::{BYTE, PAIR, clamp_tag, function_tag, step_tag},
     },
-    index::{BankId, BlockId, NodeId, PlaneId},
+    index::{BankId, BlockId, Lane, NodeId, PlaneId},
     integers::integer,
     ir::{Model, TensorId},
     layout::Layout,
@@ -178,7 +178,7 @@ impl<'a> Control<'a> {
         // The weight of the row, as a coefficient and the power of rho it is multiplied with.
         let (mut weight, mut group) = (Fr::ONE, 0);
         for row in block.rows().rev() {
-            let member = block.member(row, 0);
+            let member = block.member(row, Lane::default());
             let expected = match packing {
                 Some(packing) => {
                     let Start { group, slot } = Start::default().of_member(member, packing.slots);
@@ -202,7 +202,8 @@ impl<'a> Control<'a> {
         for (row, content) in (Region::FIRST_ROW..).zip(&self.layout.region.rows) {
             if let Some(Operand::Slice { lane, row: of }) = content.operands.first() {
                 // A lane of a flat circuit is a bank.
-                let block = &self.layout.placement.blocks[self.owners[&(BankId::from(*lane), *of)]];
+                let block =
+                    &self.layout.placement.blocks[self.owners[&(BankId::from(usize::from(*lane)), *of)]];
                 expected[row] = self.centers[block.tensor.0];
             }
         }
@@ -223,11 +224,11 @@ impl<'a> Control<'a> {
         assert_eq!(self.column(columns.byte, row), counted);
         let before = layout.placement.blocks[..id].iter();
         let instance = before.filter(|block| block.content.node().is_none()).count();
-        let member = block.member(row, 0);
+        let member = block.member(row, Lane::default());
         let place = (instance, usize::from(member));
         // The planes of a flat circuit are elements.
         let element = (block.tensor, usize::from(block.planes[member]));
-        let cell = (columns.lanes[0].cells.activation(), row);
+        let cell = (columns.first_cells().activation(), row);
         let is_new = match block.content {
             Content::Output => self.outputs.insert(place, cell).is_none(),
             _ => self.inputs.insert(place, element).is_none(),
@@ -253,10 +254,11 @@ impl<'a> Control<'a> {
         let mut constants = vec![Fr::ZERO; columns.constants.len()];
         constants[0] = idle * integer(self.centers[block.tensor.0].into());
         assert_eq!(self.constants(bank, row), constants);
-        for lane in 0..block.planes.len() {
+        for lane in columns.lanes.keys().take(block.planes.len()) {
             let (plane, position) = block.at(row, lane).expect("a plane");
-            assert!(first + lane < LANES_PER_INSTANCE, "a byte beyond its public input");
-            let place = (self.powers[&(bank, row)] as usize, first + lane);
+            let byte = first + usize::from(lane);
+            assert!(byte < LANES_PER_INSTANCE, "a byte beyond its public input");
+            let place = (self.powers[&(bank, row)] as usize, byte);
             let element = (block.tensor, planes[plane].elements[position]);
             assert_eq!(self.inputs.insert(place, element), None, "two bytes in one place");
         }
@@ -277,9 +279,9 @@ impl<'a> Control<'a> {
         };
         let of_first = form(block.first_plane());
         // Only lanes of thresholds have a tag each.
-        let shares_tag = !matches!(columns.lanes[0].cells, LaneColumns::Threshold(_));
+        let shares_tag = !matches!(columns.first_cells(), LaneColumns::Threshold(_));
         let mut constants = vec![Fr::ZERO; columns.constants.len()];
-        for (lane, found) in self.tags(bank, row).into_iter().enumerate() {
+        for (lane, found) in columns.lanes.keys().zip(self.tags(bank, row)) {
             let (expected, constant) = match block.at(row, lane) {
                 Some((plane, position)) => {
                     let (channel, element) = (planes[plane].channel, planes[plane].elements[position]);
@@ -288,7 +290,7 @@ impl<'a> Control<'a> {
                 }
                 None => (if shares_tag { tag(block.first_plane()) } else { 0 }, self.idle(of_first, node)),
             };
-            assert_eq!(found, integer(expected.into()), "{bank:?}, row {row}, lane {lane}");
+            assert_eq!(found, integer(expected.into()), "{bank:?}, row {row}, {lane:?}");
             let (group, weight) = self.weights.lane(lane);
             constants[group] += weight * integer(constant);
         }

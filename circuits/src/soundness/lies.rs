@@ -144,7 +144,7 @@ fn places(case: &Case) -> impl Iterator<Item = Place<'_>> {
 /// The phase-0 columns of the first lane of a kind, and a row that no block uses.
 fn unused(case: &Case, is_of_kind: fn(&LaneColumns) -> bool) -> Option<(&LaneColumns, usize)> {
     let banks = case.layout.columns.banks.iter().zip(&case.layout.placement.bank_rows);
-    let mut lanes = banks.map(|(bank, rows)| (&bank.lanes[0].cells, *rows));
+    let mut lanes = banks.map(|(bank, rows)| (bank.first_cells(), *rows));
     lanes.find(|(cells, row)| is_of_kind(cells) && *row < case.layout.rows)
 }
 

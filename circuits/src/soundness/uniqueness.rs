@@ -137,7 +137,7 @@ fn check(name: &str, compiled: &CompiledCircuit) -> BTreeSet<&'static str> {
         let lanes = &layout.columns.banks[block.bank].lanes;
         let cells = block
             .rows()
-            .flat_map(|row| lanes.iter().enumerate().map(move |(lane, columns)| (row, lane, columns)));
+            .flat_map(|row| lanes.iter_enumerated().map(move |(lane, columns)| (row, lane, columns)));
         for (row, lane, columns) in cells {
             let Some((plane, _)) = block.at(row, lane) else { continue };
             let channel = home.planes[plane].channel;

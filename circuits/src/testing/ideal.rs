@@ -33,7 +33,7 @@ use crate::{
     chip::Terms,
     columns::{LaneColumns, ProductCells},
     expanded::Expanded,
-    index::{BlockId, NodeId},
+    index::{BlockId, Lane, NodeId},
     integers::integer,
     ir::TensorId,
     layout::Layout,
@@ -138,8 +138,9 @@ fn operators(layout: &Layout, grid: &Grid) -> Vec<Form> {
         let start = shared.get(&index).copied().unwrap_or_default();
         let equation = if shared.contains_key(&index) { Equation::Shared(id) } else { Equation::Own(index) };
         for row in block.rows() {
-            let first = block.at(row, 0).map(|(plane, position)| planes[plane].exponents[position]);
-            for lane in 0..layout.placement.lanes_per_bank.of(block.kind) {
+            let first =
+                block.at(row, Lane::default()).map(|(plane, position)| planes[plane].exponents[position]);
+            for lane in layout.columns.banks[block.bank].lanes.keys() {
                 let Start { group, slot } = start.of_member(block.member(row, lane), packing.slots);
                 let form = groups.entry((equation, group, first.unwrap_or_default())).or_default();
                 let weight = packing.weight(slot);
@@ -197,10 +198,10 @@ fn statement(subject: &Subject, layout: &Layout) -> Vec<Form> {
         let spot = spot.expect("ports hold no constants");
         form.push((spot.activation(layout), power_of_base(8, byte)));
         let block = &layout.placement.blocks[spot.block];
-        let is_last = index < inputs && spot.lane + 1 == block.planes.len();
-        for lane in (spot.lane + 1..layout.placement.lanes_per_bank.of(block.kind)).filter(|_| is_last) {
+        let is_last = index < inputs && usize::from(spot.lane) + 1 == block.planes.len();
+        for lane in block.idle_lanes(layout.placement.lanes_per_bank.of(block.kind)).filter(|_| is_last) {
             let idle = Spot { lane, ..spot };
-            form.push((idle.activation(layout), power_of_base(8, byte + lane - spot.lane)));
+            form.push((idle.activation(layout), power_of_base(8, byte + (lane - spot.lane))));
         }
     }
     forms.into_values().collect()
@@ -213,8 +214,8 @@ fn packed_blocks(layout: &Layout) -> Vec<Form> {
     let form = |(instance, (id, block)): (usize, (BlockId, &Block))| {
         let mut form = vec![(Cell::instance(instance), -integer(1 << layout.shape.shift))];
         for row in block.rows() {
-            let spot = Spot { block: id, lane: 0, row };
-            let weight = power_of_base(8, usize::from(block.member(row, 0)));
+            let spot = Spot { block: id, lane: Lane::default(), row };
+            let weight = power_of_base(8, usize::from(block.member(row, Lane::default())));
             form.extend(scaled(&spot.claim(layout), row, weight));
             if let LaneColumns::Threshold(_) = spot.columns(layout) {
                 form.push((spot.activation(layout), weight * integer(1 << layout.shape.shift)));

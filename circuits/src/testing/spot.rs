@@ -10,7 +10,7 @@ use crate::{
     columns::LaneColumns,
     expanded::{Expanded, Node, Op},
     forms::Form,
-    index::{BlockId, NodeId},
+    index::{BlockId, Lane, NodeId},
     ir::{Source, TensorId},
     layout::Layout,
 };
@@ -21,7 +21,7 @@ pub(crate) struct Spot {
     /// Block of the placement.
     pub(crate) block: BlockId,
     /// Lane of the block's bank.
-    pub(crate) lane: usize,
+    pub(crate) lane: Lane,
     /// Row of the circuit.
     pub(crate) row: usize,
 }

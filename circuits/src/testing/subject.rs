@@ -6,6 +6,7 @@ use halo2_proofs::{
     halo2curves::{bn256::Fr, ff::Field},
     plonk::{Circuit, ConstraintSystem},
 };
+use typed_index_collections::TiVec;
 
 use super::{
     grid::{Cell, Grid, Kind},
@@ -18,6 +19,7 @@ use crate::{
     CompiledCircuit, Role,
     circuit::LemmaCircuit,
     columns::{BankColumns, BankLane, LaneColumns, LinearCells, ThresholdCells},
+    index::LaneId,
     ir::TensorId,
     layout::Layout,
     shape::BankKind,
@@ -134,7 +136,7 @@ impl Subject {
     /// The evaluations of the idle lanes of model inputs, all of which are 0.
     pub fn idle_evaluations(&self) -> BTreeSet<Cell> {
         let layout = self.compiled.layout();
-        let lanes: Vec<usize> = layout.columns.lanes().map(BankLane::slice).collect();
+        let lanes: TiVec<LaneId, usize> = layout.columns.lanes().map(BankLane::slice).collect();
         layout.placement.idle_input_cells().map(|(lane, row)| Cell::advice(lanes[lane], row)).collect()
     }
 
@@ -166,7 +168,7 @@ impl Subject {
             cell.kind == Kind::Advice && is_power(cell.column)
         };
         let bank = layout.columns.banks.iter().find(powers);
-        bank.is_some_and(|bank| layout.fixed()[bank.lanes[0].cells.tag()][cell.row] == Fr::ZERO)
+        bank.is_some_and(|bank| layout.fixed()[bank.first_cells().tag()][cell.row] == Fr::ZERO)
     }
 }
 

@@ -98,7 +98,7 @@ fn channels_by_tag(layout: &Layout) -> BTreeMap<i64, BTreeSet<(NodeId, usize)>> 
     for block in &layout.placement.blocks {
         let Some(node) = block.content.node() else { continue };
         let home = layout.network.homes.home(block.tensor);
-        for (lane, columns) in layout.columns.banks[block.bank].lanes.iter().enumerate() {
+        for (lane, columns) in layout.columns.banks[block.bank].lanes.iter_enumerated() {
             for row in block.rows() {
                 let Some((plane, _)) = block.at(row, lane) else { continue };
                 let tag = tag(layout.fixed(), columns.cells.tag(), row);

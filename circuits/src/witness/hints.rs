@@ -106,7 +106,7 @@ impl Builder<'_> {
         for block in &plan.placement.blocks[plan.placement.of_node(map.node)] {
             let lanes = &plan.columns.banks[block.bank].lanes;
             for row in block.rows() {
-                for (lane, columns) in lanes.iter().enumerate() {
+                for (lane, columns) in lanes.iter_enumerated() {
                     let Some((plane, position)) = block.at(row, lane) else {
                         self.idle(&columns.cells, node_forms, row);
                         continue;
@@ -172,7 +172,7 @@ impl Builder<'_> {
         for block in plan.placement.blocks.iter().filter(|block| block.content.node().is_none()) {
             let type_min = self.expanded.tensor(block.tensor).elem.min();
             let values = self.view(block.tensor);
-            for (lane, columns) in plan.columns.banks[block.bank].lanes.iter().enumerate() {
+            for (lane, columns) in plan.columns.banks[block.bank].lanes.iter_enumerated() {
                 let column = columns.cells.activation();
                 for row in block.rows() {
                     let Some((plane, position)) = block.at(row, lane) else {

@@ -29,7 +29,7 @@ fn of_bank(layout: &Layout, bank: BankId, row: usize) -> String {
         Content::Input => "x",
         Content::Output => "outputs",
     };
-    let lanes = 0..layout.columns.banks[bank].lanes.len();
+    let lanes = layout.columns.banks[bank].lanes.keys();
     let lane = |lane| {
         block.at(row, lane).map_or("idle".to_owned(), |(plane, _)| format!("{name}.{}", usize::from(plane)))
     };

@@ -7,6 +7,7 @@ use crate::{
     Role,
     columns::{BankLane, RowWeights},
     equations::{Factor, Operand, Region},
+    index::Lane,
     layout::Layout,
     network::shared::by_position,
     place::{Arrangement, Block, Content},
@@ -45,7 +46,7 @@ pub(in crate::soundness) fn other_slice(layout: &mut Layout, honest: &Witness, i
     let Some(Operand::Slice { lane, row }) = layout.region.rows[index].operands.first().copied() else {
         return false;
     };
-    let slice = layout.columns.lanes().nth(lane).map(BankLane::slice);
+    let slice = layout.columns.lanes().nth(usize::from(lane)).map(BankLane::slice);
     let cells = slice.and_then(|column| honest.columns.get(column));
     let differs = |other: usize| other != row && cells.is_none_or(|cells| cells[other] != cells[row]);
     let other = layout.region.rows.iter().flat_map(|each| &each.operands).find_map(|each| match each {
@@ -155,7 +156,8 @@ fn exchanged_powers(case: &Case) -> Option<Told> {
         bank.constants.iter().all(|column| layout.fixed()[*column][one] == layout.fixed()[*column][other])
     };
     let other = (1..rows.len()).find(|other| alike(rows[0], rows[*other]))?;
-    let [one, other] = [rows[0], rows[other]].map(|row| block.at(row, 0).map(|(_, position)| position));
+    let [one, other] =
+        [rows[0], rows[other]].map(|row| block.at(row, Lane::default()).map(|(_, position)| position));
     let (one, other) = (one?, other?);
     let witness = case.lying(Some(node), |columns, tensors| {
         for plane in &block.planes {

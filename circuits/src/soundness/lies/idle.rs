@@ -5,6 +5,7 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use super::{Lie, OPERATOR, add_to_claim, room};
 use crate::{
     Role,
+    index::Lane,
     integers::integer,
     shape::BankKind,
     soundness::case::{Case, Caught, Told},
@@ -19,7 +20,7 @@ fn idle(case: &Case, kind: BankKind, of_input: bool) -> Vec<Spot> {
     let blocks = blocks.filter(|(_, block)| block.kind == kind && block.content.node().is_none() == of_input);
     let spots = blocks.flat_map(|(id, block)| {
         let lanes = block.planes.len()..placement.lanes_per_bank.of(kind);
-        lanes.map(move |lane| Spot { block: id, lane, row: block.first_row })
+        lanes.map(move |lane| Spot { block: id, lane: Lane::from(lane), row: block.first_row })
     });
     spots.collect()
 }
@@ -31,9 +32,10 @@ fn borrowed_byte(case: &Case) -> Option<Told> {
     let lanes = case.layout.placement.lanes_per_bank.of(BankKind::Linear);
     let element = (0..case.input.len() - 1).find(|element| {
         let spot = case.spot(tensor, *element);
-        let is_last = spot.lane + 1 == case.layout.placement.blocks[spot.block].planes.len();
+        let next = usize::from(spot.lane) + 1;
+        let is_last = next == case.layout.placement.blocks[spot.block].planes.len();
         let same_instance = (element + 1) % per_instance != 0;
-        is_last && spot.lane + 1 < lanes && same_instance && case.input[element + 1] > -128
+        is_last && next < lanes && same_instance && case.input[element + 1] > -128
     })?;
     let mut witness = case.lying(None, |_, tensors| tensors[tensor.0][element + 1] -= 1);
     let spot = case.spot(tensor, element);
@@ -46,7 +48,7 @@ fn borrowed_byte(case: &Case) -> Option<Told> {
 /// All idle cells of inputs are copies of the first, which is 0 in an equation.
 fn by_copies(case: &Case, idle: Spot) -> Caught {
     let placement = &case.layout.placement;
-    let lane = placement.first_lane(placement.blocks[idle.block].bank) + idle.lane;
+    let lane = placement.lane(placement.blocks[idle.block].bank, idle.lane);
     let mut cells = placement.idle_input_cells();
     match (cells.next() == Some((lane, idle.row)), cells.next().is_some()) {
         (true, true) => Caught::By(&["copy", "operator equation"]),
@@ -64,17 +66,17 @@ fn stated_byte(case: &Case) -> Option<Told> {
     *cell += more;
     let block = &case.layout.placement.blocks[spot.block];
     let first = &case.layout.network.homes.home(block.tensor).planes[block.first_plane()];
-    let (_, position) = block.at(block.first_row, 0)?;
+    let (_, position) = block.at(block.first_row, Lane::default())?;
     let (instance, byte) = case.layout.network.instance_of(block.tensor, first.elements[position]);
     let mut told = Told::new(case, witness, by_copies(case, spot));
-    let weight = Fr::from(256).pow_vartime([(byte + spot.lane) as u64]);
+    let weight = Fr::from(256).pow_vartime([(byte + usize::from(spot.lane)) as u64]);
     told.public[HEADER_INSTANCES + instance] += integer(more.into()) * weight;
     Some(told)
 }
 
 /// An idle lane of an operator claims one more than it should, alone or with a channel that claims one less.
 fn claim(case: &Case, with_channel: bool) -> Option<Told> {
-    let channel = |spot: &Spot| Spot { lane: 0, ..*spot };
+    let channel = |spot: &Spot| Spot { lane: Lane::default(), ..*spot };
     let mut spots = idle(case, BankKind::Linear, false).into_iter();
     let spot = spots.find(|spot| room(case, *spot, 1) && (!with_channel || room(case, channel(spot), -1)))?;
     let mut witness = case.honest();
