@@ -21,7 +21,13 @@ use halo2_proofs::{
     poly::Rotation,
 };
 
-use crate::integers::integer;
+use typed_index_collections::TiVec;
+
+use crate::{
+    columns::{FixedCells, HintCells},
+    index::{AdviceColumn, FixedColumn},
+    integers::integer,
+};
 
 /// Largest degree of a gate: the quotient domain is four times the circuit.
 pub const MAX_GATE_DEGREE: usize = 5;
@@ -95,8 +101,8 @@ impl Role {
 /// The library's handles of the columns numbered by [`Columns`](crate::columns::Columns).
 #[derive(Clone, Debug)]
 pub(crate) struct Handles {
-    pub(crate) fixed: Vec<Column<Fixed>>,
-    pub(crate) advice: Vec<Column<Advice>>,
+    pub(crate) fixed: TiVec<FixedColumn, Column<Fixed>>,
+    pub(crate) advice: TiVec<AdviceColumn, Column<Advice>>,
     pub(crate) instance: Column<Instance>,
     /// Lookup challenge, after phase 0.
     pub(crate) alpha: Challenge,
@@ -115,19 +121,19 @@ pub(crate) struct Cells<'a, 'm> {
 }
 
 impl Cells<'_, '_> {
-    pub(crate) fn fixed(&mut self, column: usize) -> Expression<Fr> {
+    pub(crate) fn fixed(&mut self, column: FixedColumn) -> Expression<Fr> {
         self.meta.query_fixed(self.handles.fixed[column], Rotation::cur())
     }
 
-    pub(crate) fn advice(&mut self, column: usize) -> Expression<Fr> {
+    pub(crate) fn advice(&mut self, column: AdviceColumn) -> Expression<Fr> {
         self.meta.query_advice(self.handles.advice[column], Rotation::cur())
     }
 
-    pub(crate) fn previous(&mut self, column: usize) -> Expression<Fr> {
+    pub(crate) fn previous(&mut self, column: AdviceColumn) -> Expression<Fr> {
         self.meta.query_advice(self.handles.advice[column], Rotation::prev())
     }
 
-    pub(crate) fn next(&mut self, column: usize) -> Expression<Fr> {
+    pub(crate) fn next(&mut self, column: AdviceColumn) -> Expression<Fr> {
         self.meta.query_advice(self.handles.advice[column], Rotation::next())
     }
 
@@ -163,7 +169,7 @@ pub(crate) fn gate(
     meta: &mut ConstraintSystem<Fr>,
     handles: &Handles,
     name: &str,
-    selector: usize,
+    selector: FixedColumn,
     expression: impl FnOnce(&mut Cells<'_, '_>) -> Expression<Fr>,
 ) {
     meta.create_gate(name, |meta| {
@@ -177,15 +183,15 @@ pub(crate) fn gate(
 
 /// An integer combination of advice cells of one row.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Terms(pub(crate) Vec<(usize, i128)>);
+pub(crate) struct Terms(pub(crate) Vec<(AdviceColumn, i128)>);
 
 impl Terms {
-    pub(crate) fn cell(column: usize) -> Self {
+    pub(crate) fn cell(column: AdviceColumn) -> Self {
         Self(vec![(column, 1)])
     }
 
     /// `sum_i 2^(bits i) limb_i`.
-    pub(crate) fn limbs(limbs: &[usize], bits: u32) -> Self {
+    pub(crate) fn limbs(limbs: &[AdviceColumn], bits: u32) -> Self {
         Self(limbs.iter().zip(0u32..).map(|(&limb, index)| (limb, 1 << (index * bits))).collect())
     }
 
@@ -209,7 +215,7 @@ impl Terms {
 
     /// The value of the combination in integers, for cells that hold hints.
     #[inline]
-    pub(crate) fn value(&self, columns: &[Vec<i64>], row: usize) -> i128 {
+    pub(crate) fn value(&self, columns: &HintCells, row: usize) -> i128 {
         self.0.iter().map(|&(column, coefficient)| i128::from(columns[column][row]) * coefficient).sum()
     }
 }
@@ -227,7 +233,7 @@ pub(crate) fn product(expressions: impl Iterator<Item = Expression<Fr>>) -> Expr
 /// `sum_j rho^j w_j` over the columns of `weights` in a row, by Horner's rule.
 ///
 /// Weights are sparse: nothing is multiplied before the first that is not 0.
-pub(crate) fn at_rho(weights: &[usize], fixed: &[Vec<Fr>], row: usize, rho: Fr) -> Fr {
+pub(crate) fn at_rho(weights: &[FixedColumn], fixed: &FixedCells, row: usize, rho: Fr) -> Fr {
     weights.iter().rev().fold(Fr::ZERO, |sum, &weight| {
         let weight = fixed[weight][row];
         if sum == Fr::ZERO { weight } else { sum * rho + weight }
@@ -238,7 +244,7 @@ pub(crate) fn at_rho(weights: &[usize], fixed: &[Vec<Fr>], row: usize, rho: Fr) 
 #[derive(Clone, Debug)]
 pub(crate) struct Slot {
     /// Fixed column of the tag; 0 makes the row look up zeros.
-    pub(crate) tag: usize,
+    pub(crate) tag: FixedColumn,
     /// Factor of the tag.
     pub(crate) factor: i64,
     /// The values.
@@ -246,7 +252,7 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    pub(crate) fn one(tag: usize, factor: i64, value: Terms) -> Self {
+    pub(crate) fn one(tag: FixedColumn, factor: i64, value: Terms) -> Self {
         Self { tag, factor, values: [value, Terms::default(), Terms::default()] }
     }
 }

@@ -11,6 +11,7 @@ use halo2_proofs::{
     plonk::{Advice, Any, Circuit, Column, ConstraintSystem, Error, FirstPhase, SecondPhase},
 };
 use rayon::prelude::*;
+use typed_index_collections::{TiSlice, TiVec};
 
 pub(crate) mod chips;
 
@@ -20,7 +21,8 @@ use crate::{
         hints::Hints,
         lookup::{LookupWitness, Positions},
     },
-    columns::Columns,
+    columns::{AdviceCells, Columns, FixedCells},
+    index::AdviceColumn,
     layout::Layout,
     shape::Shape,
     witness::{LookupTables, Witness},
@@ -48,7 +50,7 @@ pub struct LemmaCircuit {
     shape: Shape,
     layout: Option<Arc<Layout>>,
     witness: Option<Arc<Counted>>,
-    overrides: BTreeMap<(usize, usize), Fr>,
+    overrides: BTreeMap<(AdviceColumn, usize), Fr>,
     /// What phase 1 is derived by, if not by the layout.
     derivation: Option<Arc<Layout>>,
 }
@@ -73,9 +75,9 @@ impl LemmaCircuit {
 
     /// Replaces single advice cells, by column and row, in the pass that assigns them: what later phases
     /// derive from them follows. For soundness tests.
-    #[cfg(any(test, feature = "testing"))]
+    #[cfg(test)]
     #[must_use]
-    pub fn with_overrides(mut self, overrides: BTreeMap<(usize, usize), Fr>) -> Self {
+    pub(crate) fn with_overrides(mut self, overrides: BTreeMap<(AdviceColumn, usize), Fr>) -> Self {
         self.overrides = overrides;
         self
     }
@@ -95,7 +97,7 @@ impl LemmaCircuit {
 
     /// What determines the cells of each advice column.
     pub fn roles(shape: &Shape) -> Vec<Role> {
-        chips::roles(shape)
+        chips::roles(shape).into()
     }
 }
 
@@ -156,7 +158,11 @@ impl Circuit<Fr> for LemmaCircuit {
 }
 
 /// Cells of phase 1 that a soundness test replaces.
-fn override_derived(advice: &mut [Vec<Fr>], overrides: &BTreeMap<(usize, usize), Fr>, phases: &[u8]) {
+fn override_derived(
+    advice: &mut AdviceCells,
+    overrides: &BTreeMap<(AdviceColumn, usize), Fr>,
+    phases: &TiSlice<AdviceColumn, u8>,
+) {
     for (&(column, row), value) in overrides {
         if phases.get(column) == Some(&1)
             && let Some(cell) = advice[column].get_mut(row)
@@ -173,9 +179,14 @@ fn known(value: Value<Fr>) -> Option<Fr> {
 }
 
 /// Takes the columns and challenges from the library, in the order the plan numbers them.
-fn handles(meta: &mut ConstraintSystem<Fr>, fixed: usize, phases: &[u8], in_space: bool) -> Handles {
+fn handles(
+    meta: &mut ConstraintSystem<Fr>,
+    fixed: usize,
+    phases: &TiSlice<AdviceColumn, u8>,
+    in_space: bool,
+) -> Handles {
     let fixed = (0..fixed).map(|_| meta.fixed_column()).collect();
-    let mut advice = Vec::with_capacity(phases.len());
+    let mut advice = TiVec::with_capacity(phases.len());
     let of_phase = |phase: u8| phases.iter().filter(|each| **each == phase).count();
     advice.extend((0..of_phase(0)).map(|_| meta.advice_column_in(FirstPhase)));
     let [alpha, theta, rho] = [(); 3].map(|()| meta.challenge_usable_after(FirstPhase));
@@ -184,7 +195,7 @@ fn handles(meta: &mut ConstraintSystem<Fr>, fixed: usize, phases: &[u8], in_spac
     Handles { fixed, advice, instance: meta.instance_column(), alpha, theta, rho, space }
 }
 
-fn assign_fixed(region: &mut Region<'_, Fr>, handles: &Handles, fixed: &[Vec<Fr>]) {
+fn assign_fixed(region: &mut Region<'_, Fr>, handles: &Handles, fixed: &FixedCells) {
     for (column, values) in handles.fixed.iter().zip(fixed) {
         for (row, value) in values.iter().enumerate() {
             if *value != Fr::ZERO {
@@ -198,8 +209,13 @@ fn assign_fixed(region: &mut Region<'_, Fr>, handles: &Handles, fixed: &[Vec<Fr>
 const HINT_COLUMNS: usize = 8;
 
 /// Assigns the columns of phase 0.
-fn assign_hints(region: &mut Region<'_, Fr>, handles: &Handles, hints: &Hints<'_>, phases: &[u8]) {
-    let columns: Vec<usize> = (0..phases.len()).filter(|column| phases[*column] == 0).collect();
+fn assign_hints(
+    region: &mut Region<'_, Fr>,
+    handles: &Handles,
+    hints: &Hints<'_>,
+    phases: &TiSlice<AdviceColumn, u8>,
+) {
+    let columns: Vec<AdviceColumn> = phases.keys().filter(|column| phases[*column] == 0).collect();
     for columns in columns.chunks(HINT_COLUMNS) {
         let values: Vec<Vec<Fr>> = columns.par_iter().map(|column| hints.column(*column)).collect();
         for (column, values) in columns.iter().zip(&values) {
@@ -209,13 +225,13 @@ fn assign_hints(region: &mut Region<'_, Fr>, handles: &Handles, hints: &Hints<'_
 }
 
 /// Assigns the columns of phase 1, copies only where a gate reads them.
-fn assign_derived(region: &mut Region<'_, Fr>, handles: &Handles, layout: &Layout, advice: &[Vec<Fr>]) {
-    for (index, phase) in layout.columns.phases.iter().enumerate() {
+fn assign_derived(region: &mut Region<'_, Fr>, handles: &Handles, layout: &Layout, advice: &AdviceCells) {
+    for (column, phase) in layout.columns.phases.iter_enumerated() {
         if *phase == 1 {
-            let readers = layout.columns.readers(index);
+            let readers = layout.columns.readers(column);
             let is_read = |row: usize| readers.iter().any(|reader| layout.fixed()[*reader][row] != Fr::ZERO);
             let is_read = (!readers.is_empty()).then_some(is_read);
-            assign_column(region, handles.advice[index], &advice[index], is_read);
+            assign_column(region, handles.advice[column], &advice[column], is_read);
         }
     }
 }
@@ -235,7 +251,7 @@ fn assign_column(
 }
 
 fn constrain_copies(region: &mut Region<'_, Fr>, handles: &Handles, layout: &Layout) {
-    let cell = |column: usize, row: usize| Cell {
+    let cell = |column: AdviceColumn, row: usize| Cell {
         row_offset: row,
         column: Column::<Any>::from(handles.advice[column]),
     };

@@ -2,12 +2,14 @@
 
 mod cells;
 
+use std::ops::Add;
+
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
-use typed_index_collections::TiVec;
+use typed_index_collections::{TiSlice, TiVec};
 
 use crate::{
-    index::{BankId, Lane},
+    index::{AdviceColumn, BankId, FixedColumn, Lane, each},
     shape::{BankKind, Shape},
 };
 
@@ -17,19 +19,19 @@ pub(crate) use cells::{LaneColumns, LinearCells, MaximumCells, ProductCells, Thr
 #[derive(Clone, Debug)]
 pub(crate) struct LookupColumns {
     /// Fixed: 1 on every row the circuit uses.
-    pub(crate) rows: usize,
+    pub(crate) rows: FixedColumn,
     /// Fixed: 1 on row 0 and on the row after the last used one.
-    pub(crate) boundary: usize,
+    pub(crate) boundary: FixedColumn,
     /// Fixed: per table set its tag and value columns.
-    pub(crate) tables: Vec<Vec<usize>>,
+    pub(crate) tables: Vec<Vec<FixedColumn>>,
     /// Advice, phase 0: multiplicities, one column per table set.
-    pub(crate) multiplicities: Vec<usize>,
+    pub(crate) multiplicities: Vec<AdviceColumn>,
     /// Advice, phase 1: helper columns of the lookups.
-    pub(crate) helpers: Vec<usize>,
+    pub(crate) helpers: Vec<AdviceColumn>,
     /// Advice, phase 1: helper columns of the tables; none where the lookup sum holds them.
-    pub(crate) table_helpers: Vec<usize>,
+    pub(crate) table_helpers: Vec<AdviceColumn>,
     /// Advice, phase 1: the lookup sum.
-    pub(crate) sum: usize,
+    pub(crate) sum: AdviceColumn,
 }
 
 /// A lane: its hint cells and the running evaluation of its slices.
@@ -37,12 +39,12 @@ pub(crate) struct LookupColumns {
 pub(crate) struct BankLane {
     pub(crate) cells: LaneColumns,
     /// Advice, phase 1: `X`; none in flat banks, whose slices are single activations.
-    pub(crate) evaluation: Option<usize>,
+    pub(crate) evaluation: Option<AdviceColumn>,
 }
 
 impl BankLane {
     /// Advice: what operands copy, the evaluation of a slice.
-    pub(crate) fn slice(&self) -> usize {
+    pub(crate) fn slice(&self) -> AdviceColumn {
         self.evaluation.unwrap_or_else(|| self.cells.activation())
     }
 }
@@ -60,26 +62,26 @@ pub(crate) enum RowWeights {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PowerColumns {
     /// Advice, phase 1: power of s of the slices, a copy.
-    pub(crate) slice: usize,
+    pub(crate) slice: AdviceColumn,
     /// Advice, phase 1: power of s of the claims, a copy.
-    pub(crate) claim: usize,
+    pub(crate) claim: AdviceColumn,
     /// Fixed: 1 where the slice evaluations continue.
-    pub(crate) keep_slice: usize,
+    pub(crate) keep_slice: FixedColumn,
     /// Fixed: 1 where the evaluation of the claims continues.
-    pub(crate) keep_claims: usize,
+    pub(crate) keep_claims: FixedColumn,
     /// Fixed: 1 where the claims of the lanes' forms count.
-    pub(crate) counts: usize,
+    pub(crate) counts: FixedColumn,
     /// Fixed: what is subtracted from the activations of a row before they enter slices.
-    pub(crate) center: usize,
+    pub(crate) center: FixedColumn,
 }
 
 /// The columns that weight the rows of a flat bank: `V = (step + step_rho rho) V_prev + ..`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StepColumns {
     /// Fixed: constant part of the step.
-    pub(crate) step: usize,
+    pub(crate) step: FixedColumn,
     /// Fixed: coefficient of rho in the step.
-    pub(crate) step_rho: usize,
+    pub(crate) step_rho: FixedColumn,
 }
 
 /// The columns of a bank.
@@ -89,13 +91,13 @@ pub(crate) struct BankColumns {
     pub(crate) lanes: TiVec<Lane, BankLane>,
     pub(crate) weights: RowWeights,
     /// Advice, phase 1: running evaluation of the claims, `V`.
-    pub(crate) claims: usize,
+    pub(crate) claims: AdviceColumn,
     /// Fixed: 1 where the remainder limbs or threshold distances are looked up.
-    pub(crate) channel: Option<usize>,
+    pub(crate) channel: Option<FixedColumn>,
     /// Fixed: what the packed bytes of a row count, where a lane's claim is not its byte already.
-    pub(crate) byte: Option<usize>,
+    pub(crate) byte: Option<FixedColumn>,
     /// Fixed: per group of lanes, the constant part of the claims.
-    pub(crate) constants: Vec<usize>,
+    pub(crate) constants: Vec<FixedColumn>,
 }
 
 impl BankColumns {
@@ -113,7 +115,7 @@ impl BankColumns {
     }
 
     /// Columns of copies in it.
-    fn copied(&self) -> impl Iterator<Item = usize> + '_ {
+    fn copied(&self) -> impl Iterator<Item = AdviceColumn> + '_ {
         let slices = self.lanes.iter().map(BankLane::slice);
         slices
             .chain(self.powers().into_iter().flat_map(|powers| [powers.slice, powers.claim]))
@@ -125,18 +127,18 @@ impl BankColumns {
 #[derive(Clone, Debug)]
 pub(crate) struct Way {
     /// Fixed: packed weights.
-    pub(crate) weights: Vec<usize>,
+    pub(crate) weights: Vec<FixedColumn>,
     /// Advice, phase 1: evaluation of the weights at rho.
-    pub(crate) weight_evaluation: usize,
+    pub(crate) weight_evaluation: AdviceColumn,
     /// Advice, phase 1: the operand, a copy.
-    pub(crate) operand: usize,
+    pub(crate) operand: AdviceColumn,
     /// Advice, phase 1: running sum of slices; without positions a window is one operand.
-    pub(crate) window: Option<usize>,
+    pub(crate) window: Option<AdviceColumn>,
 }
 
 impl Way {
     /// Advice: what is multiplied with the weights.
-    pub(crate) fn window(&self) -> usize {
+    pub(crate) fn window(&self) -> AdviceColumn {
         self.window.unwrap_or(self.operand)
     }
 }
@@ -145,18 +147,27 @@ impl Way {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PositionColumns {
     /// Fixed: 1 on row 0.
-    pub(crate) first: usize,
+    pub(crate) first: FixedColumn,
     /// Advice, phase 1: `s^row`.
-    pub(crate) powers: usize,
+    pub(crate) powers: AdviceColumn,
     /// Advice, phase 1: what the products of a row are multiplied with, a copy.
-    pub(crate) factor: usize,
+    pub(crate) factor: AdviceColumn,
     /// Fixed: 1 where the windows continue.
-    pub(crate) keep_window: usize,
+    pub(crate) keep_window: FixedColumn,
     /// Fixed: 1 or -1 where the operands enter or leave the windows.
-    pub(crate) sign: usize,
+    pub(crate) sign: FixedColumn,
 }
 
-/// All columns of a circuit, by index within their kind.
+/// The cells of the fixed columns, row by row.
+pub(crate) type FixedCells = TiSlice<FixedColumn, Vec<Fr>>;
+
+/// The cells of advice columns, row by row.
+pub(crate) type AdviceCells = TiSlice<AdviceColumn, Vec<Fr>>;
+
+/// The integers in the columns of phase 0, row by row.
+pub(crate) type HintCells = TiSlice<AdviceColumn, Vec<i64>>;
+
+/// All columns of a circuit.
 #[derive(Clone, Debug)]
 pub(crate) struct Columns {
     pub(crate) lookup: LookupColumns,
@@ -165,19 +176,19 @@ pub(crate) struct Columns {
     pub(crate) ways: Vec<Way>,
     pub(crate) positions: Option<PositionColumns>,
     /// Advice, phase 1: the product sum.
-    pub(crate) product: usize,
+    pub(crate) product: AdviceColumn,
     /// Fixed: 1 where the weight evaluations continue.
-    pub(crate) keep_weight: usize,
+    pub(crate) keep_weight: FixedColumn,
     /// Fixed: 1 where windows and weights are multiplied.
-    pub(crate) end: usize,
+    pub(crate) end: FixedColumn,
     /// Fixed: 1 where the product sum must be 0.
-    pub(crate) zero: usize,
+    pub(crate) zero: FixedColumn,
     /// Fixed: 1 where the first operand is a public input.
-    pub(crate) statement: usize,
+    pub(crate) statement: FixedColumn,
     /// Fixed, without positions: what is subtracted from the operands, which are activations.
-    pub(crate) center: Option<usize>,
+    pub(crate) center: Option<FixedColumn>,
     /// Phase of every advice column.
-    pub(crate) phases: Vec<u8>,
+    pub(crate) phases: TiVec<AdviceColumn, u8>,
     /// Number of fixed columns.
     pub(crate) fixed: usize,
 }
@@ -216,19 +227,22 @@ impl LaneWeights {
     }
 }
 
-/// Hands out column indices.
+/// Hands out columns of a kind.
 #[derive(Default)]
-struct Counter(usize);
+struct Counter<C> {
+    next: C,
+}
 
-impl Counter {
-    /// The next index.
-    fn one(&mut self) -> usize {
-        self.0 += 1;
-        self.0 - 1
+impl<C: Copy + Add<usize, Output = C>> Counter<C> {
+    /// The next column.
+    fn one(&mut self) -> C {
+        let next = self.next;
+        self.next = next + 1;
+        next
     }
 
-    /// The next indices.
-    fn many(&mut self, count: u32) -> Vec<usize> {
+    /// The next columns.
+    fn many(&mut self, count: u32) -> Vec<C> {
         (0..count).map(|_| self.one()).collect()
     }
 }
@@ -244,7 +258,7 @@ impl Columns {
         let mut banks: TiVec<BankId, BankColumns> = kinds.map(|kind| numbering.bank(kind)).collect();
         let Numbering { mut fixed, mut advice, .. } = numbering;
         let multiplicities = advice.many(shape.table_sets);
-        let derived = advice.0;
+        let derived = advice.next;
         let (helpers, sum) = (advice.many(shape.helper_columns()), advice.one());
         let table_helpers = advice.many(shape.table_helper_columns());
         banks.iter_mut().for_each(|bank| derive_bank(bank, &mut advice));
@@ -276,8 +290,10 @@ impl Columns {
             zero: fixed.one(),
             statement: fixed.one(),
             center: (!has_positions).then(|| fixed.one()),
-            phases: (0..advice.0).map(|index| u8::from(index >= derived)).collect(),
-            fixed: fixed.0,
+            phases: each(AdviceColumn::default()..advice.next)
+                .map(|column| u8::from(column >= derived))
+                .collect(),
+            fixed: usize::from(fixed.next),
         };
         assert_eq!(columns.fixed, shape.num_fixed() as usize, "the shape counts other fixed columns");
         assert_eq!(
@@ -294,7 +310,7 @@ impl Columns {
     }
 
     /// Columns under the permutation argument.
-    pub(crate) fn copied(&self) -> Vec<usize> {
+    pub(crate) fn copied(&self) -> Vec<AdviceColumn> {
         let banks = self.banks.iter().flat_map(BankColumns::copied);
         let positions = self.positions.iter().flat_map(|columns| [columns.powers, columns.factor]);
         banks.chain(positions).chain(self.ways.iter().map(|way| way.operand)).collect()
@@ -304,8 +320,8 @@ impl Columns {
 /// Numbers the columns of phase 0 and those that are fixed, bank by bank.
 struct Numbering<'a> {
     shape: &'a Shape,
-    fixed: Counter,
-    advice: Counter,
+    fixed: Counter<FixedColumn>,
+    advice: Counter<AdviceColumn>,
 }
 
 impl Numbering<'_> {
@@ -322,8 +338,8 @@ impl Numbering<'_> {
             RowWeights::Steps(StepColumns { step: fixed.one(), step_rho: fixed.one() })
         } else {
             RowWeights::Powers(PowerColumns {
-                slice: 0,
-                claim: 0,
+                slice: AdviceColumn::default(),
+                claim: AdviceColumn::default(),
                 keep_slice: fixed.one(),
                 keep_claims: fixed.one(),
                 counts: fixed.one(),
@@ -336,14 +352,14 @@ impl Numbering<'_> {
             kind,
             lanes: cells.into_iter().map(|cells| BankLane { cells, evaluation: None }).collect(),
             weights,
-            claims: 0,
+            claims: AdviceColumn::default(),
             channel,
             byte: (kind == counts_bytes).then(|| fixed.one()),
             constants: fixed.many(self.shape.groups_per_bank()[kind as usize]),
         }
     }
 
-    fn linear(&mut self, lanes: u32) -> (Vec<LaneColumns>, Option<usize>) {
+    fn linear(&mut self, lanes: u32) -> (Vec<LaneColumns>, Option<FixedColumn>) {
         let (tag, channel) = (self.fixed.one(), self.fixed.one());
         let (shape, advice) = (self.shape, &mut self.advice);
         let lane = |_| {
@@ -358,7 +374,7 @@ impl Numbering<'_> {
         ((0..lanes).map(lane).collect(), Some(channel))
     }
 
-    fn threshold(&mut self, lanes: u32) -> (Vec<LaneColumns>, Option<usize>) {
+    fn threshold(&mut self, lanes: u32) -> (Vec<LaneColumns>, Option<FixedColumn>) {
         let channel = self.fixed.one();
         let (shape, fixed, advice) = (self.shape, &mut self.fixed, &mut self.advice);
         let lane = |_| {
@@ -389,7 +405,7 @@ impl Numbering<'_> {
 }
 
 /// Numbers the columns of phase 1.
-fn derive_bank(bank: &mut BankColumns, advice: &mut Counter) {
+fn derive_bank(bank: &mut BankColumns, advice: &mut Counter<AdviceColumn>) {
     if let RowWeights::Powers(powers) = &mut bank.weights {
         bank.lanes.iter_mut().for_each(|lane| lane.evaluation = Some(advice.one()));
         (powers.slice, powers.claim) = (advice.one(), advice.one());

@@ -67,6 +67,10 @@ indices! {
     TapId = "tap";
     /// A bank, counted over banks of all kinds, linear ones first.
     BankId = "bank";
+    /// A fixed column.
+    FixedColumn = "fixed column";
+    /// An advice column.
+    AdviceColumn = "advice column";
     /// A lane of a bank.
     Lane = "lane";
     /// A lane, counted over the lanes of all banks.

@@ -14,7 +14,7 @@ use halo2_proofs::halo2curves::bn256::Fr;
 use typed_index_collections::TiVec;
 
 use crate::{
-    columns::{BankColumns, Columns, Way},
+    columns::{BankColumns, Columns, FixedCells, Way},
     cost::Cost,
     equations::{Region, Row},
     error::PlanError,
@@ -23,7 +23,7 @@ use crate::{
         Forms, Packing,
         tables::{self, Entry},
     },
-    index::{BankId, Lane, NodeId},
+    index::{AdviceColumn, BankId, FixedColumn, Lane, NodeId},
     ir::{Model, TensorId},
     network::{Base, Network, homes::Cell, slices::Reader},
     place::{Block, Placement},
@@ -53,7 +53,7 @@ pub struct Layout {
     /// Per table set its entries, [`Layout::rows`] each.
     pub(crate) tables: Vec<Vec<Entry>>,
     /// See [`Layout::fixed`].
-    fixed: OnceLock<Vec<Vec<Fr>>>,
+    fixed: OnceLock<TiVec<FixedColumn, Vec<Fr>>>,
     pub(crate) cost: Cost,
 }
 
@@ -154,7 +154,7 @@ impl Layout {
 
     /// The fixed columns, [`Layout::rows`]` + 1` values each. They are most of a large layout, and who asks for its size
     /// needs none of them: they are made when they are asked for first.
-    pub(crate) fn fixed(&self) -> &[Vec<Fr>] {
+    pub(crate) fn fixed(&self) -> &FixedCells {
         self.fixed.get_or_init(|| {
             let sources = fixed::Sources {
                 expanded: &self.expanded,
@@ -174,7 +174,7 @@ impl Layout {
 
     /// The fixed columns of a layout that lies.
     #[cfg(test)]
-    pub(crate) fn fixed_mut(&mut self) -> &mut [Vec<Fr>] {
+    pub(crate) fn fixed_mut(&mut self) -> &mut FixedCells {
         self.fixed();
         self.fixed.get_mut().expect("they were just made")
     }
@@ -251,7 +251,7 @@ impl Layout {
     }
 
     /// Calls `visit` with public input, byte, activation column and row of every element of a model output.
-    pub(crate) fn for_each_output(&self, mut visit: impl FnMut(usize, usize, usize, usize)) {
+    pub(crate) fn for_each_output(&self, mut visit: impl FnMut(usize, usize, AdviceColumn, usize)) {
         for (cell, reader) in &self.network.outputs {
             let (Cell::Stored { tensor, element }, Reader::Byte { instance, byte }) = (cell, reader) else {
                 unreachable!("outputs are stored and read by the statement")
@@ -262,7 +262,7 @@ impl Layout {
     }
 
     /// The column and row of a stored element.
-    pub(crate) fn activation(&self, tensor: TensorId, element: usize) -> (usize, usize) {
+    pub(crate) fn activation(&self, tensor: TensorId, element: usize) -> (AdviceColumn, usize) {
         let (plane, position) = self.network.homes.home(tensor).spot(element);
         let (block, member) = self.placement.member(tensor, plane);
         let (lane, row) = block.spot(member, position);

@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use halo2_proofs::halo2curves::{bn256::Fr, ff::PrimeField};
+use halo2_proofs::halo2curves::ff::PrimeField;
 use rayon::prelude::*;
+use typed_index_collections::TiVec;
 
 use crate::{
     chip::{Slot, lookup::Positions},
+    columns::{FixedCells, HintCells},
     forms::tables::Entry,
+    index::{AdviceColumn, FixedColumn},
     ir::Model,
     layout::Layout,
 };
@@ -59,13 +62,13 @@ pub enum WitnessError {
     },
 }
 
-/// The hints of one inference: phase-0 advice columns by index, one value per used row.
+/// The hints of one inference, one value per used row.
 ///
 /// Tests change values to lie coherently; everything derived in later phases follows the lie.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Witness {
-    /// Per phase-0 advice column, its values.
-    pub columns: Vec<Vec<i64>>,
+    /// The values of the advice columns of phase 0.
+    pub(crate) columns: TiVec<AdviceColumn, Vec<i64>>,
     /// Per model output, its integers.
     pub outputs: Vec<Vec<i32>>,
 }
@@ -85,9 +88,10 @@ impl Witness {
     /// Where the tables hold the lookups of `slots`.
     pub(crate) fn locate_lookups(&self, tables: &LookupTables<'_>, slots: &[Slot]) -> Positions {
         let places = Places::of(tables.tables);
-        let integers = |column: usize| (0..tables.rows).map(|row| tag(tables.fixed, column, row)).collect();
-        let columns: BTreeSet<usize> = slots.iter().map(|slot| slot.tag).collect();
-        let tags: BTreeMap<usize, Vec<i64>> =
+        let integers =
+            |column: FixedColumn| (0..tables.rows).map(|row| tag(tables.fixed, column, row)).collect();
+        let columns: BTreeSet<FixedColumn> = slots.iter().map(|slot| slot.tag).collect();
+        let tags: BTreeMap<FixedColumn, Vec<i64>> =
             columns.into_iter().map(|column| (column, integers(column))).collect();
         let locate = |slot: &Slot| places.locate(&self.columns, slot, &tags[&slot.tag]);
         Positions::new(slots.par_iter().map(locate).collect(), tables.tables.len(), tables.rows)
@@ -97,8 +101,8 @@ impl Witness {
 /// The tables of a layout and where their multiplicities go.
 pub(crate) struct LookupTables<'a> {
     pub(crate) tables: &'a [Vec<Entry>],
-    pub(crate) fixed: &'a [Vec<Fr>],
-    pub(crate) multiplicities: &'a [usize],
+    pub(crate) fixed: &'a FixedCells,
+    pub(crate) multiplicities: &'a [AdviceColumn],
     pub(crate) rows: usize,
 }
 
@@ -111,13 +115,13 @@ impl<'a> LookupTables<'a> {
 
 /// The tuple a slot looks up in a row; `None` if a lie leaves 64 bits.
 #[cfg(test)]
-pub(crate) fn lookup(fixed: &[Vec<Fr>], columns: &[Vec<i64>], slot: &Slot, row: usize) -> Option<Entry> {
+pub(crate) fn lookup(fixed: &FixedCells, columns: &HintCells, slot: &Slot, row: usize) -> Option<Entry> {
     let [first, second, third] = values(columns, slot, row)?;
     Some([tag(fixed, slot.tag, row) * slot.factor, first, second, third])
 }
 
 /// The values a slot looks up in a row; `None` if a lie leaves 64 bits.
-fn values(columns: &[Vec<i64>], slot: &Slot, row: usize) -> Option<[i64; 3]> {
+fn values(columns: &HintCells, slot: &Slot, row: usize) -> Option<[i64; 3]> {
     let value = |index: usize| i64::try_from(slot.values[index].value(columns, row)).ok();
     Some([value(0)?, value(1)?, value(2)?])
 }
@@ -149,7 +153,7 @@ pub(crate) fn check_inputs(model: &Model, inputs: &[Vec<i32>]) -> Result<(), Wit
 }
 
 /// What a tag column holds in a row: a small non-negative integer.
-pub(crate) fn tag(fixed: &[Vec<Fr>], column: usize, row: usize) -> i64 {
+pub(crate) fn tag(fixed: &FixedCells, column: FixedColumn, row: usize) -> i64 {
     let repr = fixed[column][row].to_repr();
     let (low, _) = repr.split_first_chunk::<8>().expect("a field element has 32 bytes");
     i64::from_le_bytes(*low)

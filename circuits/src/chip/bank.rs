@@ -36,8 +36,8 @@ use super::{
     product::product_cells, sum, threshold::threshold_cells,
 };
 use crate::{
-    columns::{BankColumns, LaneColumns, LaneWeights, RowWeights, StepColumns},
-    index::Lane,
+    columns::{BankColumns, FixedCells, LaneColumns, LaneWeights, RowWeights, StepColumns},
+    index::{FixedColumn, Lane},
     shape::Shape,
 };
 
@@ -81,7 +81,7 @@ impl BankChip {
     }
 
     /// Adds the gates.
-    pub(crate) fn configure(&self, meta: &mut ConstraintSystem<Fr>, handles: &Handles, rows: usize) {
+    pub(crate) fn configure(&self, meta: &mut ConstraintSystem<Fr>, handles: &Handles, rows: FixedColumn) {
         let columns = &self.columns;
         for lane in &columns.lanes {
             if let LaneColumns::Product(cells) = &lane.cells {
@@ -110,7 +110,7 @@ impl BankChip {
     }
 
     /// `claim sum_l B^(l mod G) rho^(l div G) value_l - sum_g rho^g C_g + byte sum_l 256^l y'_l`.
-    fn claims(&self, cells: &mut Cells<'_, '_>, counts: Option<usize>) -> Expression<Fr> {
+    fn claims(&self, cells: &mut Cells<'_, '_>, counts: Option<FixedColumn>) -> Expression<Fr> {
         let columns = &self.columns;
         let mut groups = Vec::new();
         for (group, constant) in columns.constants.iter().enumerate() {
@@ -142,7 +142,7 @@ impl BankChip {
     pub(crate) fn slice_evaluations(
         &self,
         lane: Lane,
-        fixed: &[Vec<Fr>],
+        fixed: &FixedCells,
         hints: &Hints<'_>,
         powers: &[Fr],
         used: usize,
@@ -169,7 +169,7 @@ impl BankChip {
     /// none.
     pub(crate) fn claim_evaluations(
         &self,
-        fixed: &[Vec<Fr>],
+        fixed: &FixedCells,
         hints: &Hints<'_>,
         powers: Option<&[Fr]>,
         rho: Fr,
@@ -191,7 +191,7 @@ impl BankChip {
     }
 
     /// What the evaluation of the claims brings into a row.
-    fn carried(&self, fixed: &[Vec<Fr>], evaluation: Fr, rho: Fr, row: usize) -> Fr {
+    fn carried(&self, fixed: &FixedCells, evaluation: Fr, rho: Fr, row: usize) -> Fr {
         let times = |by: Fr| if by == Fr::ZERO { Fr::ZERO } else { evaluation * by };
         match &self.columns.weights {
             RowWeights::Powers(powers) if fixed[powers.keep_claims][row] == Fr::ZERO => Fr::ZERO,
@@ -206,7 +206,7 @@ impl BankChip {
         }
     }
 
-    fn value(&self, fixed: &[Vec<Fr>], hints: &Hints<'_>, rho: Fr, row: usize) -> Fr {
+    fn value(&self, fixed: &FixedCells, hints: &Hints<'_>, rho: Fr, row: usize) -> Fr {
         let columns = &self.columns;
         let counts = columns.powers().is_none_or(|powers| fixed[powers.counts][row] != Fr::ZERO);
         let groups = self.values.raw.chunks(self.weights.slots()).zip(&columns.constants);

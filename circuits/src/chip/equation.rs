@@ -41,9 +41,9 @@ use typed_index_collections::{TiSlice, TiVec};
 
 use super::{Handles, at_rho, gate, sum};
 use crate::{
-    columns::{BankLane, Columns, PositionColumns, Way},
+    columns::{AdviceCells, BankLane, Columns, FixedCells, PositionColumns, Way},
     equations::{Factor, Operand, Region, Row},
-    index::LaneId,
+    index::{AdviceColumn, LaneId},
     shape::Shape,
 };
 
@@ -108,9 +108,9 @@ pub(crate) fn configure(
 pub(crate) struct Sources<'a> {
     pub(crate) region: &'a Region,
     pub(crate) columns: &'a Columns,
-    pub(crate) fixed: &'a [Vec<Fr>],
+    pub(crate) fixed: &'a FixedCells,
     /// Claims, powers, and per lane the column of its slices ([`BankLane::slice`]).
-    pub(crate) advice: &'a [Vec<Fr>],
+    pub(crate) advice: &'a AdviceCells,
     /// The public inputs after the header.
     pub(crate) instances: &'a [Fr],
 }
@@ -131,9 +131,9 @@ impl WayCells {
 
 impl Sources<'_> {
     /// The columns of the region by index, the product sums one longer than `rows`.
-    pub(crate) fn derive(&self, rho: Fr, rows: usize) -> Vec<(usize, Vec<Fr>)> {
+    pub(crate) fn derive(&self, rho: Fr, rows: usize) -> Vec<(AdviceColumn, Vec<Fr>)> {
         let columns = self.columns;
-        let lanes: TiVec<LaneId, usize> = columns.lanes().map(BankLane::slice).collect();
+        let lanes: TiVec<LaneId, AdviceColumn> = columns.lanes().map(BankLane::slice).collect();
         let factors =
             columns.positions.map(|positions| (positions.factor, self.factors(&positions, &lanes, rows)));
         let ways = columns.ways.par_iter().enumerate().map(|(index, way)| {
@@ -167,7 +167,12 @@ impl Sources<'_> {
         (Region::FIRST_ROW..).zip(&self.region.rows)
     }
 
-    fn factors(&self, positions: &PositionColumns, lanes: &TiSlice<LaneId, usize>, rows: usize) -> Vec<Fr> {
+    fn factors(
+        &self,
+        positions: &PositionColumns,
+        lanes: &TiSlice<LaneId, AdviceColumn>,
+        rows: usize,
+    ) -> Vec<Fr> {
         let mut factors = vec![Fr::ZERO; rows];
         for (row, content) in self.rows() {
             factors[row] = match content.factor {
@@ -179,7 +184,7 @@ impl Sources<'_> {
         factors
     }
 
-    fn operands(&self, lanes: &TiSlice<LaneId, usize>, way: usize, rows: usize) -> Vec<Fr> {
+    fn operands(&self, lanes: &TiSlice<LaneId, AdviceColumn>, way: usize, rows: usize) -> Vec<Fr> {
         let mut operands = vec![Fr::ZERO; rows];
         for (row, content) in self.rows() {
             let operand = match content.operands.get(way) {

@@ -11,21 +11,21 @@ use halo2_proofs::halo2curves::{
 };
 
 use super::Terms;
-use crate::integers::integer;
+use crate::{columns::HintCells, index::AdviceColumn, integers::integer};
 
 /// The phase-0 columns of one inference.
 #[derive(Debug)]
 pub(crate) struct Hints<'a> {
-    columns: &'a [Vec<i64>],
+    columns: &'a HintCells,
     /// Field elements a soundness test put in place of hints, by column and row.
-    overrides: &'a BTreeMap<(usize, usize), Fr>,
+    overrides: &'a BTreeMap<(AdviceColumn, usize), Fr>,
     /// The rows they are in.
     overridden: BTreeSet<usize>,
 }
 
 impl<'a> Hints<'a> {
     /// Overrides of other columns, or beyond the rows in use, are none of these cells'.
-    pub(crate) fn new(columns: &'a [Vec<i64>], overrides: &'a BTreeMap<(usize, usize), Fr>) -> Self {
+    pub(crate) fn new(columns: &'a HintCells, overrides: &'a BTreeMap<(AdviceColumn, usize), Fr>) -> Self {
         let cells = overrides.keys();
         let hints =
             cells.filter(|(column, row)| columns.get(*column).is_some_and(|cells| *row < cells.len()));
@@ -40,7 +40,7 @@ impl<'a> Hints<'a> {
 
     /// A cell.
     #[inline]
-    pub(crate) fn cell(&self, column: usize, row: usize) -> Fr {
+    pub(crate) fn cell(&self, column: AdviceColumn, row: usize) -> Fr {
         if self.is_overridden(row)
             && let Some(value) = self.overrides.get(&(column, row))
         {
@@ -50,7 +50,7 @@ impl<'a> Hints<'a> {
     }
 
     /// All cells of a column.
-    pub(crate) fn column(&self, column: usize) -> Vec<Fr> {
+    pub(crate) fn column(&self, column: AdviceColumn) -> Vec<Fr> {
         let mut cells: Vec<Fr> = self.columns[column].iter().map(|value| element(*value)).collect();
         for ((_, row), value) in self.overrides.range((column, 0)..(column, cells.len())) {
             cells[*row] = *value;
@@ -120,6 +120,8 @@ fn packed(values: impl Iterator<Item = Option<i64>>, bits: u32) -> Option<Fr> {
 
 #[cfg(test)]
 mod tests {
+    use typed_index_collections::{TiVec, ti_vec};
+
     use super::*;
 
     fn defined(values: &[i64], bits: u32) -> Fr {
@@ -132,8 +134,9 @@ mod tests {
         let small = [5, -7, 0, 1 << 40, -(1 << 40)];
         for values in [&small[..], &[-1], &[0], &[i64::MIN, i64::MAX, -1], &[-3, -2, -1, 0, 0]] {
             for bits in [0, 1, 8, 43, 48, 63] {
-                let columns: Vec<Vec<i64>> = values.iter().map(|value| vec![*value]).collect();
-                let terms: Vec<Terms> = (0..values.len()).map(Terms::cell).collect();
+                let columns: TiVec<AdviceColumn, Vec<i64>> =
+                    values.iter().map(|value| vec![*value]).collect();
+                let terms: Vec<Terms> = columns.keys().map(Terms::cell).collect();
                 let overrides = BTreeMap::new();
                 let hints = Hints::new(&columns, &overrides);
                 assert_eq!(hints.pack(&terms, bits, 0), defined(values, bits), "{values:?} by {bits} bits");
@@ -151,15 +154,17 @@ mod tests {
 
     #[test]
     fn an_override_takes_the_place_of_its_cell_alone() {
-        let columns = [vec![1, 2], vec![3, 4]];
-        let overrides = BTreeMap::from([((0, 1), -Fr::from(9)), ((1, 7), Fr::ONE), ((2, 0), Fr::ONE)]);
+        let columns: TiVec<AdviceColumn, _> = ti_vec![vec![1, 2], vec![3, 4]];
+        let [first, second, third] = [0, 1, 2].map(AdviceColumn::from);
+        let overrides =
+            BTreeMap::from([((first, 1), -Fr::from(9)), ((second, 7), Fr::ONE), ((third, 0), Fr::ONE)]);
         let hints = Hints::new(&columns, &overrides);
         assert!(!hints.is_overridden(0) && hints.is_overridden(1) && !hints.is_overridden(7));
-        assert_eq!(hints.column(0), [Fr::ONE, -Fr::from(9)]);
-        assert_eq!(hints.column(1), [Fr::from(3), Fr::from(4)]);
-        let terms = Terms::cell(0).times(2).plus(Terms::cell(1));
+        assert_eq!(hints.column(first), [Fr::ONE, -Fr::from(9)]);
+        assert_eq!(hints.column(second), [Fr::from(3), Fr::from(4)]);
+        let terms = Terms::cell(first).times(2).plus(Terms::cell(second));
         assert_eq!([0, 1].map(|row| hints.evaluate(&terms, row)), [Fr::from(5), -Fr::from(14)]);
-        let packed = hints.pack(&[Terms::cell(0), terms], 8, 1);
+        let packed = hints.pack(&[Terms::cell(first), terms], 8, 1);
         assert_eq!(packed, -Fr::from(9 + 256 * 14));
     }
 }

@@ -29,7 +29,10 @@ use halo2_proofs::{
 };
 
 use super::{Cells, Handles, Slot, gate, product, sum};
-use crate::columns::LookupColumns;
+use crate::{
+    columns::LookupColumns,
+    index::{AdviceColumn, FixedColumn},
+};
 
 mod derive;
 
@@ -63,7 +66,7 @@ impl LookupChip {
                 cells.advice(helper) * product(poles.iter().cloned()) - derivative(&poles)
             });
         }
-        let sets: Vec<(&[Vec<usize>], &[usize])> =
+        let sets: Vec<(&[Vec<FixedColumn>], &[AdviceColumn])> =
             columns.tables.chunks(GROUP).zip(columns.multiplicities.chunks(GROUP)).collect();
         for (&(tables, multiplicities), &helper) in sets.iter().zip(&columns.table_helpers) {
             gate(meta, handles, "table helper", columns.rows, |cells| {
@@ -96,7 +99,7 @@ fn slot_pole(cells: &mut Cells<'_, '_>, slot: &Slot) -> Expression<Fr> {
 }
 
 /// `alpha + f` of a table set.
-fn table_pole(cells: &mut Cells<'_, '_>, table: &[usize]) -> Expression<Fr> {
+fn table_pole(cells: &mut Cells<'_, '_>, table: &[FixedColumn]) -> Expression<Fr> {
     let mut columns = table.iter().map(|&column| cells.fixed(column)).collect::<Vec<_>>();
     let tag = columns.remove(0);
     pole(cells, tag, columns)
@@ -105,8 +108,8 @@ fn table_pole(cells: &mut Cells<'_, '_>, table: &[usize]) -> Expression<Fr> {
 /// `prod_i (alpha + f_i)` and `sum_i count_i prod_{j != i} (alpha + f_j)` over table sets.
 fn counted(
     cells: &mut Cells<'_, '_>,
-    tables: &[Vec<usize>],
-    multiplicities: &[usize],
+    tables: &[Vec<FixedColumn>],
+    multiplicities: &[AdviceColumn],
 ) -> (Expression<Fr>, Expression<Fr>) {
     let poles: Vec<_> = tables.iter().map(|table| table_pole(cells, table)).collect();
     let counted = multiplicities.iter().enumerate().map(|(set, &column)| {

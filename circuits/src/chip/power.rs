@@ -16,14 +16,14 @@ use halo2_proofs::{
 use rayon::prelude::*;
 
 use super::{Handles, gate};
-use crate::columns::PositionColumns;
+use crate::{columns::PositionColumns, index::FixedColumn};
 
 /// Adds the gate.
 pub(crate) fn configure(
     meta: &mut ConstraintSystem<Fr>,
     handles: &Handles,
     columns: &PositionColumns,
-    rows: usize,
+    rows: FixedColumn,
 ) {
     gate(meta, handles, "power", rows, |cells| {
         let first = cells.fixed(columns.first);

@@ -21,11 +21,12 @@ use super::{Handles, Slot, Terms, gate};
 use crate::{
     columns::ProductCells,
     forms::{PAIR_BASE, tables::SECOND_TAG_FACTOR},
+    index::{AdviceColumn, FixedColumn},
 };
 
 /// The lookups of a product and what it claims.
 pub(crate) fn product_cells(cells: &ProductCells) -> (Vec<Slot>, Terms) {
-    let byte = |column: usize| Slot {
+    let byte = |column: AdviceColumn| Slot {
         tag: cells.tag,
         factor: SECOND_TAG_FACTOR,
         values: [Terms::cell(column), Terms::default(), Terms::default()],
@@ -40,7 +41,7 @@ pub(crate) fn configure(
     meta: &mut ConstraintSystem<Fr>,
     handles: &Handles,
     cells: &ProductCells,
-    rows: usize,
+    rows: FixedColumn,
 ) {
     gate(meta, handles, "product", rows, |query| {
         let [first, second] = cells.factors.map(|column| query.advice(column));

@@ -5,7 +5,7 @@ use halo2_proofs::{
     plonk::{ConstraintSystem, Error},
 };
 use rayon::prelude::*;
-use typed_index_collections::TiVec;
+use typed_index_collections::{TiVec, ti_vec};
 
 use crate::{
     chip::{
@@ -16,9 +16,9 @@ use crate::{
         lookup::{LookupChip, LookupWitness},
         power,
     },
-    columns::{BankColumns, BankLane, Columns, LaneColumns, PositionColumns, PowerColumns},
+    columns::{AdviceCells, BankColumns, BankLane, Columns, LaneColumns, PositionColumns, PowerColumns},
     equations::{Factor, Operand, Region},
-    index::{Lane, LaneId, Position},
+    index::{AdviceColumn, FixedColumn, Lane, LaneId, Position},
     integers::integer,
     layout::Layout,
     network::homes::Cell,
@@ -43,10 +43,10 @@ pub(crate) fn bank_chips(columns: &Columns, shape: &Shape) -> Vec<BankChip> {
 }
 
 /// What determines the cells of each advice column.
-pub(crate) fn roles(shape: &Shape) -> Vec<Role> {
+pub(crate) fn roles(shape: &Shape) -> TiVec<AdviceColumn, Role> {
     let columns = Columns::of(shape);
-    let mut roles = vec![Role::Helper; columns.phases.len()];
-    let mut set = |columns: &[usize], role| columns.iter().for_each(|column| roles[*column] = role);
+    let mut roles: TiVec<AdviceColumn, Role> = ti_vec![Role::Helper; columns.phases.len()];
+    let mut set = |columns: &[AdviceColumn], role| columns.iter().for_each(|column| roles[*column] = role);
     for lane in columns.lanes() {
         set(lane.evaluation.as_slice(), Role::SliceEvaluation);
         set(&[lane.cells.activation()], Role::Activation);
@@ -91,7 +91,7 @@ pub(crate) fn roles(shape: &Shape) -> Vec<Role> {
 }
 
 /// Puts derived columns where they belong.
-fn place(advice: &mut [Vec<Fr>], columns: Vec<(usize, Vec<Fr>)>) {
+fn place(advice: &mut AdviceCells, columns: Vec<(AdviceColumn, Vec<Fr>)>) {
     for (column, values) in columns {
         advice[column] = values;
     }
@@ -131,9 +131,9 @@ impl Chips {
         lookups: &LookupWitness<'_>,
         rho: Fr,
         space: Option<Fr>,
-    ) -> Result<Vec<Vec<Fr>>, Error> {
+    ) -> Result<TiVec<AdviceColumn, Vec<Fr>>, Error> {
         let (columns, fixed, hints) = (&self.columns, layout.fixed(), lookups.hints);
-        let mut advice = vec![Vec::new(); columns.phases.len()];
+        let mut advice: TiVec<AdviceColumn, _> = ti_vec![Vec::new(); columns.phases.len()];
         place(&mut advice, self.lookup.derive(&columns.lookup, fixed, lookups, layout.rows));
         match &columns.positions {
             Some(positions) => {
@@ -153,7 +153,7 @@ impl Chips {
     }
 
     /// The powers of the rows of all banks.
-    fn copy_powers(&self, layout: &Layout, positions: &PositionColumns, advice: &mut [Vec<Fr>]) {
+    fn copy_powers(&self, layout: &Layout, positions: &PositionColumns, advice: &mut AdviceCells) {
         for powers in self.columns.banks.iter().filter_map(BankColumns::powers) {
             advice[powers.slice] = vec![Fr::ZERO; layout.rows];
             advice[powers.claim] = vec![Fr::ZERO; layout.rows];
@@ -170,9 +170,9 @@ impl Chips {
         &self,
         layout: &Layout,
         hints: &Hints<'_>,
-        advice: &[Vec<Fr>],
+        advice: &AdviceCells,
         rho: Fr,
-    ) -> Vec<(usize, Vec<Fr>)> {
+    ) -> Vec<(AdviceColumn, Vec<Fr>)> {
         let banks = self.columns.banks.iter().zip(&self.banks).zip(&layout.placement.bank_rows);
         let tasks = banks.flat_map(|((columns, chip), used)| {
             // Where rows have no powers, nothing keeps the cells of an unused one out of the claims.
@@ -184,8 +184,9 @@ impl Chips {
             [None].into_iter().chain(lanes).map(move |lane| (columns, chip, used, lane))
         });
         let evaluation = |(columns, chip, used, lane): (&BankColumns, &BankChip, usize, Option<_>)| {
-            let power =
-                |of: fn(&PowerColumns) -> usize| columns.powers().map(|powers| &advice[of(powers)][..]);
+            let power = |of: fn(&PowerColumns) -> AdviceColumn| {
+                columns.powers().map(|powers| &advice[of(powers)][..])
+            };
             match lane {
                 None => {
                     let powers = power(|powers| powers.claim);
@@ -205,7 +206,7 @@ impl Chips {
 impl Columns {
     /// For a column of copies, the fixed columns without all of which nothing reads a cell of it; none of columns that
     /// gates read in every row.
-    pub(super) fn readers(&self, column: usize) -> Vec<usize> {
+    pub(super) fn readers(&self, column: AdviceColumn) -> Vec<FixedColumn> {
         let copies_power = |bank: &&BankColumns| {
             bank.powers().is_some_and(|powers| [powers.slice, powers.claim].contains(&column))
         };
@@ -260,10 +261,10 @@ impl Layout {
     }
 
     /// Every copy constraint, as pairs of (advice column, row), original first.
-    pub(crate) fn for_each_copy(&self, mut copy: impl FnMut((usize, usize), (usize, usize))) {
+    pub(crate) fn for_each_copy(&self, mut copy: impl FnMut((AdviceColumn, usize), (AdviceColumn, usize))) {
         self.for_each_copied_output(&mut copy);
         let columns = &self.columns;
-        let lanes: TiVec<LaneId, usize> = columns.lanes().map(BankLane::slice).collect();
+        let lanes: TiVec<LaneId, AdviceColumn> = columns.lanes().map(BankLane::slice).collect();
         if let Some(positions) = &columns.positions {
             self.for_each_power(|bank, row, slice, claim| {
                 let Some(powers) = columns.banks[bank].powers() else { return };
@@ -296,7 +297,7 @@ impl Layout {
     }
 
     /// The copies of a flat layout's outputs.
-    fn for_each_copied_output(&self, mut copy: impl FnMut((usize, usize), (usize, usize))) {
+    fn for_each_copied_output(&self, mut copy: impl FnMut((AdviceColumn, usize), (AdviceColumn, usize))) {
         for block in self.placement.blocks.iter().filter(|block| block.content == Content::Output) {
             let view = self.network.homes.view(block.tensor);
             // Row by row: the last member comes first.

@@ -1,5 +1,7 @@
 //! The hint cells of a lane, by the form of its channels, and the fixed columns their lookups read.
 
+use crate::index::{AdviceColumn, FixedColumn};
+
 /// The hint cells of a lane.
 #[derive(Clone, Debug)]
 pub(crate) enum LaneColumns {
@@ -11,7 +13,7 @@ pub(crate) enum LaneColumns {
 
 impl LaneColumns {
     /// Fixed: the table tag of the activation. Lanes of the linear form share it.
-    pub(crate) fn tag(&self) -> usize {
+    pub(crate) fn tag(&self) -> FixedColumn {
         match self {
             Self::Linear(lane) => lane.tag,
             Self::Threshold(lane) => lane.tag,
@@ -21,7 +23,7 @@ impl LaneColumns {
     }
 
     /// The activation column.
-    pub(crate) fn activation(&self) -> usize {
+    pub(crate) fn activation(&self) -> AdviceColumn {
         match self {
             Self::Linear(lane) => lane.activation,
             Self::Threshold(lane) => lane.activation,
@@ -35,52 +37,52 @@ impl LaneColumns {
 #[derive(Clone, Debug)]
 pub(crate) struct LinearCells {
     /// Advice, phase 0: the activation byte `y'`.
-    pub(crate) activation: usize,
+    pub(crate) activation: AdviceColumn,
     /// Advice, phase 0: the excess `E`, in one or two parts, low part first.
-    pub(crate) excess: Vec<usize>,
+    pub(crate) excess: Vec<AdviceColumn>,
     /// Advice, phase 0: limbs of the remainder, low limb first.
-    pub(crate) limbs: Vec<usize>,
+    pub(crate) limbs: Vec<AdviceColumn>,
     /// Fixed: table tag of the activation.
-    pub(crate) tag: usize,
+    pub(crate) tag: FixedColumn,
     /// Fixed: 1 where the row holds a channel.
-    pub(crate) channel: usize,
+    pub(crate) channel: FixedColumn,
 }
 
 /// The cells of a channel requantized by thresholds and the fixed columns its lookups read.
 #[derive(Clone, Debug)]
 pub(crate) struct ThresholdCells {
     /// Advice, phase 0: the activation byte `y'`.
-    pub(crate) activation: usize,
+    pub(crate) activation: AdviceColumn,
     /// Advice, phase 0: the threshold `t_y`.
-    pub(crate) threshold: usize,
+    pub(crate) threshold: AdviceColumn,
     /// Advice, phase 0: limbs of `acc - t_y`.
-    pub(crate) distance: Vec<usize>,
+    pub(crate) distance: Vec<AdviceColumn>,
     /// Advice, phase 0: limbs of `T_{y+1} - 1 - acc`.
-    pub(crate) complement: Vec<usize>,
+    pub(crate) complement: Vec<AdviceColumn>,
     /// Fixed: table tag of the activation.
-    pub(crate) tag: usize,
+    pub(crate) tag: FixedColumn,
     /// Fixed: 1 where the row holds a channel.
-    pub(crate) channel: usize,
+    pub(crate) channel: FixedColumn,
 }
 
 /// The cells of a maximum and the fixed column its lookups read.
 #[derive(Clone, Debug)]
 pub(crate) struct MaximumCells {
     /// Advice, phase 0: the maximum `y'`.
-    pub(crate) activation: usize,
+    pub(crate) activation: AdviceColumn,
     /// Advice, phase 0: `y' - a'` and `y' - b'`.
-    pub(crate) distances: [usize; 2],
+    pub(crate) distances: [AdviceColumn; 2],
     /// Fixed: table tag.
-    pub(crate) tag: usize,
+    pub(crate) tag: FixedColumn,
 }
 
 /// The cells of a product and the fixed column its lookups read.
 #[derive(Clone, Debug)]
 pub(crate) struct ProductCells {
     /// Advice, phase 0: the product `a' b'`.
-    pub(crate) activation: usize,
+    pub(crate) activation: AdviceColumn,
     /// Advice, phase 0: the bytes `a'` and `b'`.
-    pub(crate) factors: [usize; 2],
+    pub(crate) factors: [AdviceColumn; 2],
     /// Fixed: table tag.
-    pub(crate) tag: usize,
+    pub(crate) tag: FixedColumn,
 }

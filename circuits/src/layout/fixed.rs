@@ -6,14 +6,14 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use typed_index_collections::{TiSlice, TiVec, ti_vec};
 
 use crate::{
-    columns::{BankColumns, Columns, LaneWeights, RowWeights},
+    columns::{BankColumns, Columns, FixedCells, LaneWeights, RowWeights},
     equations::{Operand, Region, Weights},
     expanded::Expanded,
     forms::{
         Form, Forms, Packing,
         tables::{BYTE, Entry, PAIR, clamp_tag, function_tag, step_tag},
     },
-    index::{BlockId, Lane, LaneId, MapId, Member, NodeId, PlaneId},
+    index::{BlockId, FixedColumn, Lane, LaneId, MapId, Member, NodeId, PlaneId},
     integers::integer,
     ir::TensorId,
     network::{
@@ -41,8 +41,8 @@ pub(crate) struct Sources<'a> {
 
 impl Sources<'_> {
     /// All fixed columns, `rows + 1` values each.
-    pub(crate) fn build(&self) -> Vec<Vec<Fr>> {
-        let mut out = vec![vec![Fr::ZERO; self.rows + 1]; self.columns.fixed];
+    pub(crate) fn build(&self) -> TiVec<FixedColumn, Vec<Fr>> {
+        let mut out: TiVec<FixedColumn, _> = ti_vec![vec![Fr::ZERO; self.rows + 1]; self.columns.fixed];
         let lookup = &self.columns.lookup;
         out[lookup.rows][..self.rows].fill(Fr::ONE);
         out[lookup.boundary][0] = Fr::ONE;
@@ -71,7 +71,7 @@ impl Sources<'_> {
     }
 
     /// How the evaluations of a block go from row to row.
-    fn successions(&self, block: &Block, bank: &BankColumns, out: &mut [Vec<Fr>]) {
+    fn successions(&self, block: &Block, bank: &BankColumns, out: &mut FixedCells) {
         match (&bank.weights, &block.arrangement) {
             (RowWeights::Powers(columns), Arrangement::Beside(order)) => {
                 for (index, row) in block.rows().enumerate() {
@@ -111,7 +111,7 @@ impl Sources<'_> {
 
     /// Rows of the statement's bytes. They count what they are packed with, times `2^shift`; idle lanes, which hold the
     /// center, count for nothing.
-    fn bytes(&self, block: &Block, out: &mut [Vec<Fr>]) {
+    fn bytes(&self, block: &Block, out: &mut FixedCells) {
         let bank = &self.columns.banks[block.bank];
         self.successions(block, bank, out);
         let idle: Fr = block.idle_lanes(bank.lanes.len()).map(|lane| byte_weight(usize::from(lane))).sum();
@@ -134,7 +134,7 @@ impl Sources<'_> {
         Some(byte_weight(byte) * scale)
     }
 
-    fn channels(&self, block: &Block, node: NodeId, bases: &Accumulators, out: &mut [Vec<Fr>]) {
+    fn channels(&self, block: &Block, node: NodeId, bases: &Accumulators, out: &mut FixedCells) {
         let bank = &self.columns.banks[block.bank];
         self.successions(block, bank, out);
         let forms = &self.forms.nodes[node];
@@ -213,7 +213,7 @@ impl Sources<'_> {
         bases
     }
 
-    fn region(&self, out: &mut [Vec<Fr>]) {
+    fn region(&self, out: &mut FixedCells) {
         let columns = self.columns;
         let vectors: TiVec<MapId, Vectors<'_>> =
             self.network.maps.iter().map(|map| Vectors::of(self, map)).collect();

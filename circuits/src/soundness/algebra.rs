@@ -15,7 +15,7 @@ use super::{
 use crate::{
     equations::{Factor, Operand, Region},
     forms::Packing,
-    index::{BankId, Lane, LaneId, Member, NodeId},
+    index::{AdviceColumn, BankId, FixedColumn, Lane, LaneId, Member, NodeId},
     integers::integer,
     ir::Model,
     layout::{Budget, ForcedShape, Layout},
@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// An activation cell: column, row.
-pub(super) type Cell = (usize, usize);
+pub(super) type Cell = (AdviceColumn, usize);
 
 /// One activation cell, or the product of two.
 pub(super) type Monomial = (Cell, Option<Cell>);
@@ -84,7 +84,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The bank of a lane counted over all banks, and its activation column.
-    fn lane(&self, lane: LaneId) -> (BankId, usize) {
+    fn lane(&self, lane: LaneId) -> (BankId, AdviceColumn) {
         let banks = self.layout.columns.banks.iter_enumerated();
         let mut lanes = banks.flat_map(|(bank, columns)| columns.lanes.iter().map(move |lane| (bank, lane)));
         let (bank, lane) = lanes.nth(usize::from(lane)).expect("the lane exists");
@@ -128,7 +128,7 @@ impl<'a> Reader<'a> {
                 out.push(std::mem::take(&mut equation));
             }
             for (way, of) in columns.ways.iter().enumerate() {
-                let at = |column: usize| layout.fixed()[column][row];
+                let at = |column: FixedColumn| layout.fixed()[column][row];
                 // Without positions a window is the operand of its row.
                 let [keep, sign] = match &columns.positions {
                     Some(positions) => [positions.keep_window, positions.sign].map(at),
@@ -273,15 +273,14 @@ fn check_operators(layout: &Layout) -> usize {
                         let stored = resolve(&layout.expanded, node.inputs[input], element);
                         let spot = stored.and_then(|(tensor, element)| Spot::of(layout, tensor, element));
                         let Some(spot) = spot else { continue };
-                        let cell = spot.activation(layout);
+                        let cell = spot.cell(layout);
                         let factor = integer(i128::from(weight) * scale) * power;
-                        *form.entry(((cell.column, cell.row), None)).or_default() += factor;
+                        *form.entry((cell, None)).or_default() += factor;
                     }
                     for pair in products(node, element) {
                         let cell = |side: usize, element: usize| {
                             let (tensor, element) = resolve(&layout.expanded, node.inputs[side], element)?;
-                            let cell = Spot::of(layout, tensor, element)?.activation(layout);
-                            Some((cell.column, cell.row))
+                            Some(Spot::of(layout, tensor, element)?.cell(layout))
                         };
                         let pair = (cell(0, pair.0).zip(cell(1, pair.1))).expect("factors are stored copies");
                         let monomial = (pair.0.min(pair.1), Some(pair.0.max(pair.1)));

@@ -13,11 +13,12 @@ use layers::{TIES, WIDTHS, linear_multiplier, listed as listed_layers, network, 
 
 use crate::{
     CompiledCircuit, Role,
-    circuit::LemmaCircuit,
+    circuit::{LemmaCircuit, chips},
+    columns::HintCells,
     compile_among,
     expanded::Expanded,
     forms::{Form, tables::Entry},
-    index::NodeId,
+    index::{AdviceColumn, NodeId},
     ir::{ChannelSteps, Model, Op, Source, TensorId},
     layout::Layout,
     reference,
@@ -240,9 +241,9 @@ impl Case {
     pub(super) fn lying(
         &self,
         at: Option<NodeId>,
-        mut lie: impl FnMut(&mut [Vec<i64>], &mut [Vec<i32>]),
+        mut lie: impl FnMut(&mut HintCells, &mut [Vec<i32>]),
     ) -> Witness {
-        let mut hook = |node: Option<NodeId>, columns: &mut [Vec<i64>], tensors: &mut [Vec<i32>]| {
+        let mut hook = |node: Option<NodeId>, columns: &mut HintCells, tensors: &mut [Vec<i32>]| {
             if node == at {
                 lie(columns, tensors);
             }
@@ -264,7 +265,7 @@ impl Case {
     /// What the lookups that are in no table look up, by the column of their first value.
     pub(super) fn missing(&self, witness: &Witness) -> BTreeSet<Role> {
         let table: BTreeSet<Entry> = self.layout.tables.iter().flatten().copied().collect();
-        let roles = LemmaCircuit::roles(&self.layout.shape);
+        let roles = chips::roles(&self.layout.shape);
         let mut out = BTreeSet::new();
         for slot in self.compiled.layout().slots() {
             for row in 0..self.layout.rows {
@@ -293,7 +294,7 @@ pub(super) enum Caught {
 #[derive(Clone)]
 pub(super) struct Told {
     pub(super) witness: Witness,
-    pub(super) overrides: BTreeMap<(usize, usize), Fr>,
+    pub(super) overrides: BTreeMap<(AdviceColumn, usize), Fr>,
     pub(super) public: Vec<Fr>,
     /// The layout phase 1 is derived by, if not the case's.
     pub(super) derivation: Option<Arc<Layout>>,

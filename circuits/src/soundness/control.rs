@@ -14,7 +14,7 @@ use crate::{
         Form, centers,
         tables::{BYTE, PAIR, clamp_tag, function_tag, step_tag},
     },
-    index::{BankId, BlockId, Lane, NodeId, PlaneId},
+    index::{AdviceColumn, BankId, BlockId, FixedColumn, Lane, NodeId, PlaneId},
     integers::integer,
     ir::{Model, TensorId},
     layout::Layout,
@@ -50,7 +50,7 @@ struct Control<'a> {
     /// The elements of model inputs where rows of banks count them.
     inputs: BTreeMap<Place, (TensorId, usize)>,
     /// The cells of copied outputs where rows of flat banks count them.
-    outputs: BTreeMap<Place, (usize, usize)>,
+    outputs: BTreeMap<Place, (AdviceColumn, usize)>,
     checked: Checked,
 }
 
@@ -92,11 +92,11 @@ impl<'a> Control<'a> {
         Self { layout, owners, powers, weights, centers, inputs, outputs, checked: Checked::default() }
     }
 
-    fn at(&self, column: usize, row: usize) -> Fr {
+    fn at(&self, column: FixedColumn, row: usize) -> Fr {
         self.layout.fixed()[column][row]
     }
 
-    fn column(&self, column: Option<usize>, row: usize) -> Fr {
+    fn column(&self, column: Option<FixedColumn>, row: usize) -> Fr {
         column.map_or(Fr::ZERO, |column| self.at(column, row))
     }
 
@@ -369,9 +369,8 @@ impl<'a> Control<'a> {
                 let (tensor, of) =
                     stored.expect("an output is a cell, also where the model shows a constant");
                 let spot = Spot::of(layout, tensor, of).expect("an output's channels are stored");
-                let cell = spot.activation(layout);
                 let found = outputs.remove(&place).map(|found| copied.get(&found).copied().unwrap_or(found));
-                assert_eq!(found, Some((cell.column, cell.row)), "{place:?}");
+                assert_eq!(found, Some(spot.cell(layout)), "{place:?}");
             }
             self.checked.bytes += port.len();
             first += port.instances();

@@ -21,7 +21,7 @@ use halo2_proofs::{
 use rayon::prelude::*;
 
 use super::case::Case;
-use crate::{circuit::LemmaCircuit, layout::Layout};
+use crate::{circuit::LemmaCircuit, index::AdviceColumn, layout::Layout};
 
 /// Column of the permutation argument, row.
 type Cell = (usize, usize);
@@ -62,7 +62,7 @@ fn a_key_commits_to_the_fixed_cells_of_the_plan() {
 }
 
 /// The classes of the copies that a layout lists, by the place of their columns in the permutation argument.
-fn listed(layout: &Layout, places: &BTreeMap<usize, usize>) -> Classes {
+fn listed(layout: &Layout, places: &BTreeMap<AdviceColumn, usize>) -> Classes {
     let mut classes: BTreeMap<Cell, BTreeSet<Cell>> = BTreeMap::new();
     let mut heads: BTreeMap<Cell, Cell> = BTreeMap::new();
     layout.for_each_copy(|(from, from_row), (to, to_row)| {
@@ -106,10 +106,10 @@ fn a_key_permutes_the_copies_of_the_plan() {
         let prover = MockProver::run(layout.shape().k, &circuit, vec![vec![]]).unwrap();
         let permutation = prover.permutation();
         let columns = permutation.columns().iter().enumerate();
-        let places: BTreeMap<usize, usize> = columns
+        let places: BTreeMap<AdviceColumn, usize> = columns
             .map(|(place, column)| {
                 assert!(matches!(column.column_type(), Any::Advice(_)), "only advice is copied");
-                (column.index(), place)
+                (AdviceColumn::from(column.index()), place)
             })
             .collect();
         let mapping: Vec<Vec<Cell>> = permutation.mapping().map(|column| column.collect()).collect();

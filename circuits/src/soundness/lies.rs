@@ -17,7 +17,7 @@ pub(super) use derived::{claims_start, first_row, other_slice, restart, slices, 
 use super::case::{Case, Caught, Told};
 use crate::{
     Role,
-    columns::LaneColumns,
+    columns::{HintCells, LaneColumns},
     forms::Form,
     index::{NodeId, PlaneId},
     ir::TensorId,
@@ -80,7 +80,7 @@ fn outputs(case: &Case, operator: usize) -> Vec<(usize, Spot)> {
 }
 
 /// Exchanges all phase-0 cells of two spots of lanes of one kind.
-fn exchange(case: &Case, columns: &mut [Vec<i64>], one: Spot, other: Spot) {
+fn exchange(case: &Case, columns: &mut HintCells, one: Spot, other: Spot) {
     for (left, right) in hints(one.columns(&case.layout)).into_iter().zip(hints(other.columns(&case.layout)))
     {
         let kept = columns[left][one.row];
@@ -113,7 +113,7 @@ struct Place<'a> {
 
 impl Place<'_> {
     /// The inference in which this output is `byte` and its cells are what `write` makes them, and what follows.
-    fn lying(&self, case: &Case, byte: i64, write: impl Fn(&mut [Vec<i64>])) -> Witness {
+    fn lying(&self, case: &Case, byte: i64, write: impl Fn(&mut HintCells)) -> Witness {
         let type_min = case.expanded().tensor(self.tensor).elem.min();
         case.lying(Some(self.node), |cells, tensors| {
             write(cells);

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use halo2_proofs::halo2curves::bn256::Fr;
 use sha2::{Digest, Sha256};
 
 use super::case::Case;
 use crate::{
-    columns::LookupColumns,
+    columns::{FixedCells, LookupColumns},
     error::PlanError,
     forms::{
         Form, NodeForms,
@@ -46,7 +45,7 @@ fn the_fixed_columns_hold_the_table() {
 pub(super) fn assert_fixed_columns_hold(
     lookup: &LookupColumns,
     tables: &[Vec<Entry>],
-    fixed: &[Vec<Fr>],
+    fixed: &FixedCells,
     rows: usize,
 ) {
     assert_eq!(lookup.tables.len(), tables.len());

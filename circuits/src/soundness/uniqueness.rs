@@ -15,6 +15,7 @@ use crate::{
     columns::LaneColumns,
     compile_among,
     forms::{Form, tables::Entry},
+    index::AdviceColumn,
     ir::{Model, Source},
     layout::Layout,
     shape::{Scheme, Shape},
@@ -37,7 +38,7 @@ struct Lookup {
 
 impl Lookup {
     /// The cell of the first value, if it is one and not a sum.
-    fn first_cell(&self) -> Option<usize> {
+    fn first_cell(&self) -> Option<AdviceColumn> {
         match self.values[0].0[..] {
             [(cell, 1)] => Some(cell),
             _ => None,
@@ -50,8 +51,8 @@ impl Lookup {
 /// Lookups of single cells come first, so that those of sums only check.
 fn enumerate(
     lookups: &[Lookup],
-    cells: &mut BTreeMap<usize, i64>,
-    visit: &mut impl FnMut(&BTreeMap<usize, i64>),
+    cells: &mut BTreeMap<AdviceColumn, i64>,
+    visit: &mut impl FnMut(&BTreeMap<AdviceColumn, i64>),
 ) {
     let Some((first, others)) = lookups.split_first() else { return visit(cells) };
     let known = first.first_cell().and_then(|cell| cells.get(&cell));
@@ -75,7 +76,7 @@ fn enumerate(
     }
 }
 
-fn evaluate(terms: &Terms, cells: &BTreeMap<usize, i64>) -> i128 {
+fn evaluate(terms: &Terms, cells: &BTreeMap<AdviceColumn, i64>) -> i128 {
     terms.0.iter().map(|(cell, coefficient)| i128::from(cells[cell]) * coefficient).sum()
 }
 
@@ -118,7 +119,7 @@ fn claims(layout: &Layout, lane: &LaneColumns, row: usize) -> Option<BTreeMap<i1
                 LaneColumns::Product(lane) => cells[&lane.factors[0]] * cells[&lane.factors[1]],
                 _ => cells[&lane.activation()],
             };
-            let is_hint = |cell: &usize| hints(lane).contains(cell);
+            let is_hint = |cell: &AdviceColumn| hints(lane).contains(cell);
             assert!(cells.keys().all(is_hint), "lookups read the cells of their lane");
             out.entry(evaluate(&claim, cells)).or_default().push(activation);
         });

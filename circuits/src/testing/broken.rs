@@ -40,7 +40,7 @@ impl<'a> BlindLookup<'a> {
         let values = &mut slots[slot].values;
         let last = values.iter().rposition(|terms| !terms.0.is_empty());
         let blinded = std::mem::take(&mut values[last.filter(|value| *value < 2)?]);
-        let columns = blinded.0.iter().map(|(column, _)| *column).collect();
+        let columns = blinded.0.iter().map(|(column, _)| usize::from(*column)).collect();
         Some(Self { subject, system: configure(subject.compiled.layout(), &slots), slots, columns })
     }
 

@@ -30,8 +30,8 @@ pub struct Cell {
 
 impl Cell {
     /// An advice cell.
-    pub fn advice(column: usize, row: usize) -> Self {
-        Self { kind: Kind::Advice, column, row }
+    pub fn advice(column: impl Into<usize>, row: usize) -> Self {
+        Self { kind: Kind::Advice, column: column.into(), row }
     }
 
     /// A fixed cell.

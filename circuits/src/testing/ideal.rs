@@ -33,7 +33,7 @@ use crate::{
     chip::Terms,
     columns::{LaneColumns, ProductCells},
     expanded::Expanded,
-    index::{BlockId, Lane, NodeId},
+    index::{AdviceColumn, BlockId, Lane, NodeId},
     integers::integer,
     ir::TensorId,
     layout::Layout,
@@ -63,8 +63,9 @@ pub fn forms_without_lookups(subject: &Subject, grid: &Grid) -> Vec<Form> {
 }
 
 fn scaled(terms: &Terms, row: usize, factor: Fr) -> Form {
-    let cell =
-        |(column, coefficient): &(usize, i128)| (Cell::advice(*column, row), integer(*coefficient) * factor);
+    let cell = |(column, coefficient): &(AdviceColumn, i128)| {
+        (Cell::advice(*column, row), integer(*coefficient) * factor)
+    };
     terms.0.iter().map(cell).collect()
 }
 

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+use typed_index_collections::{TiVec, ti_vec};
 
 use super::{
     checker::{COPY, Checker, Failure},
     grid::{Cell, Kind},
     pseudorandom,
 };
-use crate::{Role, columns::LookupColumns};
+use crate::{Role, columns::LookupColumns, index::FixedColumn};
 
 /// The other values a cell is given: plus and minus one, doubled, and a pseudorandom one.
 pub fn lies(cell: Cell, value: Fr) -> Vec<Fr> {
@@ -127,15 +128,15 @@ pub enum FixedUse {
 
 impl FixedUse {
     /// The use of every fixed column, `equations` and those of the lookup argument being selectors.
-    pub(crate) fn of(columns: usize, lookup: &LookupColumns, equations: [usize; 2]) -> Vec<Self> {
-        let mut uses = vec![Self::Coefficient; columns];
+    pub(crate) fn of(columns: usize, lookup: &LookupColumns, equations: [FixedColumn; 2]) -> Vec<Self> {
+        let mut uses: TiVec<FixedColumn, Self> = ti_vec![Self::Coefficient; columns];
         for selector in [lookup.rows, lookup.boundary].into_iter().chain(equations) {
             uses[selector] = Self::Selector;
         }
         for (set, table) in lookup.tables.iter().enumerate() {
             table.iter().for_each(|column| uses[*column] = Self::Table(set));
         }
-        uses
+        uses.into()
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     columns::LaneColumns,
     expanded::{Expanded, Node, Op},
     forms::Form,
-    index::{BlockId, Lane, NodeId},
+    index::{AdviceColumn, BlockId, Lane, NodeId},
     ir::{Source, TensorId},
     layout::Layout,
 };
@@ -40,9 +40,15 @@ impl Spot {
         &layout.columns.banks[layout.placement.blocks[self.block].bank].lanes[self.lane].cells
     }
 
+    /// Its activation cell: column and row.
+    pub(crate) fn cell(&self, layout: &Layout) -> (AdviceColumn, usize) {
+        (self.columns(layout).activation(), self.row)
+    }
+
     /// Its activation cell.
     pub(crate) fn activation(&self, layout: &Layout) -> Cell {
-        Cell::advice(self.columns(layout).activation(), self.row)
+        let (column, row) = self.cell(layout);
+        Cell::advice(column, row)
     }
 
     /// What its cells claim.

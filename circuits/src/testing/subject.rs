@@ -19,7 +19,7 @@ use crate::{
     CompiledCircuit, Role,
     circuit::LemmaCircuit,
     columns::{BankColumns, BankLane, LaneColumns, LinearCells, ThresholdCells},
-    index::LaneId,
+    index::{AdviceColumn, FixedColumn, LaneId},
     ir::TensorId,
     layout::Layout,
     shape::BankKind,
@@ -125,7 +125,8 @@ impl Subject {
     /// hold something in the rows that its other lanes use.
     pub fn idle_hints(&self) -> BTreeSet<Cell> {
         let busy = busy_cells(self.compiled.layout());
-        let hints = (0..self.roles.len()).filter(|column| self.roles[*column].is_hint());
+        let columns = self.roles.iter().enumerate().filter(|(_, role)| role.is_hint());
+        let hints = columns.map(|(column, _)| AdviceColumn::from(column));
         hints
             .flat_map(|column| (0..self.compiled.layout().rows()).map(move |row| (column, row)))
             .filter(|cell| !busy.contains(cell))
@@ -136,7 +137,7 @@ impl Subject {
     /// The evaluations of the idle lanes of model inputs, all of which are 0.
     pub fn idle_evaluations(&self) -> BTreeSet<Cell> {
         let layout = self.compiled.layout();
-        let lanes: TiVec<LaneId, usize> = layout.columns.lanes().map(BankLane::slice).collect();
+        let lanes: TiVec<LaneId, AdviceColumn> = layout.columns.lanes().map(BankLane::slice).collect();
         layout.placement.idle_input_cells().map(|(lane, row)| Cell::advice(lanes[lane], row)).collect()
     }
 
@@ -155,35 +156,35 @@ impl Subject {
         let mut banks = layout.columns.banks.iter().filter(|bank| bank.kind == BankKind::Linear);
         kind == Kind::Fixed
             && layout.shape.remainder_limbs() == 0
-            && banks.any(|bank| bank.channel == Some(column))
+            && banks.any(|bank| bank.channel == Some(FixedColumn::from(column)))
     }
 
     /// Whether the cell is a power of s in a row of a bank that no block uses: it is multiplied with cells that are 0.
     pub fn is_unused_power(&self, cell: Cell) -> bool {
         let layout = self.compiled.layout();
         let powers = |bank: &&BankColumns| {
-            let is_power = |column: usize| {
+            let is_power = |column: AdviceColumn| {
                 bank.powers().is_some_and(|powers| [powers.slice, powers.claim].contains(&column))
             };
-            cell.kind == Kind::Advice && is_power(cell.column)
+            cell.kind == Kind::Advice && is_power(cell.column.into())
         };
         let bank = layout.columns.banks.iter().find(powers);
         bank.is_some_and(|bank| layout.fixed()[bank.first_cells().tag()][cell.row] == Fr::ZERO)
     }
 }
 
-fn busy_cells(layout: &Layout) -> BTreeSet<(usize, usize)> {
+fn busy_cells(layout: &Layout) -> BTreeSet<(AdviceColumn, usize)> {
     let mut out = BTreeSet::new();
     for block in &layout.placement.blocks {
         let lanes = &layout.columns.banks[block.bank].lanes;
-        let columns: Vec<usize> = lanes.iter().flat_map(|lane| hints(&lane.cells)).collect();
+        let columns: Vec<AdviceColumn> = lanes.iter().flat_map(|lane| hints(&lane.cells)).collect();
         out.extend(block.rows().flat_map(|row| columns.iter().map(move |column| (*column, row))));
     }
     out
 }
 
 /// The phase-0 columns of a lane.
-pub(crate) fn hints(lane: &LaneColumns) -> Vec<usize> {
+pub(crate) fn hints(lane: &LaneColumns) -> Vec<AdviceColumn> {
     match lane {
         LaneColumns::Linear(cells) => linear_cells(cells),
         LaneColumns::Threshold(cells) => threshold_cells(cells),
@@ -192,11 +193,11 @@ pub(crate) fn hints(lane: &LaneColumns) -> Vec<usize> {
     }
 }
 
-fn linear_cells(cells: &LinearCells) -> Vec<usize> {
+fn linear_cells(cells: &LinearCells) -> Vec<AdviceColumn> {
     [vec![cells.activation], cells.excess.clone(), cells.limbs.clone()].concat()
 }
 
-fn threshold_cells(cells: &ThresholdCells) -> Vec<usize> {
+fn threshold_cells(cells: &ThresholdCells) -> Vec<AdviceColumn> {
     [vec![cells.activation, cells.threshold], cells.distance.clone(), cells.complement.clone()].concat()
 }
 

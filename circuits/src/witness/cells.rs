@@ -1,8 +1,9 @@
 //! The hint cells of one requantized channel.
 
 use crate::{
-    columns::{LinearCells, ThresholdCells},
+    columns::{HintCells, LinearCells, ThresholdCells},
     forms::{Form, Forms, Interval, NodeForms, PAIR_BASE},
+    index::AdviceColumn,
     shape::Shape,
 };
 
@@ -74,7 +75,7 @@ pub(crate) fn requantized(
 
 /// Writes byte, excess and remainder.
 pub(crate) fn write_linear(
-    columns: &mut [Vec<i64>],
+    columns: &mut HintCells,
     cells: &LinearCells,
     shape: &Shape,
     row: usize,
@@ -94,7 +95,7 @@ pub(crate) fn write_linear(
 
 /// Writes byte, threshold and the two distances.
 pub(crate) fn write_threshold(
-    columns: &mut [Vec<i64>],
+    columns: &mut HintCells,
     cells: &ThresholdCells,
     shape: &Shape,
     row: usize,
@@ -107,7 +108,7 @@ pub(crate) fn write_threshold(
     limbs(columns, &cells.complement, shape, row, step.width - distance);
 }
 
-fn limbs(columns: &mut [Vec<i64>], cells: &[usize], shape: &Shape, row: usize, value: i64) {
+fn limbs(columns: &mut HintCells, cells: &[AdviceColumn], shape: &Shape, row: usize, value: i64) {
     let bits = shape.limb_bits;
     for (column, limb) in cells.iter().zip(0u32..) {
         columns[*column][row] = (value >> (limb * bits)) & ((1 << bits) - 1);

@@ -3,11 +3,13 @@
 //! The forward pass here goes through the circuit's own forms (quotient and clamp, or thresholds), not through
 //! float32; `reference` computes the same outputs the other way, and tests compare the two.
 
+use typed_index_collections::{TiVec, ti_vec};
+
 use crate::{
-    columns::LaneColumns,
+    columns::{HintCells, LaneColumns},
     expanded::Expanded,
     forms::{Form, NodeForms},
-    index::{NodeId, Position},
+    index::{AdviceColumn, NodeId, Position},
     ir::TensorId,
     layout::Layout,
     network::{
@@ -20,7 +22,7 @@ use crate::{
 };
 
 /// Changes cells or tensors between nodes; for tests that lie.
-pub(crate) type Lie<'a> = &'a mut dyn FnMut(Option<NodeId>, &mut [Vec<i64>], &mut [Vec<i32>]);
+pub(crate) type Lie<'a> = &'a mut dyn FnMut(Option<NodeId>, &mut HintCells, &mut [Vec<i32>]);
 
 /// Runs the model on `inputs`, one vector of integers per model input.
 ///
@@ -34,7 +36,7 @@ pub(crate) fn run(plan: &Layout, inputs: &[Vec<i32>], after: Lie<'_>) -> Witness
     let mut builder = Builder {
         expanded,
         plan,
-        columns: vec![vec![0; plan.rows]; hint_columns],
+        columns: ti_vec![vec![0; plan.rows]; hint_columns],
         tensors: vec![Vec::new(); expanded.tensors.len()],
     };
     for (input, values) in expanded.inputs.iter().zip(inputs) {
@@ -53,7 +55,7 @@ pub(crate) fn run(plan: &Layout, inputs: &[Vec<i32>], after: Lie<'_>) -> Witness
 struct Builder<'a> {
     expanded: &'a Expanded,
     plan: &'a Layout,
-    columns: Vec<Vec<i64>>,
+    columns: TiVec<AdviceColumn, Vec<i64>>,
     tensors: Vec<Vec<i32>>,
 }
 

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use crate::{
     chip::{Slot, lookup::Positions},
+    columns::HintCells,
     forms::tables::Entry,
 };
 
@@ -60,7 +61,7 @@ impl Places {
     }
 
     /// Per row the entry a slot looks up, or [`Positions::ABSENT`]. `tags` are the integers of its tag column.
-    pub(super) fn locate(&self, columns: &[Vec<i64>], slot: &Slot, tags: &[i64]) -> Vec<u32> {
+    pub(super) fn locate(&self, columns: &HintCells, slot: &Slot, tags: &[i64]) -> Vec<u32> {
         let mut recent: Option<(Rest, &[Run])> = None;
         let locate = |(row, tag): (usize, &i64)| {
             let [value, second, third] = values(columns, slot, row)?;
@@ -78,8 +79,13 @@ impl Places {
 
 #[cfg(test)]
 mod tests {
+    use typed_index_collections::{TiVec, ti_vec};
+
     use super::*;
-    use crate::chip::Terms;
+    use crate::{
+        chip::Terms,
+        index::{AdviceColumn, FixedColumn},
+    };
 
     /// Every entry is found where it is, and nothing else: runs that end, start anew or go on in the next set.
     #[test]
@@ -93,8 +99,9 @@ mod tests {
         let absent = [[1, -3, 0, 0], [1, 1, 0, 0], [1, 7, 0, 0], [1, 0, 1, 0], [3, 0, 0, 0], [2, 0, 0, 0]];
         let tuples: Vec<Entry> = entries.iter().chain(&absent).copied().collect();
         let values = |index: usize| tuples.iter().map(|tuple| tuple[index]).collect::<Vec<i64>>();
-        let columns = [values(1), values(2), values(3)];
-        let slot = Slot { tag: 0, factor: 1, values: [0, 1, 2].map(Terms::cell) };
+        let columns: TiVec<AdviceColumn, _> = ti_vec![values(1), values(2), values(3)];
+        let cells = [0, 1, 2].map(|column| Terms::cell(AdviceColumn::from(column)));
+        let slot = Slot { tag: FixedColumn::default(), factor: 1, values: cells };
         let found = places.locate(&columns, &slot, &values(0));
         let expected = (0..entries.len() as u32).chain(absent.map(|_| Positions::ABSENT));
         assert_eq!(found, expected.collect::<Vec<_>>());

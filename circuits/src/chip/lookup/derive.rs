@@ -13,7 +13,8 @@ use rayon::prelude::*;
 use super::{GROUP, LookupChip};
 use crate::{
     chip::{Slot, hints::Hints},
-    columns::LookupColumns,
+    columns::{FixedCells, LookupColumns},
+    index::AdviceColumn,
 };
 
 /// Where the tables hold what each row looks up.
@@ -79,10 +80,10 @@ impl LookupChip {
     pub(crate) fn derive(
         &self,
         columns: &LookupColumns,
-        fixed: &[Vec<Fr>],
+        fixed: &FixedCells,
         witness: &LookupWitness<'_>,
         rows: usize,
-    ) -> Vec<(usize, Vec<Fr>)> {
+    ) -> Vec<(AdviceColumn, Vec<Fr>)> {
         let inverses = table_inverses(columns, fixed, witness, rows);
         let groups = self.slots.par_chunks(GROUP).zip(witness.positions.entries.par_chunks(GROUP));
         let helpers = groups.map(|(slots, entries)| helper(slots, entries, fixed, witness, &inverses, rows));
@@ -101,7 +102,7 @@ impl LookupChip {
 /// Per entry of all table sets `1/(alpha + f)`, or 0 where nobody asks: the entry is neither looked up nor counted.
 fn table_inverses(
     columns: &LookupColumns,
-    fixed: &[Vec<Fr>],
+    fixed: &FixedCells,
     witness: &LookupWitness<'_>,
     rows: usize,
 ) -> Vec<Fr> {
@@ -129,7 +130,7 @@ fn table_inverses(
 fn helper(
     slots: &[Slot],
     entries: &[Vec<u32>],
-    fixed: &[Vec<Fr>],
+    fixed: &FixedCells,
     witness: &LookupWitness<'_>,
     inverses: &[Fr],
     rows: usize,
@@ -156,7 +157,7 @@ fn helper(
 }
 
 /// `sum_i count_i/(alpha + f_i)` over the table sets of a helper.
-fn table_helper(multiplicities: &[usize], inverses: &[Fr], hints: &Hints<'_>, rows: usize) -> Vec<Fr> {
+fn table_helper(multiplicities: &[AdviceColumn], inverses: &[Fr], hints: &Hints<'_>, rows: usize) -> Vec<Fr> {
     let mut sums = vec![Fr::ZERO; rows];
     for (column, inverses) in multiplicities.iter().zip(inverses.chunks(rows)) {
         for (row, (sum, inverse)) in sums.iter_mut().zip(inverses).enumerate() {
@@ -190,8 +191,10 @@ fn running_sums(helpers: &[Vec<Fr>], counted: &[Vec<Fr>], rows: usize) -> Vec<Fr
 mod tests {
     use std::collections::BTreeMap;
 
+    use typed_index_collections::TiVec;
+
     use super::*;
-    use crate::chip::Terms;
+    use crate::{chip::Terms, index::FixedColumn};
 
     const ROWS: usize = 2 * CHUNK + 100;
     const SETS: usize = 4;
@@ -200,10 +203,28 @@ mod tests {
     /// Table set t holds `(t + 1, row, t row, 0)`; slot i of row r looks a pseudorandom entry up, or a lie.
     struct Case {
         columns: LookupColumns,
-        fixed: Vec<Vec<Fr>>,
+        fixed: TiVec<FixedColumn, Vec<Fr>>,
         chip: LookupChip,
-        hints: Vec<Vec<i64>>,
+        hints: TiVec<AdviceColumn, Vec<i64>>,
         positions: Positions,
+    }
+
+    /// The tag column of all slots.
+    const TAG: usize = 3 * SETS;
+
+    /// The fixed columns of a table set.
+    fn table_of(set: usize) -> [FixedColumn; 3] {
+        [0, 1, 2].map(|index| FixedColumn::from(3 * set + index))
+    }
+
+    /// The columns of the values that a slot looks up.
+    fn values_of(slot: usize) -> [AdviceColumn; 2] {
+        [0, 1].map(|index| AdviceColumn::from(2 * slot + index))
+    }
+
+    /// The column that counts the lookups in a table set.
+    fn multiplicities_of(set: usize) -> AdviceColumn {
+        AdviceColumn::from(2 * SLOTS + set)
     }
 
     fn column(cell: impl Fn(i64) -> i64) -> Vec<Fr> {
@@ -229,48 +250,57 @@ mod tests {
         let positions = Positions::new(entries, SETS, ROWS);
         hints.extend(positions.counts().map(<[i64]>::to_vec));
         let slot = |index: usize| {
-            let values = [Terms::cell(2 * index), Terms::cell(2 * index + 1), Terms::default()];
-            Slot { tag: 3 * SETS, factor: 1, values }
+            let [first, second] = values_of(index);
+            let values = [Terms::cell(first), Terms::cell(second), Terms::default()];
+            Slot { tag: TAG.into(), factor: 1, values }
         };
         let columns = LookupColumns {
-            rows: 0,
-            boundary: 0,
-            tables: (0..SETS).map(|set| (3 * set..3 * set + 3).collect()).collect(),
-            multiplicities: (2 * SLOTS..2 * SLOTS + SETS).collect(),
-            helpers: vec![20, 21],
-            table_helpers: vec![22, 23],
-            sum: 24,
+            rows: FixedColumn::default(),
+            boundary: FixedColumn::default(),
+            tables: (0..SETS).map(|set| table_of(set).to_vec()).collect(),
+            multiplicities: (0..SETS).map(multiplicities_of).collect(),
+            helpers: [20, 21].map(AdviceColumn::from).to_vec(),
+            table_helpers: [22, 23].map(AdviceColumn::from).to_vec(),
+            sum: AdviceColumn::from(24),
         };
-        Case { columns, fixed, chip: LookupChip { slots: (0..SLOTS).map(slot).collect() }, hints, positions }
+        Case {
+            columns,
+            fixed: fixed.into(),
+            chip: LookupChip { slots: (0..SLOTS).map(slot).collect() },
+            hints: hints.into(),
+            positions,
+        }
     }
 
     /// The columns from the equations alone: every pole inverted where it occurs.
-    fn defined(case: &Case, hints: &Hints<'_>, alpha: Fr, theta: Fr) -> BTreeMap<usize, Vec<Fr>> {
+    fn defined(case: &Case, hints: &Hints<'_>, alpha: Fr, theta: Fr) -> BTreeMap<AdviceColumn, Vec<Fr>> {
         let inverse = |tag: Fr, first: Fr, second: Fr| {
             (alpha + tag + theta * first + theta.square() * second).invert().unwrap_or(Fr::ZERO)
         };
         let looked_up = |slot: usize, row: usize| {
-            let [first, second] = [2 * slot, 2 * slot + 1].map(|column| hints.cell(column, row));
-            inverse(case.fixed[3 * SETS][row], first, second)
+            let [first, second] = values_of(slot).map(|column| hints.cell(column, row));
+            inverse(case.fixed[FixedColumn::from(TAG)][row], first, second)
         };
         let counted = |set: usize, row: usize| {
-            let [tag, first, second] = [0, 1, 2].map(|index| case.fixed[3 * set + index][row]);
-            hints.cell(2 * SLOTS + set, row) * inverse(tag, first, second)
+            let [tag, first, second] = table_of(set).map(|column| case.fixed[column][row]);
+            hints.cell(multiplicities_of(set), row) * inverse(tag, first, second)
         };
         let column = |cell: &dyn Fn(usize) -> Fr| (0..ROWS).map(cell).collect::<Vec<Fr>>();
-        let mut columns = BTreeMap::from([
+        let columns = [
             (20, column(&|row| (0..3).map(|slot| looked_up(slot, row)).sum())),
             (21, column(&|row| looked_up(3, row))),
             (22, column(&|row| (0..3).map(|set| counted(set, row)).sum())),
             (23, column(&|row| counted(3, row))),
-        ]);
+        ];
+        let mut columns: BTreeMap<AdviceColumn, Vec<Fr>> =
+            columns.into_iter().map(|(column, cells)| (AdviceColumn::from(column), cells)).collect();
         let mut sums = vec![Fr::ZERO];
         for row in 0..ROWS {
-            let [looked_up, counted] =
-                [[20, 21], [22, 23]].map(|of| columns[&of[0]][row] + columns[&of[1]][row]);
+            let [looked_up, counted] = [&case.columns.helpers, &case.columns.table_helpers]
+                .map(|of| columns[&of[0]][row] + columns[&of[1]][row]);
             sums.push(sums[row] + looked_up - counted);
         }
-        columns.insert(24, sums);
+        columns.insert(case.columns.sum, sums);
         columns
     }
 
@@ -279,16 +309,16 @@ mod tests {
         let case = case();
         let [alpha, theta] = [5, 7].map(|seed| Fr::from(seed).pow_vartime([1_000_003]));
         let unused = case.positions.counts.iter().position(|count| *count == 0).unwrap();
-        let replaced = |cell: (usize, usize), by: Fr| BTreeMap::from([(cell, by)]);
+        let replaced = |cell: (AdviceColumn, usize), by: Fr| BTreeMap::from([(cell, by)]);
         for overrides in [
             BTreeMap::new(),
-            replaced((3, 1500), -Fr::from(3)),
-            replaced((2 * SLOTS + unused / ROWS, unused % ROWS), Fr::from(9)),
+            replaced((AdviceColumn::from(3), 1500), -Fr::from(3)),
+            replaced((multiplicities_of(unused / ROWS), unused % ROWS), Fr::from(9)),
         ] {
             let hints = Hints::new(&case.hints, &overrides);
             let witness = LookupWitness { hints: &hints, positions: &case.positions, alpha, theta };
             let derived = case.chip.derive(&case.columns, &case.fixed, &witness, ROWS);
-            let derived: BTreeMap<usize, Vec<Fr>> = derived.into_iter().collect();
+            let derived: BTreeMap<AdviceColumn, Vec<Fr>> = derived.into_iter().collect();
             assert!(derived == defined(&case, &hints, alpha, theta), "{overrides:?}");
         }
     }

@@ -7,7 +7,7 @@ use crate::{
     Role,
     columns::{BankLane, RowWeights},
     equations::{Factor, Operand, Region},
-    index::Lane,
+    index::{FixedColumn, Lane},
     layout::Layout,
     network::shared::by_position,
     place::{Arrangement, Block, Content},
@@ -60,7 +60,7 @@ pub(in crate::soundness) fn other_slice(layout: &mut Layout, honest: &Witness, i
 }
 
 /// A slice end of a block that later rows follow: where the evaluation restarts.
-pub(in crate::soundness) fn restart(layout: &Layout) -> Option<(usize, usize)> {
+pub(in crate::soundness) fn restart(layout: &Layout) -> Option<(FixedColumn, usize)> {
     let mut inputs = layout.placement.blocks.iter().filter(|block| block.content == Content::Input);
     inputs.find_map(|block| {
         let Arrangement::Beside(order) = &block.arrangement else { return None };
@@ -88,7 +88,7 @@ fn stale_slice(case: &Case) -> Option<Told> {
 
 /// The column that says how a block's evaluation of claims goes on, and the first row of a block behind another's: 1 there
 /// takes the evaluation over.
-pub(in crate::soundness) fn claims_start(layout: &Layout) -> Option<(usize, usize)> {
+pub(in crate::soundness) fn claims_start(layout: &Layout) -> Option<(FixedColumn, usize)> {
     let behind = |block: &&Block| block.content.node().is_some() && block.first_row > 0;
     let block = layout.placement.blocks.iter().find(behind)?;
     let column = match &layout.columns.banks[block.bank].weights {

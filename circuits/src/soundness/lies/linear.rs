@@ -5,8 +5,9 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use super::{Lie, OPERATOR, Place, places, unused};
 use crate::{
     Role,
-    columns::{LaneColumns, LinearCells},
+    columns::{HintCells, LaneColumns, LinearCells},
     forms::{ClampClass, Form},
+    index::AdviceColumn,
     integers::integer,
     shape::BankKind,
     soundness::case::{Case, Caught, Told},
@@ -38,7 +39,7 @@ impl<'a> Channel<'a> {
             };
             let row = place.spot.row;
             let low_bits = layout.shape.excess_bits.unwrap_or(0);
-            let cell = |column: &usize| honest[*column][row];
+            let cell = |column: &AdviceColumn| honest[*column][row];
             let parts = cells.excess.iter().zip([0, low_bits]);
             Some(Self {
                 place,
@@ -78,7 +79,7 @@ impl<'a> Channel<'a> {
         1 << self.widths[self.widths.len() - 1]
     }
 
-    fn write(&self, cells: &mut [Vec<i64>]) {
+    fn write(&self, cells: &mut HintCells) {
         let row = self.row;
         cells[self.cells.activation][row] = self.byte;
         match self.cells.excess.as_slice() {
@@ -165,7 +166,7 @@ fn field_quotient(case: &Case) -> Option<Told> {
 }
 
 /// A cell of a row that holds nothing.
-fn unused_row(case: &Case, column: fn(&LinearCells) -> usize, caught: Caught) -> Option<Told> {
+fn unused_row(case: &Case, column: fn(&LinearCells) -> AdviceColumn, caught: Caught) -> Option<Told> {
     let (cells, row) = unused(case, |cells| matches!(cells, LaneColumns::Linear(_)))?;
     let LaneColumns::Linear(cells) = cells else { return None };
     let mut witness = case.honest();
@@ -188,7 +189,7 @@ fn input_row(case: &Case) -> Option<(&LinearCells, usize)> {
 fn hidden_input(
     case: &Case,
     by: i32,
-    hide: fn(&Case, &LinearCells) -> (usize, i64),
+    hide: fn(&Case, &LinearCells) -> (AdviceColumn, i64),
     caught: Caught,
 ) -> Option<Told> {
     let (columns, row) = input_row(case)?;

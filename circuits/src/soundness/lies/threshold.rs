@@ -3,8 +3,9 @@
 use super::{Lie, OPERATOR, Place, places, unused};
 use crate::{
     Role,
-    columns::{LaneColumns, ThresholdCells},
+    columns::{HintCells, LaneColumns, ThresholdCells},
     forms::{Form, Interval},
+    index::AdviceColumn,
     soundness::case::{Case, Caught, Told},
     witness::Witness,
 };
@@ -36,7 +37,7 @@ impl<'a> Channel<'a> {
                 return None;
             };
             let row = place.spot.row;
-            let cell = |column: &usize| honest[*column][row];
+            let cell = |column: &AdviceColumn| honest[*column][row];
             let intervals = layout.forms.steps[*class].intervals();
             let threshold = cell(&cells.threshold);
             let at = intervals.iter().position(|interval| interval.start == threshold);
@@ -92,7 +93,7 @@ impl<'a> Channel<'a> {
         Self { at, byte, threshold: start, distance, complement, ..self.clone() }
     }
 
-    fn write(&self, cells: &mut [Vec<i64>]) {
+    fn write(&self, cells: &mut HintCells) {
         let row = self.row;
         cells[self.cells.activation][row] = self.byte;
         cells[self.cells.threshold][row] = self.threshold;
@@ -142,7 +143,11 @@ fn carried(
 }
 
 /// Cells of a row that holds nothing.
-fn unused_row(case: &Case, write: fn(&ThresholdCells) -> Vec<(usize, i64)>, caught: Caught) -> Option<Told> {
+fn unused_row(
+    case: &Case,
+    write: fn(&ThresholdCells) -> Vec<(AdviceColumn, i64)>,
+    caught: Caught,
+) -> Option<Told> {
     let (cells, row) = unused(case, |cells| matches!(cells, LaneColumns::Threshold(_)))?;
     let LaneColumns::Threshold(cells) = cells else { return None };
     let mut witness = case.honest();
