@@ -9,7 +9,7 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use typed_index_collections::{TiSlice, TiVec};
 
 use crate::{
-    index::{AdviceColumn, BankId, FixedColumn, Lane, each},
+    index::{AdviceColumn, BankId, FixedColumn, GroupId, Lane, each},
     shape::{BankKind, Shape},
 };
 
@@ -96,8 +96,8 @@ pub(crate) struct BankColumns {
     pub(crate) channel: Option<FixedColumn>,
     /// Fixed: what the packed bytes of a row count, where a lane's claim is not its byte already.
     pub(crate) byte: Option<FixedColumn>,
-    /// Fixed: per group of lanes, the constant part of the claims.
-    pub(crate) constants: Vec<FixedColumn>,
+    /// Fixed: the constant part of the claims of a group of lanes.
+    pub(crate) constants: TiVec<GroupId, FixedColumn>,
 }
 
 impl BankColumns {
@@ -221,9 +221,9 @@ impl LaneWeights {
     }
 
     /// The group of a lane within its bank, and `B^slot`.
-    pub(crate) fn lane(&self, lane: Lane) -> (usize, Fr) {
+    pub(crate) fn lane(&self, lane: Lane) -> (GroupId, Fr) {
         let lane = usize::from(lane);
-        (lane / self.slots, self.powers[lane % self.slots])
+        (GroupId::from(lane / self.slots), self.powers[lane % self.slots])
     }
 }
 
@@ -355,7 +355,7 @@ impl Numbering<'_> {
             claims: AdviceColumn::default(),
             channel,
             byte: (kind == counts_bytes).then(|| fixed.one()),
-            constants: fixed.many(self.shape.groups_per_bank()[kind as usize]),
+            constants: fixed.many(self.shape.groups_per_bank()[kind as usize]).into(),
         }
     }
 

@@ -21,7 +21,7 @@ use typed_index_collections::TiSlice;
 use crate::{
     equations::windows::{Move, Stop, walk},
     forms::Packing,
-    index::{BankId, BlockId, LaneId, MapId, NodeId, PlaneId, TapId, each},
+    index::{BankId, BlockId, GroupId, LaneId, MapId, NodeId, PlaneId, TapId, each},
     ir::TensorId,
     network::{
         Network,
@@ -75,7 +75,7 @@ pub(crate) enum Weights {
     /// no node.
     Minus { node: Option<NodeId>, start: Start },
     /// 1 at a group.
-    One { group: usize },
+    One { group: GroupId },
     /// `-2^shift 256^byte` at group 0.
     Byte { byte: usize },
 }
@@ -241,7 +241,7 @@ impl Sources<'_> {
         let mut equation = Equation::default();
         for instance in 0..self.network.instances as u64 {
             equation.segments.push(self.side_by_side(
-                vec![(Operand::Instance, Weights::One { group: 0 })],
+                vec![(Operand::Instance, Weights::One { group: GroupId::default() })],
                 1,
                 instance + offset,
             ));
@@ -252,7 +252,7 @@ impl Sources<'_> {
             equation.segments.push(self.side_by_side(claims.to_vec(), 1, offset));
         }
         if let Some((lane, row)) = self.placement.idle_input_cells().next() {
-            let idle = vec![(Operand::Slice { lane, row }, Weights::One { group: 1 })];
+            let idle = vec![(Operand::Slice { lane, row }, Weights::One { group: GroupId::default() + 1 })];
             equation.segments.push(self.side_by_side(idle, 2, 0));
         }
         self.walks(&mut equation, tracks, offset, |term| match term.reader {
@@ -306,7 +306,7 @@ impl Sources<'_> {
             Some(block) => BTreeMap::from([(block, Start::default())]),
             None => self.placement.starts(self.network.maps[map].node, self.packing(map).slots),
         };
-        let end = |block: &BlockId| first[block].group + self.groups(map, *block);
+        let end = |block: &BlockId| usize::from(first[block].group) + self.groups(map, *block);
         let total = blocks.iter().map(end).max().unwrap_or(1);
         let mut equation = Equation::default();
         self.walks(&mut equation, tracks, offset, |term| {
@@ -321,7 +321,7 @@ impl Sources<'_> {
                     (claims(block), minus(block, first[id]))
                 })
                 .collect();
-            let reach = blocks.iter().map(|block| first[block].group + 1).max().unwrap_or(1);
+            let reach = blocks.iter().map(|block| usize::from(first[block].group) + 1).max().unwrap_or(1);
             equation.segments.push(self.side_by_side(claims, reach, offset));
         }
         equation

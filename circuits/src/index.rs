@@ -79,6 +79,12 @@ indices! {
     BlockId = "block";
     /// A plane of a block, by its place in it.
     Member = "member";
+    /// An equation of the region, counted from 1.
+    EquationId = "equation";
+    /// A group of claims that are packed in one field element.
+    GroupId = "group";
+    /// A claim of a group, by its place in it.
+    SlotId = "slot";
     /// A plane of a tensor.
     PlaneId = "plane";
     /// An element of a plane, by its place in it.

@@ -17,7 +17,7 @@ use typed_index_collections::{TiSlice, TiVec, ti_vec};
 use crate::{
     expanded::Expanded,
     forms::Forms,
-    index::{BankId, BlockId, Lane, LaneId, Member, NodeId, PlaneId, Position, each},
+    index::{BankId, BlockId, GroupId, Lane, LaneId, Member, NodeId, PlaneId, Position, SlotId, each},
     ir::TensorId,
     network::{
         homes::{Home, Homes, Runs},
@@ -203,11 +203,16 @@ impl Block {
 /// The group and the slot in it of a block's first member.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Start {
-    pub(crate) group: usize,
-    pub(crate) slot: usize,
+    pub(crate) group: GroupId,
+    pub(crate) slot: SlotId,
 }
 
 impl Start {
+    /// After so many slots of groups that are full.
+    fn after(before: usize, slots: usize) -> Self {
+        Self { group: GroupId::from(before / slots), slot: SlotId::from(before % slots) }
+    }
+
     /// The group and slot of a member of groups of so many slots.
     pub(crate) fn of_member(self, member: Member, slots: usize) -> Self {
         let member = usize::from(member);
@@ -322,7 +327,7 @@ impl Placement {
     /// Where every block of a node begins when its blocks share an equation of groups of so many slots: blocks of few
     /// lanes share a group. Planes below each other begin groups, and end them.
     pub(crate) fn starts(&self, node: NodeId, slots: usize) -> BTreeMap<BlockId, Start> {
-        let mut next = Start::default();
+        let mut before = 0_usize;
         each(self.of_node(node))
             .map(|id| {
                 let block = &self.blocks[id];
@@ -330,14 +335,12 @@ impl Placement {
                     Arrangement::Beside(_) => self.lanes_per_bank.of(block.kind),
                     Arrangement::Below => block.len().next_multiple_of(slots),
                 };
-                if next.slot + room > slots && next.slot > 0 {
-                    next = Start { group: next.group + 1, slot: 0 };
+                if before % slots > 0 && before % slots + room > slots {
+                    before = before.next_multiple_of(slots);
                 }
-                let start = next;
-                next = match next.slot + room {
-                    end if end < slots => Start { slot: end, ..next },
-                    end => Start { group: next.group + end.div_ceil(slots), slot: 0 },
-                };
+                let start = Start::after(before, slots);
+                let is_within = before % slots + room < slots;
+                before = if is_within { before + room } else { (before + room).next_multiple_of(slots) };
                 (id, start)
             })
             .collect()

@@ -113,7 +113,7 @@ impl BankChip {
     fn claims(&self, cells: &mut Cells<'_, '_>, counts: Option<FixedColumn>) -> Expression<Fr> {
         let columns = &self.columns;
         let mut groups = Vec::new();
-        for (group, constant) in columns.constants.iter().enumerate() {
+        for (group, constant) in columns.constants.iter_enumerated() {
             let lanes = self.values.iter_enumerated().map(|(lane, value)| (self.weights.lane(lane), value));
             let members = lanes.filter(|((of, _), _)| *of == group);
             let claims: Vec<_> =
@@ -209,7 +209,7 @@ impl BankChip {
     fn value(&self, fixed: &FixedCells, hints: &Hints<'_>, rho: Fr, row: usize) -> Fr {
         let columns = &self.columns;
         let counts = columns.powers().is_none_or(|powers| fixed[powers.counts][row] != Fr::ZERO);
-        let groups = self.values.raw.chunks(self.weights.slots()).zip(&columns.constants);
+        let groups = self.values.raw.chunks(self.weights.slots()).zip(&columns.constants.raw);
         let mut value = groups.rev().fold(Fr::ZERO, |value, (claims, constant)| {
             let claims = if counts { hints.pack(claims, self.weights.base_bits(), row) } else { Fr::ZERO };
             value * rho + claims - fixed[*constant][row]

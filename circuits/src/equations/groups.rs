@@ -14,16 +14,21 @@ use std::{
 
 use typed_index_collections::{TiVec, ti_vec};
 
-use crate::{expanded::Expanded, index::NodeId, ir::TensorId, steps};
+use crate::{
+    expanded::Expanded,
+    index::{EquationId, GroupId, NodeId, each},
+    ir::TensorId,
+    steps,
+};
 
 /// Per equation and power of rho, the operators that have claims there.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Groups(BTreeMap<(usize, usize), BTreeSet<NodeId>>);
+pub(crate) struct Groups(BTreeMap<(EquationId, GroupId), BTreeSet<NodeId>>);
 
 impl Groups {
     /// Notes that an operator has claims in these groups of an equation.
-    pub(crate) fn add(&mut self, equation: usize, groups: Range<usize>, node: NodeId) {
-        for group in groups {
+    pub(crate) fn add(&mut self, equation: EquationId, groups: Range<GroupId>, node: NodeId) {
+        for group in each(groups) {
             self.0.entry((equation, group)).or_default().insert(node);
         }
     }
@@ -131,7 +136,7 @@ mod tests {
     use crate::{
         equations::Groups,
         expanded::{Expanded, Node, Op},
-        index::NodeId,
+        index::{EquationId, GroupId, NodeId},
         ir::{Elem, Tensor, TensorId},
     };
 
@@ -156,7 +161,8 @@ mod tests {
     fn groups(all: &[&[usize]]) -> Groups {
         let mut groups = Groups::default();
         for (equation, group) in all.iter().enumerate() {
-            group.iter().for_each(|node| groups.add(equation, 0..1, NodeId::from(*node)));
+            let (equation, first) = (EquationId::from(equation), GroupId::default());
+            group.iter().for_each(|node| groups.add(equation, first..first + 1, NodeId::from(*node)));
         }
         groups
     }

@@ -7,7 +7,7 @@ use typed_index_collections::TiSlice;
 use crate::{
     equations::{Equation, Factor, Groups, Operand, Weights},
     forms::Packing,
-    index::NodeId,
+    index::{EquationId, NodeId},
     place::Placement,
     statement::HEADER_INSTANCES,
 };
@@ -97,7 +97,7 @@ impl Region {
         let blocks: BTreeMap<_, _> = blocks.collect();
         let mut groups = Groups::default();
         for (row, content) in (Self::FIRST_ROW..).zip(&self.rows) {
-            let equation = self.zeros.partition_point(|zero| *zero <= row);
+            let equation = EquationId::from(self.zeros.partition_point(|zero| *zero <= row));
             for (way, operand) in content.operands.iter().enumerate() {
                 let Operand::Claims { bank, row } = operand else { continue };
                 let block = blocks[&(*bank, *row)];

@@ -23,7 +23,7 @@ use typed_index_collections::TiVec;
 use crate::{
     expanded::{Expanded, Node},
     forms::{ClampClass, Form, Forms, PAIR_BASE, tables::excess_parts},
-    index::NodeId,
+    index::{NodeId, SlotId},
     shape::{PACKED_BITS, Shape},
 };
 
@@ -72,10 +72,15 @@ impl Packing {
         Self { base_bits, slots: (PACKED_BITS / base_bits) as usize }
     }
 
+    /// The last slot of a group.
+    pub(crate) fn last_slot(&self) -> SlotId {
+        SlotId::from(self.slots - 1)
+    }
+
     /// `B^slot`.
-    pub(crate) fn weight(&self, slot: usize) -> Fr {
-        assert!(slot < self.slots, "slot {slot} of {}", self.slots);
-        Fr::from(2).pow_vartime([u64::from(self.base_bits) * slot as u64])
+    pub(crate) fn weight(&self, slot: SlotId) -> Fr {
+        assert!(slot <= self.last_slot(), "{slot:?} of {}", self.slots);
+        Fr::from(2).pow_vartime([u64::from(self.base_bits) * usize::from(slot) as u64])
     }
 
     /// `1 / B^(slots - 1)`: from the first slot of a group back to the last slot of the one before.

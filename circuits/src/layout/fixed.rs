@@ -13,7 +13,7 @@ use crate::{
         Form, Forms, Packing,
         tables::{BYTE, Entry, PAIR, clamp_tag, function_tag, step_tag},
     },
-    index::{BlockId, FixedColumn, Lane, LaneId, MapId, Member, NodeId, PlaneId},
+    index::{BlockId, FixedColumn, GroupId, Lane, LaneId, MapId, Member, NodeId, PlaneId, SlotId},
     integers::integer,
     ir::TensorId,
     network::{
@@ -97,10 +97,10 @@ impl Sources<'_> {
     fn step(&self, block: &Block, member: Member) -> (Fr, Fr) {
         let Some(node) = block.content.node() else { return (Fr::from(256), Fr::ZERO) };
         let packing = self.packings[node];
-        if Start::default().of_member(member, packing.slots).slot == packing.slots - 1 {
+        if Start::default().of_member(member, packing.slots).slot == packing.last_slot() {
             (Fr::ZERO, packing.unwind())
         } else {
-            (packing.weight(1), Fr::ZERO)
+            (packing.weight(SlotId::default() + 1), Fr::ZERO)
         }
     }
 
@@ -119,7 +119,7 @@ impl Sources<'_> {
             out[bank.first_cells().tag()][row] = integer(BYTE.into());
             if let (Some(byte), Some(weight)) = (bank.byte, self.byte_weight(block, row)) {
                 out[byte][row] = weight;
-                out[bank.constants[0]][row] = weight * idle * self.center(block.tensor);
+                out[bank.constants.raw[0]][row] = weight * idle * self.center(block.tensor);
             }
         }
     }
@@ -220,7 +220,8 @@ impl Sources<'_> {
         let width = self.shape.weight_columns as usize;
         let centers = columns.center.map(|_| self.centers_by_row());
         // The rows of a vector follow each other: it is made once.
-        let mut vector: Vec<(Weights, Vec<Fr>)> = vec![(Weights::None, Vec::new()); columns.ways.len()];
+        let mut vector: Vec<(Weights, TiVec<GroupId, Fr>)> =
+            vec![(Weights::None, TiVec::new()); columns.ways.len()];
         for (row, content) in (Region::FIRST_ROW..).zip(&self.region.rows) {
             if let Some(positions) = &columns.positions {
                 out[positions.keep_window][row] = Fr::from(u64::from(content.keep_window));
@@ -257,20 +258,20 @@ impl Sources<'_> {
     }
 
     /// A vector of packed weights, group by group.
-    fn vector(&self, weights: Weights, vectors: &TiSlice<MapId, Vectors<'_>>) -> Vec<Fr> {
-        let unit = |group: usize, value: Fr| {
-            let mut vector = vec![Fr::ZERO; group + 1];
+    fn vector(&self, weights: Weights, vectors: &TiSlice<MapId, Vectors<'_>>) -> TiVec<GroupId, Fr> {
+        let unit = |group: GroupId, value: Fr| {
+            let mut vector = ti_vec![Fr::ZERO; usize::from(group) + 1];
             vector[group] = value;
             vector
         };
         match weights {
-            Weights::None => Vec::new(),
+            Weights::None => TiVec::new(),
             Weights::One { group } => unit(group, Fr::ONE),
             Weights::Minus { node, start } => {
                 let weight = node.map_or(Fr::ONE, |node| self.packings[node].weight(start.slot));
                 unit(start.group, -weight)
             }
-            Weights::Byte { byte } => vec![-(byte_weight(byte) * Fr::from(1 << self.shape.shift))],
+            Weights::Byte { byte } => ti_vec![-(byte_weight(byte) * Fr::from(1 << self.shape.shift))],
             Weights::Tap { map, tap, block } => {
                 vectors[map].tap(&self.network.maps[map].taps[tap], block.is_none())
             }
@@ -285,22 +286,22 @@ struct Vectors<'a> {
     /// Where blocks begin in the equation they share.
     starts: BTreeMap<BlockId, Start>,
     /// `B^slot`.
-    powers: Vec<Fr>,
+    powers: TiVec<SlotId, Fr>,
 }
 
 impl<'a> Vectors<'a> {
     fn of(sources: &'a Sources<'a>, map: &'a Map) -> Self {
         let packing = sources.packings[map.node];
-        let powers = (0..packing.slots).map(|slot| packing.weight(slot)).collect();
+        let powers = (0..packing.slots).map(|slot| packing.weight(SlotId::from(slot))).collect();
         Self { sources, map, starts: sources.placement.starts(map.node, packing.slots), powers }
     }
 
     /// The packed weights of a tap, group by group.
-    fn tap(&self, tap: &Tap, shares_equation: bool) -> Vec<Fr> {
+    fn tap(&self, tap: &Tap, shares_equation: bool) -> TiVec<GroupId, Fr> {
         let (sources, map) = (self.sources, self.map);
         let forms = &sources.forms.nodes[map.node];
         let home = sources.network.homes.home(map.output);
-        let mut vector = Vec::new();
+        let mut vector = TiVec::new();
         for (plane, weight) in tap.planes() {
             let scale = match forms.form(home.planes[plane].channel) {
                 Form::Linear(form) => i128::from(form.m),
@@ -310,8 +311,8 @@ impl<'a> Vectors<'a> {
             let (block, member) = sources.placement.members[map.output.0][plane];
             let start = if shares_equation { self.starts[&block] } else { Start::default() };
             let Start { group, slot } = start.of_member(member, self.powers.len());
-            if group >= vector.len() {
-                vector.resize(group + 1, Fr::ZERO);
+            if group >= vector.next_key() {
+                vector.resize(usize::from(group) + 1, Fr::ZERO);
             }
             vector[group] += integer(i128::from(weight) * scale) * self.powers[slot];
         }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use proptest::prelude::*;
+use typed_index_collections::{TiSlice, TiVec};
 
 use super::{
     case::Case,
@@ -15,7 +16,7 @@ use super::{
 use crate::{
     equations::{Factor, Operand, Region},
     forms::Packing,
-    index::{AdviceColumn, BankId, FixedColumn, Lane, LaneId, Member, NodeId},
+    index::{AdviceColumn, BankId, FixedColumn, GroupId, Lane, LaneId, Member, NodeId, SlotId},
     integers::integer,
     ir::Model,
     layout::{Budget, ForcedShape, Layout},
@@ -37,10 +38,10 @@ pub(super) type Cell = (AdviceColumn, usize);
 pub(super) type Monomial = (Cell, Option<Cell>);
 
 /// What a power of rho and a power of s are multiplied with: a polynomial in activation cells.
-pub(super) type Polynomial = BTreeMap<(usize, u64), BTreeMap<Monomial, Fr>>;
+pub(super) type Polynomial = BTreeMap<(GroupId, u64), BTreeMap<Monomial, Fr>>;
 
 /// Claims of a block in an equation: bank, last row, weights by power of rho, power of s.
-pub(super) type Claims = (BankId, usize, Vec<Fr>, u64);
+pub(super) type Claims = (BankId, usize, TiVec<GroupId, Fr>, u64);
 
 /// An equation of the region.
 #[derive(Debug, Default)]
@@ -48,7 +49,7 @@ pub(super) struct Equation {
     pub(super) slices: Polynomial,
     pub(super) claims: Vec<Claims>,
     /// Public inputs with their weights and power.
-    instances: Vec<(usize, Vec<Fr>, u64)>,
+    instances: Vec<(usize, TiVec<GroupId, Fr>, u64)>,
 }
 
 /// Reads equations off a layout.
@@ -121,7 +122,7 @@ impl<'a> Reader<'a> {
         let mut out = Vec::new();
         let mut equation = Equation::default();
         let mut windows = vec![Window::default(); ways];
-        let mut weights: Vec<Vec<Fr>> = vec![Vec::new(); ways];
+        let mut weights: Vec<TiVec<GroupId, Fr>> = vec![TiVec::new(); ways];
         for (index, content) in layout.region.rows.iter().enumerate() {
             let row = Region::FIRST_ROW + index;
             if layout.fixed()[columns.zero][row] == Fr::ONE {
@@ -140,7 +141,7 @@ impl<'a> Reader<'a> {
                 if sign != Fr::ZERO {
                     self.add(&mut windows[way], content.operands[way], sign, row);
                 }
-                let mut evaluation: Vec<Fr> =
+                let mut evaluation: TiVec<GroupId, Fr> =
                     of.weights.iter().map(|column| layout.fixed()[*column][row]).collect();
                 if layout.fixed()[columns.keep_weight][row] == Fr::ONE {
                     evaluation.extend(weights[way].iter());
@@ -165,12 +166,12 @@ impl<'a> Reader<'a> {
 }
 
 impl Equation {
-    fn product(&mut self, window: &Window, weights: &[Fr], power: u64) {
+    fn product(&mut self, window: &Window, weights: &TiSlice<GroupId, Fr>, power: u64) {
         if weights.iter().all(|weight| *weight == Fr::ZERO) {
             return;
         }
         for (cell, (exponent, sign)) in &window.cells {
-            for (group, weight) in weights.iter().enumerate() {
+            for (group, weight) in weights.iter_enumerated() {
                 let form = self.slices.entry((group, power + exponent)).or_default();
                 *form.entry((*cell, None)).or_default() += *weight * sign;
             }
@@ -180,7 +181,7 @@ impl Equation {
     }
 
     /// A window of slices times a slice.
-    fn square(&mut self, window: &Window, weights: &[Fr], factor: &Window) {
+    fn square(&mut self, window: &Window, weights: &TiSlice<GroupId, Fr>, factor: &Window) {
         if weights.iter().all(|weight| *weight == Fr::ZERO) {
             return;
         }
@@ -190,7 +191,7 @@ impl Equation {
         );
         for (cell, (exponent, sign)) in &window.cells {
             for (other, (more, factor)) in &factor.cells {
-                for (group, weight) in weights.iter().enumerate() {
+                for (group, weight) in weights.iter_enumerated() {
                     let form = self.slices.entry((group, exponent + more)).or_default();
                     let monomial = (*cell.min(other), Some(*cell.max(other)));
                     *form.entry(monomial).or_default() += *weight * sign * factor;
@@ -202,7 +203,7 @@ impl Equation {
 
 /// Without coefficients that are 0.
 fn cleaned(polynomial: Polynomial) -> Polynomial {
-    let form = |(monomial, mut form): ((usize, u64), BTreeMap<Monomial, Fr>)| {
+    let form = |(monomial, mut form): ((GroupId, u64), BTreeMap<Monomial, Fr>)| {
         form.retain(|_, coefficient| *coefficient != Fr::ZERO);
         (!form.is_empty()).then_some((monomial, form))
     };
@@ -210,11 +211,10 @@ fn cleaned(polynomial: Polynomial) -> Polynomial {
 }
 
 /// The group whose claims have minus the weight of a slot, all others 0, and the slot.
-fn start(weights: &[Fr], packing: Packing) -> Start {
-    let groups: Vec<usize> = (0..weights.len()).filter(|group| weights[*group] != Fr::ZERO).collect();
-    assert_eq!(groups.len(), 1, "claims enter one group");
-    let slot = (0..packing.slots).find(|slot| weights[groups[0]] == -packing.weight(*slot));
-    Start { group: groups[0], slot: slot.expect("claims have minus the weight of a slot") }
+fn start(weights: &TiSlice<GroupId, Fr>, packing: Packing) -> Start {
+    let [(group, weight)] = cleaned_weights(weights)[..] else { panic!("claims enter one group") };
+    let slot = (0..packing.slots).map(SlotId::from).find(|slot| weight == -packing.weight(*slot));
+    Start { group, slot: slot.expect("claims have minus the weight of a slot") }
 }
 
 /// Checks every operator's equations against its definition; returns how many coefficients there are.
@@ -226,7 +226,7 @@ fn check_operators(layout: &Layout) -> usize {
     for equation in reader.equations().into_iter().skip(of_statement) {
         let mut expected = Polynomial::new();
         let mut groups = BTreeSet::new();
-        let mut owners: BTreeMap<usize, NodeId> = BTreeMap::new();
+        let mut owners: BTreeMap<GroupId, NodeId> = BTreeMap::new();
         for (bank, end, weights, offset) in &equation.claims {
             let blocks = &layout.placement.blocks;
             let index = blocks.position(|block| (block.bank, block.end()) == (*bank, *end));
@@ -244,12 +244,12 @@ fn check_operators(layout: &Layout) -> usize {
             let members: BTreeSet<Member> =
                 block.rows().flat_map(|row| lanes.keys().map(move |lane| block.member(row, lane))).collect();
             assert!(
-                members.len() + first.slot <= packing.slots || first.slot == 0,
+                members.len() + usize::from(first.slot) <= packing.slots || first.slot == SlotId::default(),
                 "a block beside others is within a group"
             );
             for member in members {
                 let Start { group, slot } = first.of_member(member, packing.slots);
-                assert!(slot < packing.slots && groups.insert((group, slot)), "slots are distinct");
+                assert!(slot <= packing.last_slot() && groups.insert((group, slot)), "slots are distinct");
                 let owner = *owners.entry(group).or_insert(id);
                 assert_eq!(owner, id, "a group has claims of one operator");
             }
@@ -323,7 +323,7 @@ fn check_statement(layout: &Layout) {
         .instances
         .iter()
         .map(|(index, weights, power)| {
-            assert_eq!(cleaned_weights(weights), [(0, Fr::ONE)]);
+            assert_eq!(cleaned_weights(weights), [(GroupId::default(), Fr::ONE)]);
             (*index, power - offset)
         })
         .collect();
@@ -341,14 +341,14 @@ fn check_statement(layout: &Layout) {
     assert_eq!(inputs, blocks.iter().map(|block| (block.bank, block.end())).collect());
     let mut expected = Polynomial::new();
     layout.for_each_output(|instance, byte, column, row| {
-        let form = expected.entry((0, offset + instance as u64)).or_default();
+        let form = expected.entry((GroupId::default(), offset + instance as u64)).or_default();
         *form.entry(((column, row), None)).or_default() -= scale * Fr::from(256).pow_vartime([byte as u64]);
     });
     let idle = idle_lanes(layout, &blocks);
     if let Some((bank, lane, row)) = idle.first() {
         let (exponent, _) = reader.exponents(*bank, *row);
         let cell = layout.columns.banks[*bank].lanes[*lane].cells.activation();
-        expected.entry((1, exponent)).or_default().insert(((cell, *row), None), Fr::ONE);
+        expected.entry((GroupId::from(1), exponent)).or_default().insert(((cell, *row), None), Fr::ONE);
     }
     assert_eq!(cleaned(equation.slices), cleaned(expected));
 }
@@ -374,8 +374,9 @@ fn idle_lanes(layout: &Layout, inputs: &[&Block]) -> Vec<(BankId, Lane, usize)> 
     cells
 }
 
-fn cleaned_weights(weights: &[Fr]) -> Vec<(usize, Fr)> {
-    weights.iter().copied().enumerate().filter(|(_, weight)| *weight != Fr::ZERO).collect()
+fn cleaned_weights(weights: &TiSlice<GroupId, Fr>) -> Vec<(GroupId, Fr)> {
+    let weights = weights.iter_enumerated().map(|(group, weight)| (group, *weight));
+    weights.filter(|(_, weight)| *weight != Fr::ZERO).collect()
 }
 
 /// Checks all equations and widths of a layout; returns how many coefficients there are.

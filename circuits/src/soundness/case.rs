@@ -18,7 +18,7 @@ use crate::{
     compile_among,
     expanded::Expanded,
     forms::{Form, tables::Entry},
-    index::{AdviceColumn, NodeId},
+    index::{AdviceColumn, GroupId, NodeId},
     ir::{ChannelSteps, Model, Op, Source, TensorId},
     layout::Layout,
     reference,
@@ -358,5 +358,5 @@ fn the_cases_cover_both_forms_idle_lanes_and_groups_and_are_honest() {
     let shared = layout("shared");
     let starts =
         shared.placement.starts(NodeId::from(0), shared.shape.banks.as_ref().unwrap().slots() as usize);
-    assert!(starts.values().filter(|start| start.group == 0).count() >= 3, "{starts:?}");
+    assert!(starts.values().filter(|start| start.group == GroupId::default()).count() >= 3, "{starts:?}");
 }

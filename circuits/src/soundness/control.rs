@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+use typed_index_collections::{TiVec, ti_vec};
 
 use super::{case::Case, views, widths};
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
         Form, centers,
         tables::{BYTE, PAIR, clamp_tag, function_tag, step_tag},
     },
-    index::{AdviceColumn, BankId, BlockId, FixedColumn, Lane, NodeId, PlaneId},
+    index::{AdviceColumn, BankId, BlockId, FixedColumn, GroupId, Lane, NodeId, PlaneId},
     integers::integer,
     ir::{Model, TensorId},
     layout::Layout,
@@ -176,7 +177,7 @@ impl<'a> Control<'a> {
     fn weights_below(&self, steps: &StepColumns, block: &Block) {
         let packing = block.content.node().map(|node| self.layout.packings[node]);
         // The weight of the row, as a coefficient and the power of rho it is multiplied with.
-        let (mut weight, mut group) = (Fr::ONE, 0);
+        let (mut weight, mut group) = (Fr::ONE, GroupId::default());
         for row in block.rows().rev() {
             let member = block.member(row, Lane::default());
             let expected = match packing {
@@ -184,7 +185,7 @@ impl<'a> Control<'a> {
                     let Start { group, slot } = Start::default().of_member(member, packing.slots);
                     (packing.weight(slot), group)
                 }
-                None => (Fr::from(256).pow_vartime([usize::from(member) as u64]), 0),
+                None => (Fr::from(256).pow_vartime([usize::from(member) as u64]), GroupId::default()),
             };
             assert_eq!((weight, group), expected, "row {row}");
             match [steps.step, steps.step_rho].map(|column| self.at(column, row)) {
@@ -280,7 +281,7 @@ impl<'a> Control<'a> {
         let of_first = form(block.first_plane());
         // Only lanes of thresholds have a tag each.
         let shares_tag = !matches!(columns.first_cells(), LaneColumns::Threshold(_));
-        let mut constants = vec![Fr::ZERO; columns.constants.len()];
+        let mut constants: TiVec<GroupId, Fr> = ti_vec![Fr::ZERO; columns.constants.len()];
         for (lane, found) in columns.lanes.keys().zip(self.tags(bank, row)) {
             let (expected, constant) = match block.at(row, lane) {
                 Some((plane, position)) => {
@@ -294,7 +295,7 @@ impl<'a> Control<'a> {
             let (group, weight) = self.weights.lane(lane);
             constants[group] += weight * integer(constant);
         }
-        assert_eq!(self.constants(bank, row), constants, "{bank:?}, row {row}");
+        assert_eq!(self.constants(bank, row), constants.raw, "{bank:?}, row {row}");
         assert_eq!(self.column(columns.byte, row), Fr::ZERO);
         let has_limbs = matches!(of_first, Form::Linear(_) | Form::Threshold(_)) && columns.channel.is_some();
         assert_eq!(self.column(columns.channel, row), flag(has_limbs));

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     expanded::Op,
     forms::Form,
-    index::{AdviceColumn, NodeId},
+    index::{AdviceColumn, GroupId, NodeId},
     integers::integer,
     ir::{Convolution, Model},
     reference,
@@ -153,7 +153,7 @@ fn coefficients(case: &Case) -> Vec<String> {
     let output = &layout.network.homes.home(layout.expanded.nodes[NodeId::from(0)].output).planes.raw[0];
     let line = |position: usize| {
         let power = offset + output.exponents.raw[position];
-        let cells = &equation.slices[&(0, power)];
+        let cells = &equation.slices[&(GroupId::default(), power)];
         let layer = layer(case);
         let centered = |column: AdviceColumn, row: usize| honest.columns[column][row] - center(layer);
         let sum =

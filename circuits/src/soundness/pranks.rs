@@ -178,7 +178,7 @@ fn changes(layout: &Layout, honest: &Witness) -> Vec<(String, Change)> {
         out.push((format!("another power of s in region row {index}"), Box::new(more)));
     }
     for block in layout.placement.blocks.iter().filter(|block| block.content.node().is_some()) {
-        let (column, row) = (layout.columns.banks[block.bank].constants[0], block.first_row);
+        let (column, row) = (layout.columns.banks[block.bank].constants.raw[0], block.first_row);
         out.push((
             format!("another constant in row {row}"),
             Box::new(move |layout| layout.fixed_mut()[column][row] += Fr::ONE),

@@ -33,7 +33,7 @@ use crate::{
     chip::Terms,
     columns::{LaneColumns, ProductCells},
     expanded::Expanded,
-    index::{AdviceColumn, BlockId, Lane, NodeId},
+    index::{AdviceColumn, BlockId, GroupId, Lane, NodeId},
     integers::integer,
     ir::TensorId,
     layout::Layout,
@@ -131,7 +131,7 @@ fn operators(layout: &Layout, grid: &Grid) -> Vec<Form> {
         .filter(|node| !layout.network.maps.iter().any(|map| map.node == *node && map.is_planewise()))
         .flat_map(|node| layout.placement.starts(node, layout.packings[node].slots))
         .collect();
-    let mut groups: BTreeMap<(Equation, usize, u64), Form> = BTreeMap::new();
+    let mut groups: BTreeMap<(Equation, GroupId, u64), Form> = BTreeMap::new();
     for (index, block) in layout.placement.blocks.iter_enumerated() {
         let Content::Node(id) = block.content else { continue };
         let (node, packing) = (&expanded.nodes[id], layout.packings[id]);

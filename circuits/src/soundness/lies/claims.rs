@@ -6,7 +6,7 @@ use crate::{
     columns::LaneColumns,
     expanded::Op,
     forms::Form,
-    index::{BlockId, NodeId},
+    index::{BlockId, GroupId, NodeId, SlotId},
     place::Start,
     soundness::case::{Case, Caught, Told},
     testing::spot::{Spot, resolve},
@@ -35,10 +35,10 @@ enum Apart {
 }
 
 /// What the accumulator of a spot is a slot of: the equation of its own block or that of the operator, group, exponent.
-type Group = (Option<BlockId>, usize, u64);
+type Group = (Option<BlockId>, GroupId, u64);
 
 /// The group of an operator's spot, and its slot in it.
-fn place(case: &Case, spot: Spot) -> Option<(Group, usize)> {
+fn place(case: &Case, spot: Spot) -> Option<(Group, SlotId)> {
     let layout = &case.layout;
     let block = &layout.placement.blocks[spot.block];
     let node = block.content.node()?;
