@@ -25,7 +25,7 @@ use typed_index_collections::TiVec;
 
 use crate::{
     columns::{FixedCells, HintCells},
-    index::{AdviceColumn, FixedColumn},
+    index::{AdviceColumn, FixedColumn, RowId},
     integers::integer,
 };
 
@@ -215,7 +215,7 @@ impl Terms {
 
     /// The value of the combination in integers, for cells that hold hints.
     #[inline]
-    pub(crate) fn value(&self, columns: &HintCells, row: usize) -> i128 {
+    pub(crate) fn value(&self, columns: &HintCells, row: RowId) -> i128 {
         self.0.iter().map(|&(column, coefficient)| i128::from(columns[column][row]) * coefficient).sum()
     }
 }
@@ -233,7 +233,7 @@ pub(crate) fn product(expressions: impl Iterator<Item = Expression<Fr>>) -> Expr
 /// `sum_j rho^j w_j` over the columns of `weights` in a row, by Horner's rule.
 ///
 /// Weights are sparse: nothing is multiplied before the first that is not 0.
-pub(crate) fn at_rho(weights: &[FixedColumn], fixed: &FixedCells, row: usize, rho: Fr) -> Fr {
+pub(crate) fn at_rho(weights: &[FixedColumn], fixed: &FixedCells, row: RowId, rho: Fr) -> Fr {
     weights.iter().rev().fold(Fr::ZERO, |sum, &weight| {
         let weight = fixed[weight][row];
         if sum == Fr::ZERO { weight } else { sum * rho + weight }

@@ -21,8 +21,8 @@ use crate::{
         hints::Hints,
         lookup::{LookupWitness, Positions},
     },
-    columns::{AdviceCells, Columns, FixedCells},
-    index::AdviceColumn,
+    columns::{AdviceCells, ByRow, Columns, FixedCells},
+    index::{AdviceColumn, RowId},
     layout::Layout,
     shape::Shape,
     witness::{LookupTables, Witness},
@@ -50,7 +50,7 @@ pub struct LemmaCircuit {
     shape: Shape,
     layout: Option<Arc<Layout>>,
     witness: Option<Arc<Counted>>,
-    overrides: BTreeMap<(AdviceColumn, usize), Fr>,
+    overrides: BTreeMap<(AdviceColumn, RowId), Fr>,
     /// What phase 1 is derived by, if not by the layout.
     derivation: Option<Arc<Layout>>,
 }
@@ -77,7 +77,7 @@ impl LemmaCircuit {
     /// derive from them follows. For soundness tests.
     #[cfg(test)]
     #[must_use]
-    pub(crate) fn with_overrides(mut self, overrides: BTreeMap<(AdviceColumn, usize), Fr>) -> Self {
+    pub(crate) fn with_overrides(mut self, overrides: BTreeMap<(AdviceColumn, RowId), Fr>) -> Self {
         self.overrides = overrides;
         self
     }
@@ -160,7 +160,7 @@ impl Circuit<Fr> for LemmaCircuit {
 /// Cells of phase 1 that a soundness test replaces.
 fn override_derived(
     advice: &mut AdviceCells,
-    overrides: &BTreeMap<(AdviceColumn, usize), Fr>,
+    overrides: &BTreeMap<(AdviceColumn, RowId), Fr>,
     phases: &TiSlice<AdviceColumn, u8>,
 ) {
     for (&(column, row), value) in overrides {
@@ -217,9 +217,9 @@ fn assign_hints(
 ) {
     let columns: Vec<AdviceColumn> = phases.keys().filter(|column| phases[*column] == 0).collect();
     for columns in columns.chunks(HINT_COLUMNS) {
-        let values: Vec<Vec<Fr>> = columns.par_iter().map(|column| hints.column(*column)).collect();
+        let values: Vec<ByRow<Fr>> = columns.par_iter().map(|column| hints.column(*column)).collect();
         for (column, values) in columns.iter().zip(&values) {
-            assign_column(region, handles.advice[*column], values, None::<fn(usize) -> bool>);
+            assign_column(region, handles.advice[*column], values, None::<fn(RowId) -> bool>);
         }
     }
 }
@@ -229,7 +229,7 @@ fn assign_derived(region: &mut Region<'_, Fr>, handles: &Handles, layout: &Layou
     for (column, phase) in layout.columns.phases.iter_enumerated() {
         if *phase == 1 {
             let readers = layout.columns.readers(column);
-            let is_read = |row: usize| readers.iter().any(|reader| layout.fixed()[*reader][row] != Fr::ZERO);
+            let is_read = |row: RowId| readers.iter().any(|reader| layout.fixed()[*reader][row] != Fr::ZERO);
             let is_read = (!readers.is_empty()).then_some(is_read);
             assign_column(region, handles.advice[column], &advice[column], is_read);
         }
@@ -240,19 +240,19 @@ fn assign_derived(region: &mut Region<'_, Fr>, handles: &Handles, layout: &Layou
 fn assign_column(
     region: &mut Region<'_, Fr>,
     column: Column<Advice>,
-    values: &[Fr],
-    is_read: Option<impl Fn(usize) -> bool>,
+    values: &TiSlice<RowId, Fr>,
+    is_read: Option<impl Fn(RowId) -> bool>,
 ) {
-    for (row, value) in values.iter().enumerate() {
+    for (row, value) in values.iter_enumerated() {
         if is_read.as_ref().is_none_or(|is_read| is_read(row)) {
-            region.assign_advice(column, row, Value::known(*value));
+            region.assign_advice(column, row.into(), Value::known(*value));
         }
     }
 }
 
 fn constrain_copies(region: &mut Region<'_, Fr>, handles: &Handles, layout: &Layout) {
-    let cell = |column: AdviceColumn, row: usize| Cell {
-        row_offset: row,
+    let cell = |column: AdviceColumn, row: RowId| Cell {
+        row_offset: row.into(),
         column: Column::<Any>::from(handles.advice[column]),
     };
     layout.for_each_copy(|(from, from_row), (to, to_row)| {

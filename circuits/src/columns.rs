@@ -9,7 +9,7 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use typed_index_collections::{TiSlice, TiVec};
 
 use crate::{
-    index::{AdviceColumn, BankId, FixedColumn, GroupId, Lane, each},
+    index::{AdviceColumn, BankId, FixedColumn, GroupId, Lane, RowId, each},
     shape::{BankKind, Shape},
 };
 
@@ -158,14 +158,17 @@ pub(crate) struct PositionColumns {
     pub(crate) sign: FixedColumn,
 }
 
-/// The cells of the fixed columns, row by row.
-pub(crate) type FixedCells = TiSlice<FixedColumn, Vec<Fr>>;
+/// The cells of a column.
+pub(crate) type ByRow<T> = TiVec<RowId, T>;
 
-/// The cells of advice columns, row by row.
-pub(crate) type AdviceCells = TiSlice<AdviceColumn, Vec<Fr>>;
+/// The cells of the fixed columns.
+pub(crate) type FixedCells = TiSlice<FixedColumn, ByRow<Fr>>;
 
-/// The integers in the columns of phase 0, row by row.
-pub(crate) type HintCells = TiSlice<AdviceColumn, Vec<i64>>;
+/// The cells of advice columns.
+pub(crate) type AdviceCells = TiSlice<AdviceColumn, ByRow<Fr>>;
+
+/// The integers in the columns of phase 0.
+pub(crate) type HintCells = TiSlice<AdviceColumn, ByRow<i64>>;
 
 /// All columns of a circuit.
 #[derive(Clone, Debug)]

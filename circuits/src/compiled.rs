@@ -140,7 +140,7 @@ impl CompiledCircuit {
             hash.update(bytes);
         }
         self.layout.for_each_copy(|(from, from_row), (to, to_row)| {
-            for index in [usize::from(from), from_row, usize::from(to), to_row] {
+            for index in [usize::from(from), from_row.into(), to.into(), to_row.into()] {
                 hash.update((index as u64).to_le_bytes());
             }
         });

@@ -21,7 +21,7 @@ use typed_index_collections::TiSlice;
 use crate::{
     equations::windows::{Move, Stop, walk},
     forms::Packing,
-    index::{BankId, BlockId, GroupId, LaneId, MapId, NodeId, PlaneId, TapId, each},
+    index::{BankId, BlockId, GroupId, LaneId, MapId, NodeId, PlaneId, RowId, TapId, each},
     ir::TensorId,
     network::{
         Network,
@@ -35,9 +35,9 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operand {
     /// The evaluation of a slice: its lane and row.
-    Slice { lane: LaneId, row: usize },
+    Slice { lane: LaneId, row: RowId },
     /// The claims of a block: bank and row.
-    Claims { bank: BankId, row: usize },
+    Claims { bank: BankId, row: RowId },
     /// The public input of this row.
     Instance,
     /// The operand of the first way.
@@ -50,7 +50,7 @@ pub(crate) enum Factor {
     /// A power of s: its exponent.
     Power(u64),
     /// The evaluation of a slice: its lane and row.
-    Slice { lane: LaneId, row: usize },
+    Slice { lane: LaneId, row: RowId },
 }
 
 #[cfg(test)]

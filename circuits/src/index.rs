@@ -71,6 +71,8 @@ indices! {
     FixedColumn = "fixed column";
     /// An advice column.
     AdviceColumn = "advice column";
+    /// A row of the circuit.
+    RowId = "row";
     /// A lane of a bank.
     Lane = "lane";
     /// A lane, counted over the lanes of all banks.
@@ -89,6 +91,11 @@ indices! {
     PlaneId = "plane";
     /// An element of a plane, by its place in it.
     Position = "position";
+}
+
+/// The first so many indices of a kind.
+pub(crate) fn first<K: From<usize>>(count: usize) -> impl DoubleEndedIterator<Item = K> + ExactSizeIterator {
+    (0..count).map(K::from)
 }
 
 /// The indices in a range.

@@ -14,7 +14,7 @@ use halo2_proofs::halo2curves::bn256::Fr;
 use typed_index_collections::TiVec;
 
 use crate::{
-    columns::{BankColumns, Columns, FixedCells, Way},
+    columns::{BankColumns, ByRow, Columns, FixedCells, Way},
     cost::Cost,
     equations::{Region, Row},
     error::PlanError,
@@ -23,7 +23,7 @@ use crate::{
         Forms, Packing,
         tables::{self, Entry},
     },
-    index::{AdviceColumn, BankId, FixedColumn, Lane, NodeId},
+    index::{AdviceColumn, BankId, FixedColumn, Lane, NodeId, RowId},
     ir::{Model, TensorId},
     network::{Base, Network, homes::Cell, slices::Reader},
     place::{Block, Placement},
@@ -53,7 +53,7 @@ pub struct Layout {
     /// Per table set its entries, [`Layout::rows`] each.
     pub(crate) tables: Vec<Vec<Entry>>,
     /// See [`Layout::fixed`].
-    fixed: OnceLock<TiVec<FixedColumn, Vec<Fr>>>,
+    fixed: OnceLock<TiVec<FixedColumn, ByRow<Fr>>>,
     pub(crate) cost: Cost,
 }
 
@@ -230,7 +230,7 @@ impl Layout {
 
     /// Calls `visit` with bank, row and the powers of s it is weighted with: of its slices, of its claims. Rows of flat
     /// banks have none.
-    pub(crate) fn for_each_power(&self, mut visit: impl FnMut(BankId, usize, u64, u64)) {
+    pub(crate) fn for_each_power(&self, mut visit: impl FnMut(BankId, RowId, u64, u64)) {
         let has_powers = |block: &&Block| self.columns.banks[block.bank].powers().is_some();
         for block in self.placement.blocks.iter().filter(has_powers) {
             let home = self.network.homes.home(block.tensor);
@@ -251,7 +251,7 @@ impl Layout {
     }
 
     /// Calls `visit` with public input, byte, activation column and row of every element of a model output.
-    pub(crate) fn for_each_output(&self, mut visit: impl FnMut(usize, usize, AdviceColumn, usize)) {
+    pub(crate) fn for_each_output(&self, mut visit: impl FnMut(usize, usize, AdviceColumn, RowId)) {
         for (cell, reader) in &self.network.outputs {
             let (Cell::Stored { tensor, element }, Reader::Byte { instance, byte }) = (cell, reader) else {
                 unreachable!("outputs are stored and read by the statement")
@@ -262,7 +262,7 @@ impl Layout {
     }
 
     /// The column and row of a stored element.
-    pub(crate) fn activation(&self, tensor: TensorId, element: usize) -> (AdviceColumn, usize) {
+    pub(crate) fn activation(&self, tensor: TensorId, element: usize) -> (AdviceColumn, RowId) {
         let (plane, position) = self.network.homes.home(tensor).spot(element);
         let (block, member) = self.placement.member(tensor, plane);
         let (lane, row) = block.spot(member, position);

@@ -17,7 +17,7 @@ use typed_index_collections::{TiSlice, TiVec, ti_vec};
 use crate::{
     expanded::Expanded,
     forms::Forms,
-    index::{BankId, BlockId, GroupId, Lane, LaneId, Member, NodeId, PlaneId, Position, SlotId, each},
+    index::{BankId, BlockId, GroupId, Lane, LaneId, Member, NodeId, PlaneId, Position, RowId, SlotId, each},
     ir::TensorId,
     network::{
         homes::{Home, Homes, Runs},
@@ -110,7 +110,7 @@ pub(crate) struct Block {
     pub(crate) planes: TiVec<Member, PlaneId>,
     pub(crate) arrangement: Arrangement,
     pub(crate) bank: BankId,
-    pub(crate) first_row: usize,
+    pub(crate) first_row: RowId,
 }
 
 impl Block {
@@ -123,12 +123,17 @@ impl Block {
     }
 
     /// Rows of the circuit the block occupies.
-    pub(crate) fn rows(&self) -> Range<usize> {
+    pub(crate) fn rows(&self) -> impl DoubleEndedIterator<Item = RowId> + ExactSizeIterator + use<> {
+        each(self.span())
+    }
+
+    /// The same as a range.
+    pub(crate) fn span(&self) -> Range<RowId> {
         self.first_row..self.first_row + self.len()
     }
 
     /// The row of the circuit on which the block's claims are complete.
-    pub(crate) fn end(&self) -> usize {
+    pub(crate) fn end(&self) -> RowId {
         self.first_row + self.len() - 1
     }
 
@@ -138,15 +143,15 @@ impl Block {
     }
 
     /// Which member a lane holds in a row of the circuit, or would if it were not idle.
-    pub(crate) fn member(&self, row: usize, lane: Lane) -> Member {
+    pub(crate) fn member(&self, row: RowId, lane: Lane) -> Member {
         match &self.arrangement {
             Arrangement::Beside(_) => Member::from(usize::from(lane)),
-            Arrangement::Below => self.planes.next_key() - (1 + row - self.first_row),
+            Arrangement::Below => self.planes.next_key() - (1 + (row - self.first_row)),
         }
     }
 
     /// The plane and the position in it that a lane holds in a row of the circuit; none in idle lanes.
-    pub(crate) fn at(&self, row: usize, lane: Lane) -> Option<(PlaneId, Position)> {
+    pub(crate) fn at(&self, row: RowId, lane: Lane) -> Option<(PlaneId, Position)> {
         let plane = *self.planes.get(self.member(row, lane))?;
         let position = match &self.arrangement {
             Arrangement::Beside(order) => order.positions[row - self.first_row],
@@ -168,7 +173,7 @@ impl Block {
     ///
     /// # Panics
     /// If the block does not hold the position.
-    pub(crate) fn spot(&self, member: Member, position: Position) -> (Lane, usize) {
+    pub(crate) fn spot(&self, member: Member, position: Position) -> (Lane, RowId) {
         match &self.arrangement {
             Arrangement::Beside(order) => {
                 let index = order.positions.iter().position(|each| *each == position);
@@ -182,7 +187,7 @@ impl Block {
     }
 
     /// The lane of a member, and the row of the circuit on which the evaluation of one of its slices is complete.
-    pub(crate) fn slice_end(&self, member: Member, class: usize) -> (Lane, usize) {
+    pub(crate) fn slice_end(&self, member: Member, class: usize) -> (Lane, RowId) {
         match &self.arrangement {
             Arrangement::Beside(order) => {
                 (Self::lane_beside(member), self.first_row + order.slice_ends[class])
@@ -195,7 +200,7 @@ impl Block {
         Lane::from(usize::from(member))
     }
 
-    fn row_below(&self, member: Member) -> usize {
+    fn row_below(&self, member: Member) -> RowId {
         self.first_row + (self.planes.next_key() - member) - 1
     }
 }
@@ -260,8 +265,8 @@ impl Placement {
         let mut blocks = TiVec::new();
         let mut block = |tensor, content, kind, planes: &[PlaneId], rows: &Arc<RowOrder>| {
             let (planes, arrangement) = (planes.to_vec().into(), Arrangement::Beside(rows.clone()));
-            let bank = BankId::default();
-            blocks.push(Block { tensor, content, kind, planes, arrangement, bank, first_row: 0 });
+            let (bank, first_row) = (BankId::default(), RowId::default());
+            blocks.push(Block { tensor, content, kind, planes, arrangement, bank, first_row });
         };
         for (input, runs) in expanded.inputs.iter().zip(runs) {
             for run in runs {
@@ -300,14 +305,14 @@ impl Placement {
         let mut order: Vec<BlockId> = self.blocks.keys().collect();
         order.sort_by_key(|id| std::cmp::Reverse(self.blocks[*id].len()));
         // Most shapes hold too little: nothing is copied before all blocks have rows.
-        let mut spots: TiVec<BlockId, _> = ti_vec![(BankId::default(), 0); self.blocks.len()];
+        let mut spots: TiVec<BlockId, _> = ti_vec![(BankId::default(), RowId::default()); self.blocks.len()];
         for id in order {
             steps::count(1);
             let block = &self.blocks[id];
             let kind = block.kind as usize;
             let first = BankId::from(counts[..kind].iter().sum::<usize>());
             let bank = each(first..first + counts[kind]).min_by_key(|bank| bank_rows[*bank])?;
-            spots[id] = (bank, bank_rows[bank]);
+            spots[id] = (bank, RowId::from(bank_rows[bank]));
             bank_rows[bank] += block.len();
             if bank_rows[bank] > capacity {
                 return None;
@@ -335,7 +340,8 @@ impl Placement {
                     Arrangement::Beside(_) => self.lanes_per_bank.of(block.kind),
                     Arrangement::Below => block.len().next_multiple_of(slots),
                 };
-                if before % slots > 0 && before % slots + room > slots {
+                let filled = before % slots;
+                if filled > 0 && filled + room > slots {
                     before = before.next_multiple_of(slots);
                 }
                 let start = Start::after(before, slots);
@@ -372,7 +378,7 @@ impl Placement {
     }
 
     /// Lane and row of every cell of an idle lane of a model input.
-    pub(crate) fn idle_input_cells(&self) -> impl Iterator<Item = (LaneId, usize)> + '_ {
+    pub(crate) fn idle_input_cells(&self) -> impl Iterator<Item = (LaneId, RowId)> + '_ {
         let inputs = self.blocks.iter().filter(|block| block.content == Content::Input);
         inputs.flat_map(move |block| {
             let bank = block.bank;
@@ -387,7 +393,7 @@ impl Placement {
     }
 
     /// The lane and the row of the evaluation of a slice of a plane.
-    pub(crate) fn slice(&self, tensor: TensorId, plane: PlaneId, class: usize) -> (LaneId, usize) {
+    pub(crate) fn slice(&self, tensor: TensorId, plane: PlaneId, class: usize) -> (LaneId, RowId) {
         let (block, member) = self.member(tensor, plane);
         let (lane, row) = block.slice_end(member, class);
         (self.lane(block.bank, lane), row)

@@ -8,9 +8,9 @@ use typed_index_collections::TiVec;
 
 use crate::{
     chip::{Slot, lookup::Positions},
-    columns::{FixedCells, HintCells},
+    columns::{ByRow, FixedCells, HintCells},
     forms::tables::Entry,
-    index::{AdviceColumn, FixedColumn},
+    index::{AdviceColumn, FixedColumn, RowId, first},
     ir::Model,
     layout::Layout,
 };
@@ -68,7 +68,7 @@ pub enum WitnessError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Witness {
     /// The values of the advice columns of phase 0.
-    pub(crate) columns: TiVec<AdviceColumn, Vec<i64>>,
+    pub(crate) columns: TiVec<AdviceColumn, ByRow<i64>>,
     /// Per model output, its integers.
     pub outputs: Vec<Vec<i32>>,
 }
@@ -80,7 +80,7 @@ impl Witness {
     pub(crate) fn count_lookups(&mut self, tables: &LookupTables<'_>, slots: &[Slot]) -> Positions {
         let positions = self.locate_lookups(tables, slots);
         for (column, counts) in tables.multiplicities.iter().zip(positions.counts()) {
-            self.columns[*column] = counts.to_vec();
+            self.columns[*column] = counts.to_vec().into();
         }
         positions
     }
@@ -89,9 +89,9 @@ impl Witness {
     pub(crate) fn locate_lookups(&self, tables: &LookupTables<'_>, slots: &[Slot]) -> Positions {
         let places = Places::of(tables.tables);
         let integers =
-            |column: FixedColumn| (0..tables.rows).map(|row| tag(tables.fixed, column, row)).collect();
+            |column: FixedColumn| first(tables.rows).map(|row| tag(tables.fixed, column, row)).collect();
         let columns: BTreeSet<FixedColumn> = slots.iter().map(|slot| slot.tag).collect();
-        let tags: BTreeMap<FixedColumn, Vec<i64>> =
+        let tags: BTreeMap<FixedColumn, ByRow<i64>> =
             columns.into_iter().map(|column| (column, integers(column))).collect();
         let locate = |slot: &Slot| places.locate(&self.columns, slot, &tags[&slot.tag]);
         Positions::new(slots.par_iter().map(locate).collect(), tables.tables.len(), tables.rows)
@@ -115,13 +115,13 @@ impl<'a> LookupTables<'a> {
 
 /// The tuple a slot looks up in a row; `None` if a lie leaves 64 bits.
 #[cfg(test)]
-pub(crate) fn lookup(fixed: &FixedCells, columns: &HintCells, slot: &Slot, row: usize) -> Option<Entry> {
+pub(crate) fn lookup(fixed: &FixedCells, columns: &HintCells, slot: &Slot, row: RowId) -> Option<Entry> {
     let [first, second, third] = values(columns, slot, row)?;
     Some([tag(fixed, slot.tag, row) * slot.factor, first, second, third])
 }
 
 /// The values a slot looks up in a row; `None` if a lie leaves 64 bits.
-fn values(columns: &HintCells, slot: &Slot, row: usize) -> Option<[i64; 3]> {
+fn values(columns: &HintCells, slot: &Slot, row: RowId) -> Option<[i64; 3]> {
     let value = |index: usize| i64::try_from(slot.values[index].value(columns, row)).ok();
     Some([value(0)?, value(1)?, value(2)?])
 }
@@ -153,7 +153,7 @@ pub(crate) fn check_inputs(model: &Model, inputs: &[Vec<i32>]) -> Result<(), Wit
 }
 
 /// What a tag column holds in a row: a small non-negative integer.
-pub(crate) fn tag(fixed: &FixedCells, column: FixedColumn, row: usize) -> i64 {
+pub(crate) fn tag(fixed: &FixedCells, column: FixedColumn, row: RowId) -> i64 {
     let repr = fixed[column][row].to_repr();
     let (low, _) = repr.split_first_chunk::<8>().expect("a field element has 32 bytes");
     i64::from_le_bytes(*low)

@@ -89,19 +89,34 @@ fn stages_of_circuits_import_in_one_direction() {
         ("shape", &["shape"]),
         ("cost", &["cost", "shape"]),
         ("integers", &[]),
+        ("index", &[]),
         ("steps", &[]),
         ("error", &["ir", "shape"]),
         ("statement", &["ir", "shape", "statement"]),
         // The pipeline: from operators that have equations to a layout, a question each.
-        ("expanded", &["expanded", "ir"]),
-        ("forms", &["error", "expanded", "forms", "ir", "requantize", "shape"]),
+        ("expanded", &["expanded", "index", "ir"]),
+        ("forms", &["error", "expanded", "forms", "index", "ir", "requantize", "shape"]),
         (
             "network",
-            &["error", "expanded", "forms", "ir", "network", "requantize", "shape", "statement", "steps"],
+            &[
+                "error",
+                "expanded",
+                "forms",
+                "index",
+                "ir",
+                "network",
+                "requantize",
+                "shape",
+                "statement",
+                "steps",
+            ],
         ),
-        ("place", &["expanded", "forms", "ir", "network", "place", "shape", "statement", "steps"]),
-        ("equations", &["equations", "expanded", "forms", "ir", "network", "place", "statement", "steps"]),
-        ("columns", &["columns", "shape"]),
+        ("place", &["expanded", "forms", "index", "ir", "network", "place", "shape", "statement", "steps"]),
+        (
+            "equations",
+            &["equations", "expanded", "forms", "index", "ir", "network", "place", "statement", "steps"],
+        ),
+        ("columns", &["columns", "index", "shape"]),
         (
             "layout",
             &[
@@ -111,6 +126,7 @@ fn stages_of_circuits_import_in_one_direction() {
                 "error",
                 "expanded",
                 "forms",
+                "index",
                 "integers",
                 "ir",
                 "layout",
@@ -122,10 +138,13 @@ fn stages_of_circuits_import_in_one_direction() {
             ],
         ),
         // The constraints know columns and equations, and nothing of what they are made from.
-        ("chip", &["chip", "columns", "equations", "forms", "integers", "shape", "statement"]),
+        ("chip", &["chip", "columns", "equations", "forms", "index", "integers", "shape", "statement"]),
         (
             "witness",
-            &["chip", "columns", "expanded", "forms", "ir", "layout", "network", "place", "shape", "witness"],
+            &[
+                "chip", "columns", "expanded", "forms", "index", "ir", "layout", "network", "place", "shape",
+                "witness",
+            ],
         ),
         (
             "circuit",
@@ -134,6 +153,7 @@ fn stages_of_circuits_import_in_one_direction() {
                 "circuit",
                 "columns",
                 "equations",
+                "index",
                 "integers",
                 "layout",
                 "network",

@@ -29,15 +29,15 @@ use halo2_proofs::{
     plonk::{ConstraintSystem, Expression},
 };
 use rayon::prelude::*;
-use typed_index_collections::TiVec;
+use typed_index_collections::{TiSlice, TiVec, ti_vec};
 
 use super::{
     Cells, Handles, Slot, Terms, gate, hints::Hints, linear::linear_cells, maximum::maximum_cells, product,
     product::product_cells, sum, threshold::threshold_cells,
 };
 use crate::{
-    columns::{BankColumns, FixedCells, LaneColumns, LaneWeights, RowWeights, StepColumns},
-    index::{FixedColumn, Lane},
+    columns::{BankColumns, ByRow, FixedCells, LaneColumns, LaneWeights, RowWeights, StepColumns},
+    index::{FixedColumn, Lane, RowId, first},
     shape::Shape,
 };
 
@@ -144,15 +144,15 @@ impl BankChip {
         lane: Lane,
         fixed: &FixedCells,
         hints: &Hints<'_>,
-        powers: &[Fr],
+        powers: &TiSlice<RowId, Fr>,
         used: usize,
-    ) -> Vec<Fr> {
+    ) -> ByRow<Fr> {
         let activation = self.columns.lanes[lane].cells.activation();
         let columns = self.columns.powers().expect("the rows of the bank have powers");
         let (keep, center) = (&fixed[columns.keep_slice], &fixed[columns.center]);
-        let mut evaluations = vec![Fr::ZERO; powers.len()];
+        let mut evaluations = ti_vec![Fr::ZERO; powers.len()];
         let mut running = Fr::ZERO;
-        for row in 0..used {
+        for row in first::<RowId>(used) {
             if keep[row] == Fr::ZERO {
                 running = Fr::ZERO;
             }
@@ -171,19 +171,21 @@ impl BankChip {
         &self,
         fixed: &FixedCells,
         hints: &Hints<'_>,
-        powers: Option<&[Fr]>,
+        powers: Option<&TiSlice<RowId, Fr>>,
         rho: Fr,
         [used, rows]: [usize; 2],
-    ) -> Vec<Fr> {
+    ) -> ByRow<Fr> {
         let claim = |row: usize| {
             if row >= used {
                 return Fr::ZERO;
             }
+            let row = RowId::from(row);
             let value = self.value(fixed, hints, rho, row);
             powers.map_or(value, |powers| powers[row] * value)
         };
-        let mut evaluations: Vec<Fr> = (0..rows).into_par_iter().with_min_len(CHUNK).map(claim).collect();
-        for row in 1..used {
+        let evaluations: Vec<Fr> = (0..rows).into_par_iter().with_min_len(CHUNK).map(claim).collect();
+        let mut evaluations = ByRow::from(evaluations);
+        for row in first::<RowId>(used).skip(1) {
             let carried = self.carried(fixed, evaluations[row - 1], rho, row);
             evaluations[row] += carried;
         }
@@ -191,7 +193,7 @@ impl BankChip {
     }
 
     /// What the evaluation of the claims brings into a row.
-    fn carried(&self, fixed: &FixedCells, evaluation: Fr, rho: Fr, row: usize) -> Fr {
+    fn carried(&self, fixed: &FixedCells, evaluation: Fr, rho: Fr, row: RowId) -> Fr {
         let times = |by: Fr| if by == Fr::ZERO { Fr::ZERO } else { evaluation * by };
         match &self.columns.weights {
             RowWeights::Powers(powers) if fixed[powers.keep_claims][row] == Fr::ZERO => Fr::ZERO,
@@ -206,7 +208,7 @@ impl BankChip {
         }
     }
 
-    fn value(&self, fixed: &FixedCells, hints: &Hints<'_>, rho: Fr, row: usize) -> Fr {
+    fn value(&self, fixed: &FixedCells, hints: &Hints<'_>, rho: Fr, row: RowId) -> Fr {
         let columns = &self.columns;
         let counts = columns.powers().is_none_or(|powers| fixed[powers.counts][row] != Fr::ZERO);
         let groups = self.values.raw.chunks(self.weights.slots()).zip(&columns.constants.raw);

@@ -37,13 +37,13 @@ use halo2_proofs::{
     plonk::ConstraintSystem,
 };
 use rayon::prelude::*;
-use typed_index_collections::{TiSlice, TiVec};
+use typed_index_collections::{TiSlice, TiVec, ti_vec};
 
 use super::{Handles, at_rho, gate, sum};
 use crate::{
-    columns::{AdviceCells, BankLane, Columns, FixedCells, PositionColumns, Way},
-    equations::{Factor, Operand, Region, Row},
-    index::{AdviceColumn, LaneId},
+    columns::{AdviceCells, BankLane, ByRow, Columns, FixedCells, PositionColumns, Way},
+    equations::{Factor, Operand, Region},
+    index::{AdviceColumn, LaneId, RowId, first},
     shape::Shape,
 };
 
@@ -117,21 +117,21 @@ pub(crate) struct Sources<'a> {
 
 /// The derived cells of a way.
 struct WayCells {
-    operands: Vec<Fr>,
-    weights: Vec<Fr>,
-    windows: Option<Vec<Fr>>,
+    operands: ByRow<Fr>,
+    weights: ByRow<Fr>,
+    windows: Option<ByRow<Fr>>,
 }
 
 impl WayCells {
     /// What the weights of a row are multiplied with.
-    fn window(&self, row: usize) -> Fr {
+    fn window(&self, row: RowId) -> Fr {
         self.windows.as_ref().unwrap_or(&self.operands)[row]
     }
 }
 
 impl Sources<'_> {
     /// The columns of the region by index, the product sums one longer than `rows`.
-    pub(crate) fn derive(&self, rho: Fr, rows: usize) -> Vec<(AdviceColumn, Vec<Fr>)> {
+    pub(crate) fn derive(&self, rho: Fr, rows: usize) -> Vec<(AdviceColumn, ByRow<Fr>)> {
         let columns = self.columns;
         let lanes: TiVec<LaneId, AdviceColumn> = columns.lanes().map(BankLane::slice).collect();
         let factors =
@@ -142,13 +142,13 @@ impl Sources<'_> {
             WayCells { operands, weights: self.weight_evaluations(way, rho, rows), windows }
         });
         let ways: Vec<WayCells> = ways.collect();
-        let product = |row: usize| {
+        let product = |row: RowId| {
             let center = columns.center.map_or(Fr::ZERO, |center| self.fixed[center][row]);
             let sum = ways.iter().map(|way| way.weights[row] * (way.window(row) - center)).sum::<Fr>();
             factors.as_ref().map_or(sum, |(_, factors)| sum * factors[row])
         };
         let mut sum = Fr::ZERO;
-        let sums = (0..rows).map(|row| {
+        let sums = first(rows).map(|row: RowId| {
             if self.fixed[columns.end][row] != Fr::ZERO {
                 sum += product(row);
             }
@@ -162,21 +162,18 @@ impl Sources<'_> {
         ways.chain([(columns.product, sums)]).chain(factors).collect()
     }
 
-    /// The rows of the region.
-    fn rows(&self) -> impl Iterator<Item = (usize, &Row)> {
-        (Region::FIRST_ROW..).zip(&self.region.rows)
-    }
-
     fn factors(
         &self,
         positions: &PositionColumns,
         lanes: &TiSlice<LaneId, AdviceColumn>,
         rows: usize,
-    ) -> Vec<Fr> {
-        let mut factors = vec![Fr::ZERO; rows];
-        for (row, content) in self.rows() {
+    ) -> ByRow<Fr> {
+        let mut factors = ti_vec![Fr::ZERO; rows];
+        for (row, content) in self.region.iter() {
             factors[row] = match content.factor {
-                Some(Factor::Power(exponent)) => self.advice[positions.powers][exponent as usize],
+                Some(Factor::Power(exponent)) => {
+                    self.advice[positions.powers][RowId::from(exponent as usize)]
+                }
                 Some(Factor::Slice { lane, row: end }) => self.advice[lanes[lane]][end],
                 None => continue,
             };
@@ -184,9 +181,9 @@ impl Sources<'_> {
         factors
     }
 
-    fn operands(&self, lanes: &TiSlice<LaneId, AdviceColumn>, way: usize, rows: usize) -> Vec<Fr> {
-        let mut operands = vec![Fr::ZERO; rows];
-        for (row, content) in self.rows() {
+    fn operands(&self, lanes: &TiSlice<LaneId, AdviceColumn>, way: usize, rows: usize) -> ByRow<Fr> {
+        let mut operands = ti_vec![Fr::ZERO; rows];
+        for (row, content) in self.region.iter() {
             let operand = match content.operands.get(way) {
                 Some(Operand::First) => &content.operands[0],
                 Some(operand) => operand,
@@ -195,7 +192,7 @@ impl Sources<'_> {
             operands[row] = match operand {
                 Operand::Slice { lane, row } => self.advice[lanes[*lane]][*row],
                 Operand::Claims { bank, row } => self.advice[self.columns.banks[*bank].claims][*row],
-                Operand::Instance => self.instances[row - Region::FIRST_ROW],
+                Operand::Instance => self.instances[row - Region::row(0)],
                 Operand::First => unreachable!("the first way has operands of its own"),
             };
         }
@@ -203,11 +200,12 @@ impl Sources<'_> {
     }
 
     /// What a row adds to its vector depends on no other row, so only what a vector carries on is computed in sequence.
-    fn weight_evaluations(&self, way: &Way, rho: Fr, rows: usize) -> Vec<Fr> {
-        let of_row = |row| at_rho(&way.weights, self.fixed, row, rho);
-        let mut evaluations: Vec<Fr> = (0..rows).into_par_iter().with_min_len(CHUNK).map(of_row).collect();
+    fn weight_evaluations(&self, way: &Way, rho: Fr, rows: usize) -> ByRow<Fr> {
+        let of_row = |row| at_rho(&way.weights, self.fixed, RowId::from(row), rho);
+        let evaluations: Vec<Fr> = (0..rows).into_par_iter().with_min_len(CHUNK).map(of_row).collect();
         let step = rho.pow_vartime([way.weights.len() as u64]);
-        for row in 1..rows {
+        let mut evaluations = ByRow::from(evaluations);
+        for row in first::<RowId>(rows).skip(1) {
             if self.fixed[self.columns.keep_weight][row] != Fr::ZERO {
                 let carried = evaluations[row - 1] * step;
                 evaluations[row] += carried;
@@ -216,10 +214,10 @@ impl Sources<'_> {
         evaluations
     }
 
-    fn windows(&self, operands: &[Fr]) -> Vec<Fr> {
-        let mut windows = vec![Fr::ZERO; operands.len()];
+    fn windows(&self, operands: &TiSlice<RowId, Fr>) -> ByRow<Fr> {
+        let mut windows = ti_vec![Fr::ZERO; operands.len()];
         let mut window = Fr::ZERO;
-        for (row, content) in self.rows() {
+        for (row, content) in self.region.iter() {
             window = if content.keep_window { window } else { Fr::ZERO };
             match content.sign {
                 0 => {}

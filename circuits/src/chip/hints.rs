@@ -11,36 +11,40 @@ use halo2_proofs::halo2curves::{
 };
 
 use super::Terms;
-use crate::{columns::HintCells, index::AdviceColumn, integers::integer};
+use crate::{
+    columns::{ByRow, HintCells},
+    index::{AdviceColumn, RowId},
+    integers::integer,
+};
 
 /// The phase-0 columns of one inference.
 #[derive(Debug)]
 pub(crate) struct Hints<'a> {
     columns: &'a HintCells,
     /// Field elements a soundness test put in place of hints, by column and row.
-    overrides: &'a BTreeMap<(AdviceColumn, usize), Fr>,
+    overrides: &'a BTreeMap<(AdviceColumn, RowId), Fr>,
     /// The rows they are in.
-    overridden: BTreeSet<usize>,
+    overridden: BTreeSet<RowId>,
 }
 
 impl<'a> Hints<'a> {
     /// Overrides of other columns, or beyond the rows in use, are none of these cells'.
-    pub(crate) fn new(columns: &'a HintCells, overrides: &'a BTreeMap<(AdviceColumn, usize), Fr>) -> Self {
+    pub(crate) fn new(columns: &'a HintCells, overrides: &'a BTreeMap<(AdviceColumn, RowId), Fr>) -> Self {
         let cells = overrides.keys();
         let hints =
-            cells.filter(|(column, row)| columns.get(*column).is_some_and(|cells| *row < cells.len()));
+            cells.filter(|(column, row)| columns.get(*column).is_some_and(|cells| *row < cells.next_key()));
         Self { columns, overrides, overridden: hints.map(|(_, row)| *row).collect() }
     }
 
     /// Whether a cell of the row is not the integer the witness has.
     #[inline]
-    pub(crate) fn is_overridden(&self, row: usize) -> bool {
+    pub(crate) fn is_overridden(&self, row: RowId) -> bool {
         self.overridden.contains(&row)
     }
 
     /// A cell.
     #[inline]
-    pub(crate) fn cell(&self, column: AdviceColumn, row: usize) -> Fr {
+    pub(crate) fn cell(&self, column: AdviceColumn, row: RowId) -> Fr {
         if self.is_overridden(row)
             && let Some(value) = self.overrides.get(&(column, row))
         {
@@ -50,16 +54,17 @@ impl<'a> Hints<'a> {
     }
 
     /// All cells of a column.
-    pub(crate) fn column(&self, column: AdviceColumn) -> Vec<Fr> {
-        let mut cells: Vec<Fr> = self.columns[column].iter().map(|value| element(*value)).collect();
-        for ((_, row), value) in self.overrides.range((column, 0)..(column, cells.len())) {
+    pub(crate) fn column(&self, column: AdviceColumn) -> ByRow<Fr> {
+        let mut cells: ByRow<Fr> = self.columns[column].iter().map(|value| element(*value)).collect();
+        for ((_, row), value) in self.overrides.range((column, RowId::default())..(column, cells.next_key()))
+        {
             cells[*row] = *value;
         }
         cells
     }
 
     /// The value of a combination.
-    pub(crate) fn evaluate(&self, terms: &Terms, row: usize) -> Fr {
+    pub(crate) fn evaluate(&self, terms: &Terms, row: RowId) -> Fr {
         if self.is_overridden(row) {
             terms.0.iter().map(|(column, factor)| self.cell(*column, row) * integer(*factor)).sum()
         } else {
@@ -68,7 +73,7 @@ impl<'a> Hints<'a> {
     }
 
     /// `sum_i 2^(bits i) values_i`.
-    pub(crate) fn pack(&self, values: &[Terms], bits: u32, row: usize) -> Fr {
+    pub(crate) fn pack(&self, values: &[Terms], bits: u32, row: RowId) -> Fr {
         let integers = || {
             let integers = values.iter().map(|terms| i64::try_from(terms.value(self.columns, row)).ok());
             packed(integers, bits)
@@ -134,12 +139,16 @@ mod tests {
         let small = [5, -7, 0, 1 << 40, -(1 << 40)];
         for values in [&small[..], &[-1], &[0], &[i64::MIN, i64::MAX, -1], &[-3, -2, -1, 0, 0]] {
             for bits in [0, 1, 8, 43, 48, 63] {
-                let columns: TiVec<AdviceColumn, Vec<i64>> =
-                    values.iter().map(|value| vec![*value]).collect();
+                let columns: TiVec<AdviceColumn, ByRow<i64>> =
+                    values.iter().map(|value| ti_vec![*value]).collect();
                 let terms: Vec<Terms> = columns.keys().map(Terms::cell).collect();
                 let overrides = BTreeMap::new();
                 let hints = Hints::new(&columns, &overrides);
-                assert_eq!(hints.pack(&terms, bits, 0), defined(values, bits), "{values:?} by {bits} bits");
+                assert_eq!(
+                    hints.pack(&terms, bits, RowId::default()),
+                    defined(values, bits),
+                    "{values:?} by {bits} bits"
+                );
             }
         }
     }
@@ -154,17 +163,21 @@ mod tests {
 
     #[test]
     fn an_override_takes_the_place_of_its_cell_alone() {
-        let columns: TiVec<AdviceColumn, _> = ti_vec![vec![1, 2], vec![3, 4]];
+        let columns: TiVec<AdviceColumn, _> = ti_vec![ti_vec![1, 2], ti_vec![3, 4]];
+        let rows = [0, 1, 7].map(RowId::from);
         let [first, second, third] = [0, 1, 2].map(AdviceColumn::from);
-        let overrides =
-            BTreeMap::from([((first, 1), -Fr::from(9)), ((second, 7), Fr::ONE), ((third, 0), Fr::ONE)]);
+        let overrides = BTreeMap::from([
+            ((first, rows[1]), -Fr::from(9)),
+            ((second, rows[2]), Fr::ONE),
+            ((third, rows[0]), Fr::ONE),
+        ]);
         let hints = Hints::new(&columns, &overrides);
-        assert!(!hints.is_overridden(0) && hints.is_overridden(1) && !hints.is_overridden(7));
-        assert_eq!(hints.column(first), [Fr::ONE, -Fr::from(9)]);
-        assert_eq!(hints.column(second), [Fr::from(3), Fr::from(4)]);
+        assert_eq!(rows.map(|row| hints.is_overridden(row)), [false, true, false]);
+        assert_eq!(hints.column(first).raw, [Fr::ONE, -Fr::from(9)]);
+        assert_eq!(hints.column(second).raw, [Fr::from(3), Fr::from(4)]);
         let terms = Terms::cell(first).times(2).plus(Terms::cell(second));
-        assert_eq!([0, 1].map(|row| hints.evaluate(&terms, row)), [Fr::from(5), -Fr::from(14)]);
-        let packed = hints.pack(&[Terms::cell(first), terms], 8, 1);
+        assert_eq!([rows[0], rows[1]].map(|row| hints.evaluate(&terms, row)), [Fr::from(5), -Fr::from(14)]);
+        let packed = hints.pack(&[Terms::cell(first), terms], 8, rows[1]);
         assert_eq!(packed, -Fr::from(9 + 256 * 14));
     }
 }

@@ -16,7 +16,10 @@ use halo2_proofs::{
 use rayon::prelude::*;
 
 use super::{Handles, gate};
-use crate::{columns::PositionColumns, index::FixedColumn};
+use crate::{
+    columns::{ByRow, PositionColumns},
+    index::FixedColumn,
+};
 
 /// Adds the gate.
 pub(crate) fn configure(
@@ -36,7 +39,7 @@ pub(crate) fn configure(
 const CHUNK: usize = 1 << 11;
 
 /// The column: `s^row`.
-pub(crate) fn powers(space: Fr, rows: usize) -> Vec<Fr> {
+pub(crate) fn powers(space: Fr, rows: usize) -> ByRow<Fr> {
     let mut powers = vec![Fr::ZERO; rows];
     powers.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, powers)| {
         let mut power = space.pow_vartime([(chunk * CHUNK) as u64]);
@@ -45,5 +48,5 @@ pub(crate) fn powers(space: Fr, rows: usize) -> Vec<Fr> {
             power *= space;
         }
     });
-    powers
+    powers.into()
 }

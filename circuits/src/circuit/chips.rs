@@ -16,9 +16,11 @@ use crate::{
         lookup::{LookupChip, LookupWitness},
         power,
     },
-    columns::{AdviceCells, BankColumns, BankLane, Columns, LaneColumns, PositionColumns, PowerColumns},
-    equations::{Factor, Operand, Region},
-    index::{AdviceColumn, FixedColumn, Lane, LaneId, Position},
+    columns::{
+        AdviceCells, BankColumns, BankLane, ByRow, Columns, LaneColumns, PositionColumns, PowerColumns,
+    },
+    equations::{Factor, Operand},
+    index::{AdviceColumn, FixedColumn, Lane, LaneId, Position, RowId},
     integers::integer,
     layout::Layout,
     network::homes::Cell,
@@ -91,7 +93,7 @@ pub(crate) fn roles(shape: &Shape) -> TiVec<AdviceColumn, Role> {
 }
 
 /// Puts derived columns where they belong.
-fn place(advice: &mut AdviceCells, columns: Vec<(AdviceColumn, Vec<Fr>)>) {
+fn place(advice: &mut AdviceCells, columns: Vec<(AdviceColumn, ByRow<Fr>)>) {
     for (column, values) in columns {
         advice[column] = values;
     }
@@ -131,9 +133,9 @@ impl Chips {
         lookups: &LookupWitness<'_>,
         rho: Fr,
         space: Option<Fr>,
-    ) -> Result<TiVec<AdviceColumn, Vec<Fr>>, Error> {
+    ) -> Result<TiVec<AdviceColumn, ByRow<Fr>>, Error> {
         let (columns, fixed, hints) = (&self.columns, layout.fixed(), lookups.hints);
-        let mut advice: TiVec<AdviceColumn, _> = ti_vec![Vec::new(); columns.phases.len()];
+        let mut advice: TiVec<AdviceColumn, _> = ti_vec![ByRow::new(); columns.phases.len()];
         place(&mut advice, self.lookup.derive(&columns.lookup, fixed, lookups, layout.rows));
         match &columns.positions {
             Some(positions) => {
@@ -155,13 +157,13 @@ impl Chips {
     /// The powers of the rows of all banks.
     fn copy_powers(&self, layout: &Layout, positions: &PositionColumns, advice: &mut AdviceCells) {
         for powers in self.columns.banks.iter().filter_map(BankColumns::powers) {
-            advice[powers.slice] = vec![Fr::ZERO; layout.rows];
-            advice[powers.claim] = vec![Fr::ZERO; layout.rows];
+            advice[powers.slice] = ti_vec![Fr::ZERO; layout.rows];
+            advice[powers.claim] = ti_vec![Fr::ZERO; layout.rows];
         }
         layout.for_each_power(|bank, row, slice, claim| {
             let Some(powers) = self.columns.banks[bank].powers() else { return };
-            advice[powers.slice][row] = advice[positions.powers][slice as usize];
-            advice[powers.claim][row] = advice[positions.powers][claim as usize];
+            advice[powers.slice][row] = advice[positions.powers][RowId::from(slice as usize)];
+            advice[powers.claim][row] = advice[positions.powers][RowId::from(claim as usize)];
         });
     }
 
@@ -172,7 +174,7 @@ impl Chips {
         hints: &Hints<'_>,
         advice: &AdviceCells,
         rho: Fr,
-    ) -> Vec<(AdviceColumn, Vec<Fr>)> {
+    ) -> Vec<(AdviceColumn, ByRow<Fr>)> {
         let banks = self.columns.banks.iter().zip(&self.banks).zip(&layout.placement.bank_rows);
         let tasks = banks.flat_map(|((columns, chip), used)| {
             // Where rows have no powers, nothing keeps the cells of an unused one out of the claims.
@@ -185,7 +187,7 @@ impl Chips {
         });
         let evaluation = |(columns, chip, used, lane): (&BankColumns, &BankChip, usize, Option<_>)| {
             let power = |of: fn(&PowerColumns) -> AdviceColumn| {
-                columns.powers().map(|powers| &advice[of(powers)][..])
+                columns.powers().map(|powers| advice[of(powers)].as_slice())
             };
             match lane {
                 None => {
@@ -261,25 +263,25 @@ impl Layout {
     }
 
     /// Every copy constraint, as pairs of (advice column, row), original first.
-    pub(crate) fn for_each_copy(&self, mut copy: impl FnMut((AdviceColumn, usize), (AdviceColumn, usize))) {
+    pub(crate) fn for_each_copy(&self, mut copy: impl FnMut((AdviceColumn, RowId), (AdviceColumn, RowId))) {
         self.for_each_copied_output(&mut copy);
         let columns = &self.columns;
         let lanes: TiVec<LaneId, AdviceColumn> = columns.lanes().map(BankLane::slice).collect();
         if let Some(positions) = &columns.positions {
             self.for_each_power(|bank, row, slice, claim| {
                 let Some(powers) = columns.banks[bank].powers() else { return };
-                copy((positions.powers, slice as usize), (powers.slice, row));
-                copy((positions.powers, claim as usize), (powers.claim, row));
+                copy((positions.powers, RowId::from(slice as usize)), (powers.slice, row));
+                copy((positions.powers, RowId::from(claim as usize)), (powers.claim, row));
             });
         }
         let mut idle = self.placement.idle_input_cells().map(|(lane, row)| (lanes[lane], row));
         if let Some(first) = idle.next() {
             idle.for_each(|other| copy(first, other));
         }
-        for (row, content) in (Region::FIRST_ROW..).zip(&self.region.rows) {
+        for (row, content) in self.region.iter() {
             if let (Some(positions), Some(factor)) = (&columns.positions, content.factor) {
                 let source = match factor {
-                    Factor::Power(exponent) => (positions.powers, exponent as usize),
+                    Factor::Power(exponent) => (positions.powers, RowId::from(exponent as usize)),
                     Factor::Slice { lane, row } => (lanes[lane], row),
                 };
                 copy(source, (positions.factor, row));
@@ -297,7 +299,7 @@ impl Layout {
     }
 
     /// The copies of a flat layout's outputs.
-    fn for_each_copied_output(&self, mut copy: impl FnMut((AdviceColumn, usize), (AdviceColumn, usize))) {
+    fn for_each_copied_output(&self, mut copy: impl FnMut((AdviceColumn, RowId), (AdviceColumn, RowId))) {
         for block in self.placement.blocks.iter().filter(|block| block.content == Content::Output) {
             let view = self.network.homes.view(block.tensor);
             // Row by row: the last member comes first.

@@ -7,7 +7,7 @@ use typed_index_collections::TiSlice;
 use crate::{
     equations::{Equation, Factor, Groups, Operand, Weights},
     forms::Packing,
-    index::{EquationId, NodeId},
+    index::{EquationId, NodeId, RowId},
     place::Placement,
     statement::HEADER_INSTANCES,
 };
@@ -48,23 +48,34 @@ impl Row {
 #[derive(Clone, Debug)]
 pub(crate) struct Region {
     pub(crate) rows: Vec<Row>,
-    /// Absolute rows on which the product sum must be 0.
-    pub(crate) zeros: Vec<usize>,
+    /// Rows of the circuit on which the product sum must be 0.
+    pub(crate) zeros: Vec<RowId>,
 }
 
 impl Region {
     /// The first operands mirror the public inputs after the header, row by row.
     pub(crate) const FIRST_ROW: usize = HEADER_INSTANCES;
 
+    /// The row of the circuit that is the region's row with this index.
+    pub(crate) fn row(index: usize) -> RowId {
+        RowId::from(Self::FIRST_ROW + index)
+    }
+
+    /// Its rows, with their numbers in the circuit.
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (RowId, &Row)> {
+        self.rows.iter().enumerate().map(|(index, content)| (Self::row(index), content))
+    }
+
     /// Lays the equations out with this many weight columns per way. The first operands of the first rows are
     /// `packed`: the evaluations that are the public inputs themselves.
     pub(crate) fn of(packed: &[Operand], equations: Vec<Equation>, columns: usize) -> Self {
-        let mut region = Self { rows: packed.iter().map(Row::of_packed).collect(), zeros: vec![0] };
+        let mut region =
+            Self { rows: packed.iter().map(Row::of_packed).collect(), zeros: vec![RowId::default()] };
         for equation in equations {
             for segment in equation.segments {
                 region.segment(segment, columns);
             }
-            region.zeros.push(Self::FIRST_ROW + region.rows.len());
+            region.zeros.push(Self::row(region.rows.len()));
         }
         region
     }
@@ -96,7 +107,7 @@ impl Region {
         let blocks = placement.blocks.iter().map(|block| ((block.bank, block.end()), block));
         let blocks: BTreeMap<_, _> = blocks.collect();
         let mut groups = Groups::default();
-        for (row, content) in (Self::FIRST_ROW..).zip(&self.rows) {
+        for (row, content) in self.iter() {
             let equation = EquationId::from(self.zeros.partition_point(|zero| *zero <= row));
             for (way, operand) in content.operands.iter().enumerate() {
                 let Operand::Claims { bank, row } = operand else { continue };

@@ -6,14 +6,14 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use typed_index_collections::{TiSlice, TiVec, ti_vec};
 
 use crate::{
-    columns::{BankColumns, Columns, FixedCells, LaneWeights, RowWeights},
+    columns::{BankColumns, ByRow, Columns, FixedCells, LaneWeights, RowWeights},
     equations::{Operand, Region, Weights},
     expanded::Expanded,
     forms::{
         Form, Forms, Packing,
         tables::{BYTE, Entry, PAIR, clamp_tag, function_tag, step_tag},
     },
-    index::{BlockId, FixedColumn, GroupId, Lane, LaneId, MapId, Member, NodeId, PlaneId, SlotId},
+    index::{BlockId, FixedColumn, GroupId, Lane, LaneId, MapId, Member, NodeId, PlaneId, RowId, SlotId},
     integers::integer,
     ir::TensorId,
     network::{
@@ -41,14 +41,15 @@ pub(crate) struct Sources<'a> {
 
 impl Sources<'_> {
     /// All fixed columns, `rows + 1` values each.
-    pub(crate) fn build(&self) -> TiVec<FixedColumn, Vec<Fr>> {
-        let mut out: TiVec<FixedColumn, _> = ti_vec![vec![Fr::ZERO; self.rows + 1]; self.columns.fixed];
+    pub(crate) fn build(&self) -> TiVec<FixedColumn, ByRow<Fr>> {
+        let mut out: TiVec<FixedColumn, _> = ti_vec![ti_vec![Fr::ZERO; self.rows + 1]; self.columns.fixed];
         let lookup = &self.columns.lookup;
-        out[lookup.rows][..self.rows].fill(Fr::ONE);
-        out[lookup.boundary][0] = Fr::ONE;
-        out[lookup.boundary][self.rows] = Fr::ONE;
+        let (first, end) = (RowId::default(), RowId::from(self.rows));
+        out[lookup.rows][first..end].fill(Fr::ONE);
+        out[lookup.boundary][first] = Fr::ONE;
+        out[lookup.boundary][end] = Fr::ONE;
         if let Some(positions) = &self.columns.positions {
-            out[positions.first][0] = Fr::ONE;
+            out[positions.first][first] = Fr::ONE;
         }
         for (columns, entries) in lookup.tables.iter().zip(self.tables) {
             for (index, column) in columns.iter().enumerate() {
@@ -125,7 +126,7 @@ impl Sources<'_> {
     }
 
     /// What a row of the statement's bytes counts; none in a flat bank whose claims are the bytes.
-    fn byte_weight(&self, block: &Block, row: usize) -> Option<Fr> {
+    fn byte_weight(&self, block: &Block, row: RowId) -> Option<Fr> {
         let scale = Fr::from(1 << self.shape.shift);
         let Arrangement::Beside(_) = block.arrangement else { return Some(scale) };
         let (plane, position) = block.at(row, Lane::default())?;
@@ -222,7 +223,7 @@ impl Sources<'_> {
         // The rows of a vector follow each other: it is made once.
         let mut vector: Vec<(Weights, TiVec<GroupId, Fr>)> =
             vec![(Weights::None, TiVec::new()); columns.ways.len()];
-        for (row, content) in (Region::FIRST_ROW..).zip(&self.region.rows) {
+        for (row, content) in self.region.iter() {
             if let Some(positions) = &columns.positions {
                 out[positions.keep_window][row] = Fr::from(u64::from(content.keep_window));
                 out[positions.sign][row] = integer(content.sign.into());
@@ -245,14 +246,15 @@ impl Sources<'_> {
         for row in &self.region.zeros {
             out[columns.zero][*row] = Fr::ONE;
         }
-        out[columns.statement][Region::FIRST_ROW..Region::FIRST_ROW + self.network.instances].fill(Fr::ONE);
+        out[columns.statement][Region::row(0)..Region::row(self.network.instances)].fill(Fr::ONE);
     }
 
     /// Per lane and row of a flat circuit what the byte there is read less.
-    fn centers_by_row(&self) -> TiVec<LaneId, Vec<Fr>> {
-        let mut centers: TiVec<LaneId, _> = ti_vec![vec![Fr::ZERO; self.rows]; self.columns.lanes().count()];
+    fn centers_by_row(&self) -> TiVec<LaneId, ByRow<Fr>> {
+        let mut centers: TiVec<LaneId, _> =
+            ti_vec![ti_vec![Fr::ZERO; self.rows]; self.columns.lanes().count()];
         for block in &self.placement.blocks {
-            centers[self.placement.first_lane(block.bank)][block.rows()].fill(self.center(block.tensor));
+            centers[self.placement.first_lane(block.bank)][block.span()].fill(self.center(block.tensor));
         }
         centers
     }

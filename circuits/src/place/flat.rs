@@ -9,7 +9,7 @@ use typed_index_collections::{TiSlice, TiVec, ti_vec};
 use crate::{
     expanded::Expanded,
     forms::{Forms, Packing},
-    index::{BankId, BlockId, NodeId, PlaneId, each},
+    index::{BankId, BlockId, NodeId, PlaneId, RowId, each},
     ir::TensorId,
     network::{Network, maps::Map},
     place::{Arrangement, Block, Content, LanesPerBank, Placement, members},
@@ -100,7 +100,7 @@ impl Placer {
             planes: planes.to_vec().into(),
             arrangement: Arrangement::Below,
             bank: lane,
-            first_row: self.rows[lane],
+            first_row: RowId::from(self.rows[lane]),
         });
         self.rows[lane] += planes.len();
     }

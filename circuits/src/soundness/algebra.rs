@@ -16,7 +16,7 @@ use super::{
 use crate::{
     equations::{Factor, Operand, Region},
     forms::Packing,
-    index::{AdviceColumn, BankId, FixedColumn, GroupId, Lane, LaneId, Member, NodeId, SlotId},
+    index::{AdviceColumn, BankId, FixedColumn, GroupId, Lane, LaneId, Member, NodeId, RowId, SlotId},
     integers::integer,
     ir::Model,
     layout::{Budget, ForcedShape, Layout},
@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// An activation cell: column, row.
-pub(super) type Cell = (AdviceColumn, usize);
+pub(super) type Cell = (AdviceColumn, RowId);
 
 /// One activation cell, or the product of two.
 pub(super) type Monomial = (Cell, Option<Cell>);
@@ -41,7 +41,7 @@ pub(super) type Monomial = (Cell, Option<Cell>);
 pub(super) type Polynomial = BTreeMap<(GroupId, u64), BTreeMap<Monomial, Fr>>;
 
 /// Claims of a block in an equation: bank, last row, weights by power of rho, power of s.
-pub(super) type Claims = (BankId, usize, TiVec<GroupId, Fr>, u64);
+pub(super) type Claims = (BankId, RowId, TiVec<GroupId, Fr>, u64);
 
 /// An equation of the region.
 #[derive(Debug, Default)]
@@ -56,14 +56,14 @@ pub(super) struct Equation {
 pub(super) struct Reader<'a> {
     layout: &'a Layout,
     /// Per bank and row the exponents of slices and of claims.
-    exponents: BTreeMap<(BankId, usize), (u64, u64)>,
+    exponents: BTreeMap<(BankId, RowId), (u64, u64)>,
 }
 
 /// What a window holds.
 #[derive(Clone, Debug, Default)]
 struct Window {
     cells: BTreeMap<Cell, (u64, Fr)>,
-    claims: Vec<(BankId, usize)>,
+    claims: Vec<(BankId, RowId)>,
     instances: Vec<usize>,
 }
 
@@ -77,7 +77,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The exponents of slices and of claims in a row of a bank, 0 in flat banks.
-    fn exponents(&self, bank: BankId, row: usize) -> (u64, u64) {
+    fn exponents(&self, bank: BankId, row: RowId) -> (u64, u64) {
         match self.layout.columns.banks[bank].powers() {
             Some(_) => self.exponents[&(bank, row)],
             None => (0, 0),
@@ -93,7 +93,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Adds an operand to a window; slices are the rows the evaluation runs over.
-    fn add(&self, window: &mut Window, operand: Operand, sign: Fr, row: usize) {
+    fn add(&self, window: &mut Window, operand: Operand, sign: Fr, row: RowId) {
         match operand {
             Operand::Slice { lane, row: end } => {
                 let (bank, column) = self.lane(lane);
@@ -105,11 +105,11 @@ impl<'a> Reader<'a> {
                     if powers.is_none_or(|powers| self.layout.fixed()[powers.keep_slice][at] == Fr::ZERO) {
                         break;
                     }
-                    at -= 1;
+                    at = at - 1;
                 }
             }
             Operand::Claims { bank, row } => window.claims.push((bank, row)),
-            Operand::Instance => window.instances.push(row - Region::FIRST_ROW),
+            Operand::Instance => window.instances.push(row - Region::row(0)),
             // A way without a contribution: its weights are checked to be 0.
             Operand::First => {}
         }
@@ -123,8 +123,7 @@ impl<'a> Reader<'a> {
         let mut equation = Equation::default();
         let mut windows = vec![Window::default(); ways];
         let mut weights: Vec<TiVec<GroupId, Fr>> = vec![TiVec::new(); ways];
-        for (index, content) in layout.region.rows.iter().enumerate() {
-            let row = Region::FIRST_ROW + index;
+        for (row, content) in layout.region.iter() {
             if layout.fixed()[columns.zero][row] == Fr::ONE {
                 out.push(std::mem::take(&mut equation));
             }
@@ -303,11 +302,11 @@ fn check_operators(layout: &Layout) -> usize {
 fn check_packed_statement(layout: &Layout) {
     let bytes = layout.placement.blocks.iter().filter(|block| block.content.node().is_none());
     let claims = bytes.map(|block| Operand::Claims { bank: block.bank, row: block.end() });
-    let rows = layout.region.rows.iter().zip(Region::FIRST_ROW..).take(layout.network.instances);
-    let operands = rows.map(|(content, row)| {
+    let rows = layout.region.iter().take(layout.network.instances);
+    let operands = rows.map(|(row, content)| {
         let columns = [layout.columns.end, layout.columns.keep_weight].into_iter();
         let mut columns = columns.chain(layout.columns.ways.iter().flat_map(|way| way.weights.clone()));
-        assert!(columns.all(|column| layout.fixed()[column][row] == Fr::ZERO), "row {row}");
+        assert!(columns.all(|column| layout.fixed()[column][row] == Fr::ZERO), "{row:?}");
         content.operands[0]
     });
     assert_eq!(operands.collect::<Vec<_>>(), claims.collect::<Vec<_>>());
@@ -331,7 +330,7 @@ fn check_statement(layout: &Layout) {
         instances,
         (0..layout.network.instances).map(|index| (index, index as u64)).collect::<Vec<_>>()
     );
-    let inputs: BTreeSet<(BankId, usize)> =
+    let inputs: BTreeSet<(BankId, RowId)> =
         equation.claims.iter().map(|claims| (claims.0, claims.1)).collect();
     let of_bytes = Packing { base_bits: 0, slots: 1 };
     let is_whole = |claims: &Claims| start(&claims.2, of_bytes) == Start::default() && claims.3 == offset;
@@ -354,13 +353,13 @@ fn check_statement(layout: &Layout) {
 }
 
 /// Bank, lane and row of the idle cells of inputs, whose evaluations are all copies of the first.
-fn idle_lanes(layout: &Layout, inputs: &[&Block]) -> Vec<(BankId, Lane, usize)> {
+fn idle_lanes(layout: &Layout, inputs: &[&Block]) -> Vec<(BankId, Lane, RowId)> {
     let cells = inputs.iter().flat_map(|block| {
         let lanes = layout.columns.banks[block.bank].lanes.keys().skip(block.planes.len());
         lanes.flat_map(move |lane| block.rows().map(move |row| (block.bank, lane, row)))
     });
     let cells: Vec<_> = cells.collect();
-    let evaluation = |(bank, lane, row): &(BankId, Lane, usize)| {
+    let evaluation = |(bank, lane, row): &(BankId, Lane, RowId)| {
         (layout.columns.banks[*bank].lanes[*lane].evaluation.expect("a lane with positions"), *row)
     };
     let Some(first) = cells.first().map(evaluation) else { return cells };

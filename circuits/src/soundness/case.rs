@@ -18,7 +18,7 @@ use crate::{
     compile_among,
     expanded::Expanded,
     forms::{Form, tables::Entry},
-    index::{AdviceColumn, GroupId, NodeId},
+    index::{AdviceColumn, GroupId, NodeId, RowId, first},
     ir::{ChannelSteps, Model, Op, Source, TensorId},
     layout::Layout,
     reference,
@@ -268,7 +268,7 @@ impl Case {
         let roles = chips::roles(&self.layout.shape);
         let mut out = BTreeSet::new();
         for slot in self.compiled.layout().slots() {
-            for row in 0..self.layout.rows {
+            for row in first(self.layout.rows) {
                 let found = lookup(self.layout.fixed(), &witness.columns, &slot, row);
                 if !found.is_some_and(|entry| table.contains(&entry)) {
                     out.insert(roles[slot.values[0].0[0].0]);
@@ -294,7 +294,7 @@ pub(super) enum Caught {
 #[derive(Clone)]
 pub(super) struct Told {
     pub(super) witness: Witness,
-    pub(super) overrides: BTreeMap<(AdviceColumn, usize), Fr>,
+    pub(super) overrides: BTreeMap<(AdviceColumn, RowId), Fr>,
     pub(super) public: Vec<Fr>,
     /// The layout phase 1 is derived by, if not the case's.
     pub(super) derivation: Option<Arc<Layout>>,

@@ -15,7 +15,7 @@ use crate::{
         Form, centers,
         tables::{BYTE, PAIR, clamp_tag, function_tag, step_tag},
     },
-    index::{AdviceColumn, BankId, BlockId, FixedColumn, GroupId, Lane, NodeId, PlaneId},
+    index::{AdviceColumn, BankId, BlockId, FixedColumn, GroupId, Lane, NodeId, PlaneId, RowId, first},
     integers::integer,
     ir::{Model, TensorId},
     layout::Layout,
@@ -42,16 +42,16 @@ type Place = (usize, usize);
 struct Control<'a> {
     layout: &'a Layout,
     /// Per bank and row, the block that lies there.
-    owners: BTreeMap<(BankId, usize), BlockId>,
+    owners: BTreeMap<(BankId, RowId), BlockId>,
     /// Per bank and row, the power of s of its claims.
-    powers: BTreeMap<(BankId, usize), u64>,
+    powers: BTreeMap<(BankId, RowId), u64>,
     weights: LaneWeights,
     /// Per tensor, what its bytes are read less.
     centers: Vec<i32>,
     /// The elements of model inputs where rows of banks count them.
     inputs: BTreeMap<Place, (TensorId, usize)>,
     /// The cells of copied outputs where rows of flat banks count them.
-    outputs: BTreeMap<Place, (AdviceColumn, usize)>,
+    outputs: BTreeMap<Place, (AdviceColumn, RowId)>,
     checked: Checked,
 }
 
@@ -60,7 +60,7 @@ pub(super) fn check(layout: &Layout, model: &Model) -> Checked {
     let mut control = Control::new(layout);
     control.switches();
     for bank in layout.columns.banks.keys() {
-        for row in 0..=layout.rows {
+        for row in first(layout.rows + 1) {
             match control.owners.get(&(bank, row)).copied() {
                 None => control.unused(bank, row),
                 Some(block) => control.used(bank, row, block),
@@ -93,20 +93,20 @@ impl<'a> Control<'a> {
         Self { layout, owners, powers, weights, centers, inputs, outputs, checked: Checked::default() }
     }
 
-    fn at(&self, column: FixedColumn, row: usize) -> Fr {
+    fn at(&self, column: FixedColumn, row: RowId) -> Fr {
         self.layout.fixed()[column][row]
     }
 
-    fn column(&self, column: Option<FixedColumn>, row: usize) -> Fr {
+    fn column(&self, column: Option<FixedColumn>, row: RowId) -> Fr {
         column.map_or(Fr::ZERO, |column| self.at(column, row))
     }
 
-    fn tags(&self, bank: BankId, row: usize) -> Vec<Fr> {
+    fn tags(&self, bank: BankId, row: RowId) -> Vec<Fr> {
         let lanes = &self.layout.columns.banks[bank].lanes;
         lanes.iter().map(|lane| self.at(lane.cells.tag(), row)).collect()
     }
 
-    fn constants(&self, bank: BankId, row: usize) -> Vec<Fr> {
+    fn constants(&self, bank: BankId, row: RowId) -> Vec<Fr> {
         let columns = &self.layout.columns.banks[bank].constants;
         columns.iter().map(|column| self.at(*column, row)).collect()
     }
@@ -115,19 +115,20 @@ impl<'a> Control<'a> {
     fn switches(&self) {
         let (layout, columns) = (self.layout, &self.layout.columns);
         assert!(layout.rows + 7 <= 1 << layout.shape.k);
-        for row in 0..=layout.rows {
-            assert_eq!(self.at(columns.lookup.rows, row), flag(row < layout.rows));
-            assert_eq!(self.at(columns.lookup.boundary, row), flag(row == 0 || row == layout.rows));
+        let (top, end) = (RowId::default(), RowId::from(layout.rows));
+        for row in first(layout.rows + 1) {
+            assert_eq!(self.at(columns.lookup.rows, row), flag(row < end));
+            assert_eq!(self.at(columns.lookup.boundary, row), flag(row == top || row == end));
             let first = columns.positions.map(|positions| self.at(positions.first, row));
-            assert!(first.is_none_or(|first| first == flag(row == 0)));
-            let stated = HEADER_INSTANCES..HEADER_INSTANCES + layout.network.instances;
+            assert!(first.is_none_or(|first| first == flag(row == top)));
+            let stated = Region::row(0)..Region::row(layout.network.instances);
             assert_eq!(self.at(columns.statement, row), flag(stated.contains(&row)));
-            assert_eq!(self.at(columns.zero, row), flag(row == 0 || layout.region.zeros.contains(&row)));
+            assert_eq!(self.at(columns.zero, row), flag(row == top || layout.region.zeros.contains(&row)));
         }
     }
 
     /// Lookups force every cell of the row to 0, and nothing counts them.
-    fn unused(&mut self, bank: BankId, row: usize) {
+    fn unused(&mut self, bank: BankId, row: RowId) {
         let columns = &self.layout.columns.banks[bank];
         let of_rows = match &columns.weights {
             RowWeights::Powers(powers) => {
@@ -138,11 +139,11 @@ impl<'a> Control<'a> {
         let switches = of_rows.into_iter().map(Some).chain([columns.channel, columns.byte]);
         let switches = switches.map(|column| self.column(column, row));
         let all = self.tags(bank, row).into_iter().chain(self.constants(bank, row)).chain(switches);
-        assert!(all.into_iter().all(|cell| cell == Fr::ZERO), "{bank:?}, row {row}");
+        assert!(all.into_iter().all(|cell| cell == Fr::ZERO), "{bank:?}, {row:?}");
         self.checked.unused += 1;
     }
 
-    fn used(&mut self, bank: BankId, row: usize, id: BlockId) {
+    fn used(&mut self, bank: BankId, row: RowId, id: BlockId) {
         let columns = &self.layout.columns.banks[bank];
         let block = &self.layout.placement.blocks[id];
         assert_eq!(block.kind, columns.kind);
@@ -187,11 +188,11 @@ impl<'a> Control<'a> {
                 }
                 None => (Fr::from(256).pow_vartime([usize::from(member) as u64]), GroupId::default()),
             };
-            assert_eq!((weight, group), expected, "row {row}");
+            assert_eq!((weight, group), expected, "{row:?}");
             match [steps.step, steps.step_rho].map(|column| self.at(column, row)) {
                 [step, Fr::ZERO] => weight *= step,
                 [Fr::ZERO, step] => (weight, group) = (weight * step, group + 1),
-                _ => panic!("row {row}: a step has one part"),
+                _ => panic!("{row:?}: a step has one part"),
             }
         }
     }
@@ -199,8 +200,8 @@ impl<'a> Control<'a> {
     /// In a flat circuit, what operands are read less: activations their center, claims nothing.
     fn operands(&self) {
         let Some(column) = self.layout.columns.center else { return };
-        let mut expected = vec![0; self.layout.rows + 1];
-        for (row, content) in (Region::FIRST_ROW..).zip(&self.layout.region.rows) {
+        let mut expected: TiVec<RowId, _> = ti_vec![0; self.layout.rows + 1];
+        for (row, content) in self.layout.region.iter() {
             if let Some(Operand::Slice { lane, row: of }) = content.operands.first() {
                 // A lane of a flat circuit is a bank.
                 let block =
@@ -208,13 +209,13 @@ impl<'a> Control<'a> {
                 expected[row] = self.centers[block.tensor.0];
             }
         }
-        for (row, center) in expected.into_iter().enumerate() {
-            assert_eq!(self.at(column, row), integer(center.into()), "row {row}");
+        for (row, center) in expected.into_iter_enumerated() {
+            assert_eq!(self.at(column, row), integer(center.into()), "{row:?}");
         }
     }
 
     /// A row of the statement's bytes in a flat circuit: the blocks of bytes are the public inputs, in order.
-    fn packed_byte(&mut self, bank: BankId, row: usize, id: BlockId) {
+    fn packed_byte(&mut self, bank: BankId, row: RowId, id: BlockId) {
         let (layout, columns) = (self.layout, &self.layout.columns.banks[bank]);
         let block = &layout.placement.blocks[id];
         assert_eq!(self.tags(bank, row), [integer(BYTE.into())]);
@@ -238,7 +239,7 @@ impl<'a> Control<'a> {
     }
 
     /// A row of a model input: bytes of one public input, which the powers of the claims say.
-    fn input(&mut self, bank: BankId, row: usize, id: BlockId) {
+    fn input(&mut self, bank: BankId, row: RowId, id: BlockId) {
         let columns = &self.layout.columns.banks[bank];
         assert_eq!(columns.kind, BankKind::Linear);
         assert!(self.tags(bank, row).iter().all(|tag| *tag == integer(BYTE.into())));
@@ -266,7 +267,7 @@ impl<'a> Control<'a> {
     }
 
     /// A row of an operator's outputs: tags of their forms, and what is constant in their claims.
-    fn channels(&self, bank: BankId, row: usize, (id, node): (BlockId, NodeId)) {
+    fn channels(&self, bank: BankId, row: RowId, (id, node): (BlockId, NodeId)) {
         let (layout, columns) = (self.layout, &self.layout.columns.banks[bank]);
         let block = &layout.placement.blocks[id];
         let planes = &layout.network.homes.home(block.tensor).planes;
@@ -291,11 +292,11 @@ impl<'a> Control<'a> {
                 }
                 None => (if shares_tag { tag(block.first_plane()) } else { 0 }, self.idle(of_first, node)),
             };
-            assert_eq!(found, integer(expected.into()), "{bank:?}, row {row}, {lane:?}");
+            assert_eq!(found, integer(expected.into()), "{bank:?}, {row:?}, {lane:?}");
             let (group, weight) = self.weights.lane(lane);
             constants[group] += weight * integer(constant);
         }
-        assert_eq!(self.constants(bank, row), constants.raw, "{bank:?}, row {row}");
+        assert_eq!(self.constants(bank, row), constants.raw, "{bank:?}, {row:?}");
         assert_eq!(self.column(columns.byte, row), Fr::ZERO);
         let has_limbs = matches!(of_first, Form::Linear(_) | Form::Threshold(_)) && columns.channel.is_some();
         assert_eq!(self.column(columns.channel, row), flag(has_limbs));

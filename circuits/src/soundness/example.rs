@@ -12,7 +12,7 @@ use super::{
 use crate::{
     expanded::Op,
     forms::Form,
-    index::{AdviceColumn, GroupId, NodeId},
+    index::{AdviceColumn, GroupId, NodeId, RowId},
     integers::integer,
     ir::{Convolution, Model},
     reference,
@@ -155,7 +155,7 @@ fn coefficients(case: &Case) -> Vec<String> {
         let power = offset + output.exponents.raw[position];
         let cells = &equation.slices[&(GroupId::default(), power)];
         let layer = layer(case);
-        let centered = |column: AdviceColumn, row: usize| honest.columns[column][row] - center(layer);
+        let centered = |column: AdviceColumn, row: RowId| honest.columns[column][row] - center(layer);
         let sum =
             cells.iter().map(|(((column, row), _), weight)| integer(centered(*column, *row).into()) * weight);
         let (sum, bytes) = (sum.sum::<Fr>(), cells.len());

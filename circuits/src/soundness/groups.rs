@@ -1,11 +1,7 @@
 //! Packing groups: a layout in which an operator shares one with another that it reads is refused.
 
 use super::case::Case;
-use crate::{
-    equations::{Operand, Region},
-    expanded::Expanded,
-    index::NodeId,
-};
+use crate::{equations::Operand, expanded::Expanded, index::NodeId};
 
 /// Whether a node reads what another computes, directly or through others.
 fn depends(expanded: &Expanded, node: NodeId, on: NodeId) -> bool {
@@ -18,7 +14,7 @@ fn depends(expanded: &Expanded, node: NodeId, on: NodeId) -> bool {
 fn owners(case: &Case) -> Vec<Option<NodeId>> {
     let region = &case.layout.region;
     let mut owners = vec![None; region.zeros.len()];
-    for (row, content) in (Region::FIRST_ROW..).zip(&region.rows) {
+    for (row, content) in region.iter() {
         let equation = region.zeros.partition_point(|zero| *zero <= row);
         for operand in &content.operands {
             if let Operand::Claims { bank, row } = operand {

@@ -21,7 +21,7 @@ use halo2_proofs::{
 use rayon::prelude::*;
 
 use super::case::Case;
-use crate::{circuit::LemmaCircuit, index::AdviceColumn, layout::Layout};
+use crate::{circuit::LemmaCircuit, columns::ByRow, index::AdviceColumn, layout::Layout};
 
 /// Column of the permutation argument, row.
 type Cell = (usize, usize);
@@ -37,8 +37,8 @@ fn layouts() -> impl Iterator<Item = Arc<Layout>> {
 /// Padded to the rows of the domain.
 fn columns(layout: &Layout) -> Vec<Vec<Fr>> {
     let rows = 1 << layout.shape().k;
-    let padded = |column: &Vec<Fr>| {
-        let mut column = column.clone();
+    let padded = |column: &ByRow<Fr>| {
+        let mut column = column.raw.clone();
         column.resize(rows, Fr::ZERO);
         column
     };
@@ -66,7 +66,7 @@ fn listed(layout: &Layout, places: &BTreeMap<AdviceColumn, usize>) -> Classes {
     let mut classes: BTreeMap<Cell, BTreeSet<Cell>> = BTreeMap::new();
     let mut heads: BTreeMap<Cell, Cell> = BTreeMap::new();
     layout.for_each_copy(|(from, from_row), (to, to_row)| {
-        let [from, to] = [(places[&from], from_row), (places[&to], to_row)];
+        let [from, to] = [(places[&from], usize::from(from_row)), (places[&to], usize::from(to_row))];
         let [kept, merged] = [from, to].map(|cell| *heads.entry(cell).or_insert(cell));
         if kept != merged {
             let mut cells = classes.remove(&merged).unwrap_or_else(|| [merged].into());

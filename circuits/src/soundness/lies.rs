@@ -19,7 +19,7 @@ use crate::{
     Role,
     columns::{HintCells, LaneColumns},
     forms::Form,
-    index::{NodeId, PlaneId},
+    index::{NodeId, PlaneId, RowId},
     ir::TensorId,
     testing::{spot::Spot, subject::hints},
     witness::Witness,
@@ -142,10 +142,10 @@ fn places(case: &Case) -> impl Iterator<Item = Place<'_>> {
 }
 
 /// The phase-0 columns of the first lane of a kind, and a row that no block uses.
-fn unused(case: &Case, is_of_kind: fn(&LaneColumns) -> bool) -> Option<(&LaneColumns, usize)> {
+fn unused(case: &Case, is_of_kind: fn(&LaneColumns) -> bool) -> Option<(&LaneColumns, RowId)> {
     let banks = case.layout.columns.banks.iter().zip(&case.layout.placement.bank_rows);
-    let mut lanes = banks.map(|(bank, rows)| (bank.first_cells(), *rows));
-    lanes.find(|(cells, row)| is_of_kind(cells) && *row < case.layout.rows)
+    let mut lanes = banks.map(|(bank, rows)| (bank.first_cells(), RowId::from(*rows)));
+    lanes.find(|(cells, row)| is_of_kind(cells) && *row < RowId::from(case.layout.rows))
 }
 
 /// Every output of a plane in its neighbor's place.

@@ -17,6 +17,7 @@ use crate::{
     Role,
     circuit::LemmaCircuit,
     equations::{Factor, Region},
+    index::{RowId, each},
     ir::TensorId,
     layout::Layout,
     witness::Witness,
@@ -148,22 +149,22 @@ fn changes(layout: &Layout, honest: &Witness) -> Vec<(String, Change)> {
     }
     if let Some((column, row)) = lies::restart(layout) {
         out.push((
-            format!("no restart in row {row}"),
+            format!("no restart in {row:?}"),
             Box::new(move |layout| layout.fixed_mut()[column][row] = Fr::ONE),
         ));
     }
     if let Some((column, row)) = lies::claims_start(layout) {
         out.push((
-            format!("claims go on in row {row}"),
+            format!("claims go on in {row:?}"),
             Box::new(move |layout| layout.fixed_mut()[column][row] = Fr::ONE),
         ));
     }
     if let (Some(row), Some(positions)) = (lies::window_start(layout), layout.columns.positions) {
         out.push((
-            format!("no new window in row {row}"),
+            format!("no new window in {row:?}"),
             Box::new(move |layout| {
                 layout.fixed_mut()[positions.keep_window][row] = Fr::ONE;
-                layout.region.rows[row - Region::FIRST_ROW].keep_window = true;
+                layout.region.rows[row - Region::row(0)].keep_window = true;
             }),
         ));
     }
@@ -180,16 +181,16 @@ fn changes(layout: &Layout, honest: &Witness) -> Vec<(String, Change)> {
     for block in layout.placement.blocks.iter().filter(|block| block.content.node().is_some()) {
         let (column, row) = (layout.columns.banks[block.bank].constants.raw[0], block.first_row);
         out.push((
-            format!("another constant in row {row}"),
+            format!("another constant in {row:?}"),
             Box::new(move |layout| layout.fixed_mut()[column][row] += Fr::ONE),
         ));
     }
     let weights = layout.columns.ways[0].weights[0];
-    let weight =
-        (Region::FIRST_ROW + after..layout.rows).find(|row| layout.fixed()[weights][*row] != Fr::ZERO);
+    let weight = each(Region::row(after)..RowId::from(layout.rows))
+        .find(|row| layout.fixed()[weights][*row] != Fr::ZERO);
     out.extend(weight.map(|row| -> (String, Change) {
         (
-            format!("another weight in row {row}"),
+            format!("another weight in {row:?}"),
             Box::new(move |layout| layout.fixed_mut()[weights][row] += Fr::ONE),
         )
     }));

@@ -15,7 +15,7 @@ use crate::{
     columns::LaneColumns,
     compile_among,
     forms::{Form, tables::Entry},
-    index::AdviceColumn,
+    index::{AdviceColumn, RowId},
     ir::{Model, Source},
     layout::Layout,
     shape::{Scheme, Shape},
@@ -81,7 +81,7 @@ fn evaluate(terms: &Terms, cells: &BTreeMap<AdviceColumn, i64>) -> i128 {
 }
 
 /// The lookups of a lane in a row, those of sums last, and at most how many combinations are searched.
-fn lookups(layout: &Layout, slots: Vec<Slot>, row: usize) -> (Vec<Lookup>, u64) {
+fn lookups(layout: &Layout, slots: Vec<Slot>, row: RowId) -> (Vec<Lookup>, u64) {
     let lookup = |slot: Slot| {
         let tag = tag(layout.fixed(), slot.tag, row) * slot.factor;
         let mut entries: BTreeMap<i64, Vec<Entry>> = BTreeMap::new();
@@ -103,7 +103,7 @@ fn lookups(layout: &Layout, slots: Vec<Slot>, row: usize) -> (Vec<Lookup>, u64) 
 }
 
 /// Per claim that the cells of a lane can make in a row, the activations they make it with; `None` if they are too many.
-fn claims(layout: &Layout, lane: &LaneColumns, row: usize) -> Option<BTreeMap<i128, Vec<i64>>> {
+fn claims(layout: &Layout, lane: &LaneColumns, row: RowId) -> Option<BTreeMap<i128, Vec<i64>>> {
     let (slots, claim) = match lane {
         LaneColumns::Linear(cells) => linear_cells(cells, &layout.shape),
         LaneColumns::Threshold(cells) => threshold_cells(cells, &layout.shape),

@@ -56,8 +56,8 @@ impl<'a> BlindLookup<'a> {
         witness.count_lookups(&tables, &self.slots);
         let mut grid = self.subject.grid(inputs, draw);
         for &multiplicity in tables.multiplicities {
-            for (row, value) in witness.columns[multiplicity].iter().enumerate() {
-                grid.set(Cell::advice(multiplicity, row), integer((*value).into()));
+            for (row, value) in witness.columns[multiplicity].iter_enumerated() {
+                grid.set(Cell::of(multiplicity, row), integer((*value).into()));
             }
         }
         derive(&self.system, &mut grid, |cell| self.subject.is_derived(cell));

@@ -5,6 +5,7 @@ use std::fmt;
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
 use super::pseudorandom;
+use crate::index::{AdviceColumn, RowId};
 
 /// The three kinds of columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,8 +31,13 @@ pub struct Cell {
 
 impl Cell {
     /// An advice cell.
-    pub fn advice(column: impl Into<usize>, row: usize) -> Self {
-        Self { kind: Kind::Advice, column: column.into(), row }
+    pub fn advice(column: usize, row: usize) -> Self {
+        Self { kind: Kind::Advice, column, row }
+    }
+
+    /// An advice cell of a layout.
+    pub(crate) fn of(column: AdviceColumn, row: RowId) -> Self {
+        Self::advice(column.into(), row.into())
     }
 
     /// A fixed cell.

@@ -33,7 +33,7 @@ use crate::{
     chip::Terms,
     columns::{LaneColumns, ProductCells},
     expanded::Expanded,
-    index::{AdviceColumn, BlockId, GroupId, Lane, NodeId},
+    index::{AdviceColumn, BlockId, GroupId, Lane, NodeId, RowId, first},
     integers::integer,
     ir::TensorId,
     layout::Layout,
@@ -62,9 +62,9 @@ pub fn forms_without_lookups(subject: &Subject, grid: &Grid) -> Vec<Form> {
     out
 }
 
-fn scaled(terms: &Terms, row: usize, factor: Fr) -> Form {
+fn scaled(terms: &Terms, row: RowId, factor: Fr) -> Form {
     let cell = |(column, coefficient): &(AdviceColumn, i128)| {
-        (Cell::advice(*column, row), integer(*coefficient) * factor)
+        (Cell::of(*column, row), integer(*coefficient) * factor)
     };
     terms.0.iter().map(cell).collect()
 }
@@ -72,7 +72,7 @@ fn scaled(terms: &Terms, row: usize, factor: Fr) -> Form {
 fn lookups(layout: &Layout, grid: &Grid) -> Vec<Form> {
     let mut sums: BTreeMap<Vec<[u8; 32]>, [Form; 3]> = BTreeMap::new();
     for slot in &layout.slots() {
-        for row in 0..layout.rows() {
+        for row in first(layout.rows()) {
             let tag = layout.fixed()[slot.tag][row] * integer(slot.factor.into());
             let value = |terms: &Terms| -> Fr {
                 scaled(terms, row, Fr::ONE).iter().map(|(cell, by)| grid.value(*cell) * by).sum()
@@ -87,7 +87,7 @@ fn lookups(layout: &Layout, grid: &Grid) -> Vec<Form> {
     let tables = LookupTables::of(layout);
     let multiplicities = tables.multiplicities.iter();
     let still = multiplicities
-        .flat_map(|column| (0..layout.rows()).map(|row| vec![(Cell::advice(*column, row), Fr::ONE)]));
+        .flat_map(|column| first(layout.rows()).map(|row: RowId| vec![(Cell::of(*column, row), Fr::ONE)]));
     sums.into_values().flatten().filter(|form| !form.is_empty()).chain(still).collect()
 }
 
@@ -97,15 +97,15 @@ fn products(layout: &Layout, grid: &Grid) -> Vec<Form> {
         LaneColumns::Product(cells) => Some(cells),
         _ => None,
     });
-    let form = |cells: &ProductCells, row: usize| {
-        let [first, second] = cells.factors.map(|column| Cell::advice(column, row));
+    let form = |cells: &ProductCells, row: RowId| {
+        let [first, second] = cells.factors.map(|column| Cell::of(column, row));
         vec![
-            (Cell::advice(cells.activation, row), Fr::ONE),
+            (Cell::of(cells.activation, row), Fr::ONE),
             (first, -grid.value(second)),
             (second, -grid.value(first)),
         ]
     };
-    lanes.flat_map(|cells| (0..layout.rows).map(move |row| form(cells, row))).collect()
+    lanes.flat_map(|cells| first(layout.rows).map(move |row| form(cells, row))).collect()
 }
 
 /// `2^(bits * slot)`.

@@ -10,7 +10,7 @@ use crate::{
     columns::LaneColumns,
     expanded::{Expanded, Node, Op},
     forms::Form,
-    index::{AdviceColumn, BlockId, Lane, NodeId},
+    index::{AdviceColumn, BlockId, Lane, NodeId, RowId},
     ir::{Source, TensorId},
     layout::Layout,
 };
@@ -23,7 +23,7 @@ pub(crate) struct Spot {
     /// Lane of the block's bank.
     pub(crate) lane: Lane,
     /// Row of the circuit.
-    pub(crate) row: usize,
+    pub(crate) row: RowId,
 }
 
 impl Spot {
@@ -41,14 +41,14 @@ impl Spot {
     }
 
     /// Its activation cell: column and row.
-    pub(crate) fn cell(&self, layout: &Layout) -> (AdviceColumn, usize) {
+    pub(crate) fn cell(&self, layout: &Layout) -> (AdviceColumn, RowId) {
         (self.columns(layout).activation(), self.row)
     }
 
     /// Its activation cell.
     pub(crate) fn activation(&self, layout: &Layout) -> Cell {
         let (column, row) = self.cell(layout);
-        Cell::advice(column, row)
+        Cell::of(column, row)
     }
 
     /// What its cells claim.

@@ -19,7 +19,7 @@ use crate::{
     CompiledCircuit, Role,
     circuit::LemmaCircuit,
     columns::{BankColumns, BankLane, LaneColumns, LinearCells, ThresholdCells},
-    index::{AdviceColumn, FixedColumn, LaneId},
+    index::{AdviceColumn, FixedColumn, LaneId, RowId, first},
     ir::TensorId,
     layout::Layout,
     shape::BankKind,
@@ -128,9 +128,9 @@ impl Subject {
         let columns = self.roles.iter().enumerate().filter(|(_, role)| role.is_hint());
         let hints = columns.map(|(column, _)| AdviceColumn::from(column));
         hints
-            .flat_map(|column| (0..self.compiled.layout().rows()).map(move |row| (column, row)))
+            .flat_map(|column| first(self.compiled.layout().rows()).map(move |row: RowId| (column, row)))
             .filter(|cell| !busy.contains(cell))
-            .map(|(column, row)| Cell::advice(column, row))
+            .map(|(column, row)| Cell::of(column, row))
             .collect()
     }
 
@@ -138,7 +138,7 @@ impl Subject {
     pub fn idle_evaluations(&self) -> BTreeSet<Cell> {
         let layout = self.compiled.layout();
         let lanes: TiVec<LaneId, AdviceColumn> = layout.columns.lanes().map(BankLane::slice).collect();
-        layout.placement.idle_input_cells().map(|(lane, row)| Cell::advice(lanes[lane], row)).collect()
+        layout.placement.idle_input_cells().map(|(lane, row)| Cell::of(lanes[lane], row)).collect()
     }
 
     /// Whether this constraint, and no other, reads the fixed column.
@@ -169,11 +169,11 @@ impl Subject {
             cell.kind == Kind::Advice && is_power(cell.column.into())
         };
         let bank = layout.columns.banks.iter().find(powers);
-        bank.is_some_and(|bank| layout.fixed()[bank.first_cells().tag()][cell.row] == Fr::ZERO)
+        bank.is_some_and(|bank| layout.fixed()[bank.first_cells().tag()][RowId::from(cell.row)] == Fr::ZERO)
     }
 }
 
-fn busy_cells(layout: &Layout) -> BTreeSet<(AdviceColumn, usize)> {
+fn busy_cells(layout: &Layout) -> BTreeSet<(AdviceColumn, RowId)> {
     let mut out = BTreeSet::new();
     for block in &layout.placement.blocks {
         let lanes = &layout.columns.banks[block.bank].lanes;

@@ -13,6 +13,7 @@ use crate::{
         tables::{Entry, PAIR, SECOND_TAG_FACTOR, range_tag},
     },
     index::NodeId,
+    index::first,
     ir::Requantize,
     layout::Layout,
     requantize::{LinearForm, quantized_product, quantized_sum},
@@ -87,7 +88,7 @@ pub(crate) fn tags(layout: &Layout) -> BTreeSet<i64> {
     let (slots, fixed) = (layout.slots(), layout.fixed());
     let of_slot = |slot: &crate::chip::Slot| {
         let (column, factor) = (slot.tag, slot.factor);
-        (0..layout.rows()).map(move |row| tag(fixed, column, row) * factor)
+        first(layout.rows()).map(move |row| tag(fixed, column, row) * factor)
     };
     slots.iter().flat_map(of_slot).collect()
 }

@@ -3,7 +3,7 @@
 use crate::{
     columns::{HintCells, LinearCells, ThresholdCells},
     forms::{Form, Forms, Interval, NodeForms, PAIR_BASE},
-    index::AdviceColumn,
+    index::{AdviceColumn, RowId},
     shape::Shape,
 };
 
@@ -78,7 +78,7 @@ pub(crate) fn write_linear(
     columns: &mut HintCells,
     cells: &LinearCells,
     shape: &Shape,
-    row: usize,
+    row: RowId,
     [byte, excess, remainder]: [i64; 3],
 ) {
     columns[cells.activation][row] = byte;
@@ -98,7 +98,7 @@ pub(crate) fn write_threshold(
     columns: &mut HintCells,
     cells: &ThresholdCells,
     shape: &Shape,
-    row: usize,
+    row: RowId,
     step: Interval,
     distance: i64,
 ) {
@@ -108,7 +108,7 @@ pub(crate) fn write_threshold(
     limbs(columns, &cells.complement, shape, row, step.width - distance);
 }
 
-fn limbs(columns: &mut HintCells, cells: &[AdviceColumn], shape: &Shape, row: usize, value: i64) {
+fn limbs(columns: &mut HintCells, cells: &[AdviceColumn], shape: &Shape, row: RowId, value: i64) {
     let bits = shape.limb_bits;
     for (column, limb) in cells.iter().zip(0u32..) {
         columns[*column][row] = (value >> (limb * bits)) & ((1 << bits) - 1);

@@ -6,10 +6,10 @@
 use typed_index_collections::{TiVec, ti_vec};
 
 use crate::{
-    columns::{HintCells, LaneColumns},
+    columns::{ByRow, HintCells, LaneColumns},
     expanded::Expanded,
     forms::{Form, NodeForms},
-    index::{AdviceColumn, NodeId, Position},
+    index::{AdviceColumn, NodeId, Position, RowId},
     ir::TensorId,
     layout::Layout,
     network::{
@@ -36,7 +36,7 @@ pub(crate) fn run(plan: &Layout, inputs: &[Vec<i32>], after: Lie<'_>) -> Witness
     let mut builder = Builder {
         expanded,
         plan,
-        columns: ti_vec![vec![0; plan.rows]; hint_columns],
+        columns: ti_vec![ti_vec![0; plan.rows]; hint_columns],
         tensors: vec![Vec::new(); expanded.tensors.len()],
     };
     for (input, values) in expanded.inputs.iter().zip(inputs) {
@@ -55,7 +55,7 @@ pub(crate) fn run(plan: &Layout, inputs: &[Vec<i32>], after: Lie<'_>) -> Witness
 struct Builder<'a> {
     expanded: &'a Expanded,
     plan: &'a Layout,
-    columns: TiVec<AdviceColumn, Vec<i64>>,
+    columns: TiVec<AdviceColumn, ByRow<i64>>,
     tensors: Vec<Vec<i32>>,
 }
 
@@ -130,7 +130,7 @@ impl Builder<'_> {
         self.tensors[map.output.0] = outputs;
     }
 
-    fn write(&mut self, cells: &LaneColumns, row: usize, value: Requantized) {
+    fn write(&mut self, cells: &LaneColumns, row: RowId, value: Requantized) {
         let shape = &self.plan.shape;
         match (cells, value) {
             (LaneColumns::Linear(cells), Requantized::Linear { byte, excess, remainder }) => {
@@ -156,7 +156,7 @@ impl Builder<'_> {
     }
 
     /// An idle lane of the linear form holds the low end of the clamp, one of a function that of the byte 0.
-    fn idle(&mut self, cells: &LaneColumns, forms: &NodeForms, row: usize) {
+    fn idle(&mut self, cells: &LaneColumns, forms: &NodeForms, row: RowId) {
         let (byte, excess) = match &forms.channels[0] {
             Form::Function(function) => {
                 (self.plan.forms.functions[*function][0], self.plan.forms.functions[*function][0])

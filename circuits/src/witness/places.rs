@@ -5,10 +5,13 @@
 
 use std::collections::HashMap;
 
+use typed_index_collections::TiSlice;
+
 use crate::{
     chip::{Slot, lookup::Positions},
     columns::HintCells,
     forms::tables::Entry,
+    index::RowId,
 };
 
 use super::values;
@@ -61,9 +64,9 @@ impl Places {
     }
 
     /// Per row the entry a slot looks up, or [`Positions::ABSENT`]. `tags` are the integers of its tag column.
-    pub(super) fn locate(&self, columns: &HintCells, slot: &Slot, tags: &[i64]) -> Vec<u32> {
+    pub(super) fn locate(&self, columns: &HintCells, slot: &Slot, tags: &TiSlice<RowId, i64>) -> Vec<u32> {
         let mut recent: Option<(Rest, &[Run])> = None;
-        let locate = |(row, tag): (usize, &i64)| {
+        let locate = |(row, tag): (RowId, &i64)| {
             let [value, second, third] = values(columns, slot, row)?;
             let rest = [tag * slot.factor, second, third];
             let runs = match recent {
@@ -73,7 +76,7 @@ impl Places {
             recent = Some((rest, runs));
             runs.iter().find_map(|run| run.find(value))
         };
-        tags.iter().enumerate().map(locate).map(|entry| entry.unwrap_or(Positions::ABSENT)).collect()
+        tags.iter_enumerated().map(locate).map(|entry| entry.unwrap_or(Positions::ABSENT)).collect()
     }
 }
 
@@ -98,7 +101,7 @@ mod tests {
         let entries: Vec<Entry> = tables.iter().flatten().copied().collect();
         let absent = [[1, -3, 0, 0], [1, 1, 0, 0], [1, 7, 0, 0], [1, 0, 1, 0], [3, 0, 0, 0], [2, 0, 0, 0]];
         let tuples: Vec<Entry> = entries.iter().chain(&absent).copied().collect();
-        let values = |index: usize| tuples.iter().map(|tuple| tuple[index]).collect::<Vec<i64>>();
+        let values = |index: usize| tuples.iter().map(|tuple| tuple[index]).collect::<TiVec<RowId, i64>>();
         let columns: TiVec<AdviceColumn, _> = ti_vec![values(1), values(2), values(3)];
         let cells = [0, 1, 2].map(|column| Terms::cell(AdviceColumn::from(column)));
         let slot = Slot { tag: FixedColumn::default(), factor: 1, values: cells };

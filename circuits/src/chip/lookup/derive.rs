@@ -9,12 +9,13 @@ use halo2_proofs::halo2curves::{
     ff::{BatchInvert, Field},
 };
 use rayon::prelude::*;
+use typed_index_collections::ti_vec;
 
 use super::{GROUP, LookupChip};
 use crate::{
     chip::{Slot, hints::Hints},
-    columns::{FixedCells, LookupColumns},
-    index::AdviceColumn,
+    columns::{ByRow, FixedCells, LookupColumns},
+    index::{AdviceColumn, RowId},
 };
 
 /// Where the tables hold what each row looks up.
@@ -83,7 +84,7 @@ impl LookupChip {
         fixed: &FixedCells,
         witness: &LookupWitness<'_>,
         rows: usize,
-    ) -> Vec<(AdviceColumn, Vec<Fr>)> {
+    ) -> Vec<(AdviceColumn, ByRow<Fr>)> {
         let inverses = table_inverses(columns, fixed, witness, rows);
         let groups = self.slots.par_chunks(GROUP).zip(witness.positions.entries.par_chunks(GROUP));
         let helpers = groups.map(|(slots, entries)| helper(slots, entries, fixed, witness, &inverses, rows));
@@ -95,7 +96,8 @@ impl LookupChip {
         let sums = running_sums(&helpers, &counted, rows);
         let helpers = columns.helpers.iter().copied().zip(helpers);
         let counted = columns.table_helpers.iter().copied().zip(counted);
-        helpers.chain(counted).chain([(columns.sum, sums)]).collect()
+        let all = helpers.chain(counted).chain([(columns.sum, sums)]);
+        all.map(|(column, cells)| (column, cells.into())).collect()
     }
 }
 
@@ -110,15 +112,18 @@ fn table_inverses(
     for (set, inverses) in inverses.chunks_mut(rows).enumerate() {
         let (table, multiplicities) = (&columns.tables[set], columns.multiplicities[set]);
         let counts = &witness.positions.counts[set * rows..];
-        let asked = |row: &usize| counts[*row] != 0 || witness.hints.cell(multiplicities, *row) != Fr::ZERO;
-        let pole = |row: usize| {
+        let asked = |row: &usize| {
+            counts[*row] != 0 || witness.hints.cell(multiplicities, RowId::from(*row)) != Fr::ZERO
+        };
+        let pole = |row: RowId| {
             let value = |index: usize| table.get(index).map_or(Fr::ZERO, |column| fixed[*column][row]);
             witness.pole(value(0), [value(1), value(2), value(3)])
         };
         inverses.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, inverses)| {
             let first = chunk * CHUNK;
             let rows = (first..first + inverses.len()).filter(asked);
-            let (at, mut poles): (Vec<usize>, Vec<Fr>) = rows.map(|row| (row - first, pole(row))).unzip();
+            let (at, mut poles): (Vec<usize>, Vec<Fr>) =
+                rows.map(|row| (row - first, pole(RowId::from(row)))).unzip();
             poles.iter_mut().batch_invert();
             at.into_iter().zip(poles).for_each(|(at, inverse)| inverses[at] = inverse);
         });
@@ -135,17 +140,17 @@ fn helper(
     inverses: &[Fr],
     rows: usize,
 ) -> Vec<Fr> {
-    let mut sums = vec![Fr::ZERO; rows];
+    let mut sums: ByRow<Fr> = ti_vec![Fr::ZERO; rows];
     for (slot, entries) in slots.iter().zip(entries) {
         let mut absent = Vec::new();
-        for (row, (sum, entry)) in sums.iter_mut().zip(entries).enumerate() {
+        for ((row, sum), entry) in sums.iter_mut_enumerated().zip(entries) {
             match inverses.get(*entry as usize) {
                 Some(inverse) if !witness.hints.is_overridden(row) => *sum += inverse,
                 _ => absent.push(row),
             }
         }
         let factor = Fr::from(slot.factor.unsigned_abs());
-        let pole = |row: &usize| {
+        let pole = |row: &RowId| {
             let values = [0, 1, 2].map(|index| witness.hints.evaluate(&slot.values[index], *row));
             witness.pole(fixed[slot.tag][*row] * factor, values)
         };
@@ -153,21 +158,21 @@ fn helper(
         poles.iter_mut().batch_invert();
         absent.into_iter().zip(poles).for_each(|(row, inverse)| sums[row] += inverse);
     }
-    sums
+    sums.into()
 }
 
 /// `sum_i count_i/(alpha + f_i)` over the table sets of a helper.
 fn table_helper(multiplicities: &[AdviceColumn], inverses: &[Fr], hints: &Hints<'_>, rows: usize) -> Vec<Fr> {
-    let mut sums = vec![Fr::ZERO; rows];
+    let mut sums: ByRow<Fr> = ti_vec![Fr::ZERO; rows];
     for (column, inverses) in multiplicities.iter().zip(inverses.chunks(rows)) {
-        for (row, (sum, inverse)) in sums.iter_mut().zip(inverses).enumerate() {
+        for ((row, sum), inverse) in sums.iter_mut_enumerated().zip(inverses) {
             // An inverse of 0 is that of an entry nobody counts.
             if *inverse != Fr::ZERO {
                 *sum += hints.cell(*column, row) * inverse;
             }
         }
     }
-    sums
+    sums.into()
 }
 
 /// Lookups minus entries up to each row.
@@ -194,7 +199,10 @@ mod tests {
     use typed_index_collections::TiVec;
 
     use super::*;
-    use crate::{chip::Terms, index::FixedColumn};
+    use crate::{
+        chip::Terms,
+        index::{FixedColumn, first},
+    };
 
     const ROWS: usize = 2 * CHUNK + 100;
     const SETS: usize = 4;
@@ -203,9 +211,9 @@ mod tests {
     /// Table set t holds `(t + 1, row, t row, 0)`; slot i of row r looks a pseudorandom entry up, or a lie.
     struct Case {
         columns: LookupColumns,
-        fixed: TiVec<FixedColumn, Vec<Fr>>,
+        fixed: TiVec<FixedColumn, ByRow<Fr>>,
         chip: LookupChip,
-        hints: TiVec<AdviceColumn, Vec<i64>>,
+        hints: TiVec<AdviceColumn, ByRow<i64>>,
         positions: Positions,
     }
 
@@ -265,37 +273,37 @@ mod tests {
         };
         Case {
             columns,
-            fixed: fixed.into(),
+            fixed: fixed.into_iter().map(ByRow::from).collect(),
             chip: LookupChip { slots: (0..SLOTS).map(slot).collect() },
-            hints: hints.into(),
+            hints: hints.into_iter().map(ByRow::from).collect(),
             positions,
         }
     }
 
     /// The columns from the equations alone: every pole inverted where it occurs.
-    fn defined(case: &Case, hints: &Hints<'_>, alpha: Fr, theta: Fr) -> BTreeMap<AdviceColumn, Vec<Fr>> {
+    fn defined(case: &Case, hints: &Hints<'_>, alpha: Fr, theta: Fr) -> BTreeMap<AdviceColumn, ByRow<Fr>> {
         let inverse = |tag: Fr, first: Fr, second: Fr| {
             (alpha + tag + theta * first + theta.square() * second).invert().unwrap_or(Fr::ZERO)
         };
-        let looked_up = |slot: usize, row: usize| {
+        let looked_up = |slot: usize, row: RowId| {
             let [first, second] = values_of(slot).map(|column| hints.cell(column, row));
             inverse(case.fixed[FixedColumn::from(TAG)][row], first, second)
         };
-        let counted = |set: usize, row: usize| {
+        let counted = |set: usize, row: RowId| {
             let [tag, first, second] = table_of(set).map(|column| case.fixed[column][row]);
             hints.cell(multiplicities_of(set), row) * inverse(tag, first, second)
         };
-        let column = |cell: &dyn Fn(usize) -> Fr| (0..ROWS).map(cell).collect::<Vec<Fr>>();
+        let column = |cell: &dyn Fn(RowId) -> Fr| first(ROWS).map(cell).collect::<ByRow<Fr>>();
         let columns = [
             (20, column(&|row| (0..3).map(|slot| looked_up(slot, row)).sum())),
             (21, column(&|row| looked_up(3, row))),
             (22, column(&|row| (0..3).map(|set| counted(set, row)).sum())),
             (23, column(&|row| counted(3, row))),
         ];
-        let mut columns: BTreeMap<AdviceColumn, Vec<Fr>> =
+        let mut columns: BTreeMap<AdviceColumn, ByRow<Fr>> =
             columns.into_iter().map(|(column, cells)| (AdviceColumn::from(column), cells)).collect();
-        let mut sums = vec![Fr::ZERO];
-        for row in 0..ROWS {
+        let mut sums: ByRow<Fr> = ti_vec![Fr::ZERO];
+        for row in first::<RowId>(ROWS) {
             let [looked_up, counted] = [&case.columns.helpers, &case.columns.table_helpers]
                 .map(|of| columns[&of[0]][row] + columns[&of[1]][row]);
             sums.push(sums[row] + looked_up - counted);
@@ -309,16 +317,16 @@ mod tests {
         let case = case();
         let [alpha, theta] = [5, 7].map(|seed| Fr::from(seed).pow_vartime([1_000_003]));
         let unused = case.positions.counts.iter().position(|count| *count == 0).unwrap();
-        let replaced = |cell: (AdviceColumn, usize), by: Fr| BTreeMap::from([(cell, by)]);
+        let replaced = |cell: (AdviceColumn, RowId), by: Fr| BTreeMap::from([(cell, by)]);
         for overrides in [
             BTreeMap::new(),
-            replaced((AdviceColumn::from(3), 1500), -Fr::from(3)),
-            replaced((multiplicities_of(unused / ROWS), unused % ROWS), Fr::from(9)),
+            replaced((AdviceColumn::from(3), RowId::from(1500)), -Fr::from(3)),
+            replaced((multiplicities_of(unused / ROWS), RowId::from(unused % ROWS)), Fr::from(9)),
         ] {
             let hints = Hints::new(&case.hints, &overrides);
             let witness = LookupWitness { hints: &hints, positions: &case.positions, alpha, theta };
             let derived = case.chip.derive(&case.columns, &case.fixed, &witness, ROWS);
-            let derived: BTreeMap<AdviceColumn, Vec<Fr>> = derived.into_iter().collect();
+            let derived: BTreeMap<AdviceColumn, ByRow<Fr>> = derived.into_iter().collect();
             assert!(derived == defined(&case, &hints, alpha, theta), "{overrides:?}");
         }
     }

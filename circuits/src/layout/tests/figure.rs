@@ -1,8 +1,8 @@
 //! The figure of ARCHITECTURE.md: which rows of which columns hold what, read off a layout.
 
 use crate::{
-    equations::{Operand, Region},
-    index::{BankId, MapId},
+    equations::Operand,
+    index::{BankId, MapId, RowId, first},
     layout::{Budget, Layout},
     place::{Block, Content},
     shape::{BankKind, BankShape, Scheme, Shape},
@@ -21,8 +21,8 @@ fn layout() -> Layout {
 }
 
 /// What lies in a row of a bank.
-fn of_bank(layout: &Layout, bank: BankId, row: usize) -> String {
-    let at = |block: &&Block| block.bank == bank && block.rows().contains(&row);
+fn of_bank(layout: &Layout, bank: BankId, row: RowId) -> String {
+    let at = |block: &&Block| block.bank == bank && block.span().contains(&row);
     let Some(block) = layout.placement.blocks.iter().find(at) else { return String::new() };
     let name = match block.content {
         Content::Node(node) => &layout.expanded.nodes[node].name,
@@ -37,10 +37,9 @@ fn of_bank(layout: &Layout, bank: BankId, row: usize) -> String {
 }
 
 /// What a row of the region computes.
-fn of_region(layout: &Layout, row: usize) -> String {
+fn of_region(layout: &Layout, row: RowId) -> String {
     let equation = layout.region.zeros.partition_point(|zero| *zero <= row);
-    let Some(content) = row.checked_sub(Region::FIRST_ROW).and_then(|index| layout.region.rows.get(index))
-    else {
+    let Some(content) = layout.region.iter().find(|(of, _)| *of == row).map(|(_, content)| content) else {
         return String::new();
     };
     let what = match content.operands.first() {
@@ -58,11 +57,11 @@ fn of_region(layout: &Layout, row: usize) -> String {
 
 /// Runs of rows with the same content.
 fn figure(layout: &Layout) -> String {
-    let content = |row: usize| {
+    let content = |row: RowId| {
         let banks = layout.columns.banks.keys().map(|bank| of_bank(layout, bank, row));
         banks.chain([of_region(layout, row)]).collect::<Vec<_>>()
     };
-    let rows: Vec<Vec<String>> = (0..layout.rows).map(content).collect();
+    let rows: Vec<Vec<String>> = first(layout.rows).map(content).collect();
     let banks = layout.columns.banks.iter().map(|bank| match bank.kind {
         BankKind::Linear => "bank, linear form",
         BankKind::Threshold => "bank, thresholds",

@@ -7,13 +7,14 @@ use crate::{
     Role,
     columns::LaneColumns,
     forms::tables::PAD,
+    index::RowId,
     soundness::case::{Case, Caught, Told},
     testing::subject::hints,
     witness::LookupTables,
 };
 
 /// An honest inference with other multiplicities.
-fn multiplicities(case: &Case, changes: &[((usize, usize), i64)]) -> Option<Told> {
+fn multiplicities(case: &Case, changes: &[((usize, RowId), i64)]) -> Option<Told> {
     let mut told = Told::new(case, case.honest(), Caught::By(&["lookup sum boundary"]));
     let mut counted = case.honest();
     counted.count_lookups(&LookupTables::of(&case.layout), &case.layout.slots());
@@ -30,17 +31,19 @@ fn sign(value: i64) -> Fr {
 }
 
 /// Where the table entry with this tag and value is.
-fn entry(case: &Case, wanted: impl Fn(&[i64; 4]) -> bool) -> Option<(usize, usize)> {
+fn entry(case: &Case, wanted: impl Fn(&[i64; 4]) -> bool) -> Option<(usize, RowId)> {
     let sets = case.layout.tables.iter().enumerate();
-    sets.flat_map(|(set, entries)| entries.iter().enumerate().map(move |(row, entry)| ((set, row), entry)))
-        .find_map(|(at, entry)| wanted(entry).then_some(at))
+    sets.flat_map(|(set, entries)| {
+        entries.iter().enumerate().map(move |(row, entry)| ((set, RowId::from(row)), entry))
+    })
+    .find_map(|(at, entry)| wanted(entry).then_some(at))
 }
 
 /// An unused row looks the first filler entry up, which is also counted as if that were allowed.
 fn looked_up_filler(case: &Case) -> Option<Told> {
     let pad = entry(case, |entry| entry[0] == PAD)?;
     let zero = entry(case, |entry| *entry == [0; 4])?;
-    let [_, row, set, _] = case.layout.tables[pad.0][pad.1];
+    let [_, row, set, _] = case.layout.tables[pad.0][usize::from(pad.1)];
     let (cells, unused) =
         unused(case, |cells| matches!(cells, LaneColumns::Linear(_) | LaneColumns::Threshold(_)))?;
     let mut told = multiplicities(case, &[(pad, 1), (zero, -1)])?;

@@ -7,7 +7,7 @@ use crate::{
     Role,
     columns::{BankLane, RowWeights},
     equations::{Factor, Operand, Region},
-    index::{FixedColumn, Lane},
+    index::{FixedColumn, Lane, RowId},
     layout::Layout,
     network::shared::by_position,
     place::{Arrangement, Block, Content},
@@ -26,7 +26,7 @@ fn derived(case: &Case, caught: &'static [&'static str], change: impl FnOnce(&mu
 /// The first row of the region that is none of the statement's.
 pub(in crate::soundness) fn first_row(layout: &Layout) -> usize {
     match layout.columns.positions {
-        Some(_) => layout.region.zeros[1] - Region::FIRST_ROW,
+        Some(_) => layout.region.zeros[1] - Region::row(0),
         None => layout.network.instances,
     }
 }
@@ -48,7 +48,7 @@ pub(in crate::soundness) fn other_slice(layout: &mut Layout, honest: &Witness, i
     };
     let slice = layout.columns.lanes().nth(usize::from(lane)).map(BankLane::slice);
     let cells = slice.and_then(|column| honest.columns.get(column));
-    let differs = |other: usize| other != row && cells.is_none_or(|cells| cells[other] != cells[row]);
+    let differs = |other: RowId| other != row && cells.is_none_or(|cells| cells[other] != cells[row]);
     let other = layout.region.rows.iter().flat_map(|each| &each.operands).find_map(|each| match each {
         Operand::Slice { lane: of, row: end } if *of == lane && differs(*end) => Some(*end),
         _ => None,
@@ -60,23 +60,23 @@ pub(in crate::soundness) fn other_slice(layout: &mut Layout, honest: &Witness, i
 }
 
 /// A slice end of a block that later rows follow: where the evaluation restarts.
-pub(in crate::soundness) fn restart(layout: &Layout) -> Option<(FixedColumn, usize)> {
+pub(in crate::soundness) fn restart(layout: &Layout) -> Option<(FixedColumn, RowId)> {
     let mut inputs = layout.placement.blocks.iter().filter(|block| block.content == Content::Input);
     inputs.find_map(|block| {
         let Arrangement::Beside(order) = &block.arrangement else { return None };
         let keep_slice = layout.columns.banks[block.bank].powers()?.keep_slice;
         let end = order.slice_ends.iter().min()?;
-        (order.slice_ends.len() > 1).then(|| (keep_slice, block.first_row + end + 1))
+        (order.slice_ends.len() > 1).then(|| (keep_slice, block.first_row + (end + 1)))
     })
 }
 
 /// A row of the region where a window starts anew although it held something.
-pub(in crate::soundness) fn window_start(layout: &Layout) -> Option<usize> {
+pub(in crate::soundness) fn window_start(layout: &Layout) -> Option<RowId> {
     layout.columns.positions?;
     let rows = &layout.region.rows;
     let holds = |index: usize| rows[index].sign != 0 || rows[index].keep_window;
     let starts = |index: &usize| !rows[*index].keep_window && holds(*index - 1);
-    slices(layout).into_iter().skip(1).rfind(starts).map(|index| Region::FIRST_ROW + index)
+    slices(layout).into_iter().skip(1).rfind(starts).map(Region::row)
 }
 
 fn stale_slice(case: &Case) -> Option<Told> {
@@ -88,8 +88,8 @@ fn stale_slice(case: &Case) -> Option<Told> {
 
 /// The column that says how a block's evaluation of claims goes on, and the first row of a block behind another's: 1 there
 /// takes the evaluation over.
-pub(in crate::soundness) fn claims_start(layout: &Layout) -> Option<(FixedColumn, usize)> {
-    let behind = |block: &&Block| block.content.node().is_some() && block.first_row > 0;
+pub(in crate::soundness) fn claims_start(layout: &Layout) -> Option<(FixedColumn, RowId)> {
+    let behind = |block: &&Block| block.content.node().is_some() && block.first_row > RowId::default();
     let block = layout.placement.blocks.iter().find(behind)?;
     let column = match &layout.columns.banks[block.bank].weights {
         RowWeights::Powers(powers) => powers.keep_claims,
@@ -110,12 +110,12 @@ fn stale_weights(case: &Case) -> Option<Told> {
     let layout = &case.layout;
     let (keep, rows) = (layout.columns.keep_weight, &layout.region.rows);
     let starts = |index: &usize| {
-        let row = Region::FIRST_ROW + index;
+        let row = Region::row(*index);
         layout.fixed()[keep][row] == Fr::ZERO && rows[*index].factor.is_some()
     };
     let index = (first_row(layout) + 1..rows.len()).rfind(starts)?;
     Some(derived(case, &["operator equation", "weight evaluation"], |layout| {
-        layout.fixed_mut()[keep][Region::FIRST_ROW + index] = Fr::ONE
+        layout.fixed_mut()[keep][Region::row(index)] = Fr::ONE
     }))
 }
 
@@ -123,7 +123,7 @@ fn stale_window(case: &Case) -> Option<Told> {
     let row = window_start(&case.layout)?;
     Some(derived(case, &["operator equation", "window"], |layout| {
         // The derivation follows the region's rows.
-        layout.region.rows[row - Region::FIRST_ROW].keep_window = true;
+        layout.region.rows[row - Region::row(0)].keep_window = true;
     }))
 }
 
@@ -151,8 +151,8 @@ fn exchanged_powers(case: &Case) -> Option<Told> {
     layout.columns.positions?;
     let block = layout.placement.blocks.iter().find(|block| block.content == Content::Node(node))?;
     let bank = &layout.columns.banks[block.bank];
-    let rows: Vec<usize> = block.rows().collect();
-    let alike = |one: usize, other: usize| {
+    let rows: Vec<RowId> = block.rows().collect();
+    let alike = |one: RowId, other: RowId| {
         bank.constants.iter().all(|column| layout.fixed()[*column][one] == layout.fixed()[*column][other])
     };
     let other = (1..rows.len()).find(|other| alike(rows[0], rows[*other]))?;

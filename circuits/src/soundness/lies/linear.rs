@@ -7,7 +7,7 @@ use crate::{
     Role,
     columns::{HintCells, LaneColumns, LinearCells},
     forms::{ClampClass, Form},
-    index::AdviceColumn,
+    index::{AdviceColumn, RowId},
     integers::integer,
     shape::BankKind,
     soundness::case::{Case, Caught, Told},
@@ -18,7 +18,7 @@ use crate::{
 #[derive(Clone)]
 struct Channel<'a> {
     place: Place<'a>,
-    row: usize,
+    row: RowId,
     cells: LinearCells,
     class: ClampClass,
     byte: i64,
@@ -175,7 +175,7 @@ fn unused_row(case: &Case, column: fn(&LinearCells) -> AdviceColumn, caught: Cau
 }
 
 /// The row of the input's first element in a flat lane of the linear form, which claims the byte.
-fn input_row(case: &Case) -> Option<(&LinearCells, usize)> {
+fn input_row(case: &Case) -> Option<(&LinearCells, RowId)> {
     let spot = case.spot(case.input_tensor(), 0);
     let block = &case.layout.placement.blocks[spot.block];
     let is_claimed = case.layout.columns.positions.is_none() && block.kind == BankKind::Linear;

@@ -5,7 +5,7 @@ use crate::{
     Role,
     columns::{HintCells, LaneColumns, ThresholdCells},
     forms::{Form, Interval},
-    index::AdviceColumn,
+    index::{AdviceColumn, RowId},
     soundness::case::{Case, Caught, Told},
     witness::Witness,
 };
@@ -14,7 +14,7 @@ use crate::{
 #[derive(Clone)]
 struct Channel<'a> {
     place: Place<'a>,
-    row: usize,
+    row: RowId,
     cells: ThresholdCells,
     intervals: Vec<Interval>,
     /// Index of the true interval.
