@@ -59,9 +59,7 @@ impl Budget {
             }
             Op::Table(_) => self.spend_tables(1),
             Op::Rearrange(rearrange) => self.spend_sources(rearrange.sources.len()),
-            Op::MatMul(_) | Op::Add(_) | Op::Multiply(_) | Op::MaxPool(_) | Op::Maximum => {
-                Ok(())
-            }
+            Op::MatMul(_) | Op::Add(_) | Op::Multiply(_) | Op::MaxPool(_) | Op::Maximum => Ok(()),
         }
     }
 

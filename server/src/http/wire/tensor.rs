@@ -1,11 +1,14 @@
 //! Tensors.
 
 use lemma_circuits::{
-    edge::{EdgeError, SoftmaxKernel, apply_tail},
+    edge::{EdgeError, apply_tail},
     ir::{Elem, Tail},
     statement::Port,
 };
-use lemma_prover::inputs::{Values, json_nested};
+use lemma_prover::{
+    env::softmax_kernel,
+    inputs::{Values, json_nested},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -130,15 +133,6 @@ fn values_after(port: &Port, values: Vec<f32>) -> Values {
         }
         _ => Values::F32(values),
     }
-}
-
-/// The arithmetic of onnxruntime's Softmax on this machine's processor.
-fn softmax_kernel() -> SoftmaxKernel {
-    #[cfg(target_arch = "x86_64")]
-    if !std::arch::is_x86_feature_detected!("avx512f") {
-        return SoftmaxKernel::Fma3;
-    }
-    SoftmaxKernel::Avx512
 }
 
 #[cfg(test)]
