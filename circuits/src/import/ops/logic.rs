@@ -6,6 +6,7 @@
 mod compare;
 mod connect;
 mod fold;
+mod relation;
 pub(in crate::import) mod select;
 #[cfg(test)]
 mod tests;

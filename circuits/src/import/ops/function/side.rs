@@ -23,6 +23,7 @@ pub(in crate::import) fn side(
 ) -> Result<Side, ImportErrorKind> {
     let value = call.input(index, role)?;
     if let Some(view) = view(value) {
+        builder.budget.spend(view.values.len(), size_of::<Spread>())?;
         return Ok(Side::View(view.into_owned()));
     }
     let Some(numbers) = value.numbers() else {

@@ -48,8 +48,10 @@ impl Binary {
         self.odd.checked_mul(factor)
     }
 
-    fn number(self) -> f32 {
-        self.odd as f32 * (self.exponent as f32).exp2()
+    /// The number, if float32 has the power of two.
+    fn number(self) -> Option<f32> {
+        let biased = u32::try_from(self.exponent + 127).ok().filter(|biased| (1..255).contains(biased))?;
+        Some(self.odd as f32 * f32::from_bits(biased << 23))
     }
 }
 
@@ -77,7 +79,8 @@ pub(super) fn with_bias(
             .times(Binary::of(alpha)?)?;
         let number = *one_or_indexed(&numbers, channel)?;
         let addend = Binary::of(beta)?.times(Binary::of(number)?)?;
-        is_exact(scale, weights.checked_mul(largest)?, addend).then(|| (scale.number(), beta * number))
+        let is_exact = is_exact(scale, weights.checked_mul(largest)?, addend);
+        Some((scale.number().filter(|_| is_exact)?, beta * number))
     });
     let Some(channels) = channels.collect::<Option<Vec<(f32, f32)>>>() else { return Ok(None) };
     let (factors, addends) = channels.into_iter().unzip();
@@ -123,7 +126,7 @@ mod tests {
     fn sums_are_exact_up_to_24_bits() {
         let binary = |value: f32| Binary::of(value).unwrap();
         assert_eq!(binary(0.75), Binary { odd: 3, exponent: -2 });
-        assert_eq!(binary(-40.0).number(), 40.0);
+        assert_eq!(binary(-40.0).number(), Some(40.0));
         assert_eq!(binary(0.1).times(binary(0.1)), None);
         assert!(is_exact(binary(0.75), (1 << 22) - 1, binary(0.5)));
         assert!(!is_exact(binary(0.75), 1 << 23, binary(0.5)));

@@ -1,51 +1,18 @@
 //! Comparisons of float32 values that integers decide.
 
-use super::connect::{Connective, connected, negated};
+use super::connect::{connected, negated};
 use super::fold;
+use super::relation::{Connective, Relation};
 use crate::import::builder::Builder;
 use crate::import::call::Call;
 use crate::import::error::{ImportErrorKind, OperatorError, QuantizationError, UncertainAnswer};
+use crate::import::limits;
 use crate::import::ops::function::side::{side, values_by};
 use crate::import::role::Role;
 use crate::import::spread::Spread;
 use crate::import::value::{Activation, Function, Side, Truth, Value};
 use crate::import::views;
 use crate::ir::{Add, Elem, Op, Source};
-
-/// How two numbers are compared.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Relation {
-    Greater,
-    GreaterOrEqual,
-    Less,
-    LessOrEqual,
-    Equal,
-}
-
-impl Relation {
-    pub(super) fn holds<T: PartialOrd>(self, left: T, right: T) -> bool {
-        match self {
-            Self::Greater => left > right,
-            Self::GreaterOrEqual => left >= right,
-            Self::Less => left < right,
-            Self::LessOrEqual => left <= right,
-            Self::Equal => left == right,
-        }
-    }
-
-    /// Whether it holds for numbers that are known up to an error, `None` where the error decides.
-    fn decided(self, left: Spread, right: Spread) -> Option<bool> {
-        let at = |left: f32, right: f32| self.holds(left, right);
-        let answers =
-            [at(left.lo, right.lo), at(left.lo, right.hi), at(left.hi, right.lo), at(left.hi, right.hi)];
-        let overlap = left.lo <= right.hi && right.lo <= left.hi;
-        let is_known = left.lo == left.hi && right.lo == right.hi;
-        // Equality may hold between ends where it holds at none.
-        let agree = answers.iter().all(|answer| *answer == answers[0])
-            && (is_known || self != Self::Equal || !overlap);
-        agree.then_some(answers[0])
-    }
-}
 
 pub(super) fn greater(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     compared(call, Relation::Greater, builder)
@@ -140,6 +107,8 @@ fn above(
     (left, right): (&Side, &Side),
     builder: &mut Builder,
 ) -> Result<Truth, ImportErrorKind> {
+    let shape = views::common_shape(&[left.shape(), right.shape()])?;
+    limits::sources(&shape)?;
     let numbers = [numbers(left, builder)?, numbers(right, builder)?];
     let Ranks { of_left, of_right, offset } = Ranks::of(&numbers);
     if of_left.iter().chain(&of_right).any(|rank| *rank > 255) {
@@ -149,7 +118,6 @@ fn above(
     let name = &call.node.label.name;
     let reversed = of_right.iter().map(|rank| 255 - rank).collect();
     let ranks = [ranked(name, left, of_left, builder)?, ranked(name, right, reversed, builder)?];
-    let shape = views::common_shape(&[left.shape(), right.shape()])?;
     let [left, right] = ranks;
     let left = views::broadcast(name, &left, &shape, builder)?;
     let right = views::broadcast(name, &right, &shape, builder)?;

@@ -1,6 +1,7 @@
 //! And, Or and Not.
 
 use super::fold;
+use super::relation::Connective;
 use crate::import::builder::Builder;
 use crate::import::call::Call;
 use crate::import::constant::Data;
@@ -9,22 +10,6 @@ use crate::import::role::Role;
 use crate::import::value::{Activation, Truth, Value};
 use crate::import::views;
 use crate::ir::{Add, Elem, Op, Source};
-
-/// How two truths make one.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Connective {
-    And,
-    Or,
-}
-
-impl Connective {
-    pub(super) fn of(self, left: bool, right: bool) -> bool {
-        match self {
-            Self::And => left && right,
-            Self::Or => left || right,
-        }
-    }
-}
 
 pub(super) fn and(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     connective(call, Connective::And, builder)

@@ -1,7 +1,6 @@
 //! Comparisons, And, Or, Not and Where of constants alone.
 
-use super::compare::Relation;
-use super::connect::Connective;
+use super::relation::{Connective, Relation};
 use crate::import::attributes::unsupported;
 use crate::import::builder::Builder;
 use crate::import::call::Call;

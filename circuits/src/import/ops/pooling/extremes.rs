@@ -76,18 +76,20 @@ fn of_one_tensor(sides: &[Side], extreme: Extreme) -> Option<Function> {
         Side::View(view) => Some(&view.activation),
         Side::Numbers { .. } => None,
     })?;
-    let values: Vec<Rc<[Spread]>> =
-        sides.iter().map(|side| values_by(activation, side)).collect::<Option<_>>()?;
     let of = |left: Spread, right: Spread| Spread {
         lo: extreme.of_two()(left.lo, right.lo),
         hi: extreme.of_two()(left.hi, right.hi),
         may_be_nan: left.may_be_nan || right.may_be_nan,
     };
-    let value = |index: usize| {
-        let all = values.iter().filter_map(|values| values.get(index).copied());
-        all.reduce(of).map(Spread::with_both_zeros)
-    };
-    let values = (0..256).map(value).collect::<Option<_>>()?;
+    let mut values: Option<Rc<[Spread]>> = None;
+    for side in sides {
+        let own = values_by(activation, side)?;
+        values = Some(match values {
+            None => own,
+            Some(before) => before.iter().zip(&*own).map(|(left, right)| of(*left, *right)).collect(),
+        });
+    }
+    let values = values?.iter().map(|value| value.with_both_zeros()).collect();
     Some(Function { activation: activation.clone(), values })
 }
 

@@ -79,8 +79,13 @@ fn common_unit(scales: &[f32]) -> Option<(f32, Vec<i16>)> {
     };
     let factors = multiples.iter().map(factor).collect::<Option<_>>()?;
     // At most 24 bits, since the divisor divides an odd number of that many.
-    let unit = (divisor as f64 * f64::from(least).exp2()) as f32;
+    let unit = (divisor as f64 * power_of_two(least)) as f32;
     unit.is_normal().then_some((unit, factors))
+}
+
+/// `2^exponent` of float32 numbers.
+fn power_of_two(exponent: i32) -> f64 {
+    f64::from_bits(u64::from((1023 + exponent).unsigned_abs()) << 52)
 }
 
 fn greatest_common_divisor(mut left: u64, mut right: u64) -> u64 {
@@ -149,8 +154,11 @@ fn layer(
         pad: [0, 0],
     };
     let zero_point = operands.first().map_or(0, |first| first.by.zero_point);
-    let shift =
-        |(operand, factor): (&Operand, &i16)| i32::from(*factor) * (zero_point - operand.by.zero_point);
+    let shift = |(operand, factor): (&Operand, &i16)| {
+        i64::from(*factor) * i64::from(zero_point - operand.by.zero_point)
+    };
+    let bias = i32::try_from(operands.iter().zip(factors).map(shift).sum::<i64>());
+    let bias = bias.map_err(|_| OperatorError::Terms { count })?;
     let weights = Weights {
         inputs: count,
         outputs: 1,
@@ -167,7 +175,7 @@ fn layer(
         sliding: Some(Sliding { channels: count, groups: 1, window }),
         input_zero_point: zero_point,
         weights: Rc::new(weights),
-        bias: Some(vec![operands.iter().zip(factors).map(shift).sum()]),
+        bias: Some(vec![bias]),
         accumulator_scales: Vec::new(),
         shape,
     })
