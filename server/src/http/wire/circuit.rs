@@ -73,7 +73,6 @@ pub(crate) struct Circuit {
     /// sha256 of the quantized network.
     pub network: String,
     /// Commitment scheme.
-    #[schema(inline)]
     pub scheme: Scheme,
     /// Whether it rests on parameters drawn on the server.
     pub insecure_srs: bool,
