@@ -73,15 +73,6 @@ impl LemmaCircuit {
         Self { witness: Some(Arc::new(Counted { witness, positions })), ..Self::new(layout) }
     }
 
-    /// Replaces single advice cells, by column and row, in the pass that assigns them: what later phases
-    /// derive from them follows. For soundness tests.
-    #[cfg(test)]
-    #[must_use]
-    pub(crate) fn with_overrides(mut self, overrides: BTreeMap<(AdviceColumn, RowId), Fr>) -> Self {
-        self.overrides = overrides;
-        self
-    }
-
     /// Derives phase 1 as if the layout were this one; fixed cells and copies stay those of the circuit's own. For
     /// soundness tests.
     #[cfg(any(test, feature = "testing"))]
@@ -258,4 +249,15 @@ fn constrain_copies(region: &mut Region<'_, Fr>, handles: &Handles, layout: &Lay
     layout.for_each_copy(|(from, from_row), (to, to_row)| {
         region.constrain_equal(cell(from, from_row), cell(to, to_row));
     });
+}
+
+#[cfg(test)]
+impl LemmaCircuit {
+    /// Replaces single advice cells, by column and row, in the pass that assigns them: what later phases
+    /// derive from them follows.
+    #[must_use]
+    pub(crate) fn with_overrides(mut self, overrides: BTreeMap<(AdviceColumn, RowId), Fr>) -> Self {
+        self.overrides = overrides;
+        self
+    }
 }
