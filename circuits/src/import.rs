@@ -29,6 +29,7 @@ mod proto;
 mod remedy;
 mod resume;
 mod role;
+mod session;
 mod spread;
 mod supported;
 mod value;
@@ -46,6 +47,7 @@ pub use error::{
     ReasonGroup, Refusal, TensorError, UncertainAnswer,
 };
 pub use ops::supported;
+pub use session::SessionOption;
 pub use supported::{Form, SupportedOp};
 
 use crate::ir::Model;
@@ -86,14 +88,13 @@ fn named(Fault { node, kind }: Fault, file: &str) -> ImportError {
     ImportError { file: file.to_owned(), node, kind }
 }
 
-/// Whether an imported file is in QDQ form with int8 activations. Its integers are those of onnxruntime with the session option
-/// `session.qdqisint8allowed` = 1; its default session on x86 may leave some operators in float32, whose last bits differ.
+/// The option without which onnxruntime's default session may answer other integers than those of an imported file.
 ///
-/// False for bytes that [`import`] refuses.
-pub fn needs_int8_option(bytes: &[u8]) -> bool {
-    let proto = wire::check(bytes).ok().and_then(|()| proto::ModelProto::decode(bytes).ok());
-    let graph = proto.and_then(|proto| graph::Graph::from_proto(proto, &mut Faults::first()).ok());
-    graph.is_some_and(|graph| graph.computes_on_dequantized(proto::data_type::INT8))
+/// `None` for bytes that [`import`] refuses.
+pub fn session_option(bytes: &[u8]) -> Option<SessionOption> {
+    wire::check(bytes).ok()?;
+    let proto = proto::ModelProto::decode(bytes).ok()?;
+    session::option_of(&graph::Graph::from_proto(proto, &mut Faults::first()).ok()?)
 }
 
 /// The model, or what is wrong.

@@ -95,6 +95,22 @@ impl Fixture {
         None
     }
 
+    /// The random networks that `fixtures/generate --random COUNT` writes, in order.
+    ///
+    /// Where there are none, this says so on standard error.
+    ///
+    /// # Panics
+    /// If a file is unreadable.
+    pub fn random() -> impl Iterator<Item = Self> {
+        let name = |index: usize| format!("generated/random/{index:05}");
+        let is_there = move |index: &usize| fixtures().join(name(*index) + ".qop.onnx").is_file();
+        if !is_there(&0) {
+            announce_skipped("no fixtures/generated/random (run fixtures/generate --random 1000)");
+        }
+        let all = (0..).take_while(is_there);
+        all.map(move |index| Self::read(&(name(index) + ".qop.onnx"), &(name(index) + ".io.npz")))
+    }
+
     /// The number of stored inferences.
     ///
     /// # Panics

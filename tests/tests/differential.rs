@@ -153,6 +153,15 @@ fn on_demand_models() {
     comparison.report("on-demand models");
 }
 
+/// As many random networks as there are.
+#[test]
+#[ignore = "of 1,000 networks it takes minutes"]
+fn random_networks() {
+    let mut comparison = Comparison::default();
+    Fixture::random().for_each(|fixture| comparison.fixture(&fixture));
+    comparison.report("random networks");
+}
+
 /// The MLPerf Tiny models: int8 at both ends, a trailing Softmax outside the proof, arrays have no batch dimension.
 #[test]
 fn mlperf_tiny_models() {

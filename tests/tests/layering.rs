@@ -347,6 +347,7 @@ fn rooms_of_the_importer_are_in_one_order() {
         "affine",
         "float_sum",
         "graph",
+        "session",
         "value",
         "builder",
         "remedy",

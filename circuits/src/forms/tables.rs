@@ -129,9 +129,9 @@ pub(crate) fn entry_count(forms: &Forms, shape: &Shape) -> u64 {
         .filter(|_| shape.linear_lanes > 0)
         .map(|class| {
             let (low, high) = excess_parts(class, split);
-            size(&low) + high.map_or(0, |high| size(&high))
+            size(&low).saturating_add(high.map_or(0, |high| size(&high)))
         })
-        .sum();
+        .fold(0, u64::saturating_add);
     let ranges: u64 = range_widths(shape).iter().map(|width| 1u64 << width).sum();
     let functions: usize = forms
         .functions
@@ -140,7 +140,8 @@ pub(crate) fn entry_count(forms: &Forms, shape: &Shape) -> u64 {
         .sum();
     let maxima = if shape.maximum_lanes() > 0 { 256 + 255 } else { 0 };
     let pairs = if shape.maximum_lanes() + shape.product_lanes() > 0 { 256 } else { 0 };
-    1 + bytes + clamps + forms.intervals as u64 + ranges + functions as u64 + maxima + pairs
+    let others = 1 + bytes + forms.intervals as u64 + ranges + functions as u64 + maxima + pairs;
+    clamps.saturating_add(others)
 }
 
 /// A clamp class as its low and high excess parts see it: `E = E_0 + 2^split E_1`, both of the sign of `E`.

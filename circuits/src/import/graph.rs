@@ -121,21 +121,6 @@ impl Graph {
         self.nodes.get(self.producers.get(value).copied().flatten()?)
     }
 
-    /// Whether an operator that has a kernel on integers reads a tensor of this type through a DequantizeLinear.
-    pub(super) fn computes_on_dequantized(&self, data_type: i32) -> bool {
-        let types: BTreeMap<ValueIndex, i32> =
-            self.constants.iter().map(|(value, constant)| (*value, constant.data.data_type())).collect();
-        let reads = |node: &&Node| {
-            let zero_point = node.inputs.get(2).copied().flatten();
-            node.op == "DequantizeLinear"
-                && zero_point.and_then(|value| types.get(&value)) == Some(&data_type)
-        };
-        let computing =
-            ["Conv", "Gemm", "MatMul", "Add", "Mul", "AveragePool", "GlobalAveragePool", "Concat"];
-        let nodes = self.nodes.iter().filter(|node| computing.contains(&node.op.as_str()));
-        nodes.filter_map(|node| self.before(node)).any(|node| reads(&node))
-    }
-
     /// Whether onnxruntime may compute parts of the graph with its axes in another order: it puts channels last around some
     /// operators, and moves transpositions.
     pub(super) fn may_move_axes(&self) -> bool {

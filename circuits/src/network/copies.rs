@@ -161,7 +161,7 @@ pub(crate) fn grid(homes: &Homes, input: TensorId, window: &Window, pitch: usize
     let view = homes.view(input);
     let of_phase = |phase: &Phase| steps(homes, view, window, phase);
     let phases = Phase::all(window, view.len() / window.input_len());
-    let default = [pitch * window.stride[0], window.stride[1]].map(|step| step as u64);
+    let default = [pitch.saturating_mul(window.stride[0]), window.stride[1]].map(|step| step as u64);
     most_common(phases.iter().filter_map(of_phase), default)
 }
 

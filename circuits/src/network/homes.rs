@@ -18,7 +18,7 @@ use crate::{
     ir::{Convolution, MatMul, Rearrange, TensorId},
     network::{
         copies::{Copies, grid},
-        products::{Side, factor_planes, fitting, keeps_slices, product_planes, role},
+        products::{MAX_SPARSITY, Side, factor_planes, fitting, keeps_slices, product_planes, role},
         shared::{ByPosition, Shared, by_position},
         views::{Constants, rearranged, views},
     },
@@ -151,7 +151,8 @@ impl Homes {
         let inputs = expanded.inputs.clone();
         let mut homes =
             Self { stored: vec![None; expanded.tensors.len()], views: views(expanded, constants), inputs };
-        let pitch = widest(expanded);
+        let extent = Extent::of(expanded);
+        let pitch = extent.pitch;
         for input in &expanded.inputs {
             homes.stored[input.0] = Some(homes.input(expanded, *input, pitch));
         }
@@ -162,7 +163,7 @@ impl Homes {
                 Op::Convolution(_) => copies.of_convolution(&mut with_copies, &mut homes, node, pitch),
                 _ => node.clone(),
             };
-            let home = homes.of_node(expanded, &node, &constants[node.output.0], pitch);
+            let home = homes.of_node(expanded, &node, &constants[node.output.0], extent);
             let node = match &home {
                 Some(home) if is_elementwise(&node.op) && role(expanded, node.output).is_none() => {
                     copies.of_operands(&mut with_copies, &mut homes, &node, home)
@@ -193,7 +194,7 @@ impl Homes {
         expanded: &Expanded,
         node: &Node,
         constants: &[Option<i32>],
-        pitch: usize,
+        extent: Extent,
     ) -> Option<Home> {
         let len = expanded.tensor(node.output).len;
         Some(match &node.op {
@@ -203,7 +204,7 @@ impl Homes {
             }
             Op::MatMul(layer) => Home::new(product_planes(layer), len),
             Op::FullyConnected(_) => Home::image(constants, &[0]),
-            Op::Convolution(layer) => Home::image(constants, &self.exponents(layer, node.inputs[0], pitch)),
+            Op::Convolution(layer) => Home::image(constants, &self.exponents(layer, node.inputs[0], extent)),
             Op::Add(_) | Op::Multiply(_) | Op::Table(_) | Op::Maximum | Op::Product => {
                 let mirror = node.inputs.iter().find_map(|input| self.mirror(*input));
                 let home = mirror.or_else(|| self.following(node.inputs[0]));
@@ -245,15 +246,20 @@ impl Homes {
     }
 
     /// Exponents of a convolution's outputs such that a tap shifts them evenly against those of most of its input's
-    /// channels, if there are such; the plain grid otherwise.
-    fn exponents(&self, layer: &Convolution, input: TensorId, pitch: usize) -> Vec<u64> {
+    /// channels, if there are such and they are not too sparse; the plain grid otherwise.
+    fn exponents(&self, layer: &Convolution, input: TensorId, extent: Extent) -> Vec<u64> {
         let [height, width] = layer.window.output;
         let on = |[down, right]: [u64; 2]| -> Vec<u64> {
             let row = |y: u64| (0..width as u64).map(move |x| y * down + x * right);
             (0..height as u64).flat_map(row).collect()
         };
-        let even = on(grid(self, input, &layer.window, pitch));
-        if distinct(&even) { even } else { on([pitch as u64, 1]) }
+        let plain = [extent.pitch as u64, 1];
+        let steps = grid(self, input, &layer.window, extent.pitch);
+        if !extent.holds(steps, layer.window.output) {
+            return on(plain);
+        }
+        let even = on(steps);
+        if distinct(&even) { even } else { on(plain) }
     }
 
     /// The planes and exponents of what a tensor views, if that is part of one stored tensor, evenly.
@@ -469,11 +475,32 @@ fn bytes_per_instance(home: &Home, runs: &Runs) -> Option<usize> {
     (1..=LANES_PER_INSTANCE).rev().find(splits_none)
 }
 
-/// The widest image of a model.
-fn widest(expanded: &Expanded) -> usize {
-    let width = |op: &Op| match op {
-        Op::Convolution(layer) => layer.window.input[1].max(layer.window.output[1]),
-        _ => 1,
-    };
-    expanded.nodes.iter().map(|node| width(&node.op)).max().unwrap_or(1)
+/// The largest images of a network.
+#[derive(Clone, Copy)]
+struct Extent {
+    /// The width of the widest.
+    pitch: usize,
+    /// The height of the tallest.
+    height: usize,
+}
+
+impl Extent {
+    fn of(expanded: &Expanded) -> Self {
+        let largest = |axis: usize| {
+            let size = |op: &Op| match op {
+                Op::Convolution(layer) => layer.window.input[axis].max(layer.window.output[axis]),
+                _ => 1,
+            };
+            expanded.nodes.iter().map(|node| size(&node.op)).max().unwrap_or(1)
+        };
+        Self { pitch: largest(1), height: largest(0) }
+    }
+
+    /// Whether an image with these steps needs not many times the powers of s that the largest one does. Strides multiply steps; where
+    /// padding keeps images from shrinking with them they would grow without bound.
+    fn holds(self, [down, right]: [u64; 2], [height, width]: [usize; 2]) -> bool {
+        let along = |size: usize, step: u64| (size as u64 - 1).checked_mul(step);
+        let last = along(height, down).zip(along(width, right)).and_then(|(y, x)| y.checked_add(x));
+        last.is_some_and(|last| last < MAX_SPARSITY * (self.pitch * self.height) as u64)
+    }
 }

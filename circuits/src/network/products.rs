@@ -212,6 +212,7 @@ fn even<P: Copy + Eq + Hash>(
 pub(crate) fn fitting<P: Copy + Eq + Hash>(sources: &[(P, u64)]) -> Option<Vec<u64>> {
     let least = sources.iter().map(|(_, exponent)| *exponent).min()?;
     let span = sources.iter().map(|(_, exponent)| *exponent).max()? - least + 1;
+    span.checked_mul(sources.len() as u64)?;
     let (mut ranks, mut repetitions) = (HashMap::new(), HashMap::new());
     let exponents: Vec<u64> = sources
         .iter()
@@ -222,9 +223,9 @@ pub(crate) fn fitting<P: Copy + Eq + Hash>(sources: &[(P, u64)]) -> Option<Vec<u
         })
         .collect();
     // Sparse exponents would need more powers of s than the slices save.
-    let dense = (ranks.len() as u64).checked_mul(span)? <= MAX_SPARSITY * sources.len() as u64;
+    let dense = ranks.len() as u64 * span <= MAX_SPARSITY * sources.len() as u64;
     (dense && distinct(&exponents)).then_some(exponents)
 }
 
 /// Most powers of s per element of a plane.
-const MAX_SPARSITY: u64 = 16;
+pub(crate) const MAX_SPARSITY: u64 = 16;

@@ -382,13 +382,16 @@ impl<'a> Control<'a> {
     }
 }
 
-/// Per stored tensor the zero point of the first layer that reads it, as a byte; 0 without one, and with positions of the
+/// Per stored tensor the zero point of the first layer that reads a cell of it, as a byte; 0 without one, and with positions of the
 /// outputs, whose bytes the statement reads.
 fn read_less(layout: &Layout) -> Vec<i32> {
     let expanded: &Expanded = &layout.expanded;
     let stored = |tensor: TensorId| {
         let elements = 0..expanded.tensor(tensor).len;
-        elements.filter_map(move |element| resolve(expanded, tensor, element)).map(|(tensor, _)| tensor)
+        let resolved = elements.filter_map(move |element| resolve(expanded, tensor, element));
+        // Channels that are constant have no cell.
+        let has_cell = |(tensor, element): &(TensorId, usize)| Spot::of(layout, *tensor, *element).is_some();
+        resolved.filter(has_cell).map(|(tensor, _)| tensor)
     };
     let mut centers = BTreeMap::new();
     for node in &expanded.nodes {

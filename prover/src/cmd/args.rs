@@ -124,7 +124,10 @@ pub(crate) struct InputArgs {
 
 /// The index of a row.
 fn row(text: &str) -> Result<usize, String> {
-    text.parse().map_err(|_| "rows are counted from 0, and not from the end".to_owned())
+    text.parse().map_err(|_| {
+        "rows are counted from 0, and not from the end; `lemma run --rows FIRST..END` takes several"
+            .to_owned()
+    })
 }
 
 /// A range of rows, the end left out.
@@ -297,7 +300,7 @@ pub(crate) enum BenchProver {
 /// `lemma bench`
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// ONNX files [default: the bundled digit classifier and MLPerf Tiny's autoencoder, if present]
+    /// ONNX files [default: the bundled digit classifier]
     #[arg(value_name = "MODEL")]
     pub(crate) models: Vec<PathBuf>,
     /// Proofs per model; the median counts

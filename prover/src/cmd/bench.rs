@@ -28,9 +28,6 @@ impl BenchProver {
     }
 }
 
-/// MLPerf Tiny's autoencoder, where the reference data lies beside the repository this program was built from.
-const AD01: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/mlperf_tiny/ad01.qop.onnx");
-
 /// Runs the command.
 pub(crate) fn run(args: &BenchArgs, session: &Session) -> Result<Outcome, Failure> {
     if args.memory.mebibytes.is_some() && args.prover.choice() == ProverChoice::Stock {
@@ -40,10 +37,7 @@ pub(crate) fn run(args: &BenchArgs, session: &Session) -> Result<Outcome, Failur
         return measurement::run(args, session);
     }
     let directory = tempfile::tempdir().map_err(Failure::internal)?;
-    let (models, absent) = models(args, directory.path())?;
-    for path in &absent {
-        session.output.say(format!("{} is absent, so it is not measured\n", path.display()));
-    }
+    let models = models(args, directory.path())?;
     let (mut measured, mut refused) = (Vec::new(), Vec::new());
     for model in &models {
         for scheme in schemes(args.scheme) {
@@ -66,7 +60,6 @@ pub(crate) fn run(args: &BenchArgs, session: &Session) -> Result<Outcome, Failur
         "prover": args.prover.choice().as_str(),
         "models": measured,
         "refused": refused.iter().map(Refused::json).collect::<Vec<_>>(),
-        "absent": absent.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
     });
     let refusals: String =
         refused.iter().map(|refused| format!("\nNOT MEASURED: {}", refused.message)).collect();
@@ -99,15 +92,14 @@ fn schemes(scheme: BenchScheme) -> Vec<SchemeName> {
     }
 }
 
-/// Models to measure, and default ones that are not there.
-fn models(args: &BenchArgs, directory: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Failure> {
+/// Models to measure.
+fn models(args: &BenchArgs, directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     if !args.models.is_empty() {
-        return Ok((args.models.clone(), Vec::new()));
+        return Ok(args.models.clone());
     }
     let digits = directory.join(DIGITS_NAME).with_extension("onnx");
     files::write(&digits, DIGITS_ONNX)?;
-    let ad01 = PathBuf::from(AD01);
-    Ok(if ad01.exists() { (vec![digits, ad01], Vec::new()) } else { (vec![digits], vec![ad01]) })
+    Ok(vec![digits])
 }
 
 /// Measures one model in a process of its own.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lemma_circuits::import::{examine, needs_int8_option};
+use lemma_circuits::import::{SessionOption, examine, session_option};
 use lemma_circuits::ir::Model;
 use lemma_prover::measure::Stopwatch;
 
@@ -48,10 +48,16 @@ impl OnnxModel {
 
 /// What a comparison of the file's answers with onnxruntime's has to heed, if anything.
 pub(crate) fn note(onnx: &[u8]) -> Option<&'static str> {
-    needs_int8_option(onnx).then_some(
-        "int8 in QDQ form: onnxruntime answers these integers with the session option session.qdqisint8allowed = 1; without it, \
-         it may compute some operators in float32 (uint8 activations and QOperator format have one answer)",
-    )
+    session_option(onnx).map(|option| match option {
+        SessionOption::QdqInt8Allowed => {
+            "int8 in QDQ form: onnxruntime answers these integers with the session option session.qdqisint8allowed = 1; without it, \
+             it may compute some operators in float32, or on uint8 with sums that saturate"
+        }
+        SessionOption::X64QuantPrecision => {
+            "uint8 activations times int8 weights: on x86 processors without VNNI onnxruntime answers these integers with the session \
+             option session.x64quantprecision = 1; without it, its sums saturate there"
+        }
+    })
 }
 
 /// The note as a line of its own.

@@ -1,6 +1,6 @@
 //! What every command has: where results go, the store, and the circuits MODEL arguments name.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -114,6 +114,13 @@ impl Session {
         if let Some(id) = complete_id(prefix) {
             return self.circuit_of_id(id);
         }
+        if Path::new(prefix).exists() {
+            return Err(Failure::Unusable(format!(
+                "'{}' is a file, expected the id of a circuit in the store; `lemma compile` shows that of a model, `lemma inspect` \
+                 that of a proof or key",
+                shown(prefix)
+            )));
+        }
         if prefix.len() < MIN_PREFIX_DIGITS {
             return Err(Failure::Unusable(format!(
                 "'{}' is too short for a circuit id and no file; write at least {MIN_PREFIX_DIGITS} of the id's \
@@ -209,7 +216,7 @@ const MIN_PREFIX_DIGITS: usize = 8;
 /// # Errors
 /// [`Failure::Unusable`] when some are missing, or are none.
 pub(crate) fn complete_circuit_id(text: &str) -> Result<CircuitId, Failure> {
-    complete_id(text).ok_or_else(|| {
+    complete_id(text.trim()).ok_or_else(|| {
         Failure::Unusable(format!(
             "--circuit has {} characters, expected the {ID_DIGITS} hexadecimal digits of the whole id, which is \
              what you trust; `lemma compile MODEL` derives it",

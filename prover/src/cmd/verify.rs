@@ -127,7 +127,9 @@ fn invalid(
     facts: Map<String, Value>,
 ) -> Outcome {
     let hint = match (error, trust) {
-        (VerifyError::Context { .. }, _) => "; name the context you expect with --context HEX",
+        (VerifyError::Context { expected, .. }, _) if expected.bytes().is_empty() => {
+            "; name the context you expect with --context HEX"
+        }
         (VerifyError::Circuit { .. }, Trust::Model) => {
             ", the model's: the proof is of another model, version of Lemma or ceremony (--srs ID names one)"
         }

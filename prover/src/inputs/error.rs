@@ -115,7 +115,7 @@ pub enum InputError {
         got: usize,
     },
     /// Several rows, and no choice between them.
-    #[error("array '{name}' has {rows} rows, a proof is about one; choose it with --row 0..{}, or --rows for `lemma run`", rows - 1)]
+    #[error("array '{name}' has {rows} rows, a proof is about one; choose it with --row I, I from 0 to {}, or several for `lemma run` with --rows FIRST..END", rows - 1)]
     RowNeeded {
         /// The array.
         name: String,

@@ -85,7 +85,7 @@ fn measures_the_prover_that_is_asked_for() {
 }
 
 #[test]
-fn measures_the_bundled_digits_and_says_what_is_absent() {
+fn measures_the_bundled_digits() {
     let directory = tempfile::tempdir().unwrap();
     let mut bench = crate::session::command();
     bench.current_dir(directory.path()).args(["--json", "bench", "--runs", "1"]);
@@ -93,9 +93,6 @@ fn measures_the_bundled_digits_and_says_what_is_absent() {
     assert_eq!(code, 0, "{json}");
     assert_eq!(json["models"][0]["name"], "digits");
     assert_complete(&json["models"][0]);
-    let reference = fixture("../../shared/mlperf_tiny/ad01.qop.onnx").exists();
-    let said = json["absent"][0].as_str().is_some_and(|path| path.contains("ad01"));
-    assert_ne!(reference, said, "{json}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     expanded::Expanded,
+    layout::{Budget, Layout},
     network::{Base, slices::Reader},
 };
 
@@ -212,6 +213,19 @@ fn a_stride_of_about_the_image_makes_no_plane_of_every_pixel() {
     let homes = &base.network(inputs).homes;
     assert!(homes.home(TensorId(0)).planes.len() <= 64, "{}", homes.home(TensorId(0)).planes.len());
     check(model, 4);
+}
+
+/// Strides multiply the steps of exponents; padding keeps these images from shrinking with them.
+#[test]
+fn strides_over_images_that_do_not_shrink_multiply_no_powers() {
+    for depth in [12, 70] {
+        let mut network = Network::new(3, 1, [4, 4]);
+        for _ in 0..depth {
+            network.convolution(1, 1, [[3, 3], [2, 2], [3, 3], [1, 1]], true);
+        }
+        let layout = Layout::of(&network.finish(), Scheme::Kzg, &Budget::default()).expect("a small network");
+        assert!(layout.rows() <= 200 * depth, "{} rows of {depth} layers", layout.rows());
+    }
 }
 
 proptest! {
