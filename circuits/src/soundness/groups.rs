@@ -1,7 +1,12 @@
 //! Packing groups: a layout in which an operator shares one with another that it reads is refused.
 
 use super::case::Case;
-use crate::{equations::Operand, expanded::Expanded, index::NodeId};
+use crate::{
+    equations::{Operand, Weights},
+    expanded::Expanded,
+    index::{GroupId, NodeId},
+    place::Start,
+};
 
 /// Whether a node reads what another computes, directly or through others.
 fn depends(expanded: &Expanded, node: NodeId, on: NodeId) -> bool {
@@ -50,4 +55,28 @@ fn operators_that_share_a_group_are_refused_where_one_reads_the_other() {
         }
     }
     assert!(refused > 10 && allowed > 3, "{refused} refused, {allowed} allowed");
+}
+
+/// The channels of the first layer reach over two groups. Claims of the second in the last of them wait for it, as they
+/// would in the first.
+#[test]
+fn every_group_that_a_block_reaches_counts() {
+    let cases = Case::all();
+    let case = cases.iter().find(|case| case.name == "layers").unwrap();
+    let (layout, owners) = (&case.layout, owners(case));
+    let [Some(first), Some(second)] = owners[1..3] else { panic!("two layers") };
+    assert!(depends(case.expanded(), second, first));
+    let is_refused = |group: usize| {
+        let mut region = layout.region.clone();
+        region.zeros.remove(1);
+        for weights in region.rows.iter_mut().flat_map(|row| &mut row.weights) {
+            if let Weights::Minus { node: Some(node), start } = weights
+                && *node == second
+            {
+                *start = Start { group: GroupId::from(group), ..*start };
+            }
+        }
+        region.groups(&layout.placement, &layout.packings).waiting(case.expanded()).is_some()
+    };
+    assert_eq!([0, 1, 2].map(is_refused), [true, true, false]);
 }
