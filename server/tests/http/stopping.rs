@@ -65,6 +65,10 @@ async fn a_service_that_drains_answers_but_takes_no_jobs() {
         sleep(Duration::from_millis(10)).await;
     }
     server.begin_shutdown();
+    // The signal is heard a moment after it was given.
+    while server.get("/readyz").await.status == 200 {
+        sleep(Duration::from_millis(10)).await;
+    }
     let refused = server.post_json("/v1/proofs", &order).await;
     refused.problem("unavailable", 503);
     assert!(refused.header("retry-after").parse::<u64>().unwrap() > 0);
