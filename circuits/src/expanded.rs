@@ -42,18 +42,8 @@ pub(crate) enum Op {
     Rearrange(Rearrange),
 }
 
-/// One operator application.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Node {
-    /// Name of the model's node it is part of.
-    pub(crate) name: String,
-    /// What it computes.
-    pub(crate) op: Op,
-    /// The tensors it reads.
-    pub(crate) inputs: Vec<TensorId>,
-    /// The tensor it defines.
-    pub(crate) output: TensorId,
-}
+/// One operator application, under the name of the model's node it is part of.
+pub(crate) type Node = ir::Node<Op>;
 
 /// A network whose operators have equations.
 #[derive(Clone, Debug, PartialEq)]

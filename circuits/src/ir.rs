@@ -266,13 +266,13 @@ impl Op {
     }
 }
 
-/// One operator application.
+/// One operator application; circuits have operators of their own.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Node {
+pub struct Node<O = Op> {
     /// Name for messages; means nothing and is not part of the model id.
     pub name: String,
     /// What it computes.
-    pub op: Op,
+    pub op: O,
     /// The tensors it reads.
     pub inputs: Vec<TensorId>,
     /// The tensor it defines.

@@ -5,7 +5,7 @@
 //! make of the proven integers.
 
 use lemma_circuits::{
-    Budget, CompiledCircuit, PlanError, compile_within,
+    CompiledCircuit, PlanError, compile_within,
     edge::{EdgeError, apply_tail, quantize_input},
     import::{ImportError, import},
     statement::{CircuitId, Context, Interface, Port, Statement},
@@ -14,7 +14,7 @@ use lemma_circuits::{
 use crate::{
     env::softmax_kernel,
     keys::{Keyring, KeysError, ProvingKeys, SetupChoice},
-    memory::available_memory,
+    memory::plan_budget,
     params::{Parameters, ParamsError},
     progress::Silent,
     prove::{ProveError, prove},
@@ -248,10 +248,7 @@ impl Verifier {
     /// When the bytes are no such file, or the key of another circuit.
     pub fn of_key(vk: &[u8], circuit: CircuitId) -> Result<Self, FacadeError> {
         let key = BareKey::read(vk)?;
-        let (expected, got) = (circuit, key.circuit_id());
-        if expected != got {
-            return Err(VerifyError::Key { expected, got }.into());
-        }
+        key.expect_circuit(circuit)?;
         Ok(Self { key: key.with_parameters(&Parameters::in_memory(), &Silent)? })
     }
 
@@ -284,6 +281,5 @@ fn user_keyring() -> Result<Keyring, FacadeError> {
 
 fn compiled(onnx: &[u8], setup: SetupChoice) -> Result<CompiledCircuit, FacadeError> {
     let model = import(onnx, "the model")?;
-    let bytes = available_memory().unwrap_or(Budget::default().bytes);
-    Ok(compile_within(model, setup.scheme(), &Budget { bytes, seconds: u64::MAX })?)
+    Ok(compile_within(model, setup.scheme(), &plan_budget())?)
 }

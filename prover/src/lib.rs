@@ -52,6 +52,7 @@ pub mod progress;
 mod proof_system;
 pub mod prove;
 mod randomness;
+pub mod regular_file;
 pub mod store;
 #[cfg(test)]
 mod tampering;

@@ -2,7 +2,13 @@
 
 use std::{fs, path::Path};
 
+use lemma_circuits::Budget;
 use rustix::process::{Resource, getrlimit};
+
+/// What planning may take here: the memory this machine can give. Who asked can stop it at any time.
+pub fn plan_budget() -> Budget {
+    Budget { bytes: available_memory().unwrap_or(Budget::default().bytes), seconds: u64::MAX }
+}
 
 /// Memory the system can give to new work, in bytes: the least of what the kernel calls available, what the control
 /// group leaves and what the limits of this process leave. `None` where nothing is told.

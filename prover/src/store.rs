@@ -30,7 +30,7 @@ pub use collect::{DamagedRecord, Entry, GcReport};
 pub use error::StoreError;
 pub(crate) use record::{Record, RecordKind, References};
 
-use crate::{atomic_file, digest::Digest};
+use crate::{atomic_file, digest::Digest, regular_file};
 
 /// Environment variable that names the store's directory.
 pub const HOME_VARIABLE: &str = "LEMMA_HOME";
@@ -307,10 +307,8 @@ impl Store {
 
 /// Opens a file to be read. What is no file, such as a pipe, would be waited for without end.
 fn open_file(path: &Path) -> Result<File, StoreError> {
-    match fs::metadata(path).map_err(StoreError::io("open", path))? {
-        found if found.is_file() => File::open(path).map_err(StoreError::io("open", path)),
-        _ => Err(StoreError::NoFile { path: path.to_path_buf() }),
-    }
+    let opened = regular_file::open(path).map_err(StoreError::io("open", path))?;
+    opened.ok_or_else(|| StoreError::NoFile { path: path.to_path_buf() })
 }
 
 fn root_of(variable: Option<OsString>, data: Option<PathBuf>) -> Result<PathBuf, StoreError> {

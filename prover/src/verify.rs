@@ -158,6 +158,15 @@ pub fn verify(bundle: &[u8], key: &VerifierKey, expect: &Expect) -> Result<State
 }
 
 impl BareKey {
+    /// Refuses a key of another circuit than the one the caller trusts.
+    ///
+    /// # Errors
+    /// [`VerifyError::Key`].
+    pub fn expect_circuit(&self, expected: CircuitId) -> Result<(), VerifyError> {
+        let got = self.circuit_id();
+        if got == expected { Ok(()) } else { Err(VerifyError::Key { expected, got }) }
+    }
+
     /// Refuses a bundle for what it says about itself, before any parameters are derived or loaded. A bundle that
     /// passes is not proven: [`verify`] decides.
     ///
@@ -175,10 +184,7 @@ fn read_bundle(
     expect: &Expect,
 ) -> Result<(ProofBundle, Statement), VerifyError> {
     env::check()?;
-    let (expected, got) = (expect.circuit, key.circuit_id());
-    if expected != got {
-        return Err(VerifyError::Key { expected, got });
-    }
+    key.expect_circuit(expect.circuit)?;
     let bundle = ProofBundle::decode(bundle)?;
     check_claims(&bundle, key, expect)?;
     let statement = Statement::decode(&bundle.statement, key.file().interface())?;

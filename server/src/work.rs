@@ -6,5 +6,4 @@ pub mod jobs;
 pub(crate) mod planning;
 pub(crate) mod prediction;
 pub(crate) mod protocol;
-pub(crate) mod regular_file;
 pub mod worker;

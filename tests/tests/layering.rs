@@ -224,6 +224,7 @@ fn modules_of_the_prover_import_in_one_direction() {
             "progress",
             "proof_system",
             "randomness",
+            "regular_file",
             "store",
             "params",
             "artifact",

@@ -16,16 +16,6 @@ pub enum SessionOption {
     X64QuantPrecision,
 }
 
-impl SessionOption {
-    /// The key of the option, whose value is 1.
-    pub const fn key(self) -> &'static str {
-        match self {
-            Self::QdqInt8Allowed => "session.qdqisint8allowed",
-            Self::X64QuantPrecision => "session.x64quantprecision",
-        }
-    }
-}
-
 /// Operators that have kernels on integers between quantizers.
 const COMPUTING: [&str; 8] =
     ["Conv", "Gemm", "MatMul", "Add", "Mul", "AveragePool", "GlobalAveragePool", "Concat"];

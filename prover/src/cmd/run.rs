@@ -6,6 +6,7 @@ use lemma_circuits::ir::Model;
 use lemma_circuits::reference;
 use lemma_circuits::statement::Interface;
 use lemma_prover::inputs::{self, Rows, npz_bytes};
+use lemma_prover::memory::plan_budget;
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -14,7 +15,7 @@ use super::args::{InputArgs, RunArgs};
 use super::failure::Failure;
 use super::model::OnnxModel;
 use super::output::{self, Outcome};
-use super::session::{Session, plan_budget};
+use super::session::Session;
 use super::{files, model};
 
 /// The integers of every tensor of a row.

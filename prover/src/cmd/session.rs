@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use lemma_circuits::shape::Scheme;
 use lemma_circuits::statement::CircuitId;
-use lemma_circuits::{Budget, CompiledCircuit, compile_within};
+use lemma_circuits::{CompiledCircuit, compile_within};
 use lemma_prover::inputs::shown;
 use lemma_prover::keys::{CircuitRecord, Keyring, KeysError, SetupChoice};
 use lemma_prover::measure::Stopwatch;
-use lemma_prover::memory::available_memory;
+use lemma_prover::memory::plan_budget;
 use lemma_prover::params::{Parameters, SrsChoice};
 use lemma_prover::store::Store;
 
@@ -229,11 +229,6 @@ fn complete_id(text: &str) -> Option<CircuitId> {
     let mut id = [0; ID_DIGITS / 2];
     hex::decode_to_slice(text, &mut id).ok()?;
     Some(CircuitId(id))
-}
-
-/// What planning may take here: the memory this machine can give. Who asked can stop it at any time.
-pub(crate) fn plan_budget() -> Budget {
-    Budget { bytes: available_memory().unwrap_or(Budget::default().bytes), seconds: u64::MAX }
 }
 
 /// Compiles an imported model.

@@ -8,7 +8,6 @@ mod ptau;
 mod raw;
 
 use std::{
-    fs::{self, File},
     io::{self, BufReader, Read, Seek},
     path::Path,
 };
@@ -16,7 +15,7 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use super::{MAX_K, kzg::Powers};
-use crate::digest::Digest;
+use crate::{digest::Digest, regular_file};
 
 /// Why a file is not a usable string.
 #[derive(Debug, thiserror::Error)]
@@ -113,11 +112,7 @@ pub(super) struct SrsFile {
 
 /// Reads and checks a file; of a `.ptau` file the first `2^k + 1` powers, as many as fit `k` up to `MAX_K`.
 pub(super) fn read(path: &Path) -> Result<SrsFile, SrsFileError> {
-    // A device or a pipe may never end, and opening one may never return.
-    if !fs::metadata(path)?.is_file() {
-        return Err(SrsFileError::NotAFile);
-    }
-    let mut file = File::open(path)?;
+    let mut file = regular_file::open(path)?.ok_or(SrsFileError::NotAFile)?;
     let length = file.metadata()?.len();
     // The header is checked against the length before the whole file is read.
     let powers = read_from(&mut BufReader::with_capacity(1 << 20, &file), length, MAX_K)?;

@@ -11,12 +11,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lemma_prover::digest::Digest;
+use lemma_prover::{digest::Digest, regular_file};
 use tempfile::NamedTempFile;
 
 pub use sweep::{ORPHANS_KEPT, Sweep};
 
-use crate::work::{crash_points, regular_file};
+use crate::work::crash_points;
 
 /// Bytes written to find out whether there is room: no less than a proof takes.
 const CHECK_BYTES: usize = 64 << 10;

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use lemma_circuits::shape::Scheme;
-use lemma_circuits::statement::CircuitId;
 use lemma_prover::artifact::ProofBundle;
 use lemma_prover::envelope::Kind;
 use lemma_prover::keys::SetupChoice;
@@ -70,7 +69,7 @@ pub(super) fn key(
         (Some(model), _, _) => Ok((of_model(model, args, bundle, session, screen)?, Trust::Model)),
         (None, Some(id), Some(file)) => {
             let key = of_file(file, session)?;
-            check_id(&key, complete_circuit_id(id)?).map_err(|error| Failure::file(file, error))?;
+            key.expect_circuit(complete_circuit_id(id)?).map_err(|error| Failure::file(file, error))?;
             Ok((key, Trust::Circuit))
         }
         (None, Some(id), None) => {
@@ -93,11 +92,6 @@ fn of_file(path: &Path, session: &Session) -> Result<BareKey, Failure> {
         Err(_) => BareKey::read(&bytes).map_err(Failure::unusable),
     };
     key.map_err(|error| Failure::file(path, error))
-}
-
-fn check_id(key: &BareKey, expected: CircuitId) -> Result<(), VerifyError> {
-    let got = key.circuit_id();
-    if got == expected { Ok(()) } else { Err(VerifyError::Key { expected, got }) }
 }
 
 /// The key of the model's circuit in the bundle's scheme: the store's, or made now. The bundle chooses the scheme only, which every circuit id

@@ -16,6 +16,7 @@ use lemma_prover::{
     keys::{Keyring, ProvingKeys, SetupChoice},
     prediction,
     prove::{ProveOptions, prove},
+    regular_file,
     store::Store,
 };
 
@@ -29,7 +30,6 @@ use crate::work::{
     jobs::{CircuitFacts, Failure, FailureClass, Setup},
     prediction::Prediction,
     protocol::{Origin, Report, Request},
-    regular_file,
 };
 
 /// The good end of a request.

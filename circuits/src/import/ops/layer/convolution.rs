@@ -11,6 +11,7 @@ use crate::import::limits;
 use crate::import::operand::{dequantized_input, input_quantization, output_quantization};
 use crate::import::ops::layer::bias::{dequantized_bias, int32_bias};
 use crate::import::ops::layer::linear;
+use crate::import::ops::layer::weights::{expect_type_of, q_constants};
 use crate::import::ops::layer::window::{WindowAttributes, image, result_shape};
 use crate::import::role::Role;
 use crate::import::value::{Activation, DequantizedConstant, Linear, Sliding, Value, Weights};
@@ -24,17 +25,8 @@ pub(in crate::import) fn q_linear_conv(
     let attributes = Attributes::read(call)?;
     let input = call.activation(0, Role::Input)?;
     let by = input_quantization(call, input)?;
-    let constant = call.constant(3, Role::Weights)?;
-    let (scale, zero_point) =
-        (call.constant(4, Role::WeightScale)?, call.constant(5, Role::WeightZeroPoint)?);
-    if constant.data.data_type() != zero_point.data.data_type() {
-        return Err(OperatorError::ElementType {
-            role: "weight zero point",
-            got: zero_point.type_name(),
-            expected: constant.type_name(),
-        }
-        .into());
-    }
+    let [constant, scale, zero_point] = q_constants(call)?;
+    expect_type_of(constant, zero_point)?;
     let outputs = constant.shape.first().copied().unwrap_or(0);
     for parameter in [scale, zero_point] {
         if !parameter.is_single() && parameter.shape != [outputs] {

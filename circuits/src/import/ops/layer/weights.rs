@@ -117,25 +117,34 @@ pub(super) fn gemm_parameters(
     Ok(())
 }
 
-/// Inputs 3, 4 and 5 of the QOperator forms.
+/// Inputs 3, 4 and 5 of the QOperator forms: weights, scales and zero points.
+pub(super) fn q_constants<'a>(call: &Call<'a>) -> Result<[&'a Constant; 3], ImportErrorKind> {
+    Ok([
+        call.constant(3, Role::Weights)?,
+        call.constant(4, Role::WeightScale)?,
+        call.constant(5, Role::WeightZeroPoint)?,
+    ])
+}
+
+/// Refuses zero points that are not of the weights' type.
+pub(super) fn expect_type_of(weights: &Constant, zero_point: &Constant) -> Result<(), ImportErrorKind> {
+    if weights.data.data_type() == zero_point.data.data_type() {
+        return Ok(());
+    }
+    let (got, expected) = (zero_point.type_name(), weights.type_name());
+    Err(OperatorError::ElementType { role: "weight zero point", got, expected }.into())
+}
+
+/// The weights of the QOperator forms of fully connected layers.
 pub(super) fn q_weights(
     call: &Call<'_>,
     transposed: bool,
     check: CheckParameters,
     builder: &mut Builder,
 ) -> Result<Weights, ImportErrorKind> {
-    let constant = call.constant(3, Role::Weights)?;
-    let scale = call.constant(4, Role::WeightScale)?;
-    let zero_point = call.constant(5, Role::WeightZeroPoint)?;
+    let [constant, scale, zero_point] = q_constants(call)?;
     let form = WeightForm::new(constant, transposed)?;
-    if constant.data.data_type() != zero_point.data.data_type() {
-        return Err(OperatorError::ElementType {
-            role: "weight zero point",
-            got: zero_point.type_name(),
-            expected: constant.type_name(),
-        }
-        .into());
-    }
+    expect_type_of(constant, zero_point)?;
     check(scale, zero_point, form.outputs)?;
     let scales = affine::scales(scale, "weights", &mut builder.budget)?;
     let zero_points = affine::zero_points(zero_point, &mut builder.budget)?;
