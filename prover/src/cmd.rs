@@ -3,8 +3,8 @@
 //! | exit code | meaning |
 //! |---|---|
 //! | 0 | done, or the proof is valid |
-//! | 1 | the proof is invalid |
-//! | 2 | unusable arguments or files; the message says which and what to do |
+//! | 1 | the proof is invalid, or damaged |
+//! | 2 | unusable arguments or files, such as one that is no proof; the message says which and what to do |
 //! | 3 | internal error |
 //!
 //! With `--json` standard output carries exactly one JSON object, for errors too. Progress goes to standard

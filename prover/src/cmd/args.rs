@@ -345,7 +345,7 @@ mod tests {
         let mut command = Arguments::command().mut_args(|argument| argument.hide_env_values(true));
         command.build();
         let mut out = "# Command line\n\nMade from the program by its tests (`LEMMA_REGENERATE_CLI=1`). Exit codes: 0 done, or the \
-                       proof is valid; 1 the proof is invalid; 2 unusable arguments or files; 3 internal error.\n"
+                       proof is valid; 1 the proof is invalid or damaged; 2 unusable arguments or files, such as one that is no proof; 3 internal error.\n"
             .to_owned();
         page(&mut command, &mut out);
         out

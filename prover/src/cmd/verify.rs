@@ -2,10 +2,14 @@
 
 mod trust;
 
+use std::path::Path;
+
 use lemma_circuits::shape::Scheme;
 use lemma_circuits::statement::{CircuitId, Context, Interface, Statement};
-use lemma_prover::envelope::{HEADER_LEN, Kind};
+use lemma_prover::artifact::Setup;
+use lemma_prover::envelope::{self, EnvelopeError, HEADER_LEN, Kind};
 use lemma_prover::measure::Stopwatch;
+use lemma_prover::params::Parameters;
 use lemma_prover::progress::Phase;
 use lemma_prover::verify::{Expect, VerifierKey, VerifyError, verify};
 use serde_json::{Map, Value};
@@ -29,6 +33,7 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<Outcome, Failu
     let context = parse_context(args.context.as_deref())?;
     let screen = Screen::default();
     let bundle = files::read(&args.proof, file_limit(Kind::Proof))?;
+    expect_proof(&args.proof, &bundle)?;
     let (key, trust) = match trust::key(args, &bundle, session, &screen) {
         Ok(found) => found,
         Err(NoKey::Failure(failure)) => return Err(failure),
@@ -40,7 +45,12 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<Outcome, Failu
     if let Err(error) = key.check_bundle(&bundle, &expect) {
         return refused(&error, trust, Some(circuit), setup::json(key.file().setup()));
     }
-    let key = key.with_parameters(&session.verifier_parameters(), &screen).map_err(Failure::unusable)?;
+    let parameters = match key.file().setup() {
+        Setup::Transparent => session.verifier_parameters(),
+        // The key has all it needs.
+        Setup::Kzg(_) => Parameters::in_memory(),
+    };
+    let key = key.with_parameters(&parameters, &screen).map_err(Failure::unusable)?;
     let parameters = screen.total(Phase::Parameters).wall;
     let loading = watch.read().wall.saturating_sub(parameters);
 
@@ -56,6 +66,20 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<Outcome, Failu
         Ok(statement) => valid(&statement, &key, trust, facts),
         Err(error) => refused(&error, trust, Some(circuit), facts),
     }
+}
+
+/// Refuses a file that is no proof: about such a file there is no verdict. A proof that is damaged is one, and not valid.
+fn expect_proof(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let reason = match envelope::decode(Kind::Proof, bytes) {
+        Err(EnvelopeError::WrongKind { got, .. }) => format!("is a {got}"),
+        Err(error @ (EnvelopeError::UnknownKind { .. } | EnvelopeError::Version { .. })) => {
+            return Err(Failure::file(path, error));
+        }
+        Err(EnvelopeError::Magic | EnvelopeError::NoHeader { .. }) => "is no file of Lemma's".to_owned(),
+        _ => return Ok(()),
+    };
+    let help = "name a .proof file, as `lemma prove` writes it; `lemma inspect FILE` says what a file is";
+    Err(Failure::file(path, format!("{reason}, expected a proof; {help}")))
 }
 
 /// Longest file of a kind, in bytes.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::arguments;
-use crate::session::{digit, digits, directory, fixture, ipa, lemma_json, refusal};
+use crate::session::{Proof, digit, digits, directory, fixture, ipa, lemma_json, refusal};
 
 #[derive(Deserialize)]
 struct Entry {
@@ -66,10 +66,38 @@ fn files_of_another_kind_are_refused() {
     ] {
         refusal(&arguments, 2);
     }
-    // What is offered as a proof and is none proves nothing.
-    for file in [&onnx, vk] {
-        assert_eq!(lemma_json(arguments!["verify", file, "--vk", vk]).0, 1);
+}
+
+/// There is no verdict about a file that is no proof, whatever is trusted.
+#[test]
+fn what_is_no_proof_is_an_unusable_file() {
+    let good = std::fs::read(&ipa().bundle).unwrap();
+    let written = |name: &str, change: &dyn Fn(&mut Vec<u8>)| {
+        let (path, mut bytes) = (directory().join(name), good.clone());
+        change(&mut bytes);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    let garbage = written("garbage.proof", &|bytes| *bytes = b"garbage".repeat(100));
+    let empty = written("nothing.proof", &Vec::clear);
+    let start = written("start.proof", &|bytes| bytes.truncate(47));
+    let Proof { circuit, vk, .. } = ipa();
+    for file in [&digits(), vk, &digit(), &garbage, &empty, &start] {
+        for trusted in [
+            arguments!["--vk", vk].to_vec(),
+            arguments!["--circuit", circuit].to_vec(),
+            arguments!["--onnx", digits()].to_vec(),
+        ] {
+            let message = refusal(&[arguments!["verify", file].to_vec(), trusted].concat(), 2);
+            let name = file.file_name().unwrap().to_str().unwrap();
+            assert!(message.contains(name) && message.contains("expected a proof"), "{message}");
+        }
     }
+    let newer = written("newer.proof", &|bytes| bytes[10] = 2);
+    let message = refusal(arguments!["verify", newer, "--vk", vk], 2);
+    assert!(message.contains("use the version of Lemma that wrote it"), "{message}");
+    let kind = written("kind.proof", &|bytes| bytes[8] = 9);
+    assert!(refusal(arguments!["verify", kind, "--vk", vk], 2).contains("kind 9 is unknown"));
 }
 
 #[test]

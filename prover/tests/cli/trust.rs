@@ -70,8 +70,12 @@ fn a_model_is_enough_to_verify() {
     let (code, verdict) = lemma_json(arguments!["verify", bundle, "--onnx", fixture("digits/u8u8.qop.onnx")]);
     assert_eq!((code, &verdict["valid"]), (1, &false.into()), "{verdict}");
     assert!(verdict["reason"].as_str().unwrap().contains("the proof is of another model"), "{verdict}");
-    // What is no proof is refused before the model is read.
-    let (code, verdict) = lemma_json(arguments!["verify", digits(), "--onnx", digits()]);
+    // What is no whole proof is refused before the model is read.
+    let mut damaged = std::fs::read(bundle).unwrap();
+    damaged.pop();
+    let path = directory().join("no-model.proof");
+    std::fs::write(&path, damaged).unwrap();
+    let (code, verdict) = lemma_json(arguments!["verify", path, "--onnx", "absent.onnx"]);
     assert_eq!((code, &verdict["circuit"]), (1, &Value::Null), "{verdict}");
 }
 
