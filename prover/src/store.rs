@@ -110,6 +110,16 @@ impl Store {
         Ok(store)
     }
 
+    /// Opens a store that is there, to read it: nothing is made.
+    ///
+    /// # Errors
+    /// [`StoreError::Absent`] when there is none in this directory.
+    pub fn existing(root: &Path) -> Result<Self, StoreError> {
+        let store = Self { root: root.to_path_buf() };
+        let is_there = ["objects", "records"].iter().any(|part| root.join(part).is_dir());
+        if is_there { Ok(store) } else { Err(StoreError::Absent { root: store.root }) }
+    }
+
     /// The directory.
     pub fn root(&self) -> &Path {
         &self.root

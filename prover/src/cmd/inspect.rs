@@ -111,7 +111,7 @@ fn key_in(path: &Path, circuit: CircuitId) -> Result<VerifyingKeyFile, Failure> 
 
 /// The key of a circuit in the store.
 fn known_key(circuit: CircuitId, session: &Session) -> Option<VerifyingKeyFile> {
-    let keyring = session.keyring().ok()?;
+    let keyring = session.stored().ok()?;
     let bytes = keyring.vk_bytes(&keyring.circuit(circuit).ok()?).ok()?;
     VerifyingKeyFile::decode(&bytes).ok()
 }

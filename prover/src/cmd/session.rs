@@ -12,7 +12,7 @@ use lemma_prover::keys::{CircuitRecord, Keyring, KeysError, SetupChoice};
 use lemma_prover::measure::Stopwatch;
 use lemma_prover::memory::plan_budget;
 use lemma_prover::params::{Parameters, SrsChoice};
-use lemma_prover::store::Store;
+use lemma_prover::store::{Store, StoreError};
 
 use super::args::{SchemeName, SetupArgs};
 use super::failure::Failure;
@@ -65,21 +65,33 @@ impl Session {
         Self { root, keyring: OnceLock::new(), output }
     }
 
-    /// The keys in the store.
+    /// The keys in the store, which is made if it is not there.
     ///
     /// # Errors
     /// [`Failure::Unusable`] when the store's directory cannot be made.
     pub(crate) fn keyring(&self) -> Result<&Keyring, Failure> {
+        self.keyring_of(Store::open)
+    }
+
+    /// The keys in a store that is there: what only reads makes none.
+    ///
+    /// # Errors
+    /// [`Failure::Unusable`] when it is not there.
+    pub(crate) fn stored(&self) -> Result<&Keyring, Failure> {
+        self.keyring_of(Store::existing)
+    }
+
+    fn keyring_of(&self, open: fn(&Path) -> Result<Store, StoreError>) -> Result<&Keyring, Failure> {
         if let Some(keyring) = self.keyring.get() {
             return Ok(keyring);
         }
         let given = self.root.clone().filter(|root| !root.as_os_str().is_empty());
         let root = given.map_or_else(Store::default_root, Ok).map_err(Failure::unusable)?;
-        let store = Store::open(&root).map_err(Failure::unusable)?;
+        let store = open(&root).map_err(Failure::unusable)?;
         Ok(self.keyring.get_or_init(|| Keyring::new(store)))
     }
 
-    /// The store.
+    /// The store, which is made if it is not there.
     ///
     /// # Errors
     /// [`Failure::Unusable`] when its directory cannot be made.
@@ -128,7 +140,7 @@ impl Session {
                 shown(prefix)
             )));
         }
-        let known = self.keyring()?.circuits().map_err(Failure::unusable)?;
+        let known = self.stored()?.circuits().map_err(Failure::unusable)?;
         let prefix = prefix.to_ascii_lowercase();
         let named = |record: &&CircuitRecord| record.circuit.to_string().starts_with(&prefix);
         match known.iter().filter(named).collect::<Vec<_>>().as_slice() {
@@ -148,7 +160,7 @@ impl Session {
 
     /// Reads that circuit's record alone, so that no other one matters.
     fn circuit_of_id(&self, id: CircuitId) -> Result<CircuitRecord, Failure> {
-        match self.keyring()?.circuit(id) {
+        match self.stored()?.circuit(id) {
             Err(KeysError::UnknownCircuit { .. }) => Err(self.no_circuit(&id.to_string())?),
             found => Ok(found?),
         }
@@ -158,7 +170,7 @@ impl Session {
         let what = if id.len() < ID_DIGITS { "an id that begins with" } else { "the id" };
         Ok(Failure::Unusable(format!(
             "no circuit in the store {} has {what} '{}'; `lemma compile MODEL` makes one, `lemma store list` shows all",
-            self.store()?.root().display(),
+            self.stored()?.store().root().display(),
             shown(id)
         )))
     }

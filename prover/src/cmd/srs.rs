@@ -14,9 +14,9 @@ use super::text;
 
 /// Runs the command.
 pub(crate) fn run(command: &SrsCommand, session: &Session) -> Result<Outcome, Failure> {
-    let store = session.store()?;
     match command {
         SrsCommand::Import { file } => {
+            let store = session.store()?;
             let step = Step::start("checking the ceremony file", None);
             let record = params::import_srs(store, file).map_err(Failure::unusable)?;
             step.finish();
@@ -31,6 +31,7 @@ pub(crate) fn run(command: &SrsCommand, session: &Session) -> Result<Outcome, Fa
             Ok(Outcome::done(text::fields(&fields), json(&record, store)))
         }
         SrsCommand::List => {
+            let store = session.stored()?.store();
             let records = params::list_srs(store).map_err(Failure::unusable)?;
             let listed: Vec<Value> = records.iter().map(|record| json(record, store)).collect();
             Ok(Outcome::done(list(&records, store), json!({ "srs": listed })))

@@ -12,11 +12,12 @@ use super::text;
 
 /// Runs the command.
 pub(crate) fn run(command: &StoreCommand, session: &Session) -> Result<Outcome, Failure> {
-    let store = session.store()?;
+    let keyring = session.stored()?;
+    let store = keyring.store();
     let path = store.root().display().to_string();
     match command {
         StoreCommand::List => {
-            let circuits = session.keyring()?.circuits().map_err(Failure::unusable)?;
+            let circuits = keyring.circuits().map_err(Failure::unusable)?;
             let objects = store.list().map_err(Failure::unusable)?;
             let damaged = store.damaged_records().map_err(Failure::unusable)?;
             let json = json!({

@@ -13,7 +13,7 @@ use super::text;
 /// Runs the command.
 pub(crate) fn run(args: &VkArgs, session: &Session) -> Result<Outcome, Failure> {
     let record = session.circuit(&args.circuit)?;
-    let bytes = session.keyring()?.vk_bytes(&record).map_err(Failure::unusable)?;
+    let bytes = session.stored()?.vk_bytes(&record).map_err(Failure::unusable)?;
     let key = VerifyingKeyFile::decode(&bytes).map_err(Failure::unusable)?;
     if key.circuit_id() != record.circuit {
         return Err(Failure::Unusable(format!(

@@ -14,6 +14,15 @@ pub enum StoreError {
     /// The platform has no directory for application data.
     #[error("no directory for application data is known; set LEMMA_HOME or pass --store")]
     NoHome,
+    /// No store is in the directory.
+    #[error(
+        "there is no store in {}; `lemma compile MODEL` makes one, and --store or LEMMA_HOME names another directory",
+        root.display()
+    )]
+    Absent {
+        /// The directory.
+        root: PathBuf,
+    },
     /// The operating system refused.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
@@ -101,7 +110,7 @@ impl StoreError {
             | Self::RecordEnvelope { .. }
             | Self::RecordBody { .. } => true,
             Self::Io { source, .. } => source.kind() == io::ErrorKind::IsADirectory,
-            Self::NoHome | Self::NotWritable { .. } => false,
+            Self::NoHome | Self::Absent { .. } | Self::NotWritable { .. } => false,
         }
     }
 }

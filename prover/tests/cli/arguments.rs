@@ -127,8 +127,7 @@ fn the_store_is_where_the_arguments_say() {
     let (code, json) = lemma_json(arguments!["store", "list", "--store", root]);
     assert_eq!(code, 0, "{json}");
     assert_eq!(json["store"].as_str().unwrap(), root.to_str().unwrap());
-    assert_eq!(json["circuits"], serde_json::json!([]));
-    assert!(root.is_dir());
+    assert_eq!(json["circuits"].as_array().unwrap().len(), 1, "{json}");
     let file = directory.path().join("file");
     std::fs::write(&file, "").unwrap();
     assert!(refusal(arguments!["store", "list", "--store", file], 2).contains("file"));
@@ -138,6 +137,8 @@ fn the_store_is_where_the_arguments_say() {
 #[test]
 fn an_odd_environment_is_refused_or_harmless() {
     let proof = ipa();
+    let (code, json) = lemma_json(arguments!["compile", digits(), "--store", root]);
+    assert_eq!(code, 0, "{json}");
     let verify = |value: &str| {
         let mut verify = command();
         verify
@@ -146,6 +147,71 @@ fn an_odd_environment_is_refused_or_harmless() {
             .arg(&proof.bundle)
             .args(["--vk"])
             .arg(&proof.vk);
+    assert!(refusal(arguments!["compile", digits(), "--store", file], 2).contains("file"));
+}
+
+#[test]
+fn the_store_is_where_the_environment_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let listed = |variable: &str| {
+        let mut list = command();
+        list.env("LEMMA_HOME", variable).env("XDG_DATA_HOME", directory.path().join("data"));
+        finish(list.env("HOME", directory.path()).args(["store", "list"])).stderr
+    };
+    let elsewhere = directory.path().join("elsewhere");
+    let elsewhere = elsewhere.to_str().unwrap();
+    assert!(
+        listed(elsewhere).contains(&format!("there is no store in {elsewhere};")),
+        "{}",
+        listed(elsewhere)
+    );
+    // No value is none.
+    assert!(listed("").contains("there is no store in ") && listed("").contains("/lemma;"), "{}", listed(""));
+}
+
+#[test]
+fn what_only_reads_makes_no_store() {
+    let directory = directory();
+    let (root, written) = (directory.join("absent"), directory.join("absent.vk"));
+    let Proof { circuit, bundle, vk, .. } = ipa();
+    let absent = format!("there is no store in {};", root.display());
+    for arguments in [
+        arguments!["store", "list"].to_vec(),
+        arguments!["store", "gc"].to_vec(),
+        arguments!["srs", "list"].to_vec(),
+        arguments!["vk", circuit, "-o", written].to_vec(),
+        arguments!["vk", circuit[..8], "-o", written].to_vec(),
+        arguments!["compile", circuit].to_vec(),
+        arguments!["run", circuit, "--input", digit()].to_vec(),
+        arguments!["prove", circuit, "--input", digit()].to_vec(),
+        arguments!["verify", bundle, "--circuit", circuit].to_vec(),
+    ] {
+        let message = refusal(&[arguments!["--store", root].to_vec(), arguments.clone()].concat(), 2);
+        assert!(
+            message.contains(&absent) && message.contains("lemma compile MODEL"),
+            "{arguments:?}: {message}"
+        );
+    }
+    let other = &insecure_kzg().vk;
+    for (arguments, code) in [
+        (arguments!["ops"].to_vec(), 0),
+        (arguments!["inspect", bundle].to_vec(), 0),
+        (arguments!["inspect", bundle, "--vk", vk].to_vec(), 0),
+        (arguments!["inspect", vk].to_vec(), 0),
+        (arguments!["inspect", digits()].to_vec(), 0),
+        (arguments!["run", digits(), "--input", digit()].to_vec(), 0),
+        (arguments!["verify", bundle, "--vk", other].to_vec(), 1),
+        (arguments!["verify", insecure_kzg().bundle, "--vk", other, "--allow-insecure-srs"].to_vec(), 0),
+        (arguments!["verify", insecure_kzg().bundle, "--onnx", digits()].to_vec(), 1),
+    ] {
+        let (found, json) = lemma_json(&[arguments!["--store", root].to_vec(), arguments.clone()].concat());
+        assert_eq!(found, code, "{arguments:?}: {json}");
+    }
+    assert!(!root.exists() && !written.exists(), "a store was made");
+    // An empty directory is none either, and stays empty.
+    let empty = tempfile::tempdir().unwrap();
+    refusal(arguments!["--store", empty.path(), "store", "list"], 2);
+    assert_eq!(std::fs::read_dir(empty.path()).unwrap().count(), 0);
         read_json(&finish(&mut verify))
     };
     for value in ["4", "9"] {

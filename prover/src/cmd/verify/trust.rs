@@ -74,7 +74,7 @@ pub(super) fn key(
         }
         (None, Some(id), None) => {
             let record = session.trusted_circuit(id)?;
-            Ok((session.keyring()?.bare_verifier(record.circuit)?, Trust::Circuit))
+            Ok((session.stored()?.bare_verifier(record.circuit)?, Trust::Circuit))
         }
         (None, None, Some(file)) => Ok((of_file(file, session)?, Trust::KeyFile)),
         (None, None, None) => Err(Failure::unusable(
@@ -86,9 +86,8 @@ pub(super) fn key(
 
 fn of_file(path: &Path, session: &Session) -> Result<BareKey, Failure> {
     let bytes = files::read(path, file_limit(Kind::VerifyingKey))?;
-    let key = match session.keyring() {
+    let key = match session.stored() {
         Ok(keyring) => keyring.bare_verifier_from_file(&bytes).map_err(Failure::from),
-        // A machine that may not write has no store.
         Err(_) => BareKey::read(&bytes).map_err(Failure::unusable),
     };
     key.map_err(|error| Failure::file(path, error))
