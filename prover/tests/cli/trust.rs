@@ -17,7 +17,9 @@ use rand::rngs::OsRng;
 use serde_json::{Value, json};
 
 use crate::arguments;
-use crate::session::{Proof, digits, directory, fixture, insecure_kzg, ipa, lemma, lemma_json, refusal};
+use crate::session::{
+    Proof, digit, digits, directory, fixture, insecure_kzg, ipa, lemma, lemma_json, refusal,
+};
 
 #[test]
 fn a_key_and_its_circuits_id_are_trusted_together() {
@@ -92,6 +94,66 @@ fn a_model_with_parameters_of_one_machine_needs_consent_and_that_machine() {
     let empty = tempfile::tempdir().unwrap();
     let elsewhere = [arguments!["--store", empty.path()].as_slice(), allowed].concat();
     assert!(refusal(&elsewhere, 2).contains("made on another machine"));
+}
+
+/// The proof with another scheme and mark of an insecure string, in a file without a fault.
+fn relabelled(name: &str, of: &Proof, scheme: Scheme, insecure_srs: bool) -> PathBuf {
+    let bundle = ProofBundle::decode(&std::fs::read(&of.bundle).unwrap()).unwrap();
+    let path = directory().join(name);
+    let bundle = ProofBundle { scheme, insecure_srs, ..bundle };
+    std::fs::write(&path, bundle.encode().unwrap()).unwrap();
+    path
+}
+
+/// The scheme is a bundle's own word: that it is another one than the circuit's is seen without any ceremony.
+#[test]
+fn a_proof_that_claims_another_scheme_is_invalid_and_needs_no_ceremony() {
+    let kzg = relabelled("claims-kzg.proof", ipa(), Scheme::Kzg, false);
+    let insecure = relabelled("claims-insecure.proof", ipa(), Scheme::Kzg, true);
+    let secure = relabelled("claims-ceremony.proof", insecure_kzg(), Scheme::Kzg, false);
+    let transparent = relabelled("claims-ipa.proof", insecure_kzg(), Scheme::Ipa, false);
+    let empty = tempfile::tempdir().unwrap();
+    let elsewhere = arguments!["--store", empty.path()].to_vec();
+    for (proof, store, reason) in [
+        (&kzg, &[][..], "uses the scheme Kzg, its circuit uses Ipa"),
+        (&insecure, &[], "uses the scheme Kzg, its circuit uses Ipa"),
+        (&transparent, &[], "uses the scheme Ipa, its circuit uses Kzg"),
+        (&secure, &[], "mark of an insecure string is false"),
+        (&kzg, &elsewhere, "uses the scheme Kzg, its circuit uses Ipa"),
+        (&insecure, &elsewhere, "uses the scheme Kzg, its circuit uses Ipa"),
+        (&transparent, &elsewhere, "the proof is of another model"),
+    ] {
+        let verify = arguments!["verify", proof, "--onnx", digits(), "--allow-insecure-srs"];
+        let (code, verdict) = lemma_json(&[store, verify].concat());
+        assert_eq!((code, &verdict["valid"]), (1, &false.into()), "{}: {verdict}", proof.display());
+        assert!(verdict["reason"].as_str().unwrap().contains(reason), "{}: {verdict}", proof.display());
+    }
+    // Whose circuit cannot be derived without the ceremony is told the way that needs none.
+    let verify = arguments!["verify", secure, "--onnx", digits()];
+    let message = refusal(&[elsewhere.as_slice(), verify].concat(), 2);
+    assert!(
+        message.contains("lemma srs import FILE") && message.contains("--circuit ID --vk FILE"),
+        "{message}"
+    );
+}
+
+/// Keys that a store has made are enough, also where the ceremony is gone.
+#[test]
+fn a_model_whose_kzg_key_is_in_the_store_needs_no_string() {
+    let store = tempfile::tempdir().unwrap();
+    let root = store.path();
+    let proof = root.join("x.proof");
+    let kzg = ["--scheme", "kzg", "--insecure-local-srs"].map(std::ffi::OsString::from);
+    let prove = arguments!["--store", root, "prove", digits(), "--input", digit(), "-o", proof];
+    assert_eq!(lemma(&[prove.as_slice(), &kzg].concat()).code, Some(0));
+    std::fs::remove_dir_all(root.join("records/srs")).unwrap();
+    let verify = arguments!["--store", root, "verify", proof, "--onnx", digits(), "--allow-insecure-srs"];
+    let (code, verdict) = lemma_json(verify);
+    assert_eq!(
+        (code, &verdict["valid"], &verdict["trusted"]),
+        (0, &true.into(), &"model".into()),
+        "{verdict}"
+    );
 }
 
 /// A key that constrains nothing, under the id of the honest model, and a proof of what that model never answers. The KZG string is the forger's own, and

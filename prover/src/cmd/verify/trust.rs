@@ -6,7 +6,7 @@ use lemma_circuits::shape::Scheme;
 use lemma_prover::artifact::ProofBundle;
 use lemma_prover::envelope::Kind;
 use lemma_prover::keys::SetupChoice;
-use lemma_prover::params::{SrsChoice, list_srs};
+use lemma_prover::params::{ParamsError, SrsChoice, list_srs};
 use lemma_prover::verify::{BareKey, VerifyError};
 
 use super::file_limit;
@@ -15,7 +15,7 @@ use crate::cmd::failure::Failure;
 use crate::cmd::files;
 use crate::cmd::model::OnnxModel;
 use crate::cmd::progress::Screen;
-use crate::cmd::session::{Session, compile_model, complete_circuit_id, setup_choice};
+use crate::cmd::session::{Compiled, Session, compile_model, complete_circuit_id, setup_choice};
 
 /// What the caller trusts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +103,7 @@ fn of_model(
     screen: &Screen,
 ) -> Result<BareKey, NoKey> {
     let bundle = ProofBundle::decode(bundle).map_err(|error| NoKey::Refusal(VerifyError::Bundle(error)))?;
+    check_stored_claims(&bundle, session).map_err(NoKey::Refusal)?;
     if bundle.insecure_srs && !args.allow_insecure_srs {
         return Err(NoKey::Refusal(VerifyError::InsecureSrs));
     }
@@ -110,22 +111,79 @@ fn of_model(
         Scheme::Ipa => SchemeName::Ipa,
         Scheme::Kzg => SchemeName::Kzg,
     };
-    let of_scheme = setup_choice(scheme, &SetupArgs { srs: args.srs, insecure_local_srs: false })?;
-    let compiled = compile_model(OnnxModel::read(path)?, of_scheme)?;
-    let setup = if bundle.insecure_srs { local_setup(compiled.circuit.k(), session)? } else { of_scheme };
-    let keyring = session.keyring()?;
-    let made = keyring.verifier_for(&compiled.circuit, &compiled.onnx, setup, screen)?;
-    Ok(keyring.bare_verifier(made.circuit_id())?)
+    let choice = setup_choice(scheme, &SetupArgs { srs: args.srs, insecure_local_srs: false })?;
+    let onnx = OnnxModel::read(path)?;
+    let compiled = compile_model(onnx.clone(), choice)?;
+    let derive = |compiled: &Compiled, setup: SetupChoice| -> Result<BareKey, Failure> {
+        let keyring = session.keyring()?;
+        let made = keyring.verifier_for(&compiled.circuit, &compiled.onnx, setup, screen)?;
+        Ok(keyring.bare_verifier(made.circuit_id())?)
+    };
+    if let Some(setup) = present_setup(choice, &bundle, &compiled, session)? {
+        return Ok(derive(&compiled, setup)?);
+    }
+    if let Some(key) = key_without_string(&bundle, &compiled, session) {
+        return Ok(key);
+    }
+    // No string is needed to see that the scheme is only what the bundle says.
+    let transparent = compile_model(onnx, SetupChoice::Transparent)?;
+    if derive(&transparent, SetupChoice::Transparent)?.circuit_id() == bundle.circuit {
+        return Err(NoKey::Refusal(VerifyError::Scheme { expected: Scheme::Ipa, got: bundle.scheme }));
+    }
+    Err(no_string(&bundle).into())
 }
 
-/// The parameters of this size that were made on this machine. None are drawn here: they would give an id that no proof has.
-fn local_setup(k: u32, session: &Session) -> Result<SetupChoice, Failure> {
-    let strings = list_srs(session.store()?).map_err(Failure::unusable)?;
-    match strings.iter().find(|string| string.setup.insecure && string.k == k) {
-        Some(string) => Ok(SetupChoice::Kzg(SrsChoice::Ceremony(Some(string.id())))),
-        None => Err(Failure::unusable(
-            "the proof rests on kzg parameters that were made on another machine, so that the model's circuit id cannot be derived here; \
-             ask for a proof of the ipa scheme or of a ceremony, or name the id and the key you trust with --circuit ID --vk FILE",
-        )),
+/// What the bundle says of the setup of its circuit, where the store has that circuit.
+fn check_stored_claims(bundle: &ProofBundle, session: &Session) -> Result<(), VerifyError> {
+    let known = session.stored().ok().and_then(|keyring| keyring.circuit(bundle.circuit).ok());
+    let Some(record) = known else { return Ok(()) };
+    if record.scheme() != bundle.scheme {
+        return Err(VerifyError::Scheme { expected: record.scheme(), got: bundle.scheme });
     }
+    if record.insecure_srs() != bundle.insecure_srs {
+        return Err(VerifyError::InsecureMark { expected: record.insecure_srs(), got: bundle.insecure_srs });
+    }
+    Ok(())
+}
+
+/// The choice, if this machine has the string it needs. None is drawn here: it would give an id that no proof has.
+fn present_setup(
+    choice: SetupChoice,
+    bundle: &ProofBundle,
+    compiled: &Compiled,
+    session: &Session,
+) -> Result<Option<SetupChoice>, Failure> {
+    let (SetupChoice::Kzg(string), k) = (choice, compiled.circuit.k()) else { return Ok(Some(choice)) };
+    let Ok(keyring) = session.stored() else { return Ok(None) };
+    if bundle.insecure_srs {
+        let strings = list_srs(keyring.store()).map_err(Failure::unusable)?;
+        let local = strings.iter().find(|string| string.setup.insecure && string.k == k);
+        return Ok(local.map(|string| SetupChoice::Kzg(SrsChoice::Ceremony(Some(string.id())))));
+    }
+    match keyring.parameters().choose_srs(string, k) {
+        Ok(_) => Ok(Some(choice)),
+        Err(ParamsError::NoSrs { .. }) => Ok(None),
+        Err(error) => Err(Failure::unusable(error)),
+    }
+}
+
+/// What to do about a string that is not there.
+fn no_string(bundle: &ProofBundle) -> Failure {
+    Failure::unusable(if bundle.insecure_srs {
+        "the proof rests on kzg parameters that were made on another machine, so that the model's circuit id cannot be derived here; \
+         ask for a proof of the ipa scheme or of a ceremony, or name the id and the key you trust with --circuit ID --vk FILE"
+    } else {
+        "the proof says that it is of the kzg scheme, in which the model's circuit id is derived with the proof's ceremony; import that \
+         with `lemma srs import FILE`, or name the id and the key you trust with --circuit ID --vk FILE, which need no ceremony"
+    })
+}
+
+/// The key that this store made of the model's circuit while it had the string for it.
+fn key_without_string(bundle: &ProofBundle, compiled: &Compiled, session: &Session) -> Option<BareKey> {
+    let key = session.stored().ok()?.bare_verifier(bundle.circuit).ok()?;
+    let (file, circuit) = (key.file(), &compiled.circuit);
+    let same = file.model_id() == circuit.model_id()
+        && file.shape() == circuit.shape()
+        && file.interface() == circuit.interface();
+    same.then_some(key)
 }
