@@ -22,8 +22,9 @@ pub(crate) struct Arguments {
     /// Print one JSON object on standard output, for errors too
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Directory of circuits, keys and parameters [default: the platform's data directory]
-    #[arg(long, global = true, value_name = "DIR", env = "LEMMA_HOME")]
+    /// Directory of circuits, keys and parameters [env: LEMMA_HOME] [default: the platform's data directory]
+    // The store reads the variable: an argument that comes from a variable is required in every usage line.
+    #[arg(long, global = true, value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
     /// What to do.
     #[command(subcommand)]

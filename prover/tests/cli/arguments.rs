@@ -66,6 +66,20 @@ fn unusable_arguments_exit_with_2() {
     assert_eq!(finish(command().arg("run").arg(not_text).args(["--input", "x.json"])).code, Some(2));
 }
 
+/// What is missing is what is wrong, not where the store is.
+#[test]
+fn usage_lines_do_not_ask_for_the_store() {
+    for arguments in
+        [&["verify", "x.proof"][..], &["run", "x.onnx"], &["vk", "ab"], &["inspect"], &["srs", "import"]]
+    {
+        let refused = lemma(arguments);
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+        let usage = refused.stderr.lines().find(|line| line.starts_with("Usage: ")).expect("a usage line");
+        assert!(!usage.contains("--store"), "{usage}");
+    }
+    assert!(lemma(&["verify", "--help"]).stdout.contains("[env: LEMMA_HOME]"));
+}
+
 #[test]
 fn a_row_is_counted_from_the_front() {
     for row in ["-1", "first", "1.5"] {
@@ -124,6 +138,8 @@ fn missing_files_and_circuits_are_named() {
 fn the_store_is_where_the_arguments_say() {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path().join("a").join("store");
+    let (code, json) = lemma_json(arguments!["compile", digits(), "--store", root]);
+    assert_eq!(code, 0, "{json}");
     let (code, json) = lemma_json(arguments!["store", "list", "--store", root]);
     assert_eq!(code, 0, "{json}");
     assert_eq!(json["store"].as_str().unwrap(), root.to_str().unwrap());
@@ -131,22 +147,6 @@ fn the_store_is_where_the_arguments_say() {
     let file = directory.path().join("file");
     std::fs::write(&file, "").unwrap();
     assert!(refusal(arguments!["store", "list", "--store", file], 2).contains("file"));
-}
-
-/// The library panics on such a value; the command line must not.
-#[test]
-fn an_odd_environment_is_refused_or_harmless() {
-    let proof = ipa();
-    let (code, json) = lemma_json(arguments!["compile", digits(), "--store", root]);
-    assert_eq!(code, 0, "{json}");
-    let verify = |value: &str| {
-        let mut verify = command();
-        verify
-            .env("MAX_DEGREE", value)
-            .args(["--json", "verify"])
-            .arg(&proof.bundle)
-            .args(["--vk"])
-            .arg(&proof.vk);
     assert!(refusal(arguments!["compile", digits(), "--store", file], 2).contains("file"));
 }
 
@@ -212,6 +212,20 @@ fn what_only_reads_makes_no_store() {
     let empty = tempfile::tempdir().unwrap();
     refusal(arguments!["--store", empty.path(), "store", "list"], 2);
     assert_eq!(std::fs::read_dir(empty.path()).unwrap().count(), 0);
+}
+
+/// The library panics on such a value; the command line must not.
+#[test]
+fn an_odd_environment_is_refused_or_harmless() {
+    let proof = ipa();
+    let verify = |value: &str| {
+        let mut verify = command();
+        verify
+            .env("MAX_DEGREE", value)
+            .args(["--json", "verify"])
+            .arg(&proof.bundle)
+            .args(["--vk"])
+            .arg(&proof.vk);
         read_json(&finish(&mut verify))
     };
     for value in ["4", "9"] {
