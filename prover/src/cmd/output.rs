@@ -1,12 +1,13 @@
 //! Results on standard output: a person's text, or one JSON object.
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 
 use lemma_circuits::import::ImportError;
 use serde_json::{Map, Value, json};
 
 use super::failure::Failure;
+use super::text;
 
 /// What a command found.
 #[derive(Debug)]
@@ -105,12 +106,40 @@ impl Output {
 }
 
 fn complain(failure: &Failure) {
+    let mut out = std::io::stderr();
+    let text = complaint(failure, out.is_terminal());
     // Nobody reads a closed standard error.
-    let _ = writeln!(std::io::stderr(), "error: {failure}");
+    let _ = writeln!(out, "{text}");
+}
+
+/// Columns of a terminal.
+const COLUMNS: usize = 80;
+
+/// Why a command failed. On a terminal long reasons are several lines; for programs, one stays one.
+fn complaint(failure: &Failure, on_terminal: bool) -> String {
+    let text = format!("error: {failure}");
+    if on_terminal { text::fold(&text, COLUMNS) } else { text }
 }
 
 fn print(line: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}")?;
     out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of an average that float32 rounds, what to do is told at length.
+    #[test]
+    fn a_long_reason_is_wrapped_on_a_terminal_alone() {
+        let words = "a remedy of many words ".repeat(20);
+        let failure = Failure::Unusable(format!("x.onnx: node 'y' (AveragePool): {}", words.trim_end()));
+        let shown = complaint(&failure, true);
+        assert!(shown.lines().count() > 5 && shown.lines().all(|line| line.len() <= COLUMNS), "{shown}");
+        assert!(shown.lines().skip(1).all(|line| line.starts_with("  ")), "{shown}");
+        assert_eq!(complaint(&failure, false), format!("error: {failure}"));
+        assert_eq!(failure.json()["error"]["message"], failure.to_string());
+    }
 }

@@ -74,6 +74,26 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// Lines of at most `width` characters: what goes on in another line is indented. Lines that fit stay as they are.
+pub(crate) fn fold(text: &str, width: usize) -> String {
+    const DEEPER: usize = 2;
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let indent = line.chars().take_while(|character| *character == ' ').count();
+        if line.chars().count() <= width {
+            lines.push(line.to_owned());
+            continue;
+        }
+        let inner = width.saturating_sub(indent + DEEPER);
+        // The first line has room for two more, so that it breaks early rather than late.
+        for (index, part) in wrap(line, inner).into_iter().enumerate() {
+            let margin = if index == 0 { indent } else { indent + DEEPER };
+            lines.push(" ".repeat(margin) + &part);
+        }
+    }
+    lines.join("\n")
+}
+
 /// Names and values, one per line, the values aligned.
 pub(crate) fn fields(fields: &[(&str, String)]) -> String {
     let width = fields.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
@@ -102,6 +122,13 @@ mod tests {
         let rows = [vec!["model".to_owned(), "k".to_owned()], vec!["ad01".to_owned(), "13".to_owned()]];
         assert_eq!(table(&rows), "model   k\nad01   13");
         assert_eq!(columns(&rows), "model  k\nad01   13");
+    }
+
+    #[test]
+    fn long_lines_go_on_indented() {
+        assert_eq!(fold("a  b\n  one two three\n", 10), "a  b\n  one\n    two\n    three");
+        assert_eq!(fold("one two three", 9), "one two\n  three");
+        assert_eq!(fold("", 9), "");
     }
 
     #[test]
