@@ -48,19 +48,29 @@ pub(crate) fn outside_proof(port: &Port) -> Vec<&str> {
     operators.collect()
 }
 
+/// The 8-bit integers that the operators behind a tensor end with, where they quantize again: their type, and what they stand for.
+pub(crate) fn quantized_result(port: &Port) -> Option<(Elem, Quantization)> {
+    match port.tail.as_slice() {
+        [.., Tail::QuantizedSoftmax { to, elem, .. }] => Some((*elem, *to)),
+        _ => None,
+    }
+}
+
+/// The same for a program.
+pub(crate) fn quantized_json(port: &Port) -> Option<Value> {
+    let (elem, Quantization { scale, zero_point }) = quantized_result(port)?;
+    Some(json!({ "type": elem_name(elem), "scale": scale, "zero_point": zero_point }))
+}
+
 impl Answer<'_> {
     /// What the operators outside the proof make of the integers: 8-bit integers again behind a quantized Softmax.
     fn result(&self) -> Option<Values> {
         let floats = self.floats.as_ref()?;
         let integers = || floats.iter().map(|value| *value as i32);
-        Some(match self.port.tail.as_slice() {
-            [Tail::QuantizedSoftmax { elem: Elem::I8, .. }] => {
-                Values::I8(integers().map(|value| value as i8).collect())
-            }
-            [Tail::QuantizedSoftmax { elem: Elem::U8, .. }] => {
-                Values::U8(integers().map(|value| value as u8).collect())
-            }
-            _ => Values::F32(floats.clone()),
+        Some(match quantized_result(self.port) {
+            Some((Elem::I8, _)) => Values::I8(integers().map(|value| value as i8).collect()),
+            Some((Elem::U8, _)) => Values::U8(integers().map(|value| value as u8).collect()),
+            None => Values::F32(floats.clone()),
         })
     }
 
@@ -92,6 +102,9 @@ impl Answer<'_> {
         }
         if let Some(values) = self.result() {
             object.insert(kind_of(&values).into(), json_nested(&self.port.shape, &values));
+            if let Some(by) = quantized_json(self.port) {
+                object.insert("quantized_by".into(), by);
+            }
             object.insert("outside_proof".into(), outside_proof(self.port).into());
         }
         object.into()
@@ -160,21 +173,34 @@ impl Answer<'_> {
             self.port.shape,
             list(self.integers, i32::to_string)
         );
-        let outside = outside_proof(self.port);
-        let kind = if outside.contains(&"Softmax") { "softmax" } else { "float32" };
+        let kind = if outside_proof(self.port).contains(&"Softmax") { "softmax" } else { "float32" };
         let values = match self.result() {
             Some(Values::F32(values)) => list(&values, |value| format!("{value:?}")),
             Some(Values::I8(values)) => list(&values, i8::to_string),
             Some(Values::U8(values)) => list(&values, u8::to_string),
             _ => return lines,
         };
-        lines += &format!("\n  {kind}  {values}");
-        // What a dequantized integer is needs no word.
-        if outside != ["DequantizeLinear"] {
-            lines += "\n           (computed from the integers, outside the proof)";
-        }
-        lines
+        let outside = match quantized_result(self.port) {
+            // Two rows of integers: which of them is proven, and what the other one is.
+            Some((elem, Quantization { scale, zero_point })) => {
+                lines += &note("in front of Softmax; a proof states these");
+                format!(
+                    "quantized, {} with scale {scale} and zero point {zero_point}; {OUTSIDE}",
+                    elem_name(elem)
+                )
+            }
+            None => OUTSIDE.to_owned(),
+        };
+        lines + &format!("\n  {kind}  {values}") + &note(&outside)
     }
+}
+
+/// Where everything comes from that is shown beside proven integers.
+const OUTSIDE: &str = "computed from the integers, outside the proof";
+
+/// A remark below the values it is about.
+fn note(remark: &str) -> String {
+    format!("\n           ({remark})")
 }
 
 fn list<T>(values: &[T], show: fn(&T) -> String) -> String {
@@ -208,27 +234,43 @@ mod tests {
         let quantized = Tail::QuantizedSoftmax { from: FROM, len: 2, to, elem: Elem::I8 };
         let softmax = vec![Tail::Dequantize(FROM), Tail::Softmax { len: 2 }];
         let integers = [vec![1, 1]];
-        for (tail, values, kind, json, operators) in [
+        let outside = "\n           (computed from the integers, outside the proof)";
+        for (tail, lines, kind, json, operators) in [
             (
-                vec![quantized],
-                "0 0",
+                vec![quantized.clone()],
+                "integers 1 1\n           (in front of Softmax; a proof states these)\n  softmax  0 0\n           \
+                 (quantized, int8 with scale 0.00390625 and zero point -128; computed from the integers, outside the proof)"
+                    .to_owned(),
                 "quantized",
                 "[[0,0]]",
                 &["DequantizeLinear", "Softmax", "QuantizeLinear"][..],
             ),
-            (softmax, "0.5 0.5", "floats", "[[0.5,0.5]]", &["DequantizeLinear", "Softmax"]),
+            (
+                softmax,
+                format!("integers 1 1\n  softmax  0.5 0.5{outside}"),
+                "floats",
+                "[[0.5,0.5]]",
+                &["DequantizeLinear", "Softmax"],
+            ),
+            (
+                vec![quantized, Tail::Dequantize(to)],
+                format!("integers 1 1\n  softmax  0.5 0.5{outside}"),
+                "floats",
+                "[[0.5,0.5]]",
+                &["DequantizeLinear", "Softmax", "QuantizeLinear", "DequantizeLinear"],
+            ),
         ] {
+            let is_quantized = kind == "quantized";
             let ports = [port(tail)];
             let shown = answers(&ports, &integers).unwrap();
-            let expected = format!(
-                "y [1, 2]\n  integers 1 1\n  softmax  {values}\n           (computed from the integers, outside the proof)"
-            );
-            assert_eq!(text(&shown), expected);
+            assert_eq!(text(&shown), format!("y [1, 2]\n  {lines}"));
             let object = &super::json(&shown)[0];
             assert_eq!(
                 (object[kind].to_string().as_str(), &object["outside_proof"]),
                 (json, &json!(operators))
             );
+            let by = json!({ "type": "int8", "scale": 0.00390625, "zero_point": -128 });
+            assert_eq!(object.get("quantized_by"), is_quantized.then_some(&by), "{object}");
             let others = ["floats", "quantized"].into_iter().filter(|other| *other != kind);
             assert!(others.into_iter().all(|other| object.get(other).is_none()), "{object}");
             let names: Vec<String> = arrays(&shown).into_iter().map(|array| array.name).collect();
@@ -237,13 +279,14 @@ mod tests {
     }
 
     #[test]
-    fn functions_at_the_end_are_said_to_be_outside_the_proof() {
+    fn everything_behind_the_integers_is_said_to_be_outside_the_proof() {
         let mut values = vec![0.0; 256];
         (values[129], values[130]) = (0.25, 0.75);
         let operators = ["DequantizeLinear", "Sigmoid"].map(str::to_owned).to_vec();
         let table = Tail::Table { elem: Elem::I8, values, operators };
         let integers = [vec![1, 2]];
         for (tail, values) in [
+            (vec![Tail::Dequantize(FROM)], "float32  0.0 0.5"),
             (vec![table], "float32  0.25 0.75"),
             (vec![Tail::Dequantize(FROM), Tail::LogSoftmax { len: 1 }], "float32  0.0 0.0"),
         ] {

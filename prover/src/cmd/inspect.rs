@@ -263,24 +263,30 @@ impl Node {
 fn ports(ports: &[Port]) -> String {
     let describe = |port: &Port| {
         let tensor = type_and_shape(given_type(port), &port.shape);
-        let mut functions = answer::outside_proof(port);
-        functions.retain(|operator| {
-            !operator.ends_with("quantizeLinear") && !operator.ends_with("QuantizeLinear")
-        });
-        let functions = functions.join(", ");
-        let beside = match (quantization(port), functions.as_str()) {
-            (None, "") => String::new(),
-            (None, functions) => format!(" ({functions} of the integers, which is outside the proof)"),
-            (Some(Quantization { scale, zero_point }), "") => {
-                format!(" (scale {scale}, zero point {zero_point})")
-            }
-            (Some(Quantization { scale, zero_point }), functions) => format!(
-                " (scale {scale}, zero point {zero_point} in front of {functions}, which is outside the proof)"
-            ),
-        };
-        format!("{}: {tensor}{beside}", shown(&port.name))
+        format!("{}: {tensor}{}", shown(&port.name), beside(port))
     };
     ports.iter().map(describe).collect::<Vec<_>>().join(", ")
+}
+
+/// What the integers of a tensor stand for, and what the model makes of them outside the proof.
+fn beside(port: &Port) -> String {
+    let stands_for = |Quantization { scale, zero_point }| format!("scale {scale}, zero point {zero_point}");
+    let mut functions = answer::outside_proof(port);
+    functions.retain(|operator| !matches!(*operator, "DequantizeLinear" | "QuantizeLinear"));
+    let functions = functions.join(", ");
+    let again = answer::quantized_result(port).map_or_else(String::new, |(elem, to)| {
+        format!(" and gives quantized integers, {} with {}", elem_name(elem), stands_for(to))
+    });
+    let beyond = |by: Quantization, functions: &str| {
+        format!(" ({} in front of {functions}, which is outside the proof{again})", stands_for(by))
+    };
+    match (quantization(port), functions.as_str()) {
+        (None, "") => String::new(),
+        (None, functions) => format!(" ({functions} of the integers, which is outside the proof)"),
+        (Some(by), "") if port.tail.is_empty() => format!(" ({})", stands_for(by)),
+        (Some(by), "") => beyond(by, "DequantizeLinear"),
+        (Some(by), functions) => beyond(by, functions),
+    }
 }
 
 /// What the integers of a tensor stand for, where the ONNX graph says so beside the circuit.
@@ -304,7 +310,56 @@ fn ports_json(ports: &[Port]) -> Vec<Value> {
             "scale": quantization(port).map(|quantization| quantization.scale),
             "zero_point": quantization(port).map(|quantization| quantization.zero_point),
             "outside_proof": answer::outside_proof(port),
+            "quantized_by": answer::quantized_json(port),
         })
     };
     ports.iter().map(describe).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use lemma_circuits::ir::Elem;
+
+    use super::*;
+
+    #[test]
+    fn what_lies_outside_the_proof_is_said_of_every_ending() {
+        const FROM: Quantization = Quantization { scale: 0.5, zero_point: 1 };
+        const TO: Quantization = Quantization { scale: 0.25, zero_point: -128 };
+        let quantized = Tail::QuantizedSoftmax { from: FROM, len: 2, to: TO, elem: Elem::I8 };
+        let softmax = vec![Tail::Dequantize(FROM), Tail::Softmax { len: 2 }];
+        let text = |tail: Vec<Tail>| {
+            let port = Port {
+                name: "y".to_owned(),
+                shape: vec![1, 2],
+                elem: Elem::I8,
+                tail,
+                quantize: None,
+                bytes_per_instance: 1,
+            };
+            (ports(std::slice::from_ref(&port)), ports_json(&[port])[0]["quantized_by"].clone())
+        };
+        for (tail, beside, quantized_by) in [
+            (Vec::new(), "", Value::Null),
+            (vec![Tail::Index], "", Value::Null),
+            (
+                vec![Tail::Dequantize(FROM)],
+                " (scale 0.5, zero point 1 in front of DequantizeLinear, which is outside the proof)",
+                Value::Null,
+            ),
+            (
+                softmax,
+                " (scale 0.5, zero point 1 in front of Softmax, which is outside the proof)",
+                Value::Null,
+            ),
+            (
+                vec![quantized],
+                " (scale 0.5, zero point 1 in front of Softmax, which is outside the proof and gives quantized integers, int8 with \
+                 scale 0.25, zero point -128)",
+                json!({ "type": "int8", "scale": 0.25, "zero_point": -128 }),
+            ),
+        ] {
+            assert_eq!(text(tail), (format!("y: int8[1,2]{beside}"), quantized_by));
+        }
+    }
 }
