@@ -19,7 +19,7 @@ pub(super) use job::{Progress, Status};
 pub(super) use model::{Model, ModelDetails, ModelList};
 pub(super) use proof::{InferResponse, InferenceRequest, Proof, ProofList};
 pub(super) use tensor::{Tensor, TensorSpec};
-pub(super) use verify::{Refusal, Statement, VerifyResponse};
+pub(super) use verify::{Refusal, Statement, Trusted, VerifyResponse};
 
 use std::time::{Duration, SystemTime};
 

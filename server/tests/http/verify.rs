@@ -2,7 +2,11 @@ use std::fs;
 
 use lemma_circuits::statement::Context;
 use lemma_prover::{
+    Circuit, Tensor,
     artifact::ProofBundle,
+    keys::{Keyring, SetupChoice},
+    params::SrsChoice,
+    store::Store,
     verify::{BareKey, Expect},
 };
 use serde_json::{Value, json};
@@ -31,6 +35,13 @@ async fn a_proof_is_valid_for_its_circuit_and_context() {
     assert_eq!(verdict["insecure_srs"], false);
     assert!(verdict.get("srs").is_none(), "ipa rests on no string: {verdict}");
     assert_eq!(verdict["statement"]["circuit"], circuit);
+    assert_eq!((&verdict["circuit"], &verdict["trusted"]), (&json!(circuit), &json!("circuit")));
+    assert_eq!(verdict["scheme"], "ipa");
+    // The service has built it, and says of which model.
+    let built = server.get(&format!("/v1/circuits/{circuit}")).await.is(200).json;
+    assert_eq!((&verdict["model"], &verdict["network"]), (&built["model"], &built["network"]));
+    let note = verdict["note"].as_str().unwrap();
+    assert!(note.contains("which this service built") && note.contains("`lemma compile MODEL`"), "{note}");
     assert_eq!(verdict["statement"]["context"], "c0ffee");
     assert_eq!(verdict["statement"]["inputs"][0]["shape"], json!([1, 64]));
     assert!(verdict["verify_seconds"].as_f64().unwrap() > 0.0);
@@ -40,6 +51,24 @@ async fn a_proof_is_valid_for_its_circuit_and_context() {
         assert_eq!(verdict["valid"], false);
         assert_eq!(verdict["reason"]["code"], "other-context");
     }
+}
+
+/// The command line can make keys in the service's store; of which model, the service has not seen.
+#[tokio::test]
+async fn a_verdict_for_a_circuit_that_the_service_did_not_build_names_no_model() {
+    let data = directory("foreign");
+    let keyring = Keyring::new(Store::open(&data.join("store")).unwrap());
+    let setup = SetupChoice::Kzg(SrsChoice::InsecureLocal);
+    let circuit = Circuit::with_setup(crate::support::DIGITS, setup, &keyring).unwrap();
+    let proof = circuit.prove(&[Tensor::Integers(&[0; 64])]).unwrap().bundle;
+    let network = keyring.circuit(circuit.id()).unwrap().model.to_string();
+    let server = Server::start(settings(&data), data);
+    let verdict = judge(&server, &format!("circuit={}", circuit.id()), proof).await;
+    assert_eq!((&verdict["valid"], &verdict["circuit"]), (&json!(true), &json!(circuit.id().to_string())));
+    assert!(verdict.get("model").is_none() && verdict.get("network").is_none(), "{verdict}");
+    assert!(!verdict.to_string().contains(&network), "{verdict}");
+    let note = verdict["note"].as_str().unwrap();
+    assert!(note.contains("knows no model") && note.contains("`lemma compile MODEL --scheme kzg`"), "{note}");
 }
 
 #[tokio::test]
@@ -97,7 +126,8 @@ async fn what_is_not_proven_is_invalid_and_never_an_error() {
         let verdict = judge(server, &query, bytes).await;
         assert_eq!(verdict["valid"], false);
         assert_eq!(verdict["reason"]["code"], code, "{verdict}");
-        assert!(verdict.get("statement").is_none());
+        assert!(verdict.get("statement").is_none() && verdict.get("note").is_none());
+        assert_eq!(verdict["circuit"], circuit, "never the proof's own: {verdict}");
     }
 }
 

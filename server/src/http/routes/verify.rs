@@ -1,7 +1,7 @@
 //! Judging proofs.
 
 use axum::{Json, extract::State};
-use lemma_circuits::{edge::EdgeError, statement::Statement as Stated};
+use lemma_circuits::{edge::EdgeError, shape::Scheme, statement::Statement as Stated};
 use lemma_prover::{
     digest::Digest,
     keys::KeysError,
@@ -18,9 +18,10 @@ use crate::{
         openapi::File,
         problem::{Problem, ProblemType, damaged_circuit},
         state::App,
-        wire::{Refusal, Srs, Statement, Tensor, VerifyResponse},
+        wire::{Refusal, Srs, Statement, Tensor, Trusted, VerifyResponse},
     },
     service::{JudgeError, Judgement},
+    store::records::CircuitEntry,
 };
 
 /// What the caller demands of the proof.
@@ -42,7 +43,8 @@ pub(crate) struct Demand {
 /// Verify a proof
 ///
 /// The body is a `.proof` file. The verdict is about the circuit that the request names: its id stands for a model, and
-/// `lemma compile MODEL` derives it without this service. No key is taken from the request, and no id from the proof.
+/// `lemma compile MODEL` derives it without this service. No key is taken from the request, and no id from the proof. The answer
+/// names the model only of a circuit that this service has built itself.
 /// The answer comes at once and never waits behind proofs: 200 with `valid: true` and what the proof states, or 200
 /// with `valid: false` and the reason.
 #[utoipa::path(post, path = "/v1/verify", operation_id = "verify", tag = "proofs", params(Demand),
@@ -75,15 +77,23 @@ pub(super) async fn verify(
         }
         judged => judged?,
     };
-    let response = response(judgement)?;
+    // Of other circuits in its store the service has seen no model.
+    let built = app.service().circuit(circuit).await.ok().flatten();
+    let response = response(judgement, built.as_ref())?;
     metrics::verification(response.valid);
     Ok(Json(response))
 }
 
-fn response(judgement: Judgement) -> Result<VerifyResponse, Problem> {
+fn response(judgement: Judgement, built: Option<&CircuitEntry>) -> Result<VerifyResponse, Problem> {
     let Judgement { verdict, key, time } = judgement;
     let response = VerifyResponse {
         valid: verdict.is_ok(),
+        trusted: Trusted::Circuit,
+        circuit: key.circuit_id().to_string(),
+        scheme: key.scheme().into(),
+        model: built.map(|entry| entry.model.to_string()),
+        network: built.map(|entry| entry.facts.model_id.to_string()),
+        note: None,
         insecure_srs: key.insecure_srs(),
         srs: key.srs().map(|srs| Srs::new(srs, key.insecure_srs())),
         reason: None,
@@ -93,7 +103,7 @@ fn response(judgement: Judgement) -> Result<VerifyResponse, Problem> {
     match verdict {
         Ok(stated) => {
             let statement = statement(&stated, &key).map_err(|error| Problem::internal(&error))?;
-            Ok(VerifyResponse { statement: Some(statement), ..response })
+            Ok(VerifyResponse { statement: Some(statement), note: Some(note(&key, built)), ..response })
         }
         Err(error) => match code(&error) {
             Some(code) => {
@@ -103,6 +113,19 @@ fn response(judgement: Judgement) -> Result<VerifyResponse, Problem> {
             None => Err(Problem::internal(&error)),
         },
     }
+}
+
+/// What to do before a valid proof says anything about a model.
+fn note(key: &VerifierKey, built: Option<&CircuitEntry>) -> String {
+    let scheme = match key.scheme() {
+        Scheme::Ipa => "",
+        Scheme::Kzg => " --scheme kzg",
+    };
+    let whose = match built {
+        Some(_) => "for the circuit you named, which this service built of a model it was given",
+        None => "for the circuit you named, of which this service knows no model",
+    };
+    format!("{whose}: compare its id with what `lemma compile MODEL{scheme}` derives")
 }
 
 fn statement(stated: &Stated, key: &VerifierKey) -> Result<Statement, EdgeError> {
