@@ -96,7 +96,7 @@ pub(crate) fn circuit_fields(circuit: &CompiledCircuit) -> Vec<(&'static str, St
     let (shape, plan) = (circuit.shape(), circuit.layout());
     let number = |value: usize| text::count(value as u64);
     vec![
-        ("model", circuit.model_id().to_string()),
+        ("network", circuit.model_id().to_string()),
         (
             "work",
             format!(
@@ -117,7 +117,7 @@ pub(crate) fn circuit_fields(circuit: &CompiledCircuit) -> Vec<(&'static str, St
 pub(crate) fn circuit_json(circuit: &CompiledCircuit) -> Map<String, Value> {
     let (shape, plan) = (circuit.shape(), circuit.layout());
     output::fields([
-        ("model", circuit.model_id().to_string().into()),
+        ("network", circuit.model_id().to_string().into()),
         ("scheme", scheme_name(circuit.scheme()).into()),
         ("k", shape.k.into()),
         ("advice_columns", shape.num_advice().into()),

@@ -123,7 +123,10 @@ fn verifying_key(path: &Path, bytes: &[u8]) -> Result<Outcome, Failure> {
     let fields = [
         ("verifying key", text::bytes(bytes.len() as u64)),
         ("circuit", key.circuit_id().to_string()),
-        ("says model", format!("{}, which `lemma compile MODEL` confirms by its circuit id", key.model_id())),
+        (
+            "says network",
+            format!("{}, which `lemma compile MODEL` confirms by its circuit id", key.model_id()),
+        ),
         ("scheme", scheme.to_owned()),
         ("setup", setup::text(key.setup())),
         ("rows", format!("2^{} = {}", shape.k, text::count(1 << shape.k))),
@@ -138,7 +141,7 @@ fn verifying_key(path: &Path, bytes: &[u8]) -> Result<Outcome, Failure> {
         ("version", Kind::VerifyingKey.version().into()),
         ("bytes", bytes.len().into()),
         ("circuit", key.circuit_id().to_string().into()),
-        ("claimed_model", key.model_id().to_string().into()),
+        ("claimed_network", key.model_id().to_string().into()),
         ("scheme", scheme.into()),
         ("k", shape.k.into()),
         ("advice_columns", shape.num_advice().into()),
@@ -155,7 +158,7 @@ fn onnx(path: &Path, bytes: Vec<u8>) -> Result<Outcome, Failure> {
     let interface = Interface::of(&model);
     let fields = [
         ("onnx model", text::bytes(size)),
-        ("model", model.id().to_string()),
+        ("network", model.id().to_string()),
         ("inputs", ports(&interface.inputs)),
         ("outputs", ports(&interface.outputs)),
         (
@@ -173,7 +176,7 @@ fn onnx(path: &Path, bytes: Vec<u8>) -> Result<Outcome, Failure> {
     let json = json!({
         "kind": "onnx",
         "bytes": size,
-        "model": model.id().to_string(),
+        "network": model.id().to_string(),
         "inputs": ports_json(&interface.inputs),
         "outputs": ports_json(&interface.outputs),
         "macs": model.macs(),

@@ -45,7 +45,7 @@ pub(crate) fn run(args: &RunArgs, session: &Session) -> Result<Outcome, Failure>
     let note = (!notes.is_empty()).then(|| notes.join("; "));
     let lines: String = notes.iter().map(|note| format!("\nnote: {note}")).collect();
     let mut json = outputs_json(first, &answers);
-    json.extend(output::fields([("model", model.id().to_string().into()), ("note", note.into())]));
+    json.extend(output::fields([("network", model.id().to_string().into()), ("note", note.into())]));
     Ok(Outcome::done(text(first, &answers) + &lines, json.into()))
 }
 

@@ -87,7 +87,7 @@ fn list_circuits(circuits: &[CircuitRecord]) -> String {
 fn circuit_json(record: &CircuitRecord) -> Value {
     json!({
         "circuit": record.circuit.to_string(),
-        "model": record.model.to_string(),
+        "network": record.model.to_string(),
         "scheme": scheme_name(record.scheme()),
         "k": record.k,
         "insecure_srs": record.insecure_srs(),

@@ -113,17 +113,17 @@ fn valid(
         ("trusted", trust.as_str().into()),
         ("scheme", scheme_name(key.scheme()).into()),
     ]));
-    let model = key.model_id().to_string();
+    let network = key.model_id().to_string();
     let about = match trust {
-        // The model a key file names is the word of whoever made it.
+        // The network a key file names is the word of whoever made it.
         Trust::KeyFile => {
             let compare = compare(key);
             json.insert("note".to_owned(), compare.clone().into());
             compare + "\n"
         }
         Trust::Circuit | Trust::Model => {
-            let line = text::fields(&[("model  ", model.clone())]);
-            json.insert("model".to_owned(), model.into());
+            let line = text::fields(&[("network", network.clone())]);
+            json.insert("network".to_owned(), network.into());
             line + "\n"
         }
     };

@@ -39,7 +39,7 @@ fn assert_complete(model: &Value) {
     for field in ["predicted_units", "predicted_prove_s", "predicted_memory_bytes"] {
         assert_eq!(model[field].is_number(), model["prover"] == "own", "{field}: {model}");
     }
-    for field in ["circuit", "model", "scheme", "name", "prover"] {
+    for field in ["circuit", "network", "scheme", "name", "prover"] {
         assert!(model[field].is_string(), "{field}: {model}");
     }
     if cfg!(target_os = "linux") {

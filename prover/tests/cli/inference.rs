@@ -51,7 +51,7 @@ fn prints_the_integers_of_onnxruntime() {
             assert_eq!(json["outputs"][0]["type"], "int8");
             assert_eq!(json["outputs"][0]["shape"], serde_json::json!([1, 10]));
             assert_eq!(json["outputs"][0]["floats"][0].as_array().unwrap().len(), 10);
-            assert_eq!(json["model"].as_str().unwrap().len(), 64);
+            assert_eq!(json["network"].as_str().unwrap().len(), 64);
         }
     }
 }

@@ -94,7 +94,7 @@ fn prove_reports_its_figures_and_outputs() {
     ] {
         assert!(json[field].is_number(), "{field}: {json}");
     }
-    for field in ["circuit", "model", "scheme", "proof"] {
+    for field in ["circuit", "network", "scheme", "proof"] {
         assert!(json[field].is_string(), "{field}: {json}");
     }
     if cfg!(target_os = "linux") {

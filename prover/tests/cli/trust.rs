@@ -30,7 +30,7 @@ fn a_key_and_its_circuits_id_are_trusted_together() {
     };
     let (code, verdict) = lemma_json(&named(circuit));
     assert_eq!((code, &verdict["valid"], &verdict["trusted"]), (0, &true.into(), &"circuit".into()));
-    assert_eq!(verdict["model"], ipa().json["model"]);
+    assert_eq!(verdict["network"], ipa().json["network"]);
     let other = &insecure_kzg().circuit;
     let message = refusal(&named(other), 2);
     assert!(message.contains("ipa.vk") && message.contains(&format!("expected {other}")), "{message}");
@@ -49,12 +49,12 @@ fn a_verdict_for_a_key_alone_names_no_model() {
         arguments.extend(extra.iter().map(std::ffi::OsString::from));
         let (code, verdict) = lemma_json(&arguments);
         assert_eq!((code, &verdict["trusted"]), (0, &"key file".into()), "{verdict}");
-        let model = json["model"].as_str().unwrap();
-        assert!(verdict.get("model").is_none() && !verdict.to_string().contains(model), "{verdict}");
+        let network = json["network"].as_str().unwrap();
+        assert!(verdict.get("network").is_none() && !verdict.to_string().contains(network), "{verdict}");
         let note = format!("for the key you passed, circuit {circuit}: compare with {compile}");
         assert_eq!(verdict["note"], note.as_str());
         let person = lemma(&arguments).stdout;
-        assert!(person.starts_with(&format!("VALID\n{note}\n")) && !person.contains(model), "{person}");
+        assert!(person.starts_with(&format!("VALID\n{note}\n")) && !person.contains(network), "{person}");
     }
 }
 
@@ -67,7 +67,7 @@ fn a_model_is_enough_to_verify() {
         let (code, verdict) =
             lemma_json(arguments!["--store", empty.path(), "verify", bundle, "--onnx", digits()]);
         assert_eq!((code, &verdict["valid"], &verdict["trusted"]), (0, &true.into(), &"model".into()));
-        assert_eq!((&verdict["circuit"], &verdict["model"]), (&circuit.as_str().into(), &json["model"]));
+        assert_eq!((&verdict["circuit"], &verdict["network"]), (&circuit.as_str().into(), &json["network"]));
     }
     let (code, verdict) = lemma_json(arguments!["verify", bundle, "--onnx", fixture("digits/u8u8.qop.onnx")]);
     assert_eq!((code, &verdict["valid"]), (1, &false.into()), "{verdict}");
@@ -206,16 +206,16 @@ fn forged() -> (PathBuf, PathBuf, Value) {
 #[test]
 fn a_key_that_constrains_nothing_does_not_speak_for_the_model_it_names() {
     let (vk, proof, srs) = forged();
-    let (model, circuit) = (insecure_kzg().json["model"].as_str().unwrap(), &insecure_kzg().circuit);
+    let (network, circuit) = (insecure_kzg().json["network"].as_str().unwrap(), &insecure_kzg().circuit);
     let (_, claims) = lemma_json(arguments!["inspect", vk]);
-    assert_eq!(claims["claimed_model"], model);
+    assert_eq!(claims["claimed_network"], network);
 
     // For itself it is valid; nothing in the verdict is the honest model's, and its string has no name.
     let (code, verdict) = lemma_json(arguments!["verify", proof, "--vk", vk]);
     assert_eq!((code, &verdict["valid"], &verdict["trusted"]), (0, &true.into(), &"key file".into()));
     assert_ne!(verdict["outputs"], insecure_kzg().json["outputs"]);
     assert_eq!((&verdict["srs"], &verdict["ceremony"]), (&srs, &Value::Null));
-    for honest in [model, circuit] {
+    for honest in [network, circuit] {
         assert!(!verdict.to_string().contains(honest), "{verdict}");
     }
     let person = lemma(arguments!["verify", proof, "--vk", vk]).stdout;

@@ -142,7 +142,7 @@ pub(super) async fn list(
 
 /// One model
 #[utoipa::path(get, path = "/v1/models/{id}", operation_id = "get_model", tag = "models",
-    params(("id" = String, Path, description = "Id of the model, or `name:tag`", example = "digits:latest")),
+    params(("id" = String, Path, description = "Model id, the sha256 of its file, or `name:tag`", example = "digits:latest")),
     responses(
         (status = 200, description = "The model", body = Model),
         (status = 404, description = "There is no such model"),

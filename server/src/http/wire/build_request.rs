@@ -22,7 +22,7 @@ use crate::work::jobs::Setup;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BuildRequest {
-    /// Id of an uploaded model, or `name:tag`.
+    /// Model id of an uploaded model, or `name:tag`.
     pub model: String,
     /// Commitment scheme.
     #[serde(default)]
@@ -69,7 +69,7 @@ fn request(scheme: &str, ceremony: ObjectBuilder, local: bool, description: &str
         .min_length(Some(1))
         .max_length(Some(200))
         .examples([json!("digits:latest")])
-        .description(Some("Id of an uploaded model, or `name:tag`."));
+        .description(Some("Model id of an uploaded model, the sha256 of its file, or `name:tag`."));
     let why = "Parameters drawn on the server, for benchmarks and tests, if the service allows them. Whoever drew them can \
                forge proofs.";
     ObjectBuilder::new()

@@ -68,9 +68,10 @@ pub(crate) struct VerifyingKey {
 pub(crate) struct Circuit {
     /// The circuit's id, the same on every machine. This is what a verifier trusts.
     pub id: String,
-    /// Id of the model it was built from.
+    /// Model id of the model it was built from: the sha256 of its ONNX file's bytes.
     pub model: String,
-    /// sha256 of the quantized network.
+    /// Network id: the sha256 of the canonical form of what the model computes, which the circuit's id covers, and what `lemma`
+    /// calls `network`.
     pub network: String,
     /// Commitment scheme.
     pub scheme: Scheme,
@@ -180,7 +181,7 @@ pub(crate) struct Build {
     /// How far it is.
     #[serde(flatten)]
     pub progress: Progress,
-    /// Id of the model.
+    /// Model id: the sha256 of the ONNX file's bytes.
     pub model: String,
     /// Commitment scheme.
     pub scheme: Scheme,

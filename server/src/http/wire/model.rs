@@ -10,7 +10,8 @@ use crate::store::records::ModelRecord;
 /// What is found out about a model when it is uploaded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct ModelDetails {
-    /// sha256 of the quantized network: the same for two files with the same arithmetic.
+    /// Network id: the sha256 of the canonical form of what the model computes, the same for two files with the same arithmetic, and
+    /// what `lemma` calls `network`.
     pub network: String,
     /// Inputs.
     pub inputs: Vec<TensorSpec>,
@@ -39,7 +40,7 @@ impl ModelDetails {
 /// An uploaded model.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Model {
-    /// sha256 of the ONNX file.
+    /// Model id: the sha256 of the ONNX file's bytes.
     #[schema(example = "6b1f0e4ad0d2a3c07f6d5f6a0fd0a5a8a9c5c8b2f50f0c7e3ddfb6f7b2fd0b11")]
     pub id: String,
     /// Length of the ONNX file.
