@@ -12,5 +12,5 @@ pub(crate) mod process;
 mod reports;
 mod workbench;
 
-pub use child::{ChildArgs, child_main};
+pub use child::{ChildArgs, child_main, run_if_child};
 pub use process::ChildCommand;

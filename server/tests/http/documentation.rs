@@ -49,6 +49,41 @@ fn every_command_of_the_api_page_succeeds() {
     }
 }
 
+/// The example of the crate's page, which was built beside this test.
+#[test]
+fn the_example_serves_proves_verifies_and_stops() {
+    let tests = std::env::current_exe().unwrap();
+    let example = tests.ancestors().nth(2).unwrap().join("examples/serve");
+    assert!(
+        example.exists(),
+        "{} is not there: `cargo test -p lemma-server` builds the examples",
+        example.display()
+    );
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures");
+    let (home, temporary) = (directory("example-home"), directory("example-data"));
+    std::fs::create_dir_all(&temporary).unwrap();
+    let run = |model: &str| {
+        let files = [fixtures.join(model), fixtures.join("digits/example.json")];
+        Command::new(&example)
+            .args(files)
+            .env("LEMMA_HOME", &home)
+            .env("TMPDIR", &temporary)
+            .output()
+            .unwrap()
+    };
+    let run_well = run("digits/s8s8.qop.onnx");
+    let (out, err) = (String::from_utf8_lossy(&run_well.stdout), String::from_utf8_lossy(&run_well.stderr));
+    assert!(run_well.status.success(), "{out}\n{err}");
+    let lines: Vec<&str> = out.lines().collect();
+    assert!(lines[0].starts_with("listening on http://127.0.0.1:") && lines[1] == "stopped", "{out}");
+    assert!(lines[2].starts_with("logits [1, 10]: ["), "{out}");
+    let refused = run("digits/mlp.f32.onnx");
+    let (out, err) = (String::from_utf8_lossy(&refused.stdout), String::from_utf8_lossy(&refused.stderr));
+    assert!(!refused.status.success() && out.ends_with("stopped\n"), "{out}\n{err}");
+    assert!(err.contains("GET /v1/info lists the operators"), "{err}");
+    assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0, "data is left behind");
+}
+
 #[test]
 fn a_demonstration_whose_reader_goes_away_ends_well() {
     let command = format!(

@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, mpsc::Receiver},
 };
 
+use clap::Parser as _;
 use lemma_circuits::Budget;
 use lemma_prover::{measure, store::Store};
 use rustix::process::{
@@ -15,6 +16,7 @@ use rustix::process::{
 use super::{
     failures::failure,
     orders::{Asked, listen},
+    process::SUBCOMMAND,
     reports::{Reports, beat},
     workbench::{Answer, Workbench, plan},
 };
@@ -70,6 +72,31 @@ pub fn child_main(args: ChildArgs) -> i32 {
             CANNOT_BEGIN
         }
     }
+}
+
+/// The command line of a worker process of a program that has no other.
+#[derive(Debug, clap::Parser)]
+struct ChildCommandLine {
+    #[command(flatten)]
+    args: ChildArgs,
+}
+
+/// For programs with a service inside of them, which starts its workers with [`super::ChildCommand::this_program`]: if this process
+/// is such a worker, runs it to its end and gives its exit code. Call it first of all: nothing else may write to standard output, and
+/// nothing else in the program is meant for a worker.
+pub fn run_if_child() -> Option<i32> {
+    let mut words = std::env::args_os();
+    let program = words.next()?;
+    if words.next()? != SUBCOMMAND {
+        return None;
+    }
+    Some(match ChildCommandLine::try_parse_from(std::iter::once(program).chain(words)) {
+        Ok(line) => child_main(line.args),
+        Err(error) => {
+            eprintln!("{error}");
+            CANNOT_BEGIN
+        }
+    })
 }
 
 /// Binds the process to its parent and gives it bounds.

@@ -28,6 +28,9 @@ use crate::work::{
 /// Most bytes of the child's standard error that are looked at.
 const STDERR_BYTES: u64 = 4 << 10;
 
+/// The hidden subcommand that is a worker process.
+pub(super) const SUBCOMMAND: &str = "prove-child";
+
 /// How a worker process is started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChildCommand {
@@ -38,12 +41,12 @@ pub struct ChildCommand {
 }
 
 impl ChildCommand {
-    /// The hidden subcommand of the running program.
+    /// The hidden subcommand of the running program, which has to begin with [`super::run_if_child`] or have that subcommand.
     ///
     /// # Errors
     /// When the system does not tell which program is running.
     pub fn this_program() -> io::Result<Self> {
-        Ok(Self { program: std::env::current_exe()?, arguments: vec!["prove-child".into()] })
+        Ok(Self { program: std::env::current_exe()?, arguments: vec![SUBCOMMAND.into()] })
     }
 }
 
