@@ -75,6 +75,19 @@ pub enum FacadeError {
 }
 
 /// One input of a model, row-major, batch 1.
+///
+/// ```
+/// # fn prove(circuit: &lemma_prover::Circuit) -> Result<(), lemma_prover::FacadeError> {
+/// use lemma_prover::Tensor;
+///
+/// let pixels = [0.25; 64];
+/// let proof = circuit.prove(&[Tensor::Floats(&pixels)])?;
+/// // The integers that the model's first quantizer made of them are what was proven.
+/// let same = circuit.prove(&[Tensor::Integers(&proof.answers.inputs[0].integers)])?;
+/// assert_eq!(same.answers, proof.answers);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Tensor<'a> {
     /// What the ONNX graph takes where it quantizes its input itself.
@@ -84,6 +97,14 @@ pub enum Tensor<'a> {
 }
 
 /// One tensor of a statement.
+///
+/// ```
+/// # fn show(answers: &lemma_prover::Answers) {
+/// let output: &lemma_prover::Answer = &answers.outputs[0];
+/// // A classifier that ends in Softmax: scores are proven, probabilities are computed from them.
+/// println!("{} {:?}: {:?}, so {:?}", output.name, output.shape, output.integers, output.values);
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
     /// Name in the ONNX graph.
@@ -106,6 +127,18 @@ impl Answer {
 }
 
 /// What a proof says, with names and values.
+///
+/// ```
+/// # fn check(verifier: &lemma_prover::Verifier, bundle: &[u8], mine: &[i32]) -> Result<(), lemma_prover::FacadeError> {
+/// let answers: lemma_prover::Answers = verifier.verify(bundle)?;
+/// // A proof is about the input that it states: that this is the one meant is the caller's to see.
+/// assert_eq!(answers.inputs[0].integers, mine);
+/// for output in &answers.outputs {
+///     println!("{}: {:?}", output.name, output.values);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answers {
     /// The statement itself.
@@ -128,6 +161,15 @@ impl Answers {
 }
 
 /// A proof that has passed its own check.
+///
+/// ```
+/// # fn keep(circuit: &lemma_prover::Circuit) -> Result<(), Box<dyn std::error::Error>> {
+/// let proof: lemma_prover::Proof = circuit.prove(&[lemma_prover::Tensor::Integers(&[0; 64])])?;
+/// std::fs::write("x.proof", &proof.bundle)?;
+/// println!("{:?}", proof.answers.outputs[0].values);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Proof {
     /// The bytes of the `.proof` file.
@@ -137,6 +179,24 @@ pub struct Proof {
 }
 
 /// The circuit of an ONNX file, with its keys.
+///
+/// ```
+/// use lemma_prover::{
+///     Circuit, Tensor, Verifier,
+///     keys::{Keyring, SetupChoice},
+///     store::Store,
+/// };
+///
+/// let onnx = std::fs::read("../fixtures/digits/s8s8.qop.onnx")?;
+/// let folder = tempfile::tempdir()?;
+/// let keyring = Keyring::new(Store::open(folder.path())?);
+/// let circuit = Circuit::with_setup(&onnx, SetupChoice::Transparent, &keyring)?;
+/// let proof = circuit.prove(&[Tensor::Floats(&[0.0; 64])])?;
+/// // Whoever has the key and believes the id needs neither model nor store.
+/// let verifier = Verifier::of_key(&circuit.key_file()?, circuit.id())?;
+/// assert_eq!(verifier.verify(&proof.bundle)?, proof.answers);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Circuit {
     compiled: CompiledCircuit,
@@ -145,6 +205,12 @@ pub struct Circuit {
 
 impl Circuit {
     /// The circuit of an ONNX file in the transparent scheme, with keys in the user's store: made now, or found there.
+    ///
+    /// ```no_run
+    /// let circuit = lemma_prover::Circuit::of_onnx(&std::fs::read("model.onnx")?)?;
+    /// println!("circuit {}", circuit.id());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`FacadeError::Import`] and [`FacadeError::Plan`] say what of the model cannot be proven, the others what the machine
@@ -155,6 +221,21 @@ impl Circuit {
 
     /// The same in a setup of the caller's choice, with keys in a store of the caller's choice.
     ///
+    /// ```no_run
+    /// use lemma_prover::{
+    ///     Circuit,
+    ///     keys::{Keyring, SetupChoice},
+    ///     params::SrsChoice,
+    ///     store::Store,
+    /// };
+    ///
+    /// // KZG, with the one ceremony that `lemma srs import` has put into this store.
+    /// let keyring = Keyring::new(Store::open("keys".as_ref())?);
+    /// let kzg = SetupChoice::Kzg(SrsChoice::Ceremony(None));
+    /// let circuit = Circuit::with_setup(&std::fs::read("model.onnx")?, kzg, &keyring)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Circuit::of_onnx`].
     pub fn with_setup(onnx: &[u8], setup: SetupChoice, keyring: &Keyring) -> Result<Self, FacadeError> {
@@ -164,16 +245,38 @@ impl Circuit {
     }
 
     /// The id that a verifier must know from elsewhere than the proof.
+    ///
+    /// ```
+    /// # fn publish(circuit: &lemma_prover::Circuit) {
+    /// println!("proofs of this model are of circuit {}", circuit.id());
+    /// # }
+    /// ```
     pub fn id(&self) -> CircuitId {
         self.keys.circuit_id()
     }
 
     /// Names, shapes and types of inputs and outputs.
+    ///
+    /// ```
+    /// # fn describe(circuit: &lemma_prover::Circuit) {
+    /// for port in &circuit.interface().inputs {
+    ///     let takes = if port.quantize.is_some() { "floats" } else { "integers" };
+    ///     println!("{} {:?} takes {takes}", port.name, port.shape);
+    /// }
+    /// # }
+    /// ```
     pub fn interface(&self) -> &Interface {
         self.compiled.interface()
     }
 
     /// The bytes of the `.vk` file, for somebody who has neither model nor store.
+    ///
+    /// ```
+    /// # fn hand_out(circuit: &lemma_prover::Circuit) -> Result<(), Box<dyn std::error::Error>> {
+    /// std::fs::write("model.vk", circuit.key_file()?)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// When the key is too large for a file.
@@ -183,6 +286,14 @@ impl Circuit {
 
     /// Proves what the model answers to inputs, in the order of the ONNX graph, in no context.
     ///
+    /// ```
+    /// # fn answer(circuit: &lemma_prover::Circuit, pixels: &[f32]) -> Result<(), lemma_prover::FacadeError> {
+    /// let proof = circuit.prove(&[lemma_prover::Tensor::Floats(pixels)])?;
+    /// println!("{:?}", proof.answers.outputs[0].values);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// When the inputs are not the model's, or the proof fails.
     pub fn prove(&self, inputs: &[Tensor<'_>]) -> Result<Proof, FacadeError> {
@@ -190,6 +301,16 @@ impl Circuit {
     }
 
     /// The same, bound to an occasion.
+    ///
+    /// ```
+    /// # fn answer(circuit: &lemma_prover::Circuit, pixels: &[f32], nonce: [u8; 32]) -> Result<(), Box<dyn std::error::Error>> {
+    /// use lemma_prover::{Tensor, circuits::statement::Context};
+    ///
+    /// // A value that whoever asked has just chosen: a proof that was made before does not have it.
+    /// let proof = circuit.prove_in(&[Tensor::Floats(pixels)], Context::new(nonce.to_vec())?)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Circuit::prove`].
@@ -218,6 +339,13 @@ impl Tensor<'_> {
 }
 
 /// What decides about proofs of one circuit.
+///
+/// ```no_run
+/// let verifier = lemma_prover::Verifier::of_onnx(&std::fs::read("model.onnx")?)?;
+/// let answers = verifier.verify(&std::fs::read("x.proof")?)?;
+/// println!("{:?}", answers.outputs[0].values);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Verifier {
     key: VerifierKey,
@@ -226,6 +354,12 @@ pub struct Verifier {
 impl Verifier {
     /// The verifier of an ONNX file's circuit in the transparent scheme, derived from the model itself.
     ///
+    /// ```no_run
+    /// let verifier = lemma_prover::Verifier::of_onnx(&std::fs::read("model.onnx")?)?;
+    /// println!("accepts proofs of circuit {}", verifier.circuit());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Circuit::of_onnx`].
     pub fn of_onnx(onnx: &[u8]) -> Result<Self, FacadeError> {
@@ -233,6 +367,23 @@ impl Verifier {
     }
 
     /// The same in a setup of the caller's choice, with keys in a store of the caller's choice.
+    ///
+    /// ```
+    /// use lemma_prover::{
+    ///     Circuit, Verifier,
+    ///     keys::{Keyring, SetupChoice},
+    ///     store::Store,
+    /// };
+    ///
+    /// let onnx = std::fs::read("../fixtures/edge_cases/tiny_2_3_2_linear.onnx")?;
+    /// let folder = tempfile::tempdir()?;
+    /// let keyring = Keyring::new(Store::open(folder.path())?);
+    /// let verifier = Verifier::with_setup(&onnx, SetupChoice::Transparent, &keyring)?;
+    /// // Whoever derives it gets the same id.
+    /// let circuit = Circuit::with_setup(&onnx, SetupChoice::Transparent, &keyring)?;
+    /// assert_eq!(verifier.circuit(), circuit.id());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Circuit::of_onnx`].
@@ -244,6 +395,16 @@ impl Verifier {
     /// The verifier in a `.vk` file, which must be of the circuit the caller trusts: whoever makes a key can make it accept anything.
     /// Parameters are derived in memory; no store is touched.
     ///
+    /// ```no_run
+    /// use lemma_prover::{Verifier, circuits::statement::CircuitId};
+    ///
+    /// // The id is what `lemma compile MODEL` shows, or somebody you believe says; the key may come from anybody.
+    /// let mut id = [0; 32];
+    /// hex::decode_to_slice(std::fs::read_to_string("circuit.txt")?.trim(), &mut id)?;
+    /// let verifier = Verifier::of_key(&std::fs::read("model.vk")?, CircuitId(id))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// When the bytes are no such file, or the key of another circuit.
     pub fn of_key(vk: &[u8], circuit: CircuitId) -> Result<Self, FacadeError> {
@@ -253,11 +414,26 @@ impl Verifier {
     }
 
     /// The circuit whose proofs are accepted.
+    ///
+    /// ```
+    /// # fn show(verifier: &lemma_prover::Verifier) {
+    /// println!("accepts proofs of circuit {}", verifier.circuit());
+    /// # }
+    /// ```
     pub fn circuit(&self) -> CircuitId {
         self.key.circuit_id()
     }
 
     /// What a proof made in no context proves. Proofs that rest on a string somebody drew on a machine of their own are refused.
+    ///
+    /// ```
+    /// # fn judge(verifier: &lemma_prover::Verifier, bundle: &[u8]) {
+    /// match verifier.verify(bundle) {
+    ///     Ok(answers) => println!("{:?}", answers.outputs[0].values),
+    ///     Err(refusal) => println!("not valid: {refusal}"),
+    /// }
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`FacadeError::Verify`] says why it proves nothing.
@@ -266,6 +442,16 @@ impl Verifier {
     }
 
     /// The same for a proof made in the caller's context.
+    ///
+    /// ```
+    /// # fn judge(verifier: &lemma_prover::Verifier, bundle: &[u8], nonce: [u8; 32]) -> Result<(), Box<dyn std::error::Error>> {
+    /// use lemma_prover::circuits::statement::Context;
+    ///
+    /// // The value that was sent along with the question.
+    /// let answers = verifier.verify_in(bundle, Context::new(nonce.to_vec())?)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Verifier::verify`].
