@@ -68,6 +68,45 @@ fn a_trailing_softmax_is_printed_outside_the_integers() {
     assert!((sum - 1.0).abs() < 1e-5, "{sum}");
 }
 
+/// As `quantize_static` writes a Softmax at the end: onnxruntime answers integers, other ones than a proof states.
+#[test]
+fn a_quantized_softmax_is_told_from_the_integers_that_are_proven() {
+    let folder = directory();
+    let [model, input, proof] =
+        ["quantized.onnx", "quantized.json", "quantized.proof"].map(|name| folder.join(name));
+    let nodes = [
+        ("Relu", "x", "r"),
+        ("DequantizeLinear", "r from_scale from_zero", "d"),
+        ("Softmax", "d", "s"),
+        ("QuantizeLinear", "s to_scale to_zero", "y"),
+    ];
+    let quantizations = [("from", 0.5, 1), ("to", 0.00390625, -128)];
+    std::fs::write(&model, onnx::model_with(4, &quantizations, &nodes, &["y"])).unwrap();
+    std::fs::write(&input, r#"{"x": [[1, 1, -3, 41]]}"#).unwrap();
+    let shown = "y [1, 4]\n  integers 1 1 0 41\n           (in front of Softmax; a proof states these)\n  softmax  -128 -128 -128 127\n           \
+                 (quantized, int8 with scale 0.00390625 and zero point -128; computed from the integers, outside the proof)";
+    for arguments in [
+        arguments!["run", model, "--input", input].to_vec(),
+        arguments!["prove", model, "--input", input, "-o", proof].to_vec(),
+        arguments!["verify", proof, "--onnx", model].to_vec(),
+        arguments!["inspect", proof].to_vec(),
+    ] {
+        let person = lemma(&arguments);
+        assert!(person.code == Some(0) && person.stdout.contains(shown), "{person:?}");
+    }
+    let (_, json) = lemma_json(arguments!["verify", proof, "--onnx", model]);
+    let output = &json["outputs"][0];
+    let by = serde_json::json!({ "type": "int8", "scale": 0.00390625, "zero_point": -128 });
+    assert_eq!((&output["quantized_by"], output.get("floats")), (&by, None), "{output}");
+    assert_eq!(output["quantized"], serde_json::json!([[-128, -128, -128, 127]]));
+    let person = lemma(arguments!["inspect", model]).stdout;
+    let gives = "and gives quantized integers, int8 with scale 0.00390625, zero point -128)";
+    assert!(
+        person.contains("in front of Softmax, which is outside the proof ") && person.contains(gives),
+        "{person}"
+    );
+}
+
 #[test]
 fn writes_outputs_as_archive_or_json() {
     let archive = directory().join("outputs.npz");

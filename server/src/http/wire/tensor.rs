@@ -2,7 +2,7 @@
 
 use lemma_circuits::{
     edge::{EdgeError, apply_tail},
-    ir::{Elem, Tail},
+    ir::{Elem, Quantization, Tail},
     statement::Port,
 };
 use lemma_prover::{
@@ -88,6 +88,21 @@ pub(crate) struct Tensor {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<Object>>, example = json!([[-1.5, 0.625, 15.875]]))]
     pub floats: Option<serde_json::Value>,
+    /// What `floats` stand for where they are integers again, as behind a quantized Softmax; absent where they are numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantized_by: Option<QuantizedBy>,
+}
+
+/// Type and quantization of integers that the ONNX graph ends with outside the circuit.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub(crate) struct QuantizedBy {
+    /// Type of the integers.
+    #[serde(rename = "type")]
+    pub elem: TensorType,
+    /// Scale: what a step of 1 stands for.
+    pub scale: f32,
+    /// The integer that stands for 0.
+    pub zero_point: i32,
 }
 
 impl Tensor {
@@ -110,6 +125,12 @@ impl Tensor {
             shape: port.shape.clone(),
             integers: json_nested(&port.shape, &bytes),
             floats: floats.map(|floats| json_nested(&port.shape, &values_after(port, floats))),
+            quantized_by: match port.tail.last() {
+                Some(Tail::QuantizedSoftmax { to: Quantization { scale, zero_point }, elem, .. }) => {
+                    Some(QuantizedBy { elem: TensorType::of(*elem), scale: *scale, zero_point: *zero_point })
+                }
+                _ => None,
+            },
         })
     }
 
@@ -137,7 +158,6 @@ fn values_after(port: &Port, values: Vec<f32>) -> Values {
 
 #[cfg(test)]
 mod tests {
-    use lemma_circuits::ir::Quantization;
     use serde_json::json;
 
     use super::*;
@@ -165,6 +185,9 @@ mod tests {
         assert_eq!((shown.elem, shown.floats), (TensorType::Uint8, None));
         assert_eq!(shown.integers, json!([[1, 2], [3, 255]]));
         assert_eq!(TensorSpec::of_output(&index).elem, TensorType::Int64);
+        assert_eq!(tensor.quantized_by, None);
+        let by = serde_json::to_value(Tensor::new(&quantized, &[1, 2, -3, 127]).unwrap()).unwrap();
+        assert_eq!(by["quantized_by"], json!({ "type": "uint8", "scale": 0.5, "zero_point": 1 }));
         let values = Tensor::new(&quantized, &[1, 2, -3, 127]).unwrap().floats.unwrap().to_string();
         assert!(!values.contains('.'), "a quantized Softmax gives integers: {values}");
         let bare = Port { tail: vec![], ..port };
