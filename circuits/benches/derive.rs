@@ -22,8 +22,8 @@ use lemma_circuits::{
     compile,
     import::import,
     ir::{Input, Model},
-    shape::Scheme,
 };
+use lemma_verifier::scheme::Scheme;
 
 /// Collects advice as the prover does and ignores everything else.
 struct Collector {

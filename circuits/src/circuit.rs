@@ -8,27 +8,30 @@ use std::{collections::BTreeMap, sync::Arc};
 use halo2_proofs::{
     circuit::{Cell, Layouter, Region, SimpleFloorPlanner, Value},
     halo2curves::{bn256::Fr, ff::Field},
-    plonk::{Advice, Any, Circuit, Column, ConstraintSystem, Error, FirstPhase, SecondPhase},
+    plonk::{Advice, Any, Circuit, Column, ConstraintSystem, Error},
+};
+use lemma_verifier::{
+    chip::Handles,
+    columns::{BankColumns, Columns},
+    index::{AdviceColumn, FixedColumn, Lane, RowId},
+    shape::Shape,
+    system::Chips,
 };
 use rayon::prelude::*;
-use typed_index_collections::{TiSlice, TiVec};
-
-pub(crate) mod chips;
+use typed_index_collections::TiSlice;
 
 use crate::{
-    chip::{
-        Handles, Role,
+    cells::{AdviceCells, ByRow, FixedCells},
+    derive::{
+        Derivation,
         hints::Hints,
         lookup::{LookupWitness, Positions},
+        overrides::Overrides,
     },
-    columns::{AdviceCells, ByRow, Columns, FixedCells},
-    index::{AdviceColumn, RowId},
     layout::Layout,
-    shape::Shape,
+    roles::{Role, roles},
     witness::{LookupTables, Witness},
 };
-
-use chips::{Chips, bank_chips};
 
 /// The columns and gates of a circuit.
 #[derive(Clone, Debug)]
@@ -50,21 +53,16 @@ pub struct LemmaCircuit {
     shape: Shape,
     layout: Option<Arc<Layout>>,
     witness: Option<Arc<Counted>>,
-    overrides: BTreeMap<(AdviceColumn, RowId), Fr>,
+    overrides: Overrides,
     /// What phase 1 is derived by, if not by the layout.
+    #[cfg(test)]
     derivation: Option<Arc<Layout>>,
 }
 
 impl LemmaCircuit {
     /// The circuit without a witness.
     pub fn new(layout: Arc<Layout>) -> Self {
-        Self {
-            shape: layout.shape.clone(),
-            layout: Some(layout),
-            witness: None,
-            overrides: BTreeMap::new(),
-            derivation: None,
-        }
+        Self { shape: layout.shape.clone(), layout: Some(layout), ..Self::default() }
     }
 
     /// The circuit with the hints of one inference. Multiplicities are counted here.
@@ -73,22 +71,17 @@ impl LemmaCircuit {
         Self { witness: Some(Arc::new(Counted { witness, positions })), ..Self::new(layout) }
     }
 
-    /// Derives phase 1 as if the layout were this one; fixed cells and copies stay those of the circuit's own. For
-    /// soundness tests.
-    #[cfg(any(test, feature = "testing"))]
-    #[must_use]
-    pub fn derived_by(mut self, layout: Arc<Layout>) -> Self {
-        if let Some(counted) = self.witness.take().map(Arc::unwrap_or_clone) {
-            let positions = counted.witness.locate_lookups(&LookupTables::of(&layout), &layout.slots());
-            self.witness = Some(Arc::new(Counted { positions, ..counted }));
-        }
-        self.derivation = Some(layout);
-        self
-    }
-
     /// What determines the cells of each advice column.
     pub fn roles(shape: &Shape) -> Vec<Role> {
-        chips::roles(shape).into()
+        roles(shape).into()
+    }
+}
+
+#[cfg(not(test))]
+impl LemmaCircuit {
+    /// The layout by which phase 1 is derived.
+    fn derivation<'a>(&self, own: &'a Layout) -> &'a Layout {
+        own
     }
 }
 
@@ -112,11 +105,7 @@ impl Circuit<Fr> for LemmaCircuit {
     /// # Panics
     /// If the shape is not valid; see [`Shape::validate`].
     fn configure_with_params(meta: &mut ConstraintSystem<Fr>, shape: Shape) -> CircuitConfig {
-        if let Err(error) = shape.validate() {
-            panic!("{error}");
-        }
-        let banks = bank_chips(&Columns::of(&shape), &shape);
-        let (handles, chips) = Chips::configure(meta, &shape, banks);
+        let (handles, chips) = Chips::of(meta, &shape);
         CircuitConfig { handles, chips }
     }
 
@@ -138,9 +127,14 @@ impl Circuit<Fr> for LemmaCircuit {
                     return Ok(());
                 };
                 let lookups = LookupWitness { hints: &hints, positions: &counted.positions, alpha, theta };
-                let derivation = self.derivation.as_ref().unwrap_or(layout);
-                let mut advice = config.chips.derive(derivation, &lookups, rho, space)?;
-                override_derived(&mut advice, &self.overrides, &layout.columns.phases);
+                let derivation = Derivation {
+                    chips: &config.chips,
+                    layout: self.derivation(layout),
+                    lookups: &lookups,
+                    rho,
+                };
+                let mut advice = derivation.run(space)?;
+                override_derived(&mut advice, self.overrides.cells(), &layout.columns.phases);
                 assign_derived(&mut region, handles, layout, &advice);
                 Ok(())
             },
@@ -167,23 +161,6 @@ fn known(value: Value<Fr>) -> Option<Fr> {
     let mut out = None;
     value.map(|value| out = Some(value));
     out
-}
-
-/// Takes the columns and challenges from the library, in the order the plan numbers them.
-fn handles(
-    meta: &mut ConstraintSystem<Fr>,
-    fixed: usize,
-    phases: &TiSlice<AdviceColumn, u8>,
-    in_space: bool,
-) -> Handles {
-    let fixed = (0..fixed).map(|_| meta.fixed_column()).collect();
-    let mut advice = TiVec::with_capacity(phases.len());
-    let of_phase = |phase: u8| phases.iter().filter(|each| **each == phase).count();
-    advice.extend((0..of_phase(0)).map(|_| meta.advice_column_in(FirstPhase)));
-    let [alpha, theta, rho] = [(); 3].map(|()| meta.challenge_usable_after(FirstPhase));
-    let space = in_space.then(|| meta.challenge_usable_after(FirstPhase));
-    advice.extend((0..of_phase(1)).map(|_| meta.advice_column_in(SecondPhase)));
-    Handles { fixed, advice, instance: meta.instance_column(), alpha, theta, rho, space }
 }
 
 fn assign_fixed(region: &mut Region<'_, Fr>, handles: &Handles, fixed: &FixedCells) {
@@ -219,11 +196,29 @@ fn assign_hints(
 fn assign_derived(region: &mut Region<'_, Fr>, handles: &Handles, layout: &Layout, advice: &AdviceCells) {
     for (column, phase) in layout.columns.phases.iter_enumerated() {
         if *phase == 1 {
-            let readers = layout.columns.readers(column);
+            let readers = readers(&layout.columns, column);
             let is_read = |row: RowId| readers.iter().any(|reader| layout.fixed()[*reader][row] != Fr::ZERO);
             let is_read = (!readers.is_empty()).then_some(is_read);
             assign_column(region, handles.advice[column], &advice[column], is_read);
         }
+    }
+}
+
+/// For a column of copies, the fixed columns without all of which nothing reads a cell of it; none of columns that
+/// gates read in every row.
+fn readers(columns: &Columns, column: AdviceColumn) -> Vec<FixedColumn> {
+    let copies_power = |bank: &&BankColumns| {
+        bank.powers().is_some_and(|powers| [powers.slice, powers.claim].contains(&column))
+    };
+    if let Some(bank) = columns.banks.iter().find(copies_power) {
+        return vec![bank.lanes[Lane::default()].cells.tag()];
+    }
+    let is_operand = columns.ways.iter().any(|way| way.operand == column);
+    match &columns.positions {
+        Some(positions) if is_operand => vec![positions.sign],
+        Some(positions) if positions.factor == column => vec![columns.end],
+        None if is_operand => vec![columns.end, columns.statement],
+        _ => Vec::new(),
     }
 }
 
@@ -256,8 +251,24 @@ impl LemmaCircuit {
     /// Replaces single advice cells, by column and row, in the pass that assigns them: what later phases
     /// derive from them follows.
     #[must_use]
-    pub(crate) fn with_overrides(mut self, overrides: BTreeMap<(AdviceColumn, RowId), Fr>) -> Self {
-        self.overrides = overrides;
+    pub(crate) fn with_overrides(mut self, cells: BTreeMap<(AdviceColumn, RowId), Fr>) -> Self {
+        self.overrides = Overrides { cells };
         self
+    }
+
+    /// Derives phase 1 as if the layout were this one; fixed cells and copies stay those of the circuit's own.
+    #[must_use]
+    pub(crate) fn derived_by(mut self, layout: Arc<Layout>) -> Self {
+        if let Some(counted) = self.witness.take().map(Arc::unwrap_or_clone) {
+            let positions = counted.witness.locate_lookups(&LookupTables::of(&layout), &layout.slots());
+            self.witness = Some(Arc::new(Counted { positions, ..counted }));
+        }
+        self.derivation = Some(layout);
+        self
+    }
+
+    /// The layout by which phase 1 is derived.
+    fn derivation<'a>(&'a self, own: &'a Layout) -> &'a Layout {
+        self.derivation.as_deref().unwrap_or(own)
     }
 }

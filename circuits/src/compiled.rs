@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use halo2_proofs::halo2curves::ff::PrimeField;
+use lemma_verifier::{interface::Interface, scheme::Scheme, shape::Shape};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -10,8 +11,6 @@ use crate::{
     error::PlanError,
     ir::{Model, ModelId},
     layout::{Budget, Layout},
-    shape::{Scheme, Shape},
-    statement::Interface,
     witness::{WitnessError, check_inputs, run},
 };
 
@@ -84,7 +83,7 @@ pub fn compile_among(
 
 impl CompiledCircuit {
     fn new(model: Model, layout: Layout, scheme: Scheme) -> Self {
-        let interface = layout.interface(Interface::of(&model));
+        let interface = layout.interface(model.interface());
         Self { model_id: model.id(), interface, model: Arc::new(model), layout: Arc::new(layout), scheme }
     }
 

@@ -5,7 +5,10 @@
 //! machine per 2^16 rows with the stock prover; only their ratios decide. A multi-scalar multiplication
 //! measured on the user's machine scales the prediction to seconds.
 
-use crate::shape::{MIN_K, Scheme, Shape};
+use lemma_verifier::{
+    scheme::Scheme,
+    shape::{MIN_K, Shape},
+};
 
 /// Multi-scalar multiplication of full-size scalars, per 2^16 rows, at k = 5, 6, ...: short columns cost more
 /// per row, and the library changes its algorithm at k = 13.

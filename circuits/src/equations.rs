@@ -16,12 +16,13 @@ pub(crate) use region::{Region, Row};
 
 use std::collections::{BTreeMap, HashMap};
 
+use lemma_verifier::index::{BankId, GroupId, LaneId, RowId, each};
 use typed_index_collections::TiSlice;
 
 use crate::{
     equations::windows::{Move, Stop, walk},
     forms::Packing,
-    index::{BankId, BlockId, GroupId, LaneId, MapId, NodeId, PlaneId, RowId, TapId, each},
+    index::{BlockId, MapId, NodeId, PlaneId, TapId},
     ir::TensorId,
     network::{
         Network,

@@ -1,9 +1,8 @@
 //! Why a model has no circuit.
 
-use crate::{
-    ir::{BoundsError, InconsistentModel},
-    shape::MAX_K,
-};
+use lemma_verifier::shape::MAX_K;
+
+use crate::ir::{BoundsError, InconsistentModel};
 
 /// Why a model has no circuit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -3,6 +3,10 @@
 mod packing;
 pub(crate) mod tables;
 
+use lemma_verifier::{
+    shape::{BankKind, MAX_SHIFT},
+    tags::PAIR_BASE,
+};
 use typed_index_collections::TiVec;
 
 use crate::{
@@ -14,7 +18,6 @@ use crate::{
         ChannelFunction, LinearForm, Steps, SumForm, SumSteps, linear_form, product_steps, sum_form,
         sum_steps,
     },
-    shape::{BankKind, MAX_SHIFT},
 };
 
 pub(crate) use packing::Packing;
@@ -143,9 +146,6 @@ impl StepClass {
             .collect()
     }
 }
-
-/// What the first byte of a pair is multiplied with in its accumulator.
-pub(crate) const PAIR_BASE: i64 = 1 << 16;
 
 /// The forms of one node's channels.
 #[derive(Clone, Debug)]

@@ -12,46 +12,15 @@ mod operators;
 
 pub(crate) use bounds::within_int32;
 pub use bounds::{AccumulatorRange, BoundsError};
-pub use canonical::ModelId;
 pub use consistency::InconsistentModel;
+/// Parts of a model that statements and key files name too.
+pub use lemma_verifier::{
+    circuit_id::ModelId,
+    interface::{Elem, Quantization, Tail},
+};
 pub use operators::{Add, Convolution, MatMul, MaxPool, Multiply, Rearrange, Source, Table, Window};
 
-/// The 8-bit element type of an activation tensor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-pub enum Elem {
-    /// Signed, `-128..=127`.
-    I8,
-    /// Unsigned, `0..=255`.
-    U8,
-}
-
-impl Elem {
-    /// The smallest value of the type.
-    pub const fn min(self) -> i32 {
-        match self {
-            Self::I8 => -128,
-            Self::U8 => 0,
-        }
-    }
-
-    /// The largest value of the type.
-    pub const fn max(self) -> i32 {
-        self.min() + 255
-    }
-
-    /// The type's name in ONNX.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::I8 => "int8",
-            Self::U8 => "uint8",
-        }
-    }
-
-    /// Whether `value` is a value of the type.
-    pub const fn contains(self, value: i32) -> bool {
-        self.min() <= value && value <= self.max()
-    }
-}
+use lemma_verifier::interface::{Interface, LANES_PER_INSTANCE, Port};
 
 /// Index of a tensor in [`Model::tensors`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,15 +36,6 @@ pub struct Tensor {
     /// Smallest and largest value an element can take: the whole type for a model input; otherwise the clamp of
     /// the producing node, the entries of its table that its input reaches, or what it copies from.
     pub range: (i32, i32),
-}
-
-/// Affine quantization `real = (q - zero_point) * scale` of a tensor.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Quantization {
-    /// Finite and positive.
-    pub scale: f32,
-    /// A value of the tensor's element type.
-    pub zero_point: i32,
 }
 
 /// A model input: its integers are in the statement.
@@ -102,45 +62,6 @@ pub struct Output {
     pub tensor: TensorId,
     /// What the ONNX graph does with these integers after the last quantized operator, outside the circuit.
     pub tail: Vec<Tail>,
-}
-
-/// A trailing operator that is applied to a proven output outside the circuit.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub enum Tail {
-    /// DequantizeLinear: float32 from the proven integers.
-    Dequantize(Quantization),
-    /// onnxruntime's QLinearSoftmax over the innermost dimension: 8-bit integers again.
-    QuantizedSoftmax {
-        /// Of the proven integers.
-        from: Quantization,
-        /// Length of the normalized dimension.
-        len: usize,
-        /// Of the result.
-        to: Quantization,
-        /// Element type of the proven integers and of the result.
-        elem: Elem,
-    },
-    /// float32 Softmax over the innermost dimension of this many elements.
-    Softmax {
-        /// Length of the normalized dimension.
-        len: usize,
-    },
-    /// Nothing: the integers are indices, which ONNX holds as int64. The only operator of its output.
-    Index,
-    /// float32 LogSoftmax over the innermost dimension of this many elements.
-    LogSoftmax {
-        /// Length of the normalized dimension.
-        len: usize,
-    },
-    /// A float32 function of every integer: DequantizeLinear and what follows it. The first operator of its output.
-    Table {
-        /// Element type of the proven integers.
-        elem: Elem,
-        /// The finite result for each of the 256 integers, smallest first.
-        values: Vec<f32>,
-        /// Names of the operators, for people.
-        operators: Vec<String>,
-    },
 }
 
 /// Requantization of an int32 accumulator: a monotone step function per output channel.
@@ -293,6 +214,27 @@ pub struct Model {
 }
 
 impl Model {
+    /// The public tensors, with as many integers in a public input as there is room for.
+    pub fn interface(&self) -> Interface {
+        let inputs = self.inputs.iter().map(|input| Port {
+            name: input.name.clone(),
+            shape: input.shape.clone(),
+            elem: self.tensor(input.tensor).elem,
+            quantize: input.quantize,
+            tail: Vec::new(),
+            bytes_per_instance: LANES_PER_INSTANCE as u8,
+        });
+        let outputs = self.outputs.iter().map(|output| Port {
+            name: output.name.clone(),
+            shape: output.shape.clone(),
+            elem: self.tensor(output.tensor).elem,
+            quantize: None,
+            tail: output.tail.clone(),
+            bytes_per_instance: LANES_PER_INSTANCE as u8,
+        });
+        Interface { inputs: inputs.collect(), outputs: outputs.collect() }
+    }
+
     /// The tensor with this id.
     ///
     /// # Panics

@@ -5,16 +5,24 @@
 //! `equations`, what must be 0; here `search` chooses the columns, and `fixed` fills what no input changes.
 
 mod budget;
+mod copies;
 mod fixed;
 pub(crate) mod search;
 
 use std::sync::OnceLock;
 
 use halo2_proofs::halo2curves::bn256::Fr;
+use lemma_verifier::{
+    columns::{BankColumns, Columns, Way},
+    index::{AdviceColumn, BankId, FixedColumn, Lane, RowId},
+    interface::Interface,
+    scheme::Scheme,
+    shape::{BankKind, Shape, usable_rows},
+};
 use typed_index_collections::TiVec;
 
 use crate::{
-    columns::{BankColumns, ByRow, Columns, FixedCells, Way},
+    cells::{ByRow, FixedCells},
     cost::Cost,
     equations::{Region, Row},
     error::PlanError,
@@ -23,12 +31,10 @@ use crate::{
         Forms, Packing,
         tables::{self, Entry},
     },
-    index::{AdviceColumn, BankId, FixedColumn, Lane, NodeId, RowId},
+    index::NodeId,
     ir::{Model, TensorId},
     network::{Base, Network, homes::Cell, slices::Reader},
     place::{Block, Placement},
-    shape::{BankKind, Scheme, Shape, usable_rows},
-    statement::Interface,
 };
 
 pub use budget::{Budget, check_size};

@@ -5,11 +5,11 @@
 //! [`witness::Witness`]; [`compile`] goes all the way. This crate is pure: it reads no files, asks no clock and draws no randomness, and what it computes in parallel runs
 //! in the thread pool of its caller.
 
-mod chip;
+mod cells;
 pub mod circuit;
-mod columns;
 mod compiled;
 pub mod cost;
+mod derive;
 pub mod edge;
 mod equations;
 mod error;
@@ -17,25 +17,23 @@ mod expanded;
 mod forms;
 pub mod import;
 mod index;
-mod integers;
 pub mod ir;
 pub mod layout;
 mod network;
 mod place;
 pub mod reference;
 pub mod requantize;
-pub mod shape;
+mod roles;
 #[cfg(test)]
 mod soundness;
-pub mod statement;
 mod steps;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod witness;
 
-pub use chip::{MAX_GATE_DEGREE, Role};
 pub use compiled::{Assignment, CompiledCircuit, compile, compile_within};
 #[cfg(any(test, feature = "testing"))]
 pub use compiled::{compile_among, compile_with_shape};
 pub use error::{Fitting, PlanError, Resource};
 pub use layout::{Budget, check_size};
+pub use roles::Role;

@@ -25,6 +25,7 @@ use std::{
     sync::Arc,
 };
 
+use lemma_verifier::{interface::LANES_PER_INSTANCE, shape::MAX_SHIFT};
 use typed_index_collections::TiVec;
 
 use crate::{
@@ -34,8 +35,6 @@ use crate::{
     index::MapId,
     ir::{AccumulatorRange, TensorId},
     requantize::ChannelFunction,
-    shape::MAX_SHIFT,
-    statement::LANES_PER_INSTANCE,
 };
 
 use homes::{Cell, Homes, Runs, input_runs};

@@ -12,18 +12,21 @@ use std::{
     sync::Arc,
 };
 
+use lemma_verifier::{
+    index::{BankId, GroupId, Lane, LaneId, RowId, each},
+    shape::BankKind,
+};
 use typed_index_collections::{TiSlice, TiVec, ti_vec};
 
 use crate::{
     expanded::Expanded,
     forms::Forms,
-    index::{BankId, BlockId, GroupId, Lane, LaneId, Member, NodeId, PlaneId, Position, RowId, SlotId, each},
+    index::{BlockId, Member, NodeId, PlaneId, Position, SlotId},
     ir::TensorId,
     network::{
         homes::{Home, Homes, Runs},
         slices::Slices,
     },
-    shape::BankKind,
     steps,
 };
 

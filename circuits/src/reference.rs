@@ -6,8 +6,10 @@
 
 mod operators;
 
-use crate::ir::{ChannelSteps, FullyConnected, Model, Node, Op, Requantize, TensorId};
-use crate::requantize::requantize;
+use crate::{
+    ir::{ChannelSteps, FullyConnected, Model, Node, Op, Requantize, TensorId},
+    requantize::requantize,
+};
 
 /// Why inputs do not fit a model.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -15,7 +15,7 @@ mod keys;
 mod lies;
 mod pranks;
 mod proofs;
-mod random;
+pub(crate) mod random;
 mod reach;
 mod tables;
 mod uniqueness;

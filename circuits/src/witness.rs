@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use halo2_proofs::halo2curves::ff::PrimeField;
+use lemma_verifier::{
+    chip::Slot,
+    index::{AdviceColumn, FixedColumn, RowId, first},
+};
 use rayon::prelude::*;
 use typed_index_collections::TiVec;
 
 use crate::{
-    chip::{Slot, lookup::Positions},
-    columns::{ByRow, FixedCells, HintCells},
+    cells::{ByRow, FixedCells, HintCells, integer_of},
+    derive::lookup::Positions,
     forms::tables::Entry,
-    index::{AdviceColumn, FixedColumn, RowId, first},
     ir::Model,
     layout::Layout,
 };
@@ -122,7 +125,7 @@ pub(crate) fn lookup(fixed: &FixedCells, columns: &HintCells, slot: &Slot, row: 
 
 /// The values a slot looks up in a row; `None` if a lie leaves 64 bits.
 fn values(columns: &HintCells, slot: &Slot, row: RowId) -> Option<[i64; 3]> {
-    let value = |index: usize| i64::try_from(slot.values[index].value(columns, row)).ok();
+    let value = |index: usize| i64::try_from(integer_of(&slot.values[index], columns, row)).ok();
     Some([value(0)?, value(1)?, value(2)?])
 }
 

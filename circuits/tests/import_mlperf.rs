@@ -1,10 +1,11 @@
 //! Imports the MLPerf Tiny reference models from `../shared/mlperf_tiny`, relative to the repository root.
 
-use std::fs;
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
-use lemma_circuits::import::{GraphError, ImportErrorKind, import};
-use lemma_circuits::ir::{Elem, Op};
+use lemma_circuits::{
+    import::{GraphError, ImportErrorKind, import},
+    ir::{Elem, Op},
+};
 
 /// The bytes of a reference model, or `None` with a note when the folder is not there.
 fn reference_model(file: &str) -> Option<Vec<u8>> {

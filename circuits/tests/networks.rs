@@ -5,8 +5,11 @@ use lemma_circuits::{
     CompiledCircuit, compile,
     ir::{ChannelSteps, Elem, FullyConnected, Input, Model, Node, Op, Output, Requantize, Tensor, TensorId},
     reference,
-    shape::Scheme,
-    statement::{CircuitId, Context, Statement},
+};
+use lemma_verifier::{
+    circuit_id::CircuitId,
+    scheme::Scheme,
+    statement::{Context, Statement},
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;

@@ -8,8 +8,8 @@ use lemma_circuits::{
         ChannelSteps, Convolution, Elem, Input, Model, Node, Op, Output, Rearrange, Requantize, Source,
         Tensor, TensorId, Window,
     },
-    shape::Scheme,
 };
+use lemma_verifier::scheme::Scheme;
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]

@@ -64,7 +64,7 @@ impl<B: Backend> Fft<B> {
         let omega = root_of_unity(k);
         let step = root_of_unity(k + cosets.ilog2());
         let shifts: Vec<Fr> = powers(step, cosets).into_iter().map(|power| Fr::ZETA * power).collect();
-        let inverse_n = Fr::from(n as u64).invert().expect("n is not 0");
+        let inverse_n = Fr::from_raw([n as u64, 0, 0, 0]).invert().expect("n is not 0");
         let mut fft = Self {
             backend,
             k,
@@ -201,7 +201,7 @@ impl<B: Backend> Fft<B> {
     pub(crate) fn weights(&self, x: Fr) -> Vec<Pack<B>> {
         let n = self.n() as u64;
         let (x_n, g_n) = (x.pow_vartime([n]), self.vanishing() + Fr::ONE);
-        let scale = (x_n - g_n) * (g_n * Fr::from(n)).invert().expect("neither g nor n is 0");
+        let scale = (x_n - g_n) * (g_n * Fr::from_raw([n, 0, 0, 0])).invert().expect("neither g nor n is 0");
         let points: Vec<Fr> = std::iter::successors(Some(self.shifts[0]), |point| Some(*point * self.omega))
             .take(self.n())
             .collect();

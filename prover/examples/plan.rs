@@ -2,7 +2,8 @@
 
 use std::{env, error::Error, fs};
 
-use lemma_prover::circuits::{compile, import::import, shape::Scheme};
+use lemma_prover::circuits::{compile, import::import};
+use lemma_verifier::scheme::Scheme;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let model = env::args().nth(1).ok_or("expected MODEL.onnx")?;

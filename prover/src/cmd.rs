@@ -35,13 +35,14 @@ mod text;
 mod verify;
 mod vk;
 
-use std::ffi::OsString;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::ExitCode;
+use std::{
+    ffi::OsString,
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::ExitCode,
+};
 
-use clap::Parser;
-use clap::error::ErrorKind;
-use lemma_prover::env::check_processor;
+use clap::{Parser, error::ErrorKind};
+use lemma_verifier::env::check_processor;
 use serde_json::json;
 
 use args::{Arguments, Command};

@@ -8,7 +8,12 @@ use lemma_circuits::{
     CompiledCircuit, PlanError, compile_within,
     edge::{EdgeError, apply_tail, quantize_input},
     import::{ImportError, import},
-    statement::{CircuitId, Context, Interface, Port, Statement},
+};
+use lemma_verifier::{
+    circuit_id::CircuitId,
+    interface::{Interface, Port},
+    statement::{Context, Statement},
+    verify::{BareKey, Expect, VerifierKey, VerifierKeyError, VerifyError, verify},
 };
 
 use crate::{
@@ -19,7 +24,6 @@ use crate::{
     progress::Silent,
     prove::{ProveError, prove},
     store::{Store, StoreError},
-    verify::{BareKey, Expect, VerifierKey, VerifierKeyError, VerifyError, verify},
 };
 
 /// Why the front door stays closed: each variant is the error of the room behind it.
@@ -304,7 +308,7 @@ impl Circuit {
     ///
     /// ```
     /// # fn answer(circuit: &lemma_prover::Circuit, pixels: &[f32], nonce: [u8; 32]) -> Result<(), Box<dyn std::error::Error>> {
-    /// use lemma_prover::{Tensor, circuits::statement::Context};
+    /// use lemma_prover::{Tensor, verifier::statement::Context};
     ///
     /// // A value that whoever asked has just chosen: a proof that was made before does not have it.
     /// let proof = circuit.prove_in(&[Tensor::Floats(pixels)], Context::new(nonce.to_vec())?)?;
@@ -396,7 +400,7 @@ impl Verifier {
     /// Parameters are derived in memory; no store is touched.
     ///
     /// ```no_run
-    /// use lemma_prover::{Verifier, circuits::statement::CircuitId};
+    /// use lemma_prover::{Verifier, verifier::circuit_id::CircuitId};
     ///
     /// // The id is what `lemma compile MODEL` shows, or somebody you believe says; the key may come from anybody.
     /// let mut id = [0; 32];
@@ -410,7 +414,7 @@ impl Verifier {
     pub fn of_key(vk: &[u8], circuit: CircuitId) -> Result<Self, FacadeError> {
         let key = BareKey::read(vk)?;
         key.expect_circuit(circuit)?;
-        Ok(Self { key: key.with_parameters(&Parameters::in_memory(), &Silent)? })
+        Ok(Self { key: Parameters::in_memory().complete::<FacadeError>(key, &Silent)? })
     }
 
     /// The circuit whose proofs are accepted.
@@ -445,7 +449,7 @@ impl Verifier {
     ///
     /// ```
     /// # fn judge(verifier: &lemma_prover::Verifier, bundle: &[u8], nonce: [u8; 32]) -> Result<(), Box<dyn std::error::Error>> {
-    /// use lemma_prover::circuits::statement::Context;
+    /// use lemma_prover::verifier::statement::Context;
     ///
     /// // The value that was sent along with the question.
     /// let answers = verifier.verify_in(bundle, Context::new(nonce.to_vec())?)?;

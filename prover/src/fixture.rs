@@ -9,19 +9,21 @@ use std::{
 use lemma_circuits::{
     CompiledCircuit, compile,
     ir::{ChannelSteps, Elem, FullyConnected, Input, Model, Node, Op, Output, Requantize, Tensor, TensorId},
-    shape::Scheme,
+};
+use lemma_verifier::{
+    scheme::Scheme,
+    setup::{KzgSetup, Setup},
     statement::Context,
+    verify::Expect,
 };
 use tempfile::TempDir;
 
 use crate::{
-    artifact::Setup,
     keys::{Keyring, ProvingKeys, SetupChoice},
-    params::{KzgSetup, SrsChoice},
+    params::SrsChoice,
     progress::Silent,
     prove::prove,
     store::Store,
-    verify::Expect,
 };
 
 pub(crate) const IPA: SetupChoice = SetupChoice::Transparent;
@@ -106,7 +108,7 @@ impl Example {
 
     /// A KZG setup with these bytes as the secret's image.
     pub(crate) fn with_secret_image(bytes: [[u8; 32]; 4]) -> Setup {
-        Setup::Kzg(KzgSetup::of_bytes(bytes))
+        Setup::Kzg(KzgSetup::of_bytes(bytes, true))
     }
 
     /// What a careful caller of the example expects.

@@ -19,9 +19,8 @@ mod rows;
 mod shown;
 mod write;
 
-use lemma_circuits::edge::quantize_input;
-use lemma_circuits::ir::Elem;
-use lemma_circuits::statement::{Interface, Port};
+use lemma_circuits::{edge::quantize_input, ir::Elem};
+use lemma_verifier::interface::{Interface, Port};
 
 use array::Array;
 pub use error::InputError;

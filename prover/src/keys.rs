@@ -7,7 +7,18 @@ mod proving;
 mod record;
 
 use halo2_proofs::plonk;
-use lemma_circuits::{CompiledCircuit, shape::Scheme, statement::CircuitId};
+use lemma_circuits::CompiledCircuit;
+use lemma_verifier::{
+    artifact::{ArtifactError, VerifyingKeyFile},
+    circuit_id::CircuitId,
+    digest::Digest,
+    env::{self, EnvError},
+    envelope::{HEADER_LEN, Kind},
+    proof_system::Commitment,
+    scheme::Scheme,
+    setup::Setup,
+    verify::{BareKey, VerifierKey, VerifierKeyError},
+};
 
 pub use proving::ProvingKeys;
 pub use record::CircuitRecord;
@@ -16,15 +27,10 @@ use record::{PlanRecord, plan_name};
 pub use crate::proof_system::ProverChoice;
 
 use crate::{
-    artifact::{ArtifactError, Setup, VerifyingKeyFile},
-    digest::Digest,
-    env::{self, EnvError},
-    envelope::{HEADER_LEN, Kind},
     params::{Parameters, ParamsError, SrsChoice, SrsRecord},
     progress::{Phase, Progress, step},
-    proof_system::{self, Commitment},
+    proof_system::{self},
     store::{ObjectKind, RecordKind, Store, StoreError},
-    verify::{BareKey, VerifierKey, VerifierKeyError},
 };
 
 /// Largest ONNX file that is kept, in bytes.
@@ -200,7 +206,7 @@ impl Keyring {
     /// # Errors
     /// When it is not there or damaged.
     pub fn verifier(&self, circuit: CircuitId, progress: &dyn Progress) -> Result<VerifierKey, KeysError> {
-        Ok(self.bare_verifier(circuit)?.with_parameters(&self.parameters, progress)?)
+        self.parameters.complete(self.bare_verifier(circuit)?, progress)
     }
 
     /// The same, without its parameters.
@@ -220,7 +226,7 @@ impl Keyring {
         bytes: &[u8],
         progress: &dyn Progress,
     ) -> Result<VerifierKey, KeysError> {
-        Ok(self.bare_verifier_from_file(bytes)?.with_parameters(&self.parameters, progress)?)
+        self.parameters.complete(self.bare_verifier_from_file(bytes)?, progress)
     }
 
     /// The same, without its parameters. A key this store made may have any size.
@@ -345,7 +351,8 @@ impl Keyring {
         };
         self.store.put_record(&record.circuit.to_string(), &record)?;
         self.store.put_record(&plan, &PlanRecord { circuit: record.circuit })?;
-        let verifier = BareKey::of_file(file, bytes.len())?.with_parameters(&self.parameters, progress)?;
+        let verifier: VerifierKey =
+            self.parameters.complete::<KeysError>(BareKey::of_file(file, bytes.len())?, progress)?;
         Ok((record, verifier))
     }
 
@@ -400,7 +407,7 @@ impl Keyring {
         record: &CircuitRecord,
         progress: &dyn Progress,
     ) -> Result<VerifierKey, KeysError> {
-        Ok(self.load_bare(record)?.with_parameters(&self.parameters, progress)?)
+        self.parameters.complete(self.load_bare(record)?, progress)
     }
 
     fn load_bare(&self, record: &CircuitRecord) -> Result<BareKey, KeysError> {

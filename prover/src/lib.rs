@@ -21,8 +21,8 @@
 //! # Rooms
 //!
 //! [`Circuit`] and [`Verifier`] are the front door. Behind it, a [`keys::Keyring`] turns a compiled circuit into keys and keeps them in a
-//! [`store::Store`]; [`prove::prove`] makes a proof bundle and checks its bytes; [`verify::verify`] decides about a bundle with
-//! nothing but a [`verify::VerifierKey`] and what the caller expects:
+//! [`store::Store`]; [`prove::prove`] makes a proof bundle and checks its bytes; [`lemma_verifier::verify::verify`] decides about a bundle with
+//! nothing but a [`lemma_verifier::verify::VerifierKey`] and what the caller expects:
 //!
 //! ```text
 //! CompiledCircuit --keygen--> ProvingKeys --inputs--> proof bundle (bytes) --VerifierKey, Expect--> Statement
@@ -33,12 +33,9 @@
 //!
 //! The feature `cli`, on by default, builds the command line; the library needs nothing of it.
 
-pub mod artifact;
 pub mod atomic_file;
 pub mod cancellation;
-pub mod digest;
 pub mod env;
-pub mod envelope;
 mod facade;
 #[cfg(test)]
 mod fixture;
@@ -56,7 +53,9 @@ pub mod regular_file;
 pub mod store;
 #[cfg(test)]
 mod tampering;
-pub mod verify;
+#[cfg(test)]
+mod verifier_tests;
 
 pub use facade::{Answer, Answers, Circuit, FacadeError, Proof, Tensor, Verifier};
 pub use lemma_circuits as circuits;
+pub use lemma_verifier as verifier;

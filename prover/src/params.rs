@@ -9,10 +9,7 @@
 //! the halo2 libraries for every size but their own.
 
 mod cache;
-mod ceremony;
-mod group_fft;
 mod insecure;
-mod ipa;
 mod kept;
 pub(crate) mod kzg;
 mod points;
@@ -20,20 +17,17 @@ mod srs_file;
 mod strings;
 mod tables;
 
-use std::{fmt, ops::RangeInclusive, path::PathBuf};
+use std::{ops::RangeInclusive, path::PathBuf};
 
-use halo2_proofs::halo2curves::{bn256::G2Affine, serde::SerdeObject};
+use lemma_verifier::{setup::SrsId, transparent::TransparentError};
 
 pub use cache::Parameters;
-pub use ceremony::UNKNOWN_CEREMONY;
-pub(crate) use ipa::LARGEST_PINNED;
-pub use kzg::SrsId;
 /// The smallest and the largest size, as powers of two of rows: at most 256 MiB of points in each basis.
-pub use lemma_circuits::shape::{MAX_K, MIN_K};
+pub use lemma_verifier::shape::{MAX_K, MIN_K};
 pub use srs_file::SrsFileError;
 pub use strings::{SrsRecord, import_srs, list_srs};
 
-use crate::{digest::Digest, store::StoreError};
+use crate::store::StoreError;
 
 /// Why there are no parameters.
 #[derive(Debug, thiserror::Error)]
@@ -53,18 +47,9 @@ pub enum ParamsError {
         /// Exponents allowed.
         range: RangeInclusive<u32>,
     },
-    /// Derived parameters are not those of this source.
-    #[error(
-        "the derived parameters of size 2^{k} have sha256 {got}, expected {expected}; this machine computes wrongly"
-    )]
-    PinnedDigest {
-        /// Size exponent.
-        k: u32,
-        /// The digest in the source.
-        expected: Digest,
-        /// The digest found.
-        got: Digest,
-    },
+    /// The transparent scheme's could not be derived or read.
+    #[error(transparent)]
+    Transparent(#[from] TransparentError),
     /// Parameter bytes of another form.
     #[error("the parameters of size 2^{k} are malformed: {reason}")]
     Malformed {
@@ -149,57 +134,6 @@ pub enum SrsChoice {
     /// A string drawn on this machine: for benchmarks and tests. Whoever drew it can forge proofs, so every key
     /// and proof made with it says so.
     InsecureLocal,
-}
-
-/// A KZG string as keys and records name it.
-#[derive(Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct KzgSetup {
-    /// `sH`, uncompressed, coordinates in Montgomery form.
-    s_g2: [[u8; 32]; 4],
-    /// Drawn on somebody's machine instead of in a ceremony.
-    pub insecure: bool,
-}
-
-impl KzgSetup {
-    fn new(s_g2: &G2Affine, insecure: bool) -> Self {
-        let mut bytes = [[0; 32]; 4];
-        for (place, coordinate) in bytes.iter_mut().zip(s_g2.to_raw_bytes().chunks_exact(32)) {
-            place.copy_from_slice(coordinate);
-        }
-        Self { s_g2: bytes, insecure }
-    }
-
-    #[cfg(test)]
-    pub(crate) fn of_bytes(s_g2: [[u8; 32]; 4]) -> Self {
-        Self { s_g2, insecure: true }
-    }
-
-    /// The secret's image, checked to be in the right group and not trivial.
-    ///
-    /// # Errors
-    /// When the bytes are no such point.
-    pub(crate) fn secret_image(&self) -> Result<G2Affine, SrsFileError> {
-        let point = G2Affine::from_raw_bytes(self.s_g2.as_flattened())
-            .ok_or(SrsFileError::Point { list: "second group", index: 1 })?;
-        kzg::check_secret_image(&point)?;
-        Ok(point)
-    }
-
-    /// The bytes of the secret's image.
-    pub(crate) fn secret_image_bytes(&self) -> &[u8] {
-        self.s_g2.as_flattened()
-    }
-
-    /// Id of the string.
-    pub fn srs(&self) -> SrsId {
-        SrsId::of_bytes(self.s_g2.as_flattened())
-    }
-}
-
-impl fmt::Debug for KzgSetup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KzgSetup").field("srs", &self.srs()).field("insecure", &self.insecure).finish()
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! What a proof will cost, before anything is built.
 
 use halo2_proofs::plonk::{Circuit, ConstraintSystem};
-use lemma_circuits::{CompiledCircuit, circuit::LemmaCircuit, cost::MSM_MICROSECONDS, shape::Scheme};
+use lemma_circuits::{CompiledCircuit, circuit::LemmaCircuit, cost::MSM_MICROSECONDS};
 use lemma_plonk::{Opening, Settings, Shape, backends::Choice};
+use lemma_verifier::scheme::Scheme;
 
 /// What an operation costs, in units of one multi-scalar multiplication of the library over 2^16 points.
 struct Costs {

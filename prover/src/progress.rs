@@ -3,14 +3,18 @@
 
 use std::{
     fmt,
+    str::FromStr,
     sync::Mutex,
     time::{Duration, Instant},
 };
 
+use serde::{Deserialize, Serialize};
+
 pub use lemma_plonk::watch::{Advance, Stage};
 
-/// A step that can take longer than a moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A step that can take longer than a moment. Written as its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "&'static str", try_from = "String")]
 pub enum Phase {
     /// Commitment parameters: from the cache, or derived.
     Parameters,
@@ -33,6 +37,19 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Parameters,
+        Self::VerifyingKey,
+        Self::ProvingKey,
+        Self::LoadKeys,
+        Self::Tables,
+        Self::PrepareKey,
+        Self::Witness,
+        Self::Prove,
+        Self::Verify,
+    ];
+
     /// The step as a stable lower-case name.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -47,6 +64,39 @@ impl Phase {
             Self::Verify => "verify",
         }
     }
+}
+
+impl From<Phase> for &'static str {
+    fn from(phase: Phase) -> Self {
+        phase.as_str()
+    }
+}
+
+impl TryFrom<String> for Phase {
+    type Error = UnknownPhase;
+
+    fn try_from(name: String) -> Result<Self, UnknownPhase> {
+        name.parse()
+    }
+}
+
+impl FromStr for Phase {
+    type Err = UnknownPhase;
+
+    fn from_str(name: &str) -> Result<Self, UnknownPhase> {
+        Self::ALL
+            .into_iter()
+            .find(|phase| phase.as_str() == name)
+            .ok_or_else(|| UnknownPhase { got: name.to_owned() })
+    }
+}
+
+/// A name of no step.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{got:?} is the name of no step")]
+pub struct UnknownPhase {
+    /// The name.
+    pub got: String,
 }
 
 impl fmt::Display for Phase {
@@ -118,6 +168,16 @@ pub(crate) fn step<T>(progress: &dyn Progress, phase: Phase, work: impl FnOnce()
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn steps_are_written_as_their_names() {
+        for phase in Phase::ALL {
+            let written = serde_json::to_string(&phase).unwrap();
+            assert_eq!(written, format!("\"{phase}\""));
+            assert_eq!(serde_json::from_str::<Phase>(&written).unwrap(), phase);
+        }
+        assert!(serde_json::from_str::<Phase>("\"dance\"").is_err());
+    }
 
     #[test]
     fn the_rest_follows_from_the_share() {

@@ -3,20 +3,19 @@
 mod options;
 
 use halo2_proofs::plonk;
-use lemma_circuits::{
-    CompiledCircuit,
+use lemma_circuits::{CompiledCircuit, witness::WitnessError};
+use lemma_verifier::{
+    artifact::{ArtifactError, ProofBundle},
+    env::{self, EnvError},
     statement::{Context, Statement, StatementError},
-    witness::WitnessError,
+    verify::{Expect, VerifyError, verify},
 };
 
 use crate::{
-    artifact::{ArtifactError, ProofBundle},
-    env::{self, EnvError},
     keys::ProvingKeys,
     progress::Phase,
     proof_system::ProvingError,
     randomness::{ProofRandomness, RandomnessError},
-    verify::{Expect, VerifyError, verify},
 };
 
 pub use options::ProveOptions;

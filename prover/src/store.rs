@@ -23,6 +23,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use lemma_verifier::digest::Digest;
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
@@ -30,7 +31,7 @@ pub use collect::{DamagedRecord, Entry, GcReport};
 pub use error::StoreError;
 pub(crate) use record::{Record, RecordKind, References};
 
-use crate::{atomic_file, digest::Digest, regular_file};
+use crate::{atomic_file, regular_file};
 
 /// Environment variable that names the store's directory.
 pub const HOME_VARIABLE: &str = "LEMMA_HOME";

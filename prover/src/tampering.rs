@@ -5,7 +5,7 @@
 //! field without a lie, and a lie about a field that is no more, fail a test. Each lie changes one field of an honest artifact and seals again whatever a
 //! forger can seal: lengths, digests, and where it says so the circuit ids of bundle and statement.
 //!
-//! Headers are in [`crate::envelope`]'s tests. Lies about the values of a witness, each with the constraint that catches it, are
+//! Headers are in [`lemma_verifier::envelope`]'s tests. Lies about the values of a witness, each with the constraint that catches it, are
 //! `lemma_circuits`' own manifest, `soundness::pranks`.
 
 mod bundle;

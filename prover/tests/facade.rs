@@ -8,12 +8,11 @@ use std::{
 
 use lemma_prover::{
     Circuit, FacadeError, Tensor, Verifier,
-    circuits::statement::{CircuitId, Context},
     keys::{Keyring, SetupChoice},
     params::SrsChoice,
     store::Store,
-    verify::VerifyError,
 };
+use lemma_verifier::{circuit_id::CircuitId, statement::Context, verify::VerifyError};
 use tempfile::TempDir;
 
 fn fixture(path: &str) -> PathBuf {

@@ -8,7 +8,6 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use lemma_prover::env::check_processor;
 use lemma_server::{
     http,
     process::{
@@ -20,6 +19,7 @@ use lemma_server::{
     },
     work::worker::{ChildArgs, ChildCommand, child_main},
 };
+use lemma_verifier::env::check_processor;
 
 /// Proofs of neural-network inferences over HTTP.
 #[derive(Debug, Parser)]

@@ -1,9 +1,6 @@
 //! Arrays of numpy's npz files.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+use std::{collections::BTreeMap, fs::File, io::Read, path::Path};
 
 use npyz::{DType, NpyFile, Order};
 use zip::ZipArchive;

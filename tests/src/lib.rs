@@ -8,9 +8,11 @@ mod manifest;
 pub use array::{Array, Values, read_npz, read_npz_array};
 pub use manifest::{Entry, manifest};
 
-use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 /// The root of the repository.
 ///

@@ -1,18 +1,22 @@
 //! onnxruntime's stored answers = reference interpreter = witness = circuit, integer for integer, and the floats
 //! after the last quantized operator bit for bit.
 
-use std::io::Write;
-use std::path::Path;
+use std::{io::Write, path::Path};
 
 use halo2_proofs::{dev::MockProver, halo2curves::bn256::Fr};
-use lemma_circuits::edge::{SoftmaxKernel, apply_tail, quantize_input};
-use lemma_circuits::import::import;
-use lemma_circuits::ir::Model;
-use lemma_circuits::reference;
-use lemma_circuits::shape::Scheme;
-use lemma_circuits::statement::{CircuitId, Context, Statement};
-use lemma_circuits::{CompiledCircuit, compile};
+use lemma_circuits::{
+    CompiledCircuit, compile,
+    edge::{SoftmaxKernel, apply_tail, quantize_input},
+    import::import,
+    ir::Model,
+    reference,
+};
 use lemma_tests::{Array, Fixture, Values, mlperf_tiny, read_npz_array};
+use lemma_verifier::{
+    circuit_id::CircuitId,
+    scheme::Scheme,
+    statement::{Context, Statement},
+};
 
 /// What was compared, and what differed.
 #[derive(Debug, Default)]

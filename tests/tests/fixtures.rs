@@ -1,7 +1,6 @@
 //! The committed fixtures are what the manifest says, and complete.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use lemma_tests::{Fixture, fixtures, manifest};
 use sha2::{Digest, Sha256};

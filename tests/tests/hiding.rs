@@ -6,9 +6,10 @@ use halo2_proofs::{
     halo2curves::bn256::Fr,
     plonk::{Circuit, ConstraintSystem},
 };
-use lemma_circuits::{circuit::LemmaCircuit, compile, import::import, shape::Scheme, testing::networks};
+use lemma_circuits::{circuit::LemmaCircuit, compile, import::import, testing::networks};
 use lemma_plonk::hiding::{Polynomial, margins};
 use lemma_tests::Fixture;
+use lemma_verifier::scheme::Scheme;
 use rayon::prelude::*;
 
 /// Unusable rows of every circuit, but for the row where permutation products end.

@@ -1,7 +1,6 @@
 //! Hostile files are refused with an error that says what is wrong and where, in bounded memory.
 
 use lemma_circuits::import::import;
-use lemma_circuits::statement::Interface;
 use lemma_prover::inputs;
 use lemma_tests::{Entry, fixtures, manifest};
 
@@ -72,7 +71,7 @@ fn inputs_are_refused_by_name() {
             let model =
                 entry.model.as_deref().unwrap_or_else(|| panic!("{}: no model in the manifest", entry.path));
             let model = import(&read(model), model).unwrap_or_else(|error| panic!("{error}"));
-            let refusal = inputs::read(&read(&entry.path), &Interface::of(&model), None).err();
+            let refusal = inputs::read(&read(&entry.path), &model.interface(), None).err();
             complaint(&entry, refusal.map(|error| error.to_string()))
         })
         .collect();

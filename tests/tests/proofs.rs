@@ -1,17 +1,20 @@
 //! Proofs of small networks, as `lemma prove` makes them, in both schemes: the library's verifier accepts them and nothing
 //! beside them.
 
-use lemma_circuits::{CompiledCircuit, compile, import::import, statement::Context};
+use lemma_circuits::{CompiledCircuit, compile, import::import};
 use lemma_prover::{
-    artifact::ProofBundle,
     keys::{Keyring, SetupChoice},
     params::SrsChoice,
     progress::Silent,
     prove::prove,
     store::Store,
-    verify::{Expect, verify},
 };
 use lemma_tests::Fixture;
+use lemma_verifier::{
+    artifact::ProofBundle,
+    statement::Context,
+    verify::{Expect, verify},
+};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

@@ -5,7 +5,6 @@ use lemma_circuits::{
     edge::quantize_input,
     import::import,
     ir::Model,
-    shape::Scheme,
     testing::{
         checker::Checker,
         commitment::violations,
@@ -16,6 +15,7 @@ use lemma_circuits::{
     },
 };
 use lemma_tests::Fixture;
+use lemma_verifier::scheme::Scheme;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 

@@ -12,11 +12,12 @@ use std::{
     ops::Range,
 };
 
+use lemma_verifier::index::{GroupId, each};
 use typed_index_collections::{TiVec, ti_vec};
 
 use crate::{
     expanded::Expanded,
-    index::{EquationId, GroupId, NodeId, each},
+    index::{EquationId, NodeId},
     ir::TensorId,
     steps,
 };
@@ -136,9 +137,10 @@ mod tests {
     use crate::{
         equations::Groups,
         expanded::{Expanded, Node, Op},
-        index::{EquationId, GroupId, NodeId},
+        index::{EquationId, NodeId},
         ir::{Elem, Tensor, TensorId},
     };
+    use lemma_verifier::index::GroupId;
 
     /// Maxima of earlier tensors, given by the tensors they read; tensor 0 is the input, node n defines tensor n + 1.
     fn network(reads: &[[usize; 2]]) -> Expanded {

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use lemma_verifier::{index::RowId, interface::HEADER_INSTANCES};
 use typed_index_collections::TiSlice;
 
 use crate::{
     equations::{Equation, Factor, Groups, Operand, Weights},
     forms::Packing,
-    index::{EquationId, NodeId, RowId},
+    index::{EquationId, NodeId},
     place::Placement,
-    statement::HEADER_INSTANCES,
 };
 
 /// A row of the region.

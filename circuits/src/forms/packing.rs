@@ -17,14 +17,18 @@ use halo2_proofs::halo2curves::{
     bn256::Fr,
     ff::{Field, PrimeField},
 };
+use lemma_verifier::{
+    integers::natural,
+    shape::{PACKED_BITS, Shape},
+    tags::PAIR_BASE,
+};
 
 use typed_index_collections::TiVec;
 
 use crate::{
     expanded::{Expanded, Node},
-    forms::{ClampClass, Form, Forms, PAIR_BASE, tables::excess_parts},
+    forms::{ClampClass, Form, Forms, tables::excess_parts},
     index::{NodeId, SlotId},
-    shape::{PACKED_BITS, Shape},
 };
 
 /// Base and group size of one layer.
@@ -80,7 +84,7 @@ impl Packing {
     /// `B^slot`.
     pub(crate) fn weight(&self, slot: SlotId) -> Fr {
         assert!(slot <= self.last_slot(), "{slot:?} of {}", self.slots);
-        Fr::from(2).pow_vartime([u64::from(self.base_bits) * usize::from(slot) as u64])
+        natural(2).pow_vartime([u64::from(self.base_bits) * usize::from(slot) as u64])
     }
 
     /// `1 / B^(slots - 1)`: from the first slot of a group back to the last slot of the one before.

@@ -7,16 +7,20 @@
 //! | [`clamp_tag`] | `(y, E, 0)`: `E = 0` inside the clamp, `E >= 0` at its low end, `E <= 0` at its high end | activation and excess of linear channels |
 //! | [`second_tag`] of the two above | the same for the high part of a split excess | |
 //! | [`step_tag`] | `(y, t_y, t_{y+1} - 1 - t_y)` | activation, threshold and interval width of threshold channels |
-//! | [`range_tag`] | `(v, 0, 0)`, `0 <= v < 2^width` | limbs |
+//! | [`range_tag`](lemma_verifier::tags::range_tag) | `(v, 0, 0)`, `0 <= v < 2^width` | limbs |
 //! | [`function_tag`] | `(phi(x), phi(x) - x, 0)` for every byte x | output and excess of functions of a byte |
 //! | [`PAIR`] | `(d, 0, 0)` and `(0, d, 0)` for every byte d | distances from a maximum to its operands |
 //! | [`second_tag`] of [`PAIR`] | `(y, 0, 0)`, `0 <= y < 256` | maxima and factors |
 //! | [`PAD`] | `(row, set, 0)` | nobody: fills the table so that no entry occurs twice and every multiplicity is unique |
 
+use lemma_verifier::{
+    shape::Shape,
+    tags::{FIRST_RANGE, SECOND_TAG_FACTOR, range_tag},
+};
+
 use crate::{
     error::PlanError,
     forms::{ClampClass, Forms},
-    shape::Shape,
 };
 
 /// Tag, then up to three values.
@@ -26,15 +30,10 @@ pub(crate) type Entry = [i64; 4];
 pub(crate) const BYTE: i64 = 1;
 
 const FIRST_CLAMP: i64 = 2;
-const FIRST_RANGE: i64 = 1 << 16;
 /// Tag of pairs of distances of which one is 0.
 pub(crate) const PAIR: i64 = (1 << 17) + (1 << 16);
 /// Tag of the filler entries.
 pub(crate) const PAD: i64 = 1 << 17;
-
-/// A split excess looks up its high part under the tag times this factor, so that one fixed column serves
-/// both lookups and tag 0 stays 0.
-pub(crate) const SECOND_TAG_FACTOR: i64 = 1 << 20;
 
 /// Tag of a clamp class.
 ///
@@ -52,11 +51,6 @@ pub(crate) fn step_tag(forms: &Forms, class: usize) -> i64 {
 /// Tag of a function of a byte; they come after the step classes.
 pub(crate) fn function_tag(forms: &Forms, function: usize) -> i64 {
     step_tag(forms, forms.steps.len() + function)
-}
-
-/// Tag of the range `0..2^width`.
-pub(crate) fn range_tag(width: u32) -> i64 {
-    FIRST_RANGE + i64::from(width)
 }
 
 /// Tag of the high part of a split excess.

@@ -1,9 +1,11 @@
 //! Affine quantization parameters and the two conversions, as onnxruntime computes them.
 
-use super::budget::Budget;
-use super::constant::{Constant, Data};
-use super::error::{ImportErrorKind, OperatorError, QuantizationError};
-use super::proto::data_type;
+use super::{
+    budget::Budget,
+    constant::{Constant, Data},
+    error::{ImportErrorKind, OperatorError, QuantizationError},
+    proto::data_type,
+};
 use crate::ir::{Elem, Quantization};
 
 /// `sat(rne(fl(x / scale)) + zero_point)`, division and rounding in float32.

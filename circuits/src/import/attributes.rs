@@ -2,9 +2,11 @@
 
 use std::cell::RefCell;
 
-use super::constant::Constant;
-use super::error::{ImportErrorKind, OperatorError};
-use super::proto::{AttributeProto, attribute_type};
+use super::{
+    constant::Constant,
+    error::{ImportErrorKind, OperatorError},
+    proto::{AttributeProto, attribute_type},
+};
 
 /// The value of an attribute, by the type that the file declares.
 #[derive(Clone, Debug)]

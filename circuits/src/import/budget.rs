@@ -1,11 +1,12 @@
 //! Memory and time that the importer may still take for a file.
 
-use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::{collections::BTreeMap, rc::Rc};
 
-use super::constant::Data;
-use super::error::{ContainerError, ImportErrorKind};
-use super::limits::{SOURCES, TABLES};
+use super::{
+    constant::Data,
+    error::{ContainerError, ImportErrorKind},
+    limits::{SOURCES, TABLES},
+};
 use crate::ir::Op;
 
 /// Most additions of float32 sums that are followed one by one: a few seconds.

@@ -2,16 +2,20 @@
 
 use std::mem;
 
-use super::affine::one_or_indexed;
-use super::budget::Budget;
-use super::error::{GraphError, ImportErrorKind, OperatorError, QuantizationError};
-use super::limits;
-use super::value::{Activation, Linear, Sliding};
-use crate::ir::{
-    AccumulatorRange, Add, ChannelSteps, Convolution, Elem, FullyConnected, Input, MatMul, Model, Multiply,
-    Node, Op, Output, Quantization, Requantize, Table, Tensor, TensorId,
+use super::{
+    affine::one_or_indexed,
+    budget::Budget,
+    error::{GraphError, ImportErrorKind, OperatorError, QuantizationError},
+    limits,
+    value::{Activation, Linear, Sliding},
 };
-use crate::requantize::Steps;
+use crate::{
+    ir::{
+        AccumulatorRange, Add, ChannelSteps, Convolution, Elem, FullyConnected, Input, MatMul, Model,
+        Multiply, Node, Op, Output, Quantization, Requantize, Table, Tensor, TensorId,
+    },
+    requantize::Steps,
+};
 
 mod numbering;
 mod rearrange;

@@ -1,11 +1,13 @@
 //! One node with the values it reads.
 
-use super::constant::Constant;
-use super::error::{GraphError, ImportErrorKind, OperatorError};
-use super::graph::{Graph, Node};
-use super::remedy;
-use super::role::Role;
-use super::value::{Activation, Value};
+use super::{
+    constant::Constant,
+    error::{GraphError, ImportErrorKind, OperatorError},
+    graph::{Graph, Node},
+    remedy,
+    role::Role,
+    value::{Activation, Value},
+};
 
 /// One node with the values it reads.
 pub(super) struct Call<'a> {

@@ -2,9 +2,11 @@
 
 use std::rc::Rc;
 
-use super::error::{ImportErrorKind, TensorError};
-use super::limits;
-use super::proto::{TensorProto, data_type};
+use super::{
+    error::{ImportErrorKind, TensorError},
+    limits,
+    proto::{TensorProto, data_type},
+};
 use crate::ir::Elem;
 
 /// The elements of a constant, in row-major order.

@@ -8,11 +8,13 @@ mod order;
 
 use std::collections::BTreeMap;
 
-use super::attributes::Attributes;
-use super::constant::Constant;
-use super::error::{ContainerError, GraphError, ImportErrorKind, NodeLabel, OperatorError};
-use super::faults::{Fault, Faults};
-use super::proto::{GraphProto, ModelProto, NodeProto, TensorProto};
+use super::{
+    attributes::Attributes,
+    constant::Constant,
+    error::{ContainerError, GraphError, ImportErrorKind, NodeLabel, OperatorError},
+    faults::{Fault, Faults},
+    proto::{GraphProto, ModelProto, NodeProto, TensorProto},
+};
 
 pub(super) use declared::Declared;
 pub(super) use domain::Domain;

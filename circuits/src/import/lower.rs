@@ -1,17 +1,18 @@
 //! From the typed graph to the intermediate representation: one pass over the nodes, each turning the values it
 //! reads into the value it defines.
 
-use super::budget::Budget;
-use super::builder::Builder;
-use super::call::Call;
-use super::error::{GraphError, ImportErrorKind, OperatorError};
-use super::faults::{Fault, Faults};
-use super::graph::{Graph, InputType, Node};
-use super::ops;
-use super::outside;
-use super::proto::data_type;
-use super::resume;
-use super::value::{Activation, Value};
+use super::{
+    budget::Budget,
+    builder::Builder,
+    call::Call,
+    error::{GraphError, ImportErrorKind, OperatorError},
+    faults::{Fault, Faults},
+    graph::{Graph, InputType, Node},
+    ops, outside,
+    proto::data_type,
+    resume,
+    value::{Activation, Value},
+};
 use crate::ir::{Model, Output, Tail};
 
 /// Lowers a graph within the memory that its file justifies; `None` where something was noted.

@@ -1,13 +1,15 @@
 //! Quantized operands: activations with their scales and zero points.
 
-use super::affine::{self, FloatClamp};
-use super::builder::Builder;
-use super::call::Call;
-use super::constant::Constant;
-use super::error::{ImportErrorKind, OperatorError};
-use super::role::Role;
-use super::value::{Activation, Dequantized, Operand, Value};
-use super::views;
+use super::{
+    affine::{self, FloatClamp},
+    builder::Builder,
+    call::Call,
+    constant::Constant,
+    error::{ImportErrorKind, OperatorError},
+    role::Role,
+    value::{Activation, Dequantized, Operand, Value},
+    views,
+};
 use crate::ir::{Elem, Quantization};
 
 /// An operand with its scale and zero point behind it; a constant becomes a tensor.

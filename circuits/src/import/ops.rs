@@ -12,13 +12,15 @@ pub(super) mod sum;
 
 use std::sync::LazyLock;
 
-use super::builder::Builder;
-use super::call::Call;
-use super::error::{ImportErrorKind, OperatorError};
-use super::graph::{Domain, Node};
-use super::remedy;
-use super::supported::{Reader, SupportedOp};
-use super::value::Value;
+use super::{
+    builder::Builder,
+    call::Call,
+    error::{ImportErrorKind, OperatorError},
+    graph::{Domain, Node},
+    remedy,
+    supported::{Reader, SupportedOp},
+    value::Value,
+};
 
 static TABLE: LazyLock<Vec<SupportedOp>> = LazyLock::new(|| {
     [

@@ -1,11 +1,13 @@
 //! float32 functions at the end of a model, which nothing quantizes: outside the proof, tables of the proven integers.
 
-use super::affine::FloatClamp;
-use super::builder::Builder;
-use super::error::{ImportErrorKind, QuantizationError};
-use super::graph::{Graph, ValueIndex};
-use super::spread::Spread;
-use super::value::{Activation, Dequantized, Function, Value};
+use super::{
+    affine::FloatClamp,
+    builder::Builder,
+    error::{ImportErrorKind, QuantizationError},
+    graph::{Graph, ValueIndex},
+    spread::Spread,
+    value::{Activation, Dequantized, Function, Value},
+};
 use crate::ir::Tail;
 
 /// Most operators that a table names.

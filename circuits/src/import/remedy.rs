@@ -1,8 +1,10 @@
 //! What to do about operators that are not supported, and about inputs that are not of the form an operator reads.
 
-use super::affine::FloatClamp;
-use super::role::Role;
-use super::value::{Dequantized, Value};
+use super::{
+    affine::FloatClamp,
+    role::Role,
+    value::{Dequantized, Value},
+};
 
 /// A layer that the quantizer passed over.
 const NOT_QUANTIZED: &str = "this layer is not quantized: let onnxruntime.quantization.quantize_static quantize it too, without \

@@ -1,9 +1,11 @@
 //! Behind a refused node: integers of the type and shape that it would have defined, so that what reads them is looked at.
 
-use super::builder::Builder;
-use super::graph::{Graph, Node};
-use super::proto::data_type;
-use super::value::Value;
+use super::{
+    builder::Builder,
+    graph::{Graph, Node},
+    proto::data_type,
+    value::Value,
+};
 use crate::ir::Elem;
 
 /// Values in the place of what a node defines; `None` for those that stay unknown.

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::import::graph::{Graph, Node, ValueIndex};
-use crate::import::proto::data_type;
+use crate::import::{
+    graph::{Graph, Node, ValueIndex},
+    proto::data_type,
+};
 
 /// An option of an onnxruntime session. What is proven is its answer with the option, on every processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

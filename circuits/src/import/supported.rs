@@ -1,9 +1,6 @@
 //! What an operator family says of an operator it reads: a row of the table of supported operators.
 
-use super::builder::Builder;
-use super::call::Call;
-use super::error::ImportErrorKind;
-use super::value::Value;
+use super::{builder::Builder, call::Call, error::ImportErrorKind, value::Value};
 
 /// In which form of a quantized model an operator appears.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

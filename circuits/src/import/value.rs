@@ -5,8 +5,7 @@ mod arithmetic;
 mod linear;
 mod waiting;
 
-use std::borrow::Cow;
-use std::rc::Rc;
+use std::{borrow::Cow, rc::Rc};
 
 pub(super) use activation::{Activation, Dequantized, DequantizedConstant, Function, Operand, Side, Truth};
 pub(super) use arithmetic::{Arithmetic, Origin, Step, ZeroPoint};
@@ -15,9 +14,11 @@ pub(super) use waiting::{
     Average, AverageWindow, Condition, Extreme, FloatPair, Order, Pair, Sizes, Waiting, WaitingForm,
 };
 
-use super::affine::FloatClamp;
-use super::constant::{Constant, Data};
-use super::proto::data_type;
+use super::{
+    affine::FloatClamp,
+    constant::{Constant, Data},
+    proto::data_type,
+};
 use crate::ir::{Elem, Tail};
 
 /// A float input whose elements were moved before its quantizer.

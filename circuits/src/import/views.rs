@@ -1,12 +1,16 @@
 //! Operators that move, repeat or leave out elements of activations.
 
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::constant::Constant;
-use crate::import::error::{ImportErrorKind, OperatorError};
-use crate::import::limits;
-use crate::import::value::Activation;
-use crate::ir::Source;
+use crate::{
+    import::{
+        builder::Builder,
+        call::Call,
+        constant::Constant,
+        error::{ImportErrorKind, OperatorError},
+        limits,
+        value::Activation,
+    },
+    ir::Source,
+};
 
 /// The activation with its axes in another order.
 pub(super) fn transposed(

@@ -1,14 +1,18 @@
 //! Results that wait for their quantizer: which family quantizes them.
 
-use super::affine::FloatClamp;
-use super::builder::Builder;
-use super::error::ImportErrorKind;
-use super::ops::logic::select;
-use super::ops::matrix;
-use super::ops::moving::concat;
-use super::ops::pooling::{extremes, pool};
-use super::ops::sum::{float_pair, requantize};
-use super::value::{Activation, Waiting, WaitingForm};
+use super::{
+    affine::FloatClamp,
+    builder::Builder,
+    error::ImportErrorKind,
+    ops::{
+        logic::select,
+        matrix,
+        moving::concat,
+        pooling::{extremes, pool},
+        sum::{float_pair, requantize},
+    },
+    value::{Activation, Waiting, WaitingForm},
+};
 use crate::ir::{Elem, Quantization};
 
 /// Quantizes a waiting result.

@@ -4,8 +4,10 @@
 //! bounds nothing. This pass counts, without allocating, every message, string and list element that the
 //! decoder would make, and refuses the file when a count passes its cap.
 
-use super::error::{ContainerError, ImportErrorKind};
-use super::limits;
+use super::{
+    error::{ContainerError, ImportErrorKind},
+    limits,
+};
 
 /// Refuses bytes that are not a protobuf message or whose decoding would allocate without bound.
 pub(super) fn check(bytes: &[u8]) -> Result<(), ImportErrorKind> {

@@ -1,7 +1,6 @@
 //! Interval analysis: which accumulators the actual weights can reach.
 
-use std::collections::BTreeSet;
-use std::ops::Range;
+use std::{collections::BTreeSet, ops::Range};
 
 use super::{Convolution, FullyConnected, MatMul, Model, Node, Op, Window};
 

@@ -4,30 +4,12 @@
 //! little-endian, every list and string preceded by its length, every variant by a tag: two models have the
 //! same bytes exactly when they are the same function with the same interface. Node names are left out.
 
-use std::fmt;
-
 use sha2::{Digest, Sha256};
 
 use super::{
-    Add, ChannelSteps, Convolution, Elem, FullyConnected, Input, MatMul, MaxPool, Model, Multiply, Op,
-    Output, Quantization, Requantize, Source, Tail, Tensor, Window,
+    Add, ChannelSteps, Convolution, Elem, FullyConnected, Input, MatMul, MaxPool, Model, ModelId, Multiply,
+    Op, Output, Quantization, Requantize, Source, Tail, Tensor, Window,
 };
-
-/// sha256 of the canonical bytes of a [`Model`].
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-pub struct ModelId(pub [u8; 32]);
-
-impl fmt::Display for ModelId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
-    }
-}
-
-impl fmt::Debug for ModelId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ModelId({self})")
-    }
-}
 
 const DOMAIN: &[u8] = b"lemma-model-v2";
 

@@ -3,18 +3,23 @@
 use std::collections::BTreeMap;
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+use lemma_verifier::{
+    columns::{BankColumns, Columns, LaneWeights, RowWeights},
+    index::{FixedColumn, GroupId, Lane, LaneId, RowId},
+    integers::{integer, natural},
+    shape::Shape,
+};
 use typed_index_collections::{TiSlice, TiVec, ti_vec};
 
 use crate::{
-    columns::{BankColumns, ByRow, Columns, FixedCells, LaneWeights, RowWeights},
+    cells::{ByRow, FixedCells},
     equations::{Operand, Region, Weights},
     expanded::Expanded,
     forms::{
         Form, Forms, Packing,
         tables::{BYTE, Entry, PAIR, clamp_tag, function_tag, step_tag},
     },
-    index::{BlockId, FixedColumn, GroupId, Lane, LaneId, MapId, Member, NodeId, PlaneId, RowId, SlotId},
-    integers::integer,
+    index::{BlockId, MapId, Member, NodeId, PlaneId, SlotId},
     ir::TensorId,
     network::{
         Network,
@@ -22,7 +27,6 @@ use crate::{
         maps::{Accumulators, Map, Tap},
     },
     place::{Arrangement, Block, Placement, Start},
-    shape::Shape,
 };
 
 /// What the fixed columns are made from.
@@ -77,8 +81,8 @@ impl Sources<'_> {
             (RowWeights::Powers(columns), Arrangement::Beside(order)) => {
                 for (index, row) in block.rows().enumerate() {
                     let starts = index == 0 || order.slice_ends.contains(&(index - 1));
-                    out[columns.keep_slice][row] = Fr::from(u64::from(!starts));
-                    out[columns.keep_claims][row] = Fr::from(u64::from(index > 0));
+                    out[columns.keep_slice][row] = natural(u64::from(!starts));
+                    out[columns.keep_claims][row] = natural(u64::from(index > 0));
                     out[columns.center][row] = self.center(block.tensor);
                 }
             }
@@ -96,7 +100,7 @@ impl Sources<'_> {
     /// What the evaluation is multiplied with on its way to a member, in parts `step + step_rho rho`: by 256 to the next
     /// byte, by B to the next slot, by `rho / B^(G-1)` to the last slot of the group before.
     fn step(&self, block: &Block, member: Member) -> (Fr, Fr) {
-        let Some(node) = block.content.node() else { return (Fr::from(256), Fr::ZERO) };
+        let Some(node) = block.content.node() else { return (natural(256), Fr::ZERO) };
         let packing = self.packings[node];
         if Start::default().of_member(member, packing.slots).slot == packing.last_slot() {
             (Fr::ZERO, packing.unwind())
@@ -117,7 +121,7 @@ impl Sources<'_> {
         self.successions(block, bank, out);
         let idle: Fr = block.idle_lanes(bank.lanes.len()).map(|lane| byte_weight(usize::from(lane))).sum();
         for row in block.rows() {
-            out[bank.first_cells().tag()][row] = integer(BYTE.into());
+            out[bank.lanes[Lane::default()].cells.tag()][row] = integer(BYTE.into());
             if let (Some(byte), Some(weight)) = (bank.byte, self.byte_weight(block, row)) {
                 out[byte][row] = weight;
                 out[bank.constants.raw[0]][row] = weight * idle * self.center(block.tensor);
@@ -127,7 +131,7 @@ impl Sources<'_> {
 
     /// What a row of the statement's bytes counts; none in a flat bank whose claims are the bytes.
     fn byte_weight(&self, block: &Block, row: RowId) -> Option<Fr> {
-        let scale = Fr::from(1 << self.shape.shift);
+        let scale = natural(1 << self.shape.shift);
         let Arrangement::Beside(_) = block.arrangement else { return Some(scale) };
         let (plane, position) = block.at(row, Lane::default())?;
         let element = self.network.homes.home(block.tensor).planes[plane].elements[position];
@@ -225,7 +229,7 @@ impl Sources<'_> {
             vec![(Weights::None, TiVec::new()); columns.ways.len()];
         for (row, content) in self.region.iter() {
             if let Some(positions) = &columns.positions {
-                out[positions.keep_window][row] = Fr::from(u64::from(content.keep_window));
+                out[positions.keep_window][row] = natural(u64::from(content.keep_window));
                 out[positions.sign][row] = integer(content.sign.into());
             }
             if let (Some(column), Some(centers)) = (columns.center, &centers)
@@ -233,8 +237,8 @@ impl Sources<'_> {
             {
                 out[column][row] = centers[*lane][*of];
             }
-            out[columns.keep_weight][row] = Fr::from(u64::from(content.keep_weight));
-            out[columns.end][row] = Fr::from(u64::from(content.factor.is_some()));
+            out[columns.keep_weight][row] = natural(u64::from(content.keep_weight));
+            out[columns.end][row] = natural(u64::from(content.factor.is_some()));
             for ((way, weights), (of, vector)) in columns.ways.iter().zip(&content.weights).zip(&mut vector) {
                 if of != weights {
                     (*of, *vector) = (*weights, self.vector(*weights, &vectors));
@@ -273,7 +277,7 @@ impl Sources<'_> {
                 let weight = node.map_or(Fr::ONE, |node| self.packings[node].weight(start.slot));
                 unit(start.group, -weight)
             }
-            Weights::Byte { byte } => ti_vec![-(byte_weight(byte) * Fr::from(1 << self.shape.shift))],
+            Weights::Byte { byte } => ti_vec![-(byte_weight(byte) * natural(1 << self.shape.shift))],
             Weights::Tap { map, tap, block } => {
                 vectors[map].tap(&self.network.maps[map].taps[tap], block.is_none())
             }
@@ -324,5 +328,5 @@ impl<'a> Vectors<'a> {
 
 /// `256^byte`.
 fn byte_weight(byte: usize) -> Fr {
-    Fr::from(256).pow_vartime([byte as u64])
+    natural(256).pow_vartime([byte as u64])
 }

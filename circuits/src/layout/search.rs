@@ -9,6 +9,12 @@ mod forced;
 
 use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 
+use lemma_verifier::{
+    scheme::Scheme,
+    shape::{
+        BankKind, BankShape, MAX_K, MAX_LIMB_BITS, MAX_SHIFT, MAX_TABLE_SETS, MIN_K, Shape, usable_rows,
+    },
+};
 use typed_index_collections::{TiSlice, TiVec, ti_vec};
 
 use crate::{
@@ -23,10 +29,6 @@ use crate::{
     index::NodeId,
     network::{Base, Network},
     place::{LanesPerBank, Placement},
-    shape::{
-        BankKind, BankShape, MAX_K, MAX_LIMB_BITS, MAX_SHIFT, MAX_TABLE_SETS, MIN_K, Scheme, Shape,
-        usable_rows,
-    },
     steps,
 };
 
@@ -305,7 +307,7 @@ impl<'a> Search<'a> {
         if self.lengths.get(&key).is_some_and(|lengths| !fits(lengths)) {
             return None;
         }
-        let counts = shape.bank_counts().map(|count| count as usize);
+        let counts = BankKind::ALL.map(|kind| shape.banks(kind) as usize);
         let tried = (index, counts, capacity);
         if self.unplaced.contains(&tried) {
             return None;

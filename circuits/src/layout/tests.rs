@@ -4,8 +4,16 @@ mod figure;
 mod growth;
 mod rearranged;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use halo2_proofs::dev::MockProver;
+use lemma_verifier::{
+    circuit_id::CircuitId,
+    scheme::Scheme,
+    statement::{Context, Statement},
+};
 use proptest::prelude::*;
+use rayon::prelude::*;
 
 use crate::{
     compile,
@@ -14,8 +22,7 @@ use crate::{
         Op, Output, Rearrange, Requantize, Source, Table, Tensor, TensorId, Window,
     },
     reference,
-    shape::Scheme,
-    statement::{CircuitId, Context, Statement},
+    soundness::random::{random_layers, random_network},
 };
 
 /// A stream of small numbers.
@@ -211,6 +218,17 @@ fn check(model: Model, seed: u64) {
         Statement { circuit: CircuitId([7; 32]), context: Context::default(), inputs: vec![input], outputs };
     let public = statement.public_inputs(compiled.interface()).unwrap();
     MockProver::run(compiled.k(), &assignment.circuit, vec![public]).unwrap().assert_satisfied();
+}
+
+/// So many that rare combinations meet.
+#[test]
+#[ignore = "takes all cores for many minutes"]
+fn ten_thousand_random_networks() {
+    (0..10_000).into_par_iter().for_each(|seed| {
+        let model = if seed % 2 == 0 { random_network(seed) } else { random_layers(seed) };
+        let checked = catch_unwind(AssertUnwindSafe(|| check(model, seed)));
+        assert!(checked.is_ok(), "network {seed}");
+    });
 }
 
 const PLAIN: [[usize; 2]; 4] = [[1, 1], [1, 1], [0, 0], [1, 1]];

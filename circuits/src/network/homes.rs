@@ -10,6 +10,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use lemma_verifier::interface::LANES_PER_INSTANCE;
 use typed_index_collections::{TiSlice, TiVec, ti_vec};
 
 use crate::{
@@ -22,7 +23,6 @@ use crate::{
         shared::{ByPosition, Shared, by_position},
         views::{Constants, rearranged, views},
     },
-    statement::LANES_PER_INSTANCE,
     steps,
 };
 

@@ -4,17 +4,20 @@
 //! output copies of its bytes. Bytes that share a public input and channels that share an equation with what they read
 //! alone stay together; the channels of a layer fill what room there is.
 
+use lemma_verifier::{
+    index::{BankId, RowId, each},
+    interface::LANES_PER_INSTANCE,
+    shape::BankKind,
+};
 use typed_index_collections::{TiSlice, TiVec, ti_vec};
 
 use crate::{
     expanded::Expanded,
     forms::{Forms, Packing},
-    index::{BankId, BlockId, NodeId, PlaneId, RowId, each},
+    index::{BlockId, NodeId, PlaneId},
     ir::TensorId,
     network::{Network, maps::Map},
     place::{Arrangement, Block, Content, LanesPerBank, Placement, members},
-    shape::BankKind,
-    statement::LANES_PER_INSTANCE,
 };
 
 /// What is placed.

@@ -84,8 +84,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::ChannelFunction;
-    use crate::ir::{AccumulatorRange, ChannelSteps, Requantize};
-    use crate::requantize::linear_form;
+    use crate::{
+        ir::{AccumulatorRange, ChannelSteps, Requantize},
+        requantize::linear_form,
+    };
 
     fn by(channels: ChannelSteps, lo: i32, hi: i32) -> Requantize {
         Requantize { channels, zero_point: 3, lo, hi }

@@ -88,8 +88,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::Steps;
-    use crate::ir::AccumulatorRange;
-    use crate::requantize::requantize;
+    use crate::{ir::AccumulatorRange, requantize::requantize};
 
     #[test]
     fn ties_make_steps_of_alternating_width() {

@@ -4,6 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+use lemma_verifier::{
+    index::{AdviceColumn, BankId, FixedColumn, GroupId, Lane, LaneId, RowId},
+    integers::integer,
+    interface::LANES_PER_INSTANCE,
+    scheme::Scheme,
+    shape::Shape,
+};
 use proptest::prelude::*;
 use typed_index_collections::{TiSlice, TiVec};
 
@@ -16,14 +23,11 @@ use super::{
 use crate::{
     equations::{Factor, Operand, Region},
     forms::Packing,
-    index::{AdviceColumn, BankId, FixedColumn, GroupId, Lane, LaneId, Member, NodeId, RowId, SlotId},
-    integers::integer,
+    index::{Member, NodeId, SlotId},
     ir::Model,
     layout::{Budget, ForcedShape, Layout},
     place::{Block, Content, Start},
     reference,
-    shape::{Scheme, Shape},
-    statement::LANES_PER_INSTANCE,
     testing::{
         networks::Numbers,
         spot::{Spot, multiplier, products, reads, resolve},

@@ -8,22 +8,28 @@ use std::{
 };
 
 use halo2_proofs::halo2curves::bn256::Fr;
+use lemma_verifier::{
+    circuit_id::CircuitId,
+    index::{AdviceColumn, GroupId, RowId, first},
+    scheme::Scheme,
+    shape::Shape,
+    statement::{Context, Statement},
+};
 
 use layers::{TIES, WIDTHS, linear_multiplier, listed as listed_layers, network, with_functions};
 
 use crate::{
-    CompiledCircuit, Role,
-    circuit::{LemmaCircuit, chips},
-    columns::HintCells,
+    CompiledCircuit,
+    cells::HintCells,
+    circuit::LemmaCircuit,
     compile_among,
     expanded::Expanded,
     forms::{Form, tables::Entry},
-    index::{AdviceColumn, GroupId, NodeId, RowId, first},
+    index::NodeId,
     ir::{ChannelSteps, Model, Op, Source, TensorId},
     layout::Layout,
     reference,
-    shape::{Scheme, Shape},
-    statement::{CircuitId, Context, Statement},
+    roles::Role,
     testing::{
         networks::{Builder, Numbers, Scale, Slide},
         spot::Spot,
@@ -265,7 +271,7 @@ impl Case {
     /// What the lookups that are in no table look up, by the column of their first value.
     pub(super) fn missing(&self, witness: &Witness) -> BTreeSet<Role> {
         let table: BTreeSet<Entry> = self.layout.tables.iter().flatten().copied().collect();
-        let roles = chips::roles(&self.layout.shape);
+        let roles = crate::roles::roles(&self.layout.shape);
         let mut out = BTreeSet::new();
         for slot in self.compiled.layout().slots() {
             for row in first(self.layout.rows) {

@@ -4,24 +4,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+use lemma_verifier::{
+    columns::{LaneColumns, LaneWeights, RowWeights, StepColumns},
+    index::{AdviceColumn, BankId, FixedColumn, GroupId, Lane, RowId, first},
+    integers::integer,
+    interface::{HEADER_INSTANCES, Interface, LANES_PER_INSTANCE},
+    shape::BankKind,
+};
 use typed_index_collections::{TiVec, ti_vec};
 
 use super::{case::Case, views, widths};
 use crate::{
-    columns::{LaneColumns, LaneWeights, RowWeights, StepColumns},
     equations::{Operand, Region},
     expanded::{Expanded, Node, Op},
     forms::{
         Form, centers,
         tables::{BYTE, PAIR, clamp_tag, function_tag, step_tag},
     },
-    index::{AdviceColumn, BankId, BlockId, FixedColumn, GroupId, Lane, NodeId, PlaneId, RowId, first},
-    integers::integer,
+    index::{BlockId, NodeId, PlaneId},
     ir::{Model, TensorId},
     layout::Layout,
     place::{Arrangement, Block, Content, Start},
-    shape::BankKind,
-    statement::{HEADER_INSTANCES, Interface, LANES_PER_INSTANCE},
     testing::spot::{Spot, reads, resolve},
 };
 
@@ -68,7 +71,7 @@ pub(super) fn check(layout: &Layout, model: &Model) -> Checked {
         }
     }
     control.operands();
-    control.statement(&layout.interface(Interface::of(model)));
+    control.statement(&layout.interface(model.interface()));
     control.checked
 }
 
@@ -230,7 +233,7 @@ impl<'a> Control<'a> {
         let place = (instance, usize::from(member));
         // The planes of a flat circuit are elements.
         let element = (block.tensor, usize::from(block.planes[member]));
-        let cell = (columns.first_cells().activation(), row);
+        let cell = (columns.lanes[Lane::default()].cells.activation(), row);
         let is_new = match block.content {
             Content::Output => self.outputs.insert(place, cell).is_none(),
             _ => self.inputs.insert(place, element).is_none(),
@@ -281,7 +284,7 @@ impl<'a> Control<'a> {
         };
         let of_first = form(block.first_plane());
         // Only lanes of thresholds have a tag each.
-        let shares_tag = !matches!(columns.first_cells(), LaneColumns::Threshold(_));
+        let shares_tag = !matches!(columns.lanes[Lane::default()].cells, LaneColumns::Threshold(_));
         let mut constants: TiVec<GroupId, Fr> = ti_vec![Fr::ZERO; columns.constants.len()];
         for (lane, found) in columns.lanes.keys().zip(self.tags(bank, row)) {
             let (expected, constant) = match block.at(row, lane) {

@@ -7,8 +7,8 @@ use std::{
 
 use super::lies;
 
-/// Directories with sources; paths on the page begin with one of them, or below the sources of this crate.
-const CRATES: [&str; 5] = ["circuits", "plonk", "prover", "server", "tests"];
+/// Directories with sources; paths on the page begin with one of them, or below the sources of this crate or of the verifier.
+const CRATES: [&str; 6] = ["circuits", "plonk", "prover", "server", "tests", "verifier"];
 
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the repository")
@@ -60,7 +60,7 @@ fn every_file_the_page_names_exists() {
     let files: Vec<&str> = quoted(&page, '`').into_iter().filter(|text| text.ends_with(".rs")).collect();
     assert!(files.len() > 30, "{} files", files.len());
     for file in files {
-        let roots = [repository().to_owned(), repository().join("circuits/src")];
+        let roots = ["", "circuits/src", "verifier/src"].map(|root| repository().join(root));
         assert!(roots.iter().any(|root| root.join(file).is_file()), "no file {file}");
     }
 }

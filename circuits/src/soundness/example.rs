@@ -3,6 +3,11 @@
 use std::fmt::Display;
 
 use halo2_proofs::halo2curves::bn256::Fr;
+use lemma_verifier::{
+    index::{AdviceColumn, GroupId, RowId},
+    integers::integer,
+    shape::BankShape,
+};
 
 use super::{
     algebra::Reader,
@@ -12,11 +17,9 @@ use super::{
 use crate::{
     expanded::Op,
     forms::Form,
-    index::{AdviceColumn, GroupId, NodeId, RowId},
-    integers::integer,
+    index::NodeId,
     ir::{Convolution, Model},
     reference,
-    shape::BankShape,
     soundness::document::page,
     testing::{
         networks::{Builder, Slide},
@@ -104,7 +107,7 @@ fn claim(case: &Case, channel: usize, position: usize) -> (i128, i128) {
     let output = case.expanded().nodes[NodeId::from(0)].output;
     let element = channel * 3 + position;
     let spot = Spot::of(&case.layout, output, element).expect("no channel is constant");
-    let claimed = spot.claim(&case.layout).value(&case.honest().columns, spot.row);
+    let claimed = crate::cells::integer_of(&spot.claim(&case.layout), &case.honest().columns, spot.row);
     let trace =
         reference::run(case.compiled.model(), std::slice::from_ref(&case.input)).expect("the input fits");
     (claimed, truth(&case.layout, NodeId::from(0), channel, trace.accumulators[0][element]))

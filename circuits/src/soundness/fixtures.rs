@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use lemma_verifier::scheme::Scheme;
 use rayon::prelude::*;
 
 use super::{algebra, control, views, widths};
@@ -10,7 +11,6 @@ use crate::{
     import::import,
     ir::Model,
     layout::{Budget, Layout},
-    shape::Scheme,
 };
 
 /// Folders of models that are made to be refused, and of models that are not committed.

@@ -1,10 +1,12 @@
 //! Packing groups: a layout in which an operator shares one with another that it reads is refused.
 
+use lemma_verifier::index::GroupId;
+
 use super::case::Case;
 use crate::{
     equations::{Operand, Weights},
     expanded::Expanded,
-    index::{GroupId, NodeId},
+    index::NodeId,
     place::Start,
 };
 

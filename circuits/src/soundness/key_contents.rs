@@ -18,10 +18,11 @@ use halo2_proofs::{
         ipa::commitment::ParamsIPA,
     },
 };
+use lemma_verifier::index::AdviceColumn;
 use rayon::prelude::*;
 
 use super::case::Case;
-use crate::{circuit::LemmaCircuit, columns::ByRow, index::AdviceColumn, layout::Layout};
+use crate::{cells::ByRow, circuit::LemmaCircuit, layout::Layout};
 
 /// Column of the permutation argument, row.
 type Cell = (usize, usize);

@@ -11,9 +11,10 @@ use halo2_proofs::{
     plonk::{Circuit, ConstraintSystem, VerifyingKey, keygen_vk},
     poly::{commitment::ParamsProver, ipa::commitment::ParamsIPA},
 };
+use lemma_verifier::scheme::Scheme;
 use sha2::{Digest, Sha256};
 
-use crate::{CompiledCircuit, circuit::LemmaCircuit, compile, import::import, shape::Scheme};
+use crate::{CompiledCircuit, circuit::LemmaCircuit, compile, import::import};
 
 /// Name of the pin, model.
 const PINNED: [(&str, &str); 6] = [

@@ -14,13 +14,18 @@ mod threshold;
 
 pub(super) use derived::{claims_start, first_row, other_slice, restart, slices, window_start};
 
+use lemma_verifier::{
+    columns::LaneColumns,
+    index::{Lane, RowId},
+};
+
 use super::case::{Case, Caught, Told};
 use crate::{
-    Role,
-    columns::{HintCells, LaneColumns},
+    cells::HintCells,
     forms::Form,
-    index::{NodeId, PlaneId, RowId},
+    index::{NodeId, PlaneId},
     ir::TensorId,
+    roles::Role,
     testing::{spot::Spot, subject::hints},
     witness::Witness,
 };
@@ -144,7 +149,7 @@ fn places(case: &Case) -> impl Iterator<Item = Place<'_>> {
 /// The phase-0 columns of the first lane of a kind, and a row that no block uses.
 fn unused(case: &Case, is_of_kind: fn(&LaneColumns) -> bool) -> Option<(&LaneColumns, RowId)> {
     let banks = case.layout.columns.banks.iter().zip(&case.layout.placement.bank_rows);
-    let mut lanes = banks.map(|(bank, rows)| (bank.first_cells(), RowId::from(*rows)));
+    let mut lanes = banks.map(|(bank, rows)| (&bank.lanes[Lane::default()].cells, RowId::from(*rows)));
     lanes.find(|(cells, row)| is_of_kind(cells) && *row < RowId::from(case.layout.rows))
 }
 

@@ -8,18 +8,18 @@ use halo2_proofs::{
     halo2curves::{bn256::Fr, ff::Field},
     plonk::Circuit,
 };
+use lemma_verifier::index::{RowId, each};
 
 use super::{
     case::{Case, Caught},
     lies,
 };
 use crate::{
-    Role,
     circuit::LemmaCircuit,
     equations::{Factor, Region},
-    index::{RowId, each},
     ir::TensorId,
     layout::Layout,
+    roles::Role,
     witness::Witness,
 };
 

@@ -25,7 +25,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
 use super::{case::Case, lies};
-use crate::{Role, circuit::LemmaCircuit};
+use crate::{circuit::LemmaCircuit, roles::Role};
 
 /// Whether a proof of this circuit and statement verifies.
 trait Scheme {

@@ -28,7 +28,7 @@ const CLAMPS: [(i32, i32); 3] = [(-60, 70), (-128, 127), (0, 101)];
 
 /// A network of random layers over a random image, with a view that repeats, drops and replaces elements, and operators
 /// of bytes and products of activations between them.
-pub(super) fn random_network(seed: u64) -> Model {
+pub(crate) fn random_network(seed: u64) -> Model {
     let mut choices = Choices(Numbers::new(seed));
     let channels = choices.upto(1, 4);
     let image = [choices.upto(2, 6), choices.upto(2, 6)];
@@ -69,7 +69,7 @@ pub(super) fn random_network(seed: u64) -> Model {
 }
 
 /// Random fully connected layers, with functions, sums, views and second outputs between them: a flat circuit.
-pub(super) fn random_layers(seed: u64) -> Model {
+pub(crate) fn random_layers(seed: u64) -> Model {
     let mut choices = Choices(Numbers::new(seed));
     let mut network = Builder::new(seed, 7, choices.upto(1, 3), [1, choices.upto(2, 20)]);
     let multipliers = [vec![0.021, 0.034], vec![0.0625], vec![0.027, 0.0625]];

@@ -2,22 +2,23 @@
 
 use std::collections::BTreeSet;
 
+use lemma_verifier::{
+    columns::LookupColumns,
+    index::{RowId, first},
+    integers::integer,
+    shape::MAX_LIMB_BITS,
+    tags::{SECOND_TAG_FACTOR, range_tag},
+};
 use sha2::{Digest, Sha256};
 
 use super::case::Case;
 use crate::{
-    columns::{FixedCells, LookupColumns},
+    cells::FixedCells,
     error::PlanError,
     forms::{
         Form, NodeForms,
-        tables::{
-            BYTE, Entry, PAD, PAIR, SECOND_TAG_FACTOR, check_classes, clamp_tag, range_tag, second_tag,
-            step_tag,
-        },
+        tables::{BYTE, Entry, PAD, PAIR, check_classes, clamp_tag, second_tag, step_tag},
     },
-    index::{RowId, first},
-    integers::integer,
-    shape::MAX_LIMB_BITS,
     testing::tables::{definition, entries, tags},
     witness::tag,
 };

@@ -5,20 +5,23 @@ mod layers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{case::Case, widths};
-use crate::{
-    CompiledCircuit,
+use lemma_verifier::{
     chip::{
         Slot, Terms, linear::linear_cells, maximum::maximum_cells, product::product_cells,
         threshold::threshold_cells,
     },
     columns::LaneColumns,
-    compile_among,
-    forms::{Form, tables::Entry},
     index::{AdviceColumn, RowId},
+    scheme::Scheme,
+    shape::Shape,
+};
+
+use super::{case::Case, widths};
+use crate::{
+    CompiledCircuit, compile_among,
+    forms::{Form, tables::Entry},
     ir::{Model, Source},
     layout::Layout,
-    shape::{Scheme, Shape},
     testing::{
         networks::{Builder, Scale, Slide},
         subject::hints,

@@ -2,12 +2,14 @@
 
 mod layers;
 
+use lemma_verifier::tags::{PAIR_BASE, range_tag};
+
 use super::case::Case;
 use crate::{
     expanded::{Expanded, Node, Op},
     forms::{
-        Form, PAIR_BASE,
-        tables::{Entry, PAIR, clamp_tag, function_tag, range_tag, second_tag, step_tag},
+        Form,
+        tables::{Entry, PAIR, clamp_tag, function_tag, second_tag, step_tag},
     },
     index::NodeId,
     layout::Layout,

@@ -1,6 +1,11 @@
 //! Deliberately broken circuits: the harness must notice each.
 
 use halo2_proofs::plonk::ConstraintSystem;
+use lemma_verifier::{
+    chip::Slot,
+    integers::integer,
+    system::{Chips, bank_chips},
+};
 
 use super::{
     elimination::derive,
@@ -9,9 +14,6 @@ use super::{
     system::System,
 };
 use crate::{
-    chip::Slot,
-    circuit::chips::{Chips, bank_chips},
-    integers::integer,
     layout::Layout,
     witness::{LookupTables, run},
 };

@@ -22,13 +22,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::roles::Role;
 use halo2_proofs::plonk::Expression;
 
 use super::{
     grid::{Cell, Kind},
     system::{Constraint, System},
 };
-use crate::Role;
 
 /// What is wrong with the order of commitments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

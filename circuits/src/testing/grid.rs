@@ -3,9 +3,9 @@
 use std::fmt;
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+use lemma_verifier::index::{AdviceColumn, RowId};
 
 use super::pseudorandom;
-use crate::index::{AdviceColumn, RowId};
 
 /// The three kinds of columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -22,6 +22,13 @@ use halo2_proofs::halo2curves::{
     bn256::Fr,
     ff::{Field, PrimeField},
 };
+use lemma_verifier::{
+    chip::Terms,
+    columns::{LaneColumns, ProductCells},
+    index::{AdviceColumn, GroupId, Lane, RowId, first},
+    integers::integer,
+    interface::HEADER_INSTANCES,
+};
 
 use super::{
     grid::{Cell, Grid},
@@ -30,15 +37,11 @@ use super::{
     tangent::Form,
 };
 use crate::{
-    chip::Terms,
-    columns::{LaneColumns, ProductCells},
     expanded::Expanded,
-    index::{AdviceColumn, BlockId, GroupId, Lane, NodeId, RowId, first},
-    integers::integer,
+    index::{BlockId, NodeId},
     ir::TensorId,
     layout::Layout,
     place::{Block, Content, Start},
-    statement::HEADER_INSTANCES,
     witness::LookupTables,
 };
 

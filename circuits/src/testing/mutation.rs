@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::roles::Role;
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+use lemma_verifier::{columns::LookupColumns, index::FixedColumn};
 use typed_index_collections::{TiVec, ti_vec};
 
 use super::{
@@ -10,7 +12,6 @@ use super::{
     grid::{Cell, Kind},
     pseudorandom,
 };
-use crate::{Role, columns::LookupColumns, index::FixedColumn};
 
 /// The other values a cell is given: plus and minus one, doubled, and a pseudorandom one.
 pub fn lies(cell: Cell, value: Fr) -> Vec<Fr> {

@@ -13,7 +13,6 @@ use crate::{
     compile_with_shape,
     ir::{ChannelSteps, Elem, FullyConnected, Input, Model, Node, Op, Output, Requantize, Tensor, TensorId},
     layout::ForcedShape,
-    shape::Scheme,
 };
 
 /// A tiny network in a forced shape.
@@ -54,6 +53,7 @@ struct Layer {
 }
 
 use Multiplier::{Linear, Tied};
+use lemma_verifier::scheme::Scheme;
 
 const LINEAR_LAYERS: [Layer; 2] = [
     Layer { multipliers: &[Linear(0.021), Linear(0.034), Linear(0.027)], clamp: (-5, 8), zero_point: -2 },

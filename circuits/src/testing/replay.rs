@@ -7,9 +7,10 @@ use halo2_proofs::{
     halo2curves::bn256::Fr,
     plonk::{Advice, Any, Circuit, Column, ConstraintSystem, Error, Fixed, Instance},
 };
+use lemma_verifier::shape::Shape;
 
 use super::grid::{Cell, Grid, Kind};
-use crate::{circuit::LemmaCircuit, shape::Shape};
+use crate::circuit::LemmaCircuit;
 
 /// The gates of a shape with the cells of a grid.
 ///

@@ -1,16 +1,20 @@
 //! Where the elements of a network lie in a circuit, and what its accumulators read: from the model's definition, not from
 //! the maps the planner makes of it.
 
-use super::grid::Cell;
-use crate::{
+use lemma_verifier::{
     chip::{
         Terms, linear::linear_cells, maximum::maximum_cells, product::product_cells,
         threshold::threshold_cells,
     },
     columns::LaneColumns,
+    index::{AdviceColumn, Lane, RowId},
+};
+
+use super::grid::Cell;
+use crate::{
     expanded::{Expanded, Node, Op},
     forms::Form,
-    index::{AdviceColumn, BlockId, Lane, NodeId, RowId},
+    index::{BlockId, NodeId},
     ir::{Source, TensorId},
     layout::Layout,
 };

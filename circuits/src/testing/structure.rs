@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::roles::Role;
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+use lemma_verifier::chip::MAX_GATE_DEGREE;
 
 use super::{
     grid::{Cell, Grid, Kind},
@@ -10,7 +12,6 @@ use super::{
     subject::Subject,
     system::Constraint,
 };
-use crate::{MAX_GATE_DEGREE, Role};
 
 /// Most rows of one column that constraints read from one row: more would need more blinding rows.
 const MAX_ROTATIONS: usize = 2;

@@ -6,6 +6,14 @@ use halo2_proofs::{
     halo2curves::{bn256::Fr, ff::Field},
     plonk::{Circuit, ConstraintSystem},
 };
+use lemma_verifier::{
+    circuit_id::CircuitId,
+    columns::{BankColumns, BankLane, LaneColumns, LinearCells, ThresholdCells},
+    index::{AdviceColumn, FixedColumn, Lane, LaneId, RowId, first},
+    interface::HEADER_INSTANCES,
+    shape::BankKind,
+    statement::{Context, Statement},
+};
 use typed_index_collections::TiVec;
 
 use super::{
@@ -15,16 +23,7 @@ use super::{
     spot::Spot,
     system::{Constraint, System},
 };
-use crate::{
-    CompiledCircuit, Role,
-    circuit::LemmaCircuit,
-    columns::{BankColumns, BankLane, LaneColumns, LinearCells, ThresholdCells},
-    index::{AdviceColumn, FixedColumn, LaneId, RowId, first},
-    ir::TensorId,
-    layout::Layout,
-    shape::BankKind,
-    statement::{CircuitId, Context, HEADER_INSTANCES, Statement},
-};
+use crate::{CompiledCircuit, circuit::LemmaCircuit, ir::TensorId, layout::Layout, roles::Role};
 
 /// A compiled network with its constraints.
 #[derive(Clone, Debug)]
@@ -169,7 +168,9 @@ impl Subject {
             cell.kind == Kind::Advice && is_power(cell.column.into())
         };
         let bank = layout.columns.banks.iter().find(powers);
-        bank.is_some_and(|bank| layout.fixed()[bank.first_cells().tag()][RowId::from(cell.row)] == Fr::ZERO)
+        bank.is_some_and(|bank| {
+            layout.fixed()[bank.lanes[Lane::default()].cells.tag()][RowId::from(cell.row)] == Fr::ZERO
+        })
     }
 }
 

@@ -5,19 +5,23 @@ use std::{
     ops::RangeInclusive,
 };
 
+use lemma_verifier::{
+    index::first,
+    shape::Shape,
+    tags::{SECOND_TAG_FACTOR, range_tag},
+};
+
 use super::subject::Subject;
 use crate::{
     expanded::{Expanded, Node, Op},
     forms::{
         Form, Forms,
-        tables::{Entry, PAIR, SECOND_TAG_FACTOR, range_tag},
+        tables::{Entry, PAIR},
     },
     index::NodeId,
-    index::first,
     ir::Requantize,
     layout::Layout,
     requantize::{LinearForm, quantized_product, quantized_sum},
-    shape::Shape,
     witness::tag,
 };
 
@@ -70,7 +74,7 @@ pub(crate) fn requantizations(layout: &Layout, node: NodeId, channel: usize) -> 
     let type_min = i64::from(content.expanded.tensor(content.expanded.nodes[node].output).elem.min());
     let pairs = |of: fn(i64, i64) -> i64| {
         let pairs = (0..256).flat_map(|a| (0..256).map(move |b| (a, b)));
-        pairs.map(|(a, b)| (a * crate::forms::PAIR_BASE + b, of(a, b))).collect()
+        pairs.map(|(a, b)| (a * lemma_verifier::tags::PAIR_BASE + b, of(a, b))).collect()
     };
     match op {
         Op::Maximum => pairs(i64::max),
@@ -86,7 +90,7 @@ pub(crate) fn requantizations(layout: &Layout, node: NodeId, channel: usize) -> 
 /// Every tag some slot asks for in some row.
 pub(crate) fn tags(layout: &Layout) -> BTreeSet<i64> {
     let (slots, fixed) = (layout.slots(), layout.fixed());
-    let of_slot = |slot: &crate::chip::Slot| {
+    let of_slot = |slot: &lemma_verifier::chip::Slot| {
         let (column, factor) = (slot.tag, slot.factor);
         first(layout.rows()).map(move |row| tag(fixed, column, row) * factor)
     };

@@ -25,6 +25,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::roles::Role;
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
 use super::{
@@ -32,7 +33,6 @@ use super::{
     grid::{Cell, Grid, Kind},
     system::{Constraint, System},
 };
-use crate::Role;
 
 /// A linear form in cells.
 pub type Form = Vec<(Cell, Fr)>;

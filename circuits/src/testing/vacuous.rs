@@ -5,8 +5,9 @@ use halo2_proofs::{
     halo2curves::bn256::Fr,
     plonk::{Circuit, ConstraintSystem, Error},
 };
+use lemma_verifier::shape::Shape;
 
-use crate::{circuit::LemmaCircuit, shape::Shape};
+use crate::circuit::LemmaCircuit;
 
 /// The columns and gates of a shape, nothing assigned: every selector is 0.
 #[derive(Clone, Debug)]

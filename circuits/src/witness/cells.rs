@@ -1,10 +1,15 @@
 //! The hint cells of one requantized channel.
 
-use crate::{
-    columns::{HintCells, LinearCells, ThresholdCells},
-    forms::{Form, Forms, Interval, NodeForms, PAIR_BASE},
+use lemma_verifier::{
+    columns::{LinearCells, ThresholdCells},
     index::{AdviceColumn, RowId},
     shape::Shape,
+    tags::PAIR_BASE,
+};
+
+use crate::{
+    cells::HintCells,
+    forms::{Form, Forms, Interval, NodeForms},
 };
 
 /// What the cells of a channel hold.

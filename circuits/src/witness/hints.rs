@@ -3,13 +3,17 @@
 //! The forward pass here goes through the circuit's own forms (quotient and clamp, or thresholds), not through
 //! float32; `reference` computes the same outputs the other way, and tests compare the two.
 
+use lemma_verifier::{
+    columns::LaneColumns,
+    index::{AdviceColumn, RowId},
+};
 use typed_index_collections::{TiVec, ti_vec};
 
 use crate::{
-    columns::{ByRow, HintCells, LaneColumns},
+    cells::{ByRow, HintCells},
     expanded::Expanded,
     forms::{Form, NodeForms},
-    index::{AdviceColumn, NodeId, Position, RowId},
+    index::{NodeId, Position},
     ir::TensorId,
     layout::Layout,
     network::{

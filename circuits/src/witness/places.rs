@@ -5,14 +5,10 @@
 
 use std::collections::HashMap;
 
+use lemma_verifier::{chip::Slot, index::RowId};
 use typed_index_collections::TiSlice;
 
-use crate::{
-    chip::{Slot, lookup::Positions},
-    columns::HintCells,
-    forms::tables::Entry,
-    index::RowId,
-};
+use crate::{cells::HintCells, derive::lookup::Positions, forms::tables::Entry};
 
 use super::values;
 
@@ -85,7 +81,7 @@ mod tests {
     use typed_index_collections::{TiVec, ti_vec};
 
     use super::*;
-    use crate::{
+    use lemma_verifier::{
         chip::Terms,
         index::{AdviceColumn, FixedColumn},
     };

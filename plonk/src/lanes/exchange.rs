@@ -34,7 +34,7 @@ impl<W: Words, F: Limbs> LaneField<W, F> {
 
 impl<W: Words> Exchange for LaneField<W, Fr> {
     fn rows_factor() -> Fr {
-        Fr::from(16)
+        Fr::from_raw([16, 0, 0, 0])
     }
 
     fn as_packs(elements: Vec<Fr>) -> Result<Vec<Limbs8<W>>, Vec<Fr>> {

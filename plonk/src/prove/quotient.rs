@@ -130,7 +130,7 @@ fn commit<B: Backend>(context: &Context<'_, B>, pieces: &[Piece<B>]) -> Result<V
 fn pieces_of_residues(nodes: &[Fr]) -> Vec<Vec<Fr>> {
     let columns: Vec<Vec<Fr>> = (0..nodes.len())
         .map(|s| {
-            let unit: Vec<Fr> = (0..nodes.len()).map(|i| Fr::from(u64::from(i == s))).collect();
+            let unit: Vec<Fr> = (0..nodes.len()).map(|i| if i == s { Fr::ONE } else { Fr::ZERO }).collect();
             lagrange_interpolate(nodes, &unit)
         })
         .collect();

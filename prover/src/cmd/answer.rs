@@ -1,14 +1,17 @@
 //! Model outputs: the proven integers, and what the ONNX graph makes of them outside the circuit.
 
-use lemma_circuits::edge::apply_tail;
-use lemma_circuits::ir::{Elem, Quantization, Tail};
-use lemma_circuits::statement::Port;
-use lemma_prover::env::softmax_kernel;
-use lemma_prover::inputs::{NamedArray, Values, elem_name, json_nested, shown};
+use lemma_circuits::{
+    edge::apply_tail,
+    ir::{Elem, Quantization, Tail},
+};
+use lemma_prover::{
+    env::softmax_kernel,
+    inputs::{NamedArray, Values, elem_name, json_nested, shown},
+};
+use lemma_verifier::interface::Port;
 use serde_json::{Value, json};
 
-use super::failure::Failure;
-use super::output;
+use super::{failure::Failure, output};
 
 /// One tensor of a run or a statement.
 #[derive(Clone, Debug)]

@@ -1,11 +1,10 @@
 //! The arguments of every command.
 
-use std::ops::Range;
-use std::path::PathBuf;
+use std::{ops::Range, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use lemma_prover::keys::Keyring;
-use lemma_prover::params::SrsId;
+use lemma_verifier::{setup::SrsId, shape::MIN_K, transparent::LARGEST_PINNED};
 
 /// Proves that a quantized ONNX network answered what it answered.
 ///
@@ -257,7 +256,19 @@ pub(crate) enum SrsCommand {
     },
     /// List the parameters in the store
     List,
+    /// Derive the ipa scheme's parameters now and keep them, so that no first proof or verification has to: for images
+    ///
+    /// They are the same everywhere; what is kept is compared with the sha256 in this program when it is read.
+    Warm {
+        /// Circuits of 2^K rows, K as `lemma compile` shows it
+        #[arg(required = true, value_name = "K", value_parser = value_parser!(u32).range(SMALLEST_KEPT..=LARGEST_KEPT))]
+        sizes: Vec<u32>,
+    },
 }
+
+/// Sizes of which transparent parameters are kept.
+const SMALLEST_KEPT: i64 = MIN_K as i64;
+const LARGEST_KEPT: i64 = LARGEST_PINNED as i64;
 
 /// `lemma store`
 #[derive(Debug, Subcommand)]
@@ -324,8 +335,7 @@ pub(crate) struct BenchArgs {
 
 #[cfg(test)]
 mod tests {
-    use std::fmt::Write as _;
-    use std::path::Path;
+    use std::{fmt::Write as _, path::Path};
 
     use clap::{Command, CommandFactory as _};
 

@@ -4,19 +4,23 @@
 
 mod measurement;
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
 
 use lemma_prover::keys::ProverChoice;
 use serde_json::{Value, json};
 
-use super::args::{BenchArgs, BenchProver, BenchScheme, SchemeName};
-use super::bundled::{DIGITS_NAME, DIGITS_ONNX};
-use super::failure::Failure;
-use super::files;
-use super::output::Outcome;
-use super::session::{Session, scheme_name};
-use super::text;
+use super::{
+    args::{BenchArgs, BenchProver, BenchScheme, SchemeName},
+    bundled::{DIGITS_NAME, DIGITS_ONNX},
+    failure::Failure,
+    files,
+    output::Outcome,
+    session::{Session, scheme_name},
+    text,
+};
 
 impl BenchProver {
     /// The library's choice.

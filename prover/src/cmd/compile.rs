@@ -3,21 +3,19 @@
 use std::time::Duration;
 
 use lemma_circuits::CompiledCircuit;
-use lemma_prover::artifact::ProofBundle;
-use lemma_prover::keys::KeysError;
-use lemma_prover::params::ParamsError;
-use lemma_prover::prediction;
-use lemma_prover::progress::Phase;
-use lemma_prover::verify::VerifierKey;
+use lemma_prover::{keys::KeysError, params::ParamsError, prediction, progress::Phase};
+use lemma_verifier::{artifact::ProofBundle, verify::VerifierKey};
 use serde_json::{Map, Value};
 
-use super::args::CompileArgs;
-use super::failure::Failure;
-use super::output::{self, Outcome};
-use super::progress::Screen;
-use super::session::{Compiled, Session, scheme_name};
-use super::text;
-use super::{model, msm, setup};
+use super::{
+    args::CompileArgs,
+    failure::Failure,
+    model, msm,
+    output::{self, Outcome},
+    progress::Screen,
+    session::{Compiled, Session, scheme_name},
+    setup, text,
+};
 
 /// Runs the command.
 pub(crate) fn run(args: &CompileArgs, session: &Session) -> Result<Outcome, Failure> {

@@ -2,34 +2,35 @@
 
 use std::time::Duration;
 
-use lemma_circuits::statement::{Context, Interface, Statement};
-use lemma_prover::artifact::ProofBundle;
-use lemma_prover::inputs;
-use lemma_prover::keys::ProvingKeys;
-use lemma_prover::measure::Stopwatch;
-use lemma_prover::progress::Phase;
-use lemma_prover::prove::prove;
-use lemma_prover::verify::{Expect, verify};
+use lemma_prover::{inputs, keys::ProvingKeys, measure::Stopwatch, progress::Phase, prove::prove};
+use lemma_verifier::{
+    artifact::ProofBundle,
+    interface::Interface,
+    statement::{Context, Statement},
+    verify::{Expect, verify},
+};
 
-use super::answer::{self, Answer};
-use super::args::{DemoArgs, MemoryArgs};
-use super::bundled::{DIGIT_JSON, DIGIT_WIDTH, DIGITS_NAME, DIGITS_ONNX};
-use super::compile::{circuit_json, insecure_note};
-use super::failure::Failure;
-use super::model::OnnxModel;
-use super::output::{self, Outcome};
-use super::picture;
-use super::progress::Screen;
-use super::prove::proving_keys;
-use super::run::infer;
-use super::session::{Compiled, Session, compile_model, setup_choice};
-use super::text;
+use super::{
+    answer::{self, Answer},
+    args::{DemoArgs, MemoryArgs},
+    bundled::{DIGIT_JSON, DIGIT_WIDTH, DIGITS_NAME, DIGITS_ONNX},
+    compile::{circuit_json, insecure_note},
+    failure::Failure,
+    model::OnnxModel,
+    output::{self, Outcome},
+    picture,
+    progress::Screen,
+    prove::proving_keys,
+    run::infer,
+    session::{Compiled, Session, compile_model, setup_choice},
+    text,
+};
 
 /// Runs the command.
 pub(crate) fn run(args: &DemoArgs, session: &Session) -> Result<Outcome, Failure> {
     let setup = setup_choice(args.scheme, &args.setup)?;
     let onnx = OnnxModel::of(DIGITS_ONNX.to_vec(), DIGITS_NAME.to_owned())?;
-    let interface = Interface::of(&onnx.model);
+    let interface = onnx.model.interface();
     let inputs = inputs::read(DIGIT_JSON, &interface, None).map_err(Failure::internal)?;
     session.output.say("A neural network reads a handwritten digit, and proves that it did.\n");
     explain_picture(session, &interface, &inputs);
@@ -246,7 +247,7 @@ mod tests {
     #[test]
     fn the_bundled_digit_is_read_as_what_it_is() {
         let onnx = OnnxModel::of(DIGITS_ONNX.to_vec(), DIGITS_NAME.to_owned()).unwrap();
-        let interface = Interface::of(&onnx.model);
+        let interface = onnx.model.interface();
         let inputs = inputs::read(DIGIT_JSON, &interface, None).unwrap();
         let outputs = infer(&onnx.model, &inputs).unwrap();
         let answers = answer::answers(&interface.outputs, &outputs).unwrap();

@@ -1,11 +1,12 @@
 //! Why a command did not do what it was asked, and its exit code.
 
-use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+};
 
 use lemma_circuits::import::Refusal;
-use lemma_prover::keys::KeysError;
-use lemma_prover::prove::ProveError;
+use lemma_prover::{keys::KeysError, prove::ProveError};
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
@@ -158,7 +159,7 @@ pub(crate) fn record_panics() -> PanicMessage {
 
 #[cfg(test)]
 mod tests {
-    use lemma_prover::verify::VerifyError;
+    use lemma_verifier::verify::VerifyError;
 
     use super::*;
 
@@ -174,7 +175,7 @@ mod tests {
         assert_eq!(Failure::from(own).exit_code(), 3);
         assert_eq!(Failure::internal("x").exit_code(), 3);
         assert!(Failure::internal("x").to_string().contains("please report"));
-        let environment = lemma_prover::env::EnvError::MaxDegree { got: "x".into() };
+        let environment = lemma_verifier::env::EnvError::MaxDegree { got: "x".into() };
         assert_eq!(Failure::from(ProveError::Environment(environment.clone())).exit_code(), 2);
         assert_eq!(Failure::from(KeysError::Environment(environment)).exit_code(), 2);
     }

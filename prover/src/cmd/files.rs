@@ -1,8 +1,10 @@
 //! Files of a bounded size.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::path::Path;
+use std::{
+    fs::File,
+    io::{Read, Write},
+    path::Path,
+};
 
 use lemma_prover::atomic_file;
 

@@ -3,22 +3,27 @@
 use std::path::Path;
 
 use lemma_circuits::ir::{self, Model, Quantization, Tail, TensorId};
-use lemma_circuits::statement::{CircuitId, Interface, Port, Statement};
-use lemma_prover::artifact::{ProofBundle, VerifyingKeyFile};
-use lemma_prover::envelope::{self, Kind};
 use lemma_prover::inputs::{elem_name, given_type, shown, type_and_shape};
+use lemma_verifier::{
+    artifact::{ProofBundle, VerifyingKeyFile},
+    circuit_id::CircuitId,
+    envelope::{self, Kind},
+    interface::Port,
+    statement::Statement,
+};
 use serde_json::{Map, Value, json};
 
-use super::answer;
-use super::args::InspectArgs;
-use super::failure::Failure;
-use super::files;
-use super::model::{MAX_ONNX_BYTES, OnnxModel};
-use super::output::{self, Outcome};
-use super::session::{Session, scheme_name};
-use super::setup;
-use super::text;
-use super::verify::{file_limit, show};
+use super::{
+    answer,
+    args::InspectArgs,
+    failure::Failure,
+    files,
+    model::{MAX_ONNX_BYTES, OnnxModel},
+    output::{self, Outcome},
+    session::{Session, scheme_name},
+    setup, text,
+    verify::{file_limit, show},
+};
 
 /// Runs the command.
 pub(crate) fn run(args: &InspectArgs, session: &Session) -> Result<Outcome, Failure> {
@@ -155,7 +160,7 @@ fn verifying_key(path: &Path, bytes: &[u8]) -> Result<Outcome, Failure> {
 fn onnx(path: &Path, bytes: Vec<u8>) -> Result<Outcome, Failure> {
     let size = bytes.len() as u64;
     let model = OnnxModel::of(bytes, path.display().to_string())?.model;
-    let interface = Interface::of(&model);
+    let interface = model.interface();
     let fields = [
         ("onnx model", text::bytes(size)),
         ("network", model.id().to_string()),

@@ -1,14 +1,17 @@
 //! MODEL arguments: an ONNX file, or a circuit of the store.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use lemma_circuits::import::{SessionOption, examine, session_option};
-use lemma_circuits::ir::Model;
+use lemma_circuits::{
+    import::{SessionOption, examine, session_option},
+    ir::Model,
+};
 use lemma_prover::measure::Stopwatch;
 
-use super::failure::Failure;
-use super::files;
+use super::{failure::Failure, files};
 
 /// Largest ONNX file, in bytes.
 pub(crate) const MAX_ONNX_BYTES: u64 = 64 << 20;

@@ -1,13 +1,16 @@
 //! The unit of proving cost: one multi-scalar multiplication of 2^16 full-size scalars on BN254, by the library with the
 //! field arithmetic it has on this architecture: assembly on x86-64, plain Rust elsewhere.
 
-use halo2_proofs::arithmetic::best_multiexp;
-use halo2_proofs::halo2curves::bn256::{Fr, G1, G1Affine};
-use halo2_proofs::halo2curves::ff::Field;
-use halo2_proofs::halo2curves::group::{Curve, Group};
+use halo2_proofs::{
+    arithmetic::best_multiexp,
+    halo2curves::{
+        bn256::{Fr, G1, G1Affine},
+        ff::Field,
+        group::{Curve, Group},
+    },
+};
 use lemma_prover::measure::Stopwatch;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
 use super::failure::Failure;
 

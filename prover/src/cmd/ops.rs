@@ -3,8 +3,7 @@
 use lemma_circuits::import::{SupportedOp, supported};
 use serde_json::{Value, json};
 
-use super::output::Outcome;
-use super::text;
+use super::{output::Outcome, text};
 
 const NOTE_WIDTH: usize = 60;
 

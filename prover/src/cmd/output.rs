@@ -1,13 +1,14 @@
 //! Results on standard output: a person's text, or one JSON object.
 
-use std::io::{ErrorKind, IsTerminal, Write};
-use std::process::ExitCode;
+use std::{
+    io::{ErrorKind, IsTerminal, Write},
+    process::ExitCode,
+};
 
 use lemma_circuits::import::ImportError;
 use serde_json::{Map, Value, json};
 
-use super::failure::Failure;
-use super::text;
+use super::{failure::Failure, text};
 
 /// What a command found.
 #[derive(Debug)]

@@ -1,11 +1,15 @@
 //! Progress of long steps on standard error, when that is a terminal.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
-use lemma_prover::measure::{Elapsed, Stopwatch};
-use lemma_prover::progress::{Advance, Phase, Progress, Stage, rest};
+use lemma_prover::{
+    measure::{Elapsed, Stopwatch},
+    progress::{Advance, Phase, Progress, Stage, rest},
+};
 
 /// A running step; cleared from the screen when dropped.
 #[derive(Debug)]

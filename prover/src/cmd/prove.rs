@@ -2,24 +2,28 @@
 
 use std::path::{Path, PathBuf};
 
-use lemma_circuits::statement::{Context, MAX_CONTEXT};
-use lemma_prover::inputs::shown;
-use lemma_prover::keys::{Keyring, ProvingKeys};
-use lemma_prover::measure;
-use lemma_prover::progress::Phase;
-use lemma_prover::prove::{Proven, prove};
+use lemma_prover::{
+    inputs::shown,
+    keys::{Keyring, ProvingKeys},
+    measure,
+    progress::Phase,
+    prove::{Proven, prove},
+};
+use lemma_verifier::{interface::MAX_CONTEXT, statement::Context};
 use serde_json::{Map, Value};
 
-use super::answer;
-use super::args::{MemoryArgs, ProveArgs};
-use super::compile::{Prediction, circuit_json, insecure_note};
-use super::failure::Failure;
-use super::files;
-use super::output::{self, Outcome};
-use super::progress::Screen;
-use super::run::read_inputs;
-use super::session::{Compiled, Session};
-use super::text;
+use super::{
+    answer,
+    args::{MemoryArgs, ProveArgs},
+    compile::{Prediction, circuit_json, insecure_note},
+    failure::Failure,
+    files,
+    output::{self, Outcome},
+    progress::Screen,
+    run::read_inputs,
+    session::{Compiled, Session},
+    text,
+};
 
 /// CPU seconds of the unit on the reference machine: good enough for a progress bar.
 const REFERENCE_UNIT_S: f64 = lemma_circuits::cost::MSM_MICROSECONDS as f64 * 1e-6;

@@ -2,21 +2,24 @@
 
 use std::path::Path;
 
-use lemma_circuits::ir::Model;
-use lemma_circuits::reference;
-use lemma_circuits::statement::Interface;
-use lemma_prover::inputs::{self, Rows, npz_bytes};
-use lemma_prover::memory::plan_budget;
+use lemma_circuits::{ir::Model, reference};
+use lemma_prover::{
+    inputs::{self, Rows, npz_bytes},
+    memory::plan_budget,
+};
+use lemma_verifier::interface::Interface;
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::answer::{self, Answer};
-use super::args::{InputArgs, RunArgs};
-use super::failure::Failure;
-use super::model::OnnxModel;
-use super::output::{self, Outcome};
-use super::session::Session;
-use super::{files, model};
+use super::{
+    answer::{self, Answer},
+    args::{InputArgs, RunArgs},
+    failure::Failure,
+    files, model,
+    model::OnnxModel,
+    output::{self, Outcome},
+    session::Session,
+};
 
 /// The integers of every tensor of a row.
 type Row = Vec<Vec<i32>>;
@@ -28,7 +31,7 @@ const SHOWN_ROWS: usize = 4;
 pub(crate) fn run(args: &RunArgs, session: &Session) -> Result<Outcome, Failure> {
     let onnx = session.model(&args.model)?;
     let model = &onnx.model;
-    let interface = Interface::of(model);
+    let interface = model.interface();
     let (first, rows) = read_rows(args, &interface)?;
     if let Some(path) = &args.output {
         files::check_place(path, &[Path::new(&args.model), &args.input.input])?;

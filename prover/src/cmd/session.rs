@@ -1,23 +1,28 @@
 //! What every command has: where results go, the store, and the circuits MODEL arguments name.
 
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+    time::Duration,
+};
 
-use lemma_circuits::shape::Scheme;
-use lemma_circuits::statement::CircuitId;
 use lemma_circuits::{CompiledCircuit, compile_within};
-use lemma_prover::inputs::shown;
-use lemma_prover::keys::{CircuitRecord, Keyring, KeysError, SetupChoice};
-use lemma_prover::measure::Stopwatch;
-use lemma_prover::memory::plan_budget;
-use lemma_prover::params::{Parameters, SrsChoice};
-use lemma_prover::store::{Store, StoreError};
+use lemma_prover::{
+    inputs::shown,
+    keys::{CircuitRecord, Keyring, KeysError, SetupChoice},
+    measure::Stopwatch,
+    memory::plan_budget,
+    params::{Parameters, SrsChoice},
+    store::{Store, StoreError},
+};
+use lemma_verifier::{circuit_id::CircuitId, scheme::Scheme};
 
-use super::args::{SchemeName, SetupArgs};
-use super::failure::Failure;
-use super::model::{ModelArgument, OnnxModel};
-use super::output::Output;
+use super::{
+    args::{SchemeName, SetupArgs},
+    failure::Failure,
+    model::{ModelArgument, OnnxModel},
+    output::Output,
+};
 
 /// The surroundings of a command.
 #[derive(Debug)]

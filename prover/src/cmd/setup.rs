@@ -1,7 +1,6 @@
 //! How the setup of a circuit is shown.
 
-use lemma_prover::artifact::Setup;
-use lemma_prover::params::{SrsId, UNKNOWN_CEREMONY};
+use lemma_verifier::setup::{Setup, SrsId, UNKNOWN_CEREMONY};
 use serde_json::{Map, Value};
 
 use super::output;

@@ -1,16 +1,20 @@
 //! `lemma srs`: ceremony parameters of the kzg scheme.
 
-use lemma_prover::inputs::shown;
-use lemma_prover::params::{self, SrsRecord};
-use lemma_prover::store::Store;
+use lemma_prover::{
+    inputs::shown,
+    params::{self, Parameters, SrsRecord},
+    store::Store,
+};
 use serde_json::{Value, json};
 
-use super::args::SrsCommand;
-use super::failure::Failure;
-use super::output::Outcome;
-use super::progress::Step;
-use super::session::Session;
-use super::text;
+use super::{
+    args::SrsCommand,
+    failure::Failure,
+    output::Outcome,
+    progress::{Screen, Step},
+    session::Session,
+    text,
+};
 
 /// Runs the command.
 pub(crate) fn run(command: &SrsCommand, session: &Session) -> Result<Outcome, Failure> {
@@ -35,6 +39,15 @@ pub(crate) fn run(command: &SrsCommand, session: &Session) -> Result<Outcome, Fa
             let records = params::list_srs(store).map_err(Failure::unusable)?;
             let listed: Vec<Value> = records.iter().map(|record| json(record, store)).collect();
             Ok(Outcome::done(list(&records, store), json!({ "srs": listed })))
+        }
+        SrsCommand::Warm { sizes } => {
+            let (screen, parameters) = (Screen::default(), Parameters::new(session.store()?.clone()));
+            for k in sizes {
+                parameters.ipa(*k, &screen).map_err(Failure::unusable)?;
+            }
+            let rows: Vec<String> = sizes.iter().map(|k| format!("2^{k}")).collect();
+            let text = format!("parameters of the ipa scheme for {} rows are in the store", rows.join(", "));
+            Ok(Outcome::done(text, json!({ "ipa": sizes })))
         }
     }
 }

@@ -1,14 +1,18 @@
 //! `lemma store`: what the store holds, and removing what nothing needs.
 
-use lemma_prover::keys::CircuitRecord;
-use lemma_prover::store::{DamagedRecord, Entry};
+use lemma_prover::{
+    keys::CircuitRecord,
+    store::{DamagedRecord, Entry},
+};
 use serde_json::{Value, json};
 
-use super::args::StoreCommand;
-use super::failure::Failure;
-use super::output::Outcome;
-use super::session::{Session, scheme_name};
-use super::text;
+use super::{
+    args::StoreCommand,
+    failure::Failure,
+    output::Outcome,
+    session::{Session, scheme_name},
+    text,
+};
 
 /// Runs the command.
 pub(crate) fn run(command: &StoreCommand, session: &Session) -> Result<Outcome, Failure> {

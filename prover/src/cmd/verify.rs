@@ -4,27 +4,30 @@ mod trust;
 
 use std::path::Path;
 
-use lemma_circuits::shape::Scheme;
-use lemma_circuits::statement::{CircuitId, Context, Interface, Statement};
-use lemma_prover::artifact::Setup;
-use lemma_prover::envelope::{self, EnvelopeError, HEADER_LEN, Kind};
-use lemma_prover::measure::Stopwatch;
-use lemma_prover::params::Parameters;
-use lemma_prover::progress::Phase;
-use lemma_prover::verify::{Expect, VerifierKey, VerifyError, verify};
+use lemma_prover::{keys::KeysError, measure::Stopwatch, params::Parameters, progress::Phase};
+use lemma_verifier::{
+    circuit_id::CircuitId,
+    envelope::{self, EnvelopeError, HEADER_LEN, Kind},
+    interface::Interface,
+    scheme::Scheme,
+    setup::Setup,
+    statement::{Context, Statement},
+    verify::{Expect, VerifierKey, VerifyError, verify},
+};
 use serde_json::{Map, Value};
 
-use super::answer;
-use super::args::VerifyArgs;
-use super::compile::insecure_note;
-use super::failure::Failure;
-use super::files;
-use super::output::{self, Outcome};
-use super::progress::Screen;
-use super::prove::parse_context;
-use super::session::{Session, scheme_name};
-use super::setup;
-use super::text;
+use super::{
+    answer,
+    args::VerifyArgs,
+    compile::insecure_note,
+    failure::Failure,
+    files,
+    output::{self, Outcome},
+    progress::Screen,
+    prove::parse_context,
+    session::{Session, scheme_name},
+    setup, text,
+};
 use trust::{NoKey, Trust};
 
 /// Runs the command.
@@ -50,7 +53,7 @@ pub(crate) fn run(args: &VerifyArgs, session: &Session) -> Result<Outcome, Failu
         // The key has all it needs.
         Setup::Kzg(_) => Parameters::in_memory(),
     };
-    let key = key.with_parameters(&parameters, &screen).map_err(Failure::unusable)?;
+    let key = parameters.complete::<KeysError>(key, &screen).map_err(Failure::unusable)?;
     let parameters = screen.total(Phase::Parameters).wall;
     let loading = watch.read().wall.saturating_sub(parameters);
 

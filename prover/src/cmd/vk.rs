@@ -1,14 +1,9 @@
 //! `lemma vk`: a circuit's verifying key as a file.
 
-use lemma_prover::artifact::VerifyingKeyFile;
+use lemma_verifier::artifact::VerifyingKeyFile;
 use serde_json::json;
 
-use super::args::VkArgs;
-use super::failure::Failure;
-use super::files;
-use super::output::Outcome;
-use super::session::Session;
-use super::text;
+use super::{args::VkArgs, failure::Failure, files, output::Outcome, session::Session, text};
 
 /// Runs the command.
 pub(crate) fn run(args: &VkArgs, session: &Session) -> Result<Outcome, Failure> {

@@ -1,17 +1,19 @@
 //! JSON documents: `{"name": nested lists}`, or EZKL's `{"input_data": [one list per input]}`.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
-use lemma_circuits::statement::{Interface, Port};
+use lemma_verifier::interface::{Interface, Port};
 use serde::de::{
     DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor,
 };
 
-use super::array::{Array, Elements, JsonNumber};
-use super::rows::{RowOf, Rows};
-use super::shown::list_names;
-use super::{InputError, MAX_JSON_NUMBERS, MAX_RANK, describe_inputs, integers};
+use super::{
+    InputError, MAX_JSON_NUMBERS, MAX_RANK,
+    array::{Array, Elements, JsonNumber},
+    describe_inputs, integers,
+    rows::{RowOf, Rows},
+    shown::list_names,
+};
 
 const EZKL_KEY: &str = "input_data";
 

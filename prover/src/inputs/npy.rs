@@ -2,10 +2,12 @@
 
 use lemma_circuits::ir::Elem;
 
-use super::array::{Array, Elements};
-use super::rows::RowOf;
-use super::shown::shown;
-use super::{InputError, MAX_ARRAY_BYTES, MAX_RANK};
+use super::{
+    InputError, MAX_ARRAY_BYTES, MAX_RANK,
+    array::{Array, Elements},
+    rows::RowOf,
+    shown::shown,
+};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 const MAX_HEADER_BYTES: usize = 64 << 10;

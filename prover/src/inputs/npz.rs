@@ -2,14 +2,15 @@
 
 use std::io::{Cursor, Read};
 
-use lemma_circuits::statement::{Interface, Port};
-use zip::ZipArchive;
-use zip::result::ZipError;
+use lemma_verifier::interface::{Interface, Port};
+use zip::{ZipArchive, result::ZipError};
 
-use super::npy::Header;
-use super::rows::Rows;
-use super::shown::{list_names, shown};
-use super::{InputError, describe_inputs, integers};
+use super::{
+    InputError, describe_inputs, integers,
+    npy::Header,
+    rows::Rows,
+    shown::{list_names, shown},
+};
 
 /// Most members of an archive.
 const MAX_MEMBERS: u64 = 1024;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use lemma_circuits::statement::Interface;
+use lemma_verifier::interface::Interface;
 
 use super::InputError;
 

@@ -1,8 +1,7 @@
 use std::io::{Cursor, Write};
 
 use lemma_circuits::ir::Quantization;
-use zip::ZipWriter;
-use zip::write::SimpleFileOptions;
+use zip::{ZipWriter, write::SimpleFileOptions};
 
 use super::*;
 

@@ -2,9 +2,7 @@
 
 use std::io::{self, Cursor, Write};
 
-use zip::ZipWriter;
-use zip::result::ZipError;
-use zip::write::SimpleFileOptions;
+use zip::{ZipWriter, result::ZipError, write::SimpleFileOptions};
 
 use super::shown::shown;
 

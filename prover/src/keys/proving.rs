@@ -6,18 +6,16 @@ use std::{
 };
 
 use halo2_proofs::{SerdeFormat, halo2curves::bn256::G1Affine, plonk::ProvingKey};
-use lemma_circuits::{CompiledCircuit, circuit::LemmaCircuit, statement::CircuitId};
+use lemma_circuits::{CompiledCircuit, circuit::LemmaCircuit};
 use lemma_plonk::{Prover, Settings, Shape, backends::Choice};
+use lemma_verifier::{circuit_id::CircuitId, env, proof_system::Domain, setup::Setup, verify::VerifierKey};
 
 use super::{CircuitRecord, Keyring, KeysError, ProverChoice, SetupChoice, lock_name};
 use crate::{
-    artifact::Setup,
-    env,
     memory::available_memory,
     progress::{Phase, Progress, step},
-    proof_system::{self, CircuitProver, Domain},
+    proof_system::{self, CircuitProver},
     store::{ObjectKind, StoreError},
-    verify::VerifierKey,
 };
 
 /// Everything needed to prove inferences of one circuit, in memory.

@@ -1,20 +1,16 @@
 //! What the store remembers about circuits.
 
 use bincode::Options;
-use lemma_circuits::{
-    CompiledCircuit,
-    ir::ModelId,
-    shape::Scheme,
-    statement::{CircuitId, FORMAT_VERSION},
+use lemma_circuits::{CompiledCircuit, ir::ModelId};
+use lemma_verifier::{
+    circuit_id::{CircuitId, FORMAT_VERSION},
+    digest::Digest,
+    scheme::Scheme,
+    setup::{Setup, SrsId},
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    artifact::Setup,
-    digest::Digest,
-    params::SrsId,
-    store::{ObjectKind, Record, RecordKind, References},
-};
+use crate::store::{ObjectKind, Record, RecordKind, References};
 
 /// A circuit whose keys are in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,16 +1,18 @@
 use std::{fs, thread};
 
-use lemma_circuits::statement::Context;
+use lemma_verifier::{
+    digest::Digest,
+    setup::SrsId,
+    statement::Context,
+    verify::{Expect, verify},
+};
 
 use super::*;
 use crate::{
-    digest::Digest,
     fixture::{self, IPA, KZG, ONNX, circuit, context, inputs},
-    params::SrsId,
     progress::{Recorder, Silent},
     prove::prove,
     store::GcReport,
-    verify::{Expect, verify},
 };
 
 fn phases(recorder: &Recorder) -> Vec<Phase> {

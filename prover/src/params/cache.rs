@@ -10,19 +10,28 @@ use halo2_proofs::{
     poly::{ipa::commitment::ParamsIPA, kzg::commitment::ParamsKZG},
 };
 use lemma_plonk::{Settings, Tables};
+use lemma_verifier::{
+    digest::Digest,
+    group_fft,
+    setup::{KzgSetup, SrsId},
+    transparent,
+    verify::{BareKey, VerifierKey, VerifierKeyError},
+};
 
 use super::{
-    KzgSetup, MAX_K, MIN_K, ParamsError, SrsChoice, SrsId, SrsRecord, group_fft,
+    MAX_K, MIN_K, ParamsError, SrsChoice, SrsRecord,
     insecure::InsecureString,
-    ipa, kept,
+    kept,
     kzg::{Bases, KzgParameters, write_points},
     list_srs, points, tables,
 };
 use crate::{
-    digest::Digest,
     progress::{Phase, Progress, step},
     store::{ObjectKind, Store},
 };
+
+/// Transparent parameters for verifiers, by size and number of public inputs.
+type ForVerifiers = BTreeMap<(u32, usize), Arc<ParamsIPA<G1Affine>>>;
 
 /// KZG parameters by string and size.
 type BySrs = BTreeMap<(SrsId, u32), KzgParameters>;
@@ -35,6 +44,7 @@ type TablesBySetup = BTreeMap<(Option<SrsId>, u32, bool, usize), Weak<Tables>>;
 pub struct Parameters {
     store: Option<Store>,
     ipa: Mutex<BTreeMap<u32, Arc<ParamsIPA<G1Affine>>>>,
+    verifier_ipa: Mutex<ForVerifiers>,
     kzg: Mutex<BySrs>,
     tables: Mutex<TablesBySetup>,
 }
@@ -44,18 +54,12 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn derive_ipa(k: u32, pinned: Option<Digest>) -> Result<Vec<u8>, ParamsError> {
-    let bytes = ipa::generate(k);
-    ipa::check_pinned(k, &bytes, pinned)?;
-    Ok(bytes)
-}
-
 fn stored_or_derived_ipa(store: &Store, k: u32, pinned: Digest) -> Result<Vec<u8>, ParamsError> {
     let name = format!("ipa-{k}");
     let _alone = store.lock(&format!("params-{name}"))?;
-    match store.get(ObjectKind::Parameters, pinned, ipa::file_len(k)) {
+    match store.get(ObjectKind::Parameters, pinned, transparent::file_len(k)) {
         Err(error) if error.is_not_found() || error.is_damage() => {
-            let bytes = derive_ipa(k, Some(pinned))?;
+            let bytes = transparent::derive_file(k)?;
             kept::keep_if_writable(store, &name, &bytes)?;
             Ok(bytes)
         }
@@ -80,7 +84,13 @@ impl Parameters {
 
     /// Parameters kept in memory only: every process derives transparent ones again, and there are no strings.
     pub fn in_memory() -> Self {
-        Self { store: None, ipa: Mutex::default(), kzg: Mutex::default(), tables: Mutex::default() }
+        Self {
+            store: None,
+            ipa: Mutex::default(),
+            verifier_ipa: Mutex::default(),
+            kzg: Mutex::default(),
+            tables: Mutex::default(),
+        }
     }
 
     fn store(&self) -> Result<&Store, ParamsError> {
@@ -102,13 +112,71 @@ impl Parameters {
         Ok(params)
     }
 
+    /// Transparent parameters for a verifier of so many public inputs: those of the prover where they are at hand, else what takes a
+    /// fraction of the time to derive.
+    fn verifier_ipa(
+        &self,
+        k: u32,
+        public_inputs: usize,
+        progress: &dyn Progress,
+    ) -> Result<Arc<ParamsIPA<G1Affine>>, ParamsError> {
+        check_size(k, MAX_IPA_K)?;
+        if let Some(params) = locked(&self.ipa).get(&k) {
+            return Ok(params.clone());
+        }
+        let mut memory = locked(&self.verifier_ipa);
+        if let Some(params) = memory.get(&(k, public_inputs)) {
+            return Ok(params.clone());
+        }
+        let params =
+            step(progress, Phase::Parameters, || self.load_or_derive_verifier_ipa(k, public_inputs))?;
+        let params = Arc::new(params);
+        memory.insert((k, public_inputs), params.clone());
+        Ok(params)
+    }
+
+    fn load_or_derive_verifier_ipa(
+        &self,
+        k: u32,
+        public_inputs: usize,
+    ) -> Result<ParamsIPA<G1Affine>, ParamsError> {
+        let (Some(digest), Some(store)) = (transparent::pinned_file(k), &self.store) else {
+            // Without a pinned digest a stored file could not be checked.
+            return Ok(transparent::derive(k, public_inputs)?);
+        };
+        match store.get(ObjectKind::Parameters, digest, transparent::file_len(k)) {
+            Err(error) if error.is_not_found() || error.is_damage() => {}
+            whole => return Ok(transparent::read(k, &whole?)?),
+        }
+        let name = format!("ipa-{k}-for-{public_inputs}");
+        let _alone = store.lock(&format!("params-{name}"))?;
+        let kept = kept::object(store, &name, transparent::file_len(k))?;
+        if let Some(params) = kept.and_then(|file| transparent::read_some(k, public_inputs, &file).ok()) {
+            return Ok(params);
+        }
+        let file = transparent::derive_some(k, public_inputs)?;
+        kept::keep_if_writable(store, &name, &file)?;
+        Ok(transparent::read(k, &file)?)
+    }
+
     fn load_or_derive_ipa(&self, k: u32) -> Result<ParamsIPA<G1Affine>, ParamsError> {
-        let bytes = match (ipa::pinned(k), &self.store) {
+        let bytes = match (transparent::pinned_file(k), &self.store) {
             (Some(digest), Some(store)) => stored_or_derived_ipa(store, k, digest)?,
             // Without a pinned digest a stored file could not be checked.
-            (pinned, _) => derive_ipa(k, pinned)?,
+            _ => transparent::derive_file(k)?,
         };
-        ipa::read(k, &bytes)
+        Ok(transparent::read(k, &bytes)?)
+    }
+
+    /// Adds the parameters that a verifying key needs.
+    ///
+    /// # Errors
+    /// When the transparent parameters cannot be had, or the KZG string's point is unusable.
+    pub fn complete<E>(&self, key: BareKey, progress: &dyn Progress) -> Result<VerifierKey, E>
+    where
+        E: From<VerifierKeyError> + From<ParamsError>,
+    {
+        key.with_parameters(|k, public_inputs| Ok(self.verifier_ipa(k, public_inputs, progress)?))
     }
 
     /// Tables of the parameters of size `2^k`, of a string or the transparent ones, for the prover. They take seconds
@@ -283,7 +351,7 @@ fn complete(
         (Some(cached), Err(ParamsError::Store(error))) if error.is_damage() => Ok(cached),
         (None, Ok(powers)) => {
             let rows = powers[..1 << k].iter().map(Into::into).collect();
-            Ok(Bases { lagrange: group_fft::lagrange_basis(rows, k), powers })
+            Ok(Bases { lagrange: group_fft::lagrange_basis(rows, k, usize::MAX), powers })
         }
         (_, Err(error)) => Err(error),
     }

@@ -8,7 +8,9 @@ use halo2_proofs::halo2curves::{
 use rand::rngs::OsRng;
 use rayon::prelude::*;
 
-use super::{group_fft, kzg::Bases};
+use lemma_verifier::group_fft;
+
+use super::kzg::Bases;
 
 /// A fresh string whose secret this process draws and forgets: worth nothing against whoever runs it.
 pub(super) struct InsecureString {
@@ -66,7 +68,7 @@ mod tests {
             assert_eq!((bases.powers.len(), bases.lagrange.len()), ((1 << k) + 1, 1 << k));
             let powers = Powers::check(bases.powers.clone(), G2Affine::generator(), s_g2).unwrap();
             let rows = powers.g1[..1 << k].iter().map(Into::into).collect();
-            assert_eq!(group_fft::lagrange_basis(rows, k), bases.lagrange);
+            assert_eq!(group_fft::lagrange_basis(rows, k, usize::MAX), bases.lagrange);
             assert_ne!(InsecureString::draw(k).s_g2, s_g2);
         }
     }

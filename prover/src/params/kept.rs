@@ -1,13 +1,12 @@
 //! Parameters kept in the store, by name.
 
+use lemma_verifier::{digest::Digest, setup::SrsId};
+
 use super::{
-    ParamsError, SrsId,
+    ParamsError,
     kzg::{Bases, G1_LEN},
 };
-use crate::{
-    digest::Digest,
-    store::{ObjectKind, Record, RecordKind, References, Store, StoreError},
-};
+use crate::store::{ObjectKind, Record, RecordKind, References, Store, StoreError};
 
 /// Parameters of one size in the store.
 #[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
@@ -46,15 +45,20 @@ pub(super) fn keep_if_writable(store: &Store, name: &str, bytes: &[u8]) -> Resul
     }
 }
 
+/// What is kept under a name; `None` when it is not there, too long or damaged.
+pub(super) fn object(store: &Store, name: &str, longest: u64) -> Result<Option<Vec<u8>>, ParamsError> {
+    let Some(cached) = undamaged(store.record::<CachedParameters>(name))?.flatten() else { return Ok(None) };
+    match store.get(ObjectKind::Parameters, cached.object, longest) {
+        Err(error) if error.is_not_found() || error.is_damage() => Ok(None),
+        read => Ok(Some(read?)),
+    }
+}
+
 /// Both bases of size `2^k` from the store; `None` when they are not there or damaged.
 pub(super) fn bases(store: &Store, name: &str, k: u32) -> Result<Option<Bases>, ParamsError> {
-    let Some(cached) = undamaged(store.record::<CachedParameters>(name))?.flatten() else { return Ok(None) };
-    match store.get(ObjectKind::Parameters, cached.object, G1_LEN as u64 * ((2 << k) + 1)) {
-        // Those of another size count as not there.
-        Ok(bytes) => Ok(Bases::read(k, &bytes).ok()),
-        Err(error) if error.is_not_found() || error.is_damage() => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+    // Those of another size count as not there.
+    let bytes = object(store, name, G1_LEN as u64 * ((2 << k) + 1))?;
+    Ok(bytes.and_then(|bytes| Bases::read(k, &bytes).ok()))
 }
 
 /// Name of the parameters of a string.

@@ -1,64 +1,32 @@
 //! Powers of a secret in the exponent, for the KZG commitment scheme.
 //!
-//! A string is the sequence `G, sG, s^2 G, ...` with `H, sH` in the second group. It is named by [`SrsId`], the
+//! A string is the sequence `G, sG, s^2 G, ...` with `H, sH` in the second group. It is named by [`SrsId`](lemma_verifier::setup::SrsId), the
 //! digest of `sH`: that point determines the secret and with it the whole sequence, so files of one ceremony have
 //! one id whatever their format and length.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::sync::Arc;
 
 use ff::Field;
 use halo2_proofs::{
-    SerdeFormat,
     arithmetic::best_multiexp,
     halo2curves::{
         bn256::{Bn256, Fr, G1Affine, G2Affine, pairing},
-        group::{Curve, cofactor::CofactorGroup, prime::PrimeCurveAffine},
+        group::Curve,
         serde::SerdeObject,
     },
     poly::kzg::commitment::ParamsKZG,
 };
+use lemma_verifier::setup::{check_secret_image, kzg_parameters};
 use rand::rngs::OsRng;
 use rayon::prelude::*;
 
 use super::{ParamsError, srs_file::SrsFileError};
-use crate::digest::{Digest, ParseDigestError};
 
 /// Bytes of an uncompressed point of the first group, coordinates in Montgomery form, little-endian.
 pub(crate) const G1_LEN: usize = 64;
 
 /// Bytes of an uncompressed point of the second group.
 pub(crate) const G2_LEN: usize = 128;
-
-/// Identity of a KZG string: sha256 over the secret's image in the second group.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-pub struct SrsId(pub Digest);
-
-impl SrsId {
-    /// The id of the string whose secret `s` gives `sH`, uncompressed, in Montgomery form.
-    pub(crate) fn of_bytes(s_g2: &[u8]) -> Self {
-        Self(Digest::of(&[b"lemma-srs-v1", s_g2].concat()))
-    }
-}
-
-impl fmt::Display for SrsId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Debug for SrsId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SrsId({self})")
-    }
-}
-
-impl FromStr for SrsId {
-    type Err = ParseDigestError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
-    }
-}
 
 /// The powers of a string that are used, checked.
 #[derive(Debug)]
@@ -96,17 +64,6 @@ impl Powers {
     }
 }
 
-/// `sH` must be in the right subgroup and `s` neither 0 nor 1.
-pub(super) fn check_secret_image(s_g2: &G2Affine) -> Result<(), SrsFileError> {
-    if !bool::from(s_g2.to_curve().is_torsion_free()) {
-        return Err(SrsFileError::Subgroup);
-    }
-    if bool::from(s_g2.is_identity()) || *s_g2 == G2Affine::generator() {
-        return Err(SrsFileError::TrivialSecret);
-    }
-    Ok(())
-}
-
 /// Reads consecutive uncompressed points; the index of the first that is none.
 pub(super) fn read_points(bytes: &[u8]) -> Result<Vec<G1Affine>, usize> {
     let mut points = vec![G1Affine::default(); bytes.len() / G1_LEN];
@@ -129,18 +86,6 @@ pub(super) fn write_points(points: &[G1Affine]) -> Vec<u8> {
         .zip(bytes.par_chunks_exact_mut(G1_LEN))
         .for_each(|(point, bytes)| bytes.copy_from_slice(&point.to_raw_bytes()));
     bytes
-}
-
-/// A parameter object that holds no string, to reach the library's constructor.
-fn without_powers(s_g2: &G2Affine) -> Option<ParamsKZG<Bn256>> {
-    // k = 0: one point in each basis.
-    let mut bytes = 0u32.to_le_bytes().to_vec();
-    for _ in 0..2 {
-        bytes.extend(G1Affine::generator().to_raw_bytes());
-    }
-    bytes.extend(G2Affine::generator().to_raw_bytes());
-    bytes.extend(s_g2.to_raw_bytes());
-    ParamsKZG::read_custom(&mut bytes.as_slice(), SerdeFormat::RawBytes).ok()
 }
 
 /// Points for parameters of size `2^k`, as many as one of `counts` says.
@@ -184,7 +129,8 @@ impl Bases {
     pub(super) fn parameters(mut self, k: u32, s_g2: &G2Affine) -> Option<KzgParameters> {
         let next_power = self.powers.get(1 << k).copied();
         self.powers.truncate(1 << k);
-        Some(KzgParameters { library: Arc::new(prover_params(k, self, s_g2)?), next_power })
+        let library = kzg_parameters(k, self.powers, self.lagrange, s_g2)?;
+        Some(KzgParameters { library: Arc::new(library), next_power })
     }
 }
 
@@ -197,31 +143,11 @@ pub(super) struct KzgParameters {
     pub(super) next_power: Option<G1Affine>,
 }
 
-/// Parameters of size `2^k` for the library.
-fn prover_params(k: u32, bases: Bases, s_g2: &G2Affine) -> Option<ParamsKZG<Bn256>> {
-    let Bases { powers, lagrange } = bases;
-    Some(without_powers(s_g2)?.from_parts(k, powers, Some(lagrange), G2Affine::generator(), *s_g2))
-}
-
-/// All the verifier needs: the size, both generators and `sH`; no string.
-pub(crate) fn verifier_params(k: u32, s_g2: &G2Affine) -> Option<ParamsKZG<Bn256>> {
-    let bases = Bases { powers: vec![G1Affine::generator()], lagrange: Vec::new() };
-    prover_params(k, bases, s_g2)
-}
-
 #[cfg(test)]
 mod tests {
-    use halo2_proofs::poly::commitment::{Params, ParamsProver};
+    use halo2_proofs::poly::commitment::ParamsProver;
 
     use super::{super::insecure::InsecureString, *};
-
-    #[test]
-    fn verifier_parameters_hold_no_string() {
-        let s_g2 = InsecureString::draw(3).s_g2;
-        let params = verifier_params(13, &s_g2).unwrap();
-        assert_eq!((params.k(), params.n(), params.get_g().len()), (13, 1 << 13, 1));
-        assert_eq!((params.g2(), params.s_g2()), (G2Affine::generator(), s_g2));
-    }
 
     #[test]
     fn bases_are_read_with_and_without_the_power_that_hides() {
@@ -244,12 +170,5 @@ mod tests {
         {
             assert!(matches!(Bases::read(k, wrong), Err(ParamsError::Malformed { .. })));
         }
-    }
-
-    #[test]
-    fn id_text_round_trip() {
-        let id = SrsId::of_bytes(&G2Affine::generator().to_raw_bytes());
-        assert_eq!(id.to_string().parse(), Ok(id));
-        assert!("x".parse::<SrsId>().is_err());
     }
 }

@@ -9,12 +9,10 @@ use halo2_proofs::{
     },
 };
 use lemma_plonk::Points;
+use lemma_verifier::transparent::POINT_LEN;
 use rayon::prelude::*;
 
-use super::{
-    ipa::POINT_LEN,
-    kzg::{G1_LEN, KzgParameters, read_points},
-};
+use super::kzg::{G1_LEN, KzgParameters, read_points};
 
 /// Bytes of the size in front of written points.
 const SIZE_LEN: usize = 4;

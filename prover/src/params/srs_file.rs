@@ -12,10 +12,11 @@ use std::{
     path::Path,
 };
 
+use lemma_verifier::{digest::Digest, setup::SetupError};
 use sha2::{Digest as _, Sha256};
 
 use super::{MAX_K, kzg::Powers};
-use crate::{digest::Digest, regular_file};
+use crate::regular_file;
 
 /// Why a file is not a usable string.
 #[derive(Debug, thiserror::Error)]
@@ -89,12 +90,9 @@ pub enum SrsFileError {
         /// 1 or 2.
         group: u8,
     },
-    /// A point outside the prime-order subgroup.
-    #[error("the secret's image in group 2 is outside the prime-order subgroup")]
-    Subgroup,
-    /// A secret everybody can guess.
-    #[error("its secret is 0 or 1")]
-    TrivialSecret,
+    /// The secret's image is unusable.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
     /// Not a geometric sequence.
     #[error("its points are not the powers of one secret (pairing check failed)")]
     Powers,

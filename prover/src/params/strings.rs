@@ -3,16 +3,17 @@
 use std::path::Path;
 
 use halo2_proofs::halo2curves::bn256::G1Affine;
+use lemma_verifier::{
+    digest::Digest,
+    setup::{KzgSetup, SrsId},
+};
 
 use super::{
-    KzgSetup, ParamsError, SrsId,
+    ParamsError,
     kzg::{G1_LEN, parse_points, write_points},
     srs_file,
 };
-use crate::{
-    digest::Digest,
-    store::{ObjectKind, Record, RecordKind, References, Store},
-};
+use crate::store::{ObjectKind, Record, RecordKind, References, Store};
 
 /// A KZG string in the store.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

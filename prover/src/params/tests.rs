@@ -9,6 +9,7 @@ use halo2_proofs::{
         kzg::commitment::ParamsKZG,
     },
 };
+use lemma_verifier::digest::Digest;
 use rand::rngs::OsRng;
 
 use super::{

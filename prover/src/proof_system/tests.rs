@@ -6,10 +6,13 @@ use halo2_proofs::{
         Advice, Challenge, Circuit, Column, ConstraintSystem, Error, Fixed, Instance, SecondPhase,
         TableColumn,
     },
-    poly::Rotation,
+    poly::{EvaluationDomain, Rotation},
 };
-use lemma_circuits::shape::Scheme;
 use lemma_plonk::watch::Unwatched;
+use lemma_verifier::{
+    proof_system::{Domain, Refusal, check, domain, proof_len},
+    scheme::Scheme,
+};
 use rand::rngs::OsRng;
 
 use super::*;

@@ -1,9 +1,10 @@
 use std::{sync::Mutex, time::Duration};
 
+use lemma_verifier::envelope;
+
 use super::*;
 use crate::{
     cancellation::Cancellation,
-    envelope,
     fixture::{self, Example, IPA, KZG, ONNX, circuit, context, inputs},
     keys::{Keyring, ProverChoice},
     progress::{Advance, Progress, Recorder, Silent, Stage},
@@ -41,7 +42,8 @@ fn a_damaged_proof_is_never_released() {
     for setup in [IPA, KZG] {
         let example = Example::of(setup);
         let statement =
-            crate::verify::verify(&example.bundle, example.keys.verifier(), &example.expect()).unwrap();
+            lemma_verifier::verify::verify(&example.bundle, example.keys.verifier(), &example.expect())
+                .unwrap();
         assert!(release(&example.keys, example.bundle.clone(), statement.clone()).is_ok());
         for position in (0..example.bundle.len()).step_by(97) {
             let mut damaged = example.bundle.clone();

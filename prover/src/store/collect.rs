@@ -6,8 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use lemma_verifier::digest::Digest;
+
 use super::{ObjectKind, Store, StoreError};
-use crate::digest::Digest;
 
 /// An object in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

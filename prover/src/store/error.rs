@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{digest::Digest, envelope::EnvelopeError};
+use lemma_verifier::{digest::Digest, envelope::EnvelopeError};
 
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]

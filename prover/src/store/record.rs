@@ -18,13 +18,13 @@ use std::{
 };
 
 use bincode::Options;
-use serde::{Serialize, de::DeserializeOwned};
-
-use super::{DamagedRecord, ObjectKind, Store, StoreError, collect::files, open_file};
-use crate::{
+use lemma_verifier::{
     digest::Digest,
     envelope::{self, Kind},
 };
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{DamagedRecord, ObjectKind, Store, StoreError, collect::files, open_file};
 
 /// What a record tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

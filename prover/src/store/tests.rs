@@ -90,7 +90,8 @@ fn records_round_trip_and_damage_is_named() {
     let good = fs::read(&path).unwrap();
     fs::write(&path, &good[..good.len() - 1]).unwrap();
     assert!(matches!(store.record::<Note>("n"), Err(StoreError::RecordEnvelope { .. })));
-    let body = crate::envelope::encode(crate::envelope::Kind::StoreRecord, b"nonsense").unwrap();
+    let body =
+        lemma_verifier::envelope::encode(lemma_verifier::envelope::Kind::StoreRecord, b"nonsense").unwrap();
     fs::write(&path, body).unwrap();
     assert!(matches!(store.record::<Note>("n"), Err(StoreError::RecordBody { .. })));
 }

@@ -1,16 +1,17 @@
 //! Lies of a proof bundle and of the statement in it.
 
-use lemma_circuits::{
-    shape::Scheme,
-    statement::{CircuitId, Context, Statement, StatementError},
+use lemma_verifier::{
+    artifact::{ArtifactError, ProofBundle},
+    circuit_id::CircuitId,
+    scheme::Scheme,
+    statement::{Context, Statement, StatementError},
+    verify::{Expect, VerifyError, verify},
 };
 
 use super::{assert_complete, fields};
 use crate::{
-    artifact::{ArtifactError, ProofBundle},
     fixture::{Example, IPA, KZG},
     keys::SetupChoice,
-    verify::{Expect, VerifyError, verify},
 };
 
 const OTHER: CircuitId = CircuitId([7; 32]);

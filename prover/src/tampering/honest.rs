@@ -6,12 +6,11 @@ use lemma_circuits::{
     compile,
     import::import,
     ir::{Elem, Quantization, Tail},
-    shape::Scheme,
 };
+use lemma_verifier::{artifact::VerifyingKeyFile, scheme::Scheme};
 use serde_json::json;
 
 use crate::{
-    artifact::VerifyingKeyFile,
     fixture::{self, Example, IPA, KZG, ONNX, context},
     keys::Keyring,
     progress::Silent,

@@ -5,6 +5,13 @@
 
 use halo2_proofs::halo2curves::{bn256::G2Affine, group::Curve, serde::SerdeObject};
 use lemma_circuits::ir::{Elem, Tail};
+use lemma_verifier::{
+    artifact::{ArtifactError, ProofBundle, VerifyingKeyFile},
+    envelope::{self, Kind},
+    setup::SetupError,
+    setup::{KzgSetup, Setup},
+    verify::{BareKey, Expect, VerifierKeyError, VerifyError, verify},
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -12,14 +19,7 @@ use super::{
     honest::{Honest, QUANTIZATION, honest},
     tree::leaves,
 };
-use crate::{
-    artifact::{ArtifactError, ProofBundle, Setup, VerifyingKeyFile},
-    envelope::{self, Kind},
-    fixture::context,
-    params::{KzgSetup, Parameters, SrsFileError},
-    progress::Silent,
-    verify::{BareKey, Expect, VerifierKeyError, VerifyError, verify},
-};
+use crate::{fixture::context, keys::KeysError, params::Parameters, progress::Silent};
 
 /// How a field is changed.
 enum Lie {
@@ -73,7 +73,7 @@ fn chosen() -> Setup {
     let point = (G2Affine::generator() + G2Affine::generator()).to_affine().to_raw_bytes();
     let mut bytes = [[0; 32]; 4];
     bytes.as_flattened_mut().copy_from_slice(&point);
-    Setup::Kzg(KzgSetup::of_bytes(bytes))
+    Setup::Kzg(KzgSetup::of_bytes(bytes, true))
 }
 
 fn a_tail(_: &Value) -> Value {
@@ -184,7 +184,7 @@ fn caught(honest: &Honest, bytes: &[u8]) -> Caught {
     };
     // Points of the second group are read with the parameters.
     if let Err(error) = key.file().secret_image() {
-        assert!(matches!(error, ArtifactError::Setup(SrsFileError::Point { .. })), "{error}");
+        assert!(matches!(error, ArtifactError::Setup(SetupError::Point)), "{error}");
         return Caught::Setup;
     }
     let expect = Expect { circuit: expected, context: None, allow_insecure_srs: true };
@@ -239,7 +239,7 @@ fn no_honest_proof_is_one_for_a_key_that_lies() {
             bundle.statement[..32].copy_from_slice(&circuit.0);
             bundle.scheme = key.file().setup().scheme();
             bundle.insecure_srs = key.file().setup().insecure();
-            let key = key.with_parameters(&parameters, &Silent).unwrap();
+            let key = parameters.complete::<KeysError>(key, &Silent).unwrap();
             let expect = Expect { circuit, context: Some(context()), allow_insecure_srs: true };
             let error = verify(&bundle.encode().unwrap(), &key, &expect).unwrap_err();
             let right = matches!(

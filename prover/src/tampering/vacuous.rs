@@ -7,22 +7,24 @@ use halo2_proofs::{
     halo2curves::{bn256::G1Affine, group::GroupEncoding},
     plonk::VerifyingKey,
 };
-use lemma_circuits::{
-    statement::{Context, Statement},
-    testing::vacuous::Vacuous,
-};
+use lemma_circuits::testing::vacuous::Vacuous;
 use lemma_plonk::watch::Unwatched;
+use lemma_verifier::{
+    artifact::{ProofBundle, VerifyingKeyFile},
+    proof_system::Commitment,
+    setup::Setup,
+    statement::{Context, Statement},
+    verify::{BareKey, Expect, VerifierKey, VerifyError, verify},
+};
 use rand::rngs::OsRng;
 use serde_json::json;
 
 use crate::{
-    artifact::{ProofBundle, Setup, VerifyingKeyFile},
     fixture::{self, Example, IPA, KZG},
     keys::SetupChoice,
     params::{Parameters, SrsChoice},
     progress::Silent,
-    proof_system::{self, CircuitProver, Commitment},
-    verify::{BareKey, Expect, VerifierKey, VerifyError, verify},
+    proof_system::{self, CircuitProver},
 };
 
 /// Parameters as a forger has them: with KZG a string of their own, not marked as one.
@@ -91,7 +93,7 @@ fn a_key_that_constrains_nothing_is_caught_by_the_circuit_id_alone() {
         assert_eq!(file.model_id(), example.circuit.model_id(), "the file names the honest model");
 
         let bytes = file.encode().unwrap();
-        let key = VerifierKey::read(&bytes, &Parameters::in_memory(), &Silent).unwrap();
+        let key = VerifierKey::read(&bytes).unwrap();
         let itself = Expect {
             circuit: key.circuit_id(),
             context: Some(Context::default()),

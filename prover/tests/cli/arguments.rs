@@ -1,13 +1,13 @@
 //! Arguments, help, exit codes and the manners of a process.
 
-use std::io::Read;
-use std::os::unix::ffi::OsStrExt;
-use std::process::Stdio;
+use std::{io::Read, os::unix::ffi::OsStrExt, process::Stdio};
 
-use crate::arguments;
-use crate::session::{
-    Proof, command, digit, digits, directory, finish, insecure_kzg, ipa, lemma, lemma_json, read_json,
-    refusal,
+use crate::{
+    arguments,
+    session::{
+        Proof, command, digit, digits, directory, finish, insecure_kzg, ipa, lemma, lemma_json, read_json,
+        refusal,
+    },
 };
 
 const COMMANDS: [&str; 11] =

@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
-use crate::arguments;
-use crate::session::{fixture, lemma, lemma_json, refusal};
+use crate::{
+    arguments,
+    session::{fixture, lemma, lemma_json, refusal},
+};
 
 const NUMBERS: [&str; 23] = [
     "k",

@@ -2,8 +2,10 @@
 
 use serde::Deserialize;
 
-use crate::arguments;
-use crate::session::{Proof, digit, digits, directory, fixture, ipa, lemma_json, refusal};
+use crate::{
+    arguments,
+    session::{Proof, digit, digits, directory, fixture, ipa, lemma_json, refusal},
+};
 
 #[derive(Deserialize)]
 struct Entry {

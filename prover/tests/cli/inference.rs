@@ -3,14 +3,17 @@
 use std::process::Command;
 
 use lemma_circuits::ir::Elem;
-use lemma_circuits::statement::{Interface, Port};
 use lemma_prover::inputs;
+use lemma_verifier::interface::{Interface, Port};
 use serde_json::Value;
 
-use crate::session::{
-    Finished, command, digit, digits, directory, finish, fixture, ipa, lemma, lemma_json, read_json, refusal,
+use crate::{
+    arguments, onnx,
+    session::{
+        Finished, command, digit, digits, directory, finish, fixture, ipa, lemma, lemma_json, read_json,
+        refusal,
+    },
 };
-use crate::{arguments, onnx};
 
 /// An interface that reads ten int8 integers of a row of an array.
 fn ten_int8(array: &str) -> Interface {

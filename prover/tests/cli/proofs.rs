@@ -4,10 +4,12 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::arguments;
-use crate::session::{
-    Proof, command, digit, digits, directory, finish, fixture, insecure_kzg, ipa, lemma, lemma_json,
-    read_json, refusal,
+use crate::{
+    arguments,
+    session::{
+        Proof, command, digit, digits, directory, finish, fixture, insecure_kzg, ipa, lemma, lemma_json,
+        read_json, refusal,
+    },
 };
 
 fn verify(proof: &Path, vk: &Path, extra: &[&str]) -> (i32, Value) {

@@ -1,7 +1,9 @@
 //! Models that are refused, with every reason at once.
 
-use crate::session::{directory, lemma_json, refusal};
-use crate::{arguments, onnx};
+use crate::{
+    arguments, onnx,
+    session::{directory, lemma_json, refusal},
+};
 
 #[test]
 fn every_reason_is_told_at_once() {

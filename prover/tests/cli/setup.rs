@@ -1,12 +1,13 @@
 //! Ceremony files and the store.
 
-use halo2_proofs::SerdeFormat;
-use halo2_proofs::halo2curves::bn256::Bn256;
-use halo2_proofs::poly::kzg::commitment::ParamsKZG;
+use halo2_proofs::{SerdeFormat, halo2curves::bn256::Bn256, poly::kzg::commitment::ParamsKZG};
+use lemma_verifier::transparent;
 use rand::rngs::OsRng;
 
-use crate::arguments;
-use crate::session::{digit, digits, lemma, lemma_json, refusal};
+use crate::{
+    arguments,
+    session::{digit, digits, lemma, lemma_json, refusal},
+};
 
 #[test]
 fn kzg_needs_a_ceremony_and_uses_the_imported_one() {
@@ -155,4 +156,19 @@ fn the_store_lists_and_cleans_itself() {
         lemma(arguments!["--store", root, "store", "list"]).stdout.contains("1 objects")
             || objects.len() != 1
     );
+}
+
+#[test]
+fn parameters_of_the_ipa_scheme_are_derived_ahead() {
+    let store = tempfile::tempdir().unwrap();
+    let root = store.path();
+    let (code, json) = lemma_json(arguments!["--store", root, "srs", "warm", "5", "6"]);
+    assert_eq!((code, &json["ipa"]), (0, &serde_json::json!([5, 6])), "{json}");
+    // Their content is their name: what this program knows their sha256 to be.
+    for k in [5, 6] {
+        let name = transparent::pinned_file(k).unwrap().to_string();
+        let file = std::fs::metadata(root.join("objects/params").join(name)).unwrap();
+        assert_eq!(file.len(), transparent::file_len(k), "2^{k} rows");
+    }
+    assert!(refusal(arguments!["--store", root, "srs", "warm", "17"], 2).contains("5..=16"));
 }

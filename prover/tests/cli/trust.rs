@@ -2,23 +2,31 @@
 
 use std::path::PathBuf;
 
-use halo2_proofs::halo2curves::bn256::{Bn256, Fr, G1Affine};
-use halo2_proofs::halo2curves::group::GroupEncoding;
-use halo2_proofs::halo2curves::serde::SerdeObject;
-use halo2_proofs::plonk::{create_proof, keygen_pk, keygen_vk};
-use halo2_proofs::poly::kzg::commitment::{KZGCommitmentScheme, ParamsKZG};
-use halo2_proofs::poly::kzg::multiopen::ProverSHPLONK;
-use halo2_proofs::transcript::{Blake2bWrite, Challenge255, TranscriptWriterBuffer};
-use lemma_circuits::shape::Scheme;
-use lemma_circuits::statement::Statement;
+use halo2_proofs::{
+    halo2curves::{
+        bn256::{Bn256, Fr, G1Affine},
+        group::GroupEncoding,
+        serde::SerdeObject,
+    },
+    plonk::{create_proof, keygen_pk, keygen_vk},
+    poly::kzg::{
+        commitment::{KZGCommitmentScheme, ParamsKZG},
+        multiopen::ProverSHPLONK,
+    },
+    transcript::{Blake2bWrite, Challenge255, TranscriptWriterBuffer},
+};
 use lemma_circuits::testing::vacuous::Vacuous;
-use lemma_prover::artifact::{ProofBundle, VerifyingKeyFile};
+use lemma_verifier::{
+    artifact::{ProofBundle, VerifyingKeyFile},
+    scheme::Scheme,
+    statement::Statement,
+};
 use rand::rngs::OsRng;
 use serde_json::{Value, json};
 
-use crate::arguments;
-use crate::session::{
-    Proof, digit, digits, directory, fixture, insecure_kzg, ipa, lemma, lemma_json, refusal,
+use crate::{
+    arguments,
+    session::{Proof, digit, digits, directory, fixture, insecure_kzg, ipa, lemma, lemma_json, refusal},
 };
 
 #[test]

@@ -64,7 +64,7 @@ impl Advances {
 
 #[cfg(test)]
 mod tests {
-    use lemma_circuits::statement::CircuitId;
+    use lemma_verifier::circuit_id::CircuitId;
 
     use super::*;
     use crate::work::jobs::{Event, Life, Priority, ProofWork, Timestamp, Work};

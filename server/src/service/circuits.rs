@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use lemma_circuits::{shape::Scheme, statement::CircuitId};
 use lemma_prover::{
-    digest::Digest,
     keys::KeysError,
     params::{ParamsError, SrsChoice},
 };
+use lemma_verifier::{circuit_id::CircuitId, digest::Digest, scheme::Scheme};
 use tracing::warn;
 
 use super::{

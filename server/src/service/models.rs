@@ -1,6 +1,6 @@
 //! Uploaded models.
 
-use lemma_prover::digest::Digest;
+use lemma_verifier::digest::Digest;
 
 use super::{JobService, StorageError, blocking};
 use crate::store::{

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use lemma_circuits::{
     import::{ImportError, import},
     ir::Model,
-    statement::{CircuitId, Interface},
 };
+use lemma_verifier::{circuit_id::CircuitId, interface::Interface};
 use moka::future::Cache;
 
 use super::{
@@ -93,7 +93,7 @@ impl Networks {
         let onnx = blocking(move || files.get(digest)).await?;
         let bytes = onnx.len() as u64;
         let model = self.reading.run(move || import(&onnx, "the circuit's model")).await??;
-        let interface = Interface::of(&model);
+        let interface = model.interface();
         Ok(Arc::new(Network { circuit: entry, model, interface, bytes }))
     }
 }

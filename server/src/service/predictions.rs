@@ -12,8 +12,7 @@ use futures::{
     FutureExt,
     future::{BoxFuture, Shared, WeakShared},
 };
-use lemma_circuits::shape::Scheme;
-use lemma_prover::digest::Digest;
+use lemma_verifier::{digest::Digest, scheme::Scheme};
 use moka::future::Cache;
 
 use super::pool::{Pool, PoolError};

@@ -5,9 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lemma_circuits::statement::Statement;
-use lemma_prover::{
-    keys::KeysError,
+use lemma_prover::keys::KeysError;
+use lemma_verifier::{
+    statement::Statement,
     verify::{Expect, VerifierKey, VerifyError, verify},
 };
 
@@ -68,7 +68,7 @@ pub enum JudgeError {
     Pool(#[from] PoolError),
     /// The circuit's key cannot be had.
     #[error(transparent)]
-    Key(#[from] KeysError),
+    Key(#[from] Arc<KeysError>),
 }
 
 impl JobService {

@@ -11,7 +11,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lemma_prover::{digest::Digest, regular_file};
+use lemma_prover::regular_file;
+use lemma_verifier::digest::Digest;
 use tempfile::NamedTempFile;
 
 pub use sweep::{ORPHANS_KEPT, Sweep};

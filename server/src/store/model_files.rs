@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use lemma_prover::{
-    digest::Digest,
-    keys::{Keyring, KeysError},
-};
+use lemma_prover::keys::{Keyring, KeysError};
+use lemma_verifier::digest::Digest;
 use tracing::{error, warn};
 
 use crate::store::blobs::{BlobError, BlobKind, Blobs};

@@ -86,7 +86,7 @@ pub enum RecordsError {
     #[error("model {model} is not known; upload it first")]
     UnknownModel {
         /// The digest asked for.
-        model: lemma_prover::digest::Digest,
+        model: lemma_verifier::digest::Digest,
     },
 }
 

@@ -32,6 +32,7 @@ pub use life::{Event, JobState, Life, MAX_FAILED_ATTEMPTS, MAX_SERVICE_DEATHS, R
 pub use time::{Clock, SystemClock, Timestamp};
 pub use work::{CircuitFacts, CircuitWork, Outcome, Priority, ProofWork, Setup, Work, WorkKind};
 
+use lemma_prover::progress::Phase;
 use serde::{Deserialize, Serialize};
 
 /// A job as it is remembered.
@@ -52,7 +53,7 @@ pub struct Job {
     /// Where it is in its life.
     pub life: Life,
     /// The step a running job was last seen in.
-    pub phase: Option<String>,
+    pub phase: Option<Phase>,
     /// Wall-clock time of the finished steps of the last attempt.
     pub timings: Vec<PhaseTiming>,
     /// What came of it; present exactly in the state succeeded.

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lemma_circuits::shape::Scheme;
+use lemma_verifier::scheme::Scheme;
 
 use crate::work::{
     jobs::{Failure, FailureClass},

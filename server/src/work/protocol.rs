@@ -14,7 +14,8 @@ use std::{
     path::PathBuf,
 };
 
-use lemma_circuits::{shape::Scheme, statement::CircuitId};
+use lemma_prover::progress::Phase;
+use lemma_verifier::{circuit_id::CircuitId, scheme::Scheme};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
@@ -104,9 +105,9 @@ pub(crate) enum Told {
 #[serde(tag = "report", rename_all = "snake_case")]
 pub(crate) enum Report {
     /// A step began.
-    Began { phase: String },
+    Began { phase: Phase },
     /// The step that began last ended.
-    Ended { phase: String, milliseconds: u64 },
+    Ended { phase: Phase, milliseconds: u64 },
     /// The proof has advanced: it is in this stage, and this share of it is done.
     Advanced { stage: String, share: f32 },
     /// The proof bundle is the payload.

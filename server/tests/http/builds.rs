@@ -1,8 +1,8 @@
 use std::{fs, time::Duration};
 
 use futures::future::join_all;
-use lemma_prover::{digest::Digest, envelope};
 use lemma_server::process::config::Settings;
+use lemma_verifier::{digest::Digest, envelope};
 use reqwest::Method;
 use serde_json::json;
 

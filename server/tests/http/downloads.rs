@@ -1,6 +1,6 @@
 use std::fs;
 
-use lemma_prover::{artifact::ProofBundle, digest::Digest};
+use lemma_verifier::{artifact::ProofBundle, digest::Digest};
 use reqwest::Method;
 use serde_json::json;
 

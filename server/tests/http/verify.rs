@@ -1,12 +1,14 @@
 use std::fs;
 
-use lemma_circuits::statement::Context;
 use lemma_prover::{
     Circuit, Tensor,
-    artifact::ProofBundle,
     keys::{Keyring, SetupChoice},
     params::SrsChoice,
     store::Store,
+};
+use lemma_verifier::{
+    artifact::ProofBundle,
+    statement::Context,
     verify::{BareKey, Expect},
 };
 use serde_json::{Value, json};

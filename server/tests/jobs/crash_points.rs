@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use crate::digits::{Place, check_proof, ended};
-use crate::{prepare, runtime, server_process::Server};
+use crate::{
+    digits::{Place, check_proof, ended},
+    prepare, runtime,
+    server_process::Server,
+};
+use lemma_prover::progress::Phase;
 use lemma_server::work::{
     crash_points::{CHILD_FAULT, CRASH_POINT},
     jobs::{Failure, FailureClass, Job, JobId, JobState},
@@ -12,7 +16,7 @@ use lemma_server::work::{
 /// Submits until the server dies at its point; the acknowledged jobs with their rows.
 fn submit_until_death(
     place: &Place,
-    circuit: lemma_circuits::statement::CircuitId,
+    circuit: lemma_verifier::circuit_id::CircuitId,
     point: &str,
 ) -> Vec<(JobId, usize)> {
     let Some(mut server) = Server::start(place.directory.path(), &[(CRASH_POINT, point)]) else {
@@ -120,7 +124,7 @@ fn a_worker_that_always_panics_poisons_its_job() {
     with_fault("panic@prove", |job| {
         assert_eq!(reason(job).class, FailureClass::Poisoned);
         assert!(reason(job).reason.contains("panicked at"), "{:?}", reason(job));
-        assert_eq!(reason(job).phase.as_deref(), Some("prove"));
+        assert_eq!(reason(job).phase, Some(Phase::Prove));
     });
 }
 

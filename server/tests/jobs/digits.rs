@@ -7,8 +7,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lemma_circuits::statement::{CircuitId, Context};
-use lemma_prover::{digest::Digest, verify::Expect};
 use lemma_server::{
     service::{JobService, ServiceConfig, SubmitError, Submitted},
     store::records::{Idempotency, NewJob, Records},
@@ -18,6 +16,7 @@ use lemma_server::{
     },
 };
 use lemma_tests::Fixture;
+use lemma_verifier::{circuit_id::CircuitId, digest::Digest, statement::Context, verify::Expect};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// A network that takes and gives 8-bit integers.

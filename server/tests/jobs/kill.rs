@@ -2,10 +2,13 @@
 
 use std::{collections::BTreeMap, fs, time::Duration};
 
-use crate::digits::{Place, check_proof, ended, lives, send};
-use crate::{prepare, runtime, server_process::Server};
-use lemma_circuits::statement::CircuitId;
+use crate::{
+    digits::{Place, check_proof, ended, lives, send},
+    prepare, runtime,
+    server_process::Server,
+};
 use lemma_server::work::jobs::{EventKind, JobId, JobState, MAX_FAILED_ATTEMPTS, MAX_SERVICE_DEATHS};
+use lemma_verifier::circuit_id::CircuitId;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rustix::process::Signal;
 

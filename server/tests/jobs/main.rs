@@ -12,7 +12,7 @@ mod server_process;
 
 use std::time::Duration;
 
-use lemma_circuits::statement::CircuitId;
+use lemma_verifier::circuit_id::CircuitId;
 
 /// Not a test: the server that the tests kill.
 #[test]

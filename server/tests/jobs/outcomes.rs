@@ -8,8 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lemma_circuits::shape::Scheme;
-use lemma_prover::{digest::Digest, env::LANES_VARIABLE};
+use lemma_prover::{env::LANES_VARIABLE, progress::Phase};
 use lemma_server::{
     service::{BundleError, JobService, OpenError, ServiceConfig, SubmitError, Submitted},
     store::{
@@ -24,6 +23,7 @@ use lemma_server::{
         },
     },
 };
+use lemma_verifier::{digest::Digest, scheme::Scheme};
 use rustix::process::Signal;
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 
@@ -50,8 +50,8 @@ async fn proofs_are_made_verified_and_remembered() {
         let job = ended(&service, *id).await;
         check_proof(&service, &job, row).await;
         assert_eq!((job.life.attempt, job.life.failed_attempts), (1, 0));
-        assert!(job.timings.iter().any(|timing| timing.phase == "prove"), "{:?}", job.timings);
-        let loads = job.timings.iter().any(|timing| timing.phase == "load keys");
+        assert!(job.timings.iter().any(|timing| timing.phase == Phase::Prove), "{:?}", job.timings);
+        let loads = job.timings.iter().any(|timing| timing.phase == Phase::LoadKeys);
         assert!(!loads, "the process that made the keys keeps them: {:?}", job.timings);
         let records = place.records().await;
         assert!(records.input(*id).await.expect("reads").is_none(), "the input must be gone");
@@ -164,7 +164,7 @@ async fn a_cancelled_proof_does_not_cost_its_worker_process() {
     }
     let next = ended(&service, submit(&service, proof(circuit, 1)).await.id).await;
     check_proof(&service, &next, 1).await;
-    assert!(next.timings.iter().all(|timing| timing.phase != "load keys"), "{:?}", next.timings);
+    assert!(next.timings.iter().all(|timing| timing.phase != Phase::LoadKeys), "{:?}", next.timings);
     assert_eq!(place.workers(), [worker]);
     service.shutdown(Duration::from_secs(10)).await;
 }
@@ -404,7 +404,7 @@ async fn failures_are_typed_and_do_not_repeat_the_input() {
     let failure = job.life.failure.expect("a reason");
     assert_eq!((failure.class, failure.retryable), (FailureClass::Input, false));
     assert!(!failure.reason.contains("87654321"), "{}", failure.reason);
-    let unknown = lemma_circuits::statement::CircuitId([7; 32]);
+    let unknown = lemma_verifier::circuit_id::CircuitId([7; 32]);
     assert!(matches!(accept(&service, proof(unknown, 0)).await, Err(SubmitError::UnknownCircuit { .. })));
     let none = NewJob { inputs: None, ..proof(circuit, 0) };
     assert!(matches!(accept(&service, none).await, Err(SubmitError::NoInput)));

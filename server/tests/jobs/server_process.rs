@@ -10,12 +10,11 @@ use std::{
     time::Duration,
 };
 
-use lemma_circuits::statement::CircuitId;
-use lemma_prover::digest::Digest;
 use lemma_server::{
     service::{JobService, Submitted},
     work::jobs::JobId,
 };
+use lemma_verifier::{circuit_id::CircuitId, digest::Digest};
 
 use crate::digits::{accept, config, proof, with_key};
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::Builder;
-use crate::import::error::ImportErrorKind;
-use crate::import::limits;
-use crate::import::value::Activation;
-use crate::ir::{Elem, Op, Rearrange, Source, Tensor, TensorId};
+use crate::{
+    import::{error::ImportErrorKind, limits, value::Activation},
+    ir::{Elem, Op, Rearrange, Source, Tensor, TensorId},
+};
 
 impl Builder {
     /// The tensor of these sources, one per element of `shape`, which count into `inputs`.

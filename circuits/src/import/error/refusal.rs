@@ -1,7 +1,6 @@
 //! Every reason why a file is refused.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
 
 use super::{ImportError, NodeLabel, ReasonGroup};
 

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::ValueIndex;
-use crate::import::limits;
-use crate::import::proto::{Dimension, TensorShapeProto, ValueInfoProto};
+use crate::import::{
+    limits,
+    proto::{Dimension, TensorShapeProto, ValueInfoProto},
+};
 
 /// What a file says of a value.
 #[derive(Clone, Debug, Default)]

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::import::error::{ContainerError, ImportErrorKind};
-use crate::import::proto::OperatorSetIdProto;
+use crate::import::{
+    error::{ContainerError, ImportErrorKind},
+    proto::OperatorSetIdProto,
+};
 
 /// The opsets of the default domain in which every supported operator has the meaning that is implemented.
 const ONNX_OPSETS: (i64, i64) = (10, 26);

@@ -1,12 +1,18 @@
 //! The inputs of a graph.
 
-use super::ValueIndex;
-use super::names::{Names, refuse_control_characters};
-use crate::import::error::{GraphError, ImportErrorKind};
-use crate::import::faults::{Fault, Faults};
-use crate::import::limits;
-use crate::import::proto::{Dimension, TensorProto, ValueInfoProto, data_type};
-use crate::ir::Elem;
+use super::{
+    ValueIndex,
+    names::{Names, refuse_control_characters},
+};
+use crate::{
+    import::{
+        error::{GraphError, ImportErrorKind},
+        faults::{Fault, Faults},
+        limits,
+        proto::{Dimension, TensorProto, ValueInfoProto, data_type},
+    },
+    ir::Elem,
+};
 
 /// Element type of a graph input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

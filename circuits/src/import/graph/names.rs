@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::ValueIndex;
-use super::domain::Domain;
-use crate::import::error::{GraphError, ImportErrorKind, NodeLabel};
-use crate::import::faults::Fault;
-use crate::import::proto::{NodeProto, TensorProto, ValueInfoProto};
+use super::{ValueIndex, domain::Domain};
+use crate::import::{
+    error::{GraphError, ImportErrorKind, NodeLabel},
+    faults::Fault,
+    proto::{NodeProto, TensorProto, ValueInfoProto},
+};
 
 /// The values that a node of the file reads and defines.
 #[derive(Debug)]

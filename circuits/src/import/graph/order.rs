@@ -1,7 +1,6 @@
 //! Topological order of the nodes that the outputs depend on.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::{cmp::Reverse, collections::BinaryHeap};
 
 use super::{ValueIndex, Wiring};
 

@@ -3,20 +3,24 @@
 #[cfg(test)]
 mod tests;
 
-use crate::import::affine::one_or_indexed;
-use crate::import::attributes::{axis_index, unsupported};
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::constant::{Constant, Data};
-use crate::import::error::{ImportErrorKind, OperatorError, TensorError};
-use crate::import::limits;
-use crate::import::ops::layer::arithmetic;
-use crate::import::proto::data_type;
-use crate::import::role::Role;
-use crate::import::spread::Spread;
-use crate::import::supported::{Form, SupportedOp};
-use crate::import::value::{Function, Truth, Value};
-use crate::ir::Elem;
+use crate::{
+    import::{
+        affine::one_or_indexed,
+        attributes::{axis_index, unsupported},
+        builder::Builder,
+        call::Call,
+        constant::{Constant, Data},
+        error::{ImportErrorKind, OperatorError, TensorError},
+        limits,
+        ops::layer::arithmetic,
+        proto::data_type,
+        role::Role,
+        spread::Spread,
+        supported::{Form, SupportedOp},
+        value::{Function, Truth, Value},
+    },
+    ir::Elem,
+};
 
 pub(super) const OPS: &[SupportedOp] = &[
     SupportedOp::onnx(

@@ -2,18 +2,22 @@
 
 use std::rc::Rc;
 
-use crate::import::affine::FloatClamp;
-use crate::import::builder::{self, Builder};
-use crate::import::call::Call;
-use crate::import::error::{ImportErrorKind, OperatorError};
-use crate::import::limits;
-use crate::import::operand::{self, expect_elem, operand, q_operand};
-use crate::import::ops::layer::fully_connected;
-use crate::import::role::Role;
-use crate::import::supported::{Form, SupportedOp};
-use crate::import::value::{Activation, Operand, Sizes, Value, Waiting, WaitingForm};
-use crate::import::views;
-use crate::ir::{ChannelSteps, Elem, MatMul, Op, Quantization, Requantize};
+use crate::{
+    import::{
+        affine::FloatClamp,
+        builder::{self, Builder},
+        call::Call,
+        error::{ImportErrorKind, OperatorError},
+        limits,
+        operand::{self, expect_elem, operand, q_operand},
+        ops::layer::fully_connected,
+        role::Role,
+        supported::{Form, SupportedOp},
+        value::{Activation, Operand, Sizes, Value, Waiting, WaitingForm},
+        views,
+    },
+    ir::{ChannelSteps, Elem, MatMul, Op, Quantization, Requantize},
+};
 
 pub(super) const OPS: &[SupportedOp] = &[
     SupportedOp::onnx(

@@ -1,9 +1,13 @@
 //! The file itself: its caps, its tensors, its text.
 
-use super::assert_refused;
-use super::models::{ModelBuilder, attribute, floats, int8s, int64s, q_gemm};
-use crate::import::proto::{ModelProto, TensorProto, data_type};
-use crate::import::{ContainerError, GraphError, ImportError, ImportErrorKind, TensorError, import, limits};
+use super::{
+    assert_refused,
+    models::{ModelBuilder, attribute, floats, int8s, int64s, q_gemm},
+};
+use crate::import::{
+    ContainerError, GraphError, ImportError, ImportErrorKind, TensorError, import, limits,
+    proto::{ModelProto, TensorProto, data_type},
+};
 
 #[test]
 fn an_empty_file_has_no_graph() {

@@ -1,10 +1,13 @@
 //! Quantization at the inputs and what follows the outputs.
 
-use super::assert_refused;
-use super::models::{ModelBuilder, floats, int8s, q_gemm, value_info};
-use crate::import::proto::data_type;
-use crate::import::{GraphError, ImportErrorKind, OperatorError, QuantizationError};
-use crate::ir::{Elem, Quantization, Tail};
+use super::{
+    assert_refused,
+    models::{ModelBuilder, floats, int8s, q_gemm, value_info},
+};
+use crate::{
+    import::{GraphError, ImportErrorKind, OperatorError, QuantizationError, proto::data_type},
+    ir::{Elem, Quantization, Tail},
+};
 
 /// [`q_gemm`] between a float32 input `x_real` and a float32 output `y_real`.
 fn float_edges(domain: &str) -> ModelBuilder {

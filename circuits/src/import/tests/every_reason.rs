@@ -1,8 +1,10 @@
 //! Every reason at once, and none that only follows from another one.
 
 use super::models::{ModelBuilder, floats, int8s, q_gemm, value_info};
-use crate::import::proto::{TensorProto, data_type};
-use crate::import::{ReasonGroup, Refusal, examine, import};
+use crate::import::{
+    ReasonGroup, Refusal, examine, import,
+    proto::{TensorProto, data_type},
+};
 
 /// float32 `x` [1, 2, 4, 4], and `q` and `d` behind its quantizers.
 fn image() -> ModelBuilder {

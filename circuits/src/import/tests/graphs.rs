@@ -1,9 +1,13 @@
 //! Names, order, inputs and operators of a graph.
 
-use super::assert_refused;
-use super::models::{ModelBuilder, attribute, int8s, int32s, q_gemm, q_linear_mat_mul, qdq_relu, value_info};
-use crate::import::proto::{NodeProto, OperatorSetIdProto, TypeProto, attribute_type, data_type};
-use crate::import::{ContainerError, GraphError, ImportErrorKind, OperatorError};
+use super::{
+    assert_refused,
+    models::{ModelBuilder, attribute, int8s, int32s, q_gemm, q_linear_mat_mul, qdq_relu, value_info},
+};
+use crate::import::{
+    ContainerError, GraphError, ImportErrorKind, OperatorError,
+    proto::{NodeProto, OperatorSetIdProto, TypeProto, attribute_type, data_type},
+};
 
 #[test]
 fn nodes_may_come_in_any_order() {

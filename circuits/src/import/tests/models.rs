@@ -2,12 +2,17 @@
 
 use prost::Message;
 
-use crate::import::proto::{
-    AttributeProto, Dimension, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
-    TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, attribute_type, data_type,
+use crate::{
+    import::{
+        ImportError, import,
+        proto::{
+            AttributeProto, Dimension, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
+            TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, attribute_type,
+            data_type,
+        },
+    },
+    ir::{FullyConnected, Model, Op},
 };
-use crate::import::{ImportError, import};
-use crate::ir::{FullyConnected, Model, Op};
 
 #[derive(Clone, Default)]
 pub(in crate::import) struct ModelBuilder {

@@ -1,9 +1,7 @@
 //! Models of two tensors that meet in every pair of integers.
 
 use super::models::{ModelBuilder, int8s};
-use crate::import::proto::data_type;
-use crate::ir::Model;
-use crate::reference;
+use crate::{import::proto::data_type, ir::Model, reference};
 
 /// int8 `x` [1, 256] and `z` [256, 1], dequantized to `f` and `h` with these scales -> operators of the caller to `g` ->
 /// QuantizeLinear -> `y`: every pair of integers.

@@ -1,10 +1,16 @@
 //! What onnxruntime refuses is refused, and what lies next to it is not: each pair of cases was tried with 1.31.1.
 
-use super::assert_refused;
-use super::models::{ModelBuilder, attribute, floats, int8s, int32s, int64s};
-use crate::import::proto::{AttributeProto, NodeProto, attribute_type, data_type};
-use crate::import::{ContainerError, GraphError, ImportErrorKind, OperatorError, QuantizationError};
-use crate::ir::Op;
+use super::{
+    assert_refused,
+    models::{ModelBuilder, attribute, floats, int8s, int32s, int64s},
+};
+use crate::{
+    import::{
+        ContainerError, GraphError, ImportErrorKind, OperatorError, QuantizationError,
+        proto::{AttributeProto, NodeProto, attribute_type, data_type},
+    },
+    ir::Op,
+};
 
 /// int8 `x` of these dimensions with scale 0.5 and zero point 2 -> operators of the caller -> `y`.
 fn on_integers(

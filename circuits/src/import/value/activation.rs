@@ -2,10 +2,14 @@
 
 use std::rc::Rc;
 
-use crate::import::affine::{self, AxisQuantization, FloatClamp};
-use crate::import::constant::Constant;
-use crate::import::spread::{Course, Spread};
-use crate::ir::{Elem, Quantization, TensorId};
+use crate::{
+    import::{
+        affine::{self, AxisQuantization, FloatClamp},
+        constant::Constant,
+        spread::{Course, Spread},
+    },
+    ir::{Elem, Quantization, TensorId},
+};
 
 /// An 8-bit activation.
 #[derive(Clone, Debug)]

@@ -6,11 +6,15 @@
 use std::rc::Rc;
 
 use super::linear::Linear;
-use crate::import::affine::{self, FloatClamp, one_or_indexed};
-use crate::import::error::{ImportErrorKind, OperatorError, UncertainAnswer};
-use crate::import::float_sum::FloatSum;
-use crate::ir::{AccumulatorRange, Elem, Quantization};
-use crate::requantize::Steps;
+use crate::{
+    import::{
+        affine::{self, FloatClamp, one_or_indexed},
+        error::{ImportErrorKind, OperatorError, UncertainAnswer},
+        float_sum::FloatSum,
+    },
+    ir::{AccumulatorRange, Elem, Quantization},
+    requantize::Steps,
+};
 
 /// Most operators between a sum and its quantizer.
 pub(in crate::import) const MAX_STEPS: usize = 16;

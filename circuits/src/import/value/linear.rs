@@ -3,8 +3,10 @@
 use std::rc::Rc;
 
 use super::activation::Activation;
-use crate::import::constant::Data;
-use crate::ir::{Elem, Window};
+use crate::{
+    import::constant::Data,
+    ir::{Elem, Window},
+};
 
 /// Centered weights of a layer, its part of the accumulator's scale.
 #[derive(Debug)]

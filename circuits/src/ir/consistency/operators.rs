@@ -1,10 +1,12 @@
 //! The rules of each operator: sizes of lists, windows, and the range of the output.
 
-use super::super::{
-    Add, ChannelSteps, Convolution, FullyConnected, MatMul, MaxPool, Multiply, Rearrange, Requantize, Source,
-    Table, Tensor, Window,
+use super::{
+    super::{
+        Add, ChannelSteps, Convolution, FullyConnected, MatMul, MaxPool, Multiply, Rearrange, Requantize,
+        Source, Table, Tensor, Window,
+    },
+    elements, holds,
 };
-use super::{elements, holds};
 
 /// Positions of a window, before the padding is subtracted, are below this bound.
 const MAX_POSITION: usize = 1 << 31;

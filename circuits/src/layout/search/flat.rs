@@ -1,6 +1,13 @@
 //! The cheapest columns for a flat circuit: over the number of rows, the limb width and the encoding of saturation. The
 //! lanes and the weight columns are then the fewest that hold the network.
 
+use lemma_verifier::{
+    scheme::Scheme,
+    shape::{
+        BankKind, MAX_K, MAX_LIMB_BITS, MAX_SHIFT, MAX_WEIGHT_COLUMNS, MIN_K, Shape, TABLES_IN_SUM,
+        usable_rows,
+    },
+};
 use typed_index_collections::TiVec;
 
 use crate::{
@@ -15,10 +22,6 @@ use crate::{
     layout::search::{Choice, splits},
     network::{Base, Network},
     place::{Flat, Placement},
-    shape::{
-        BankKind, MAX_K, MAX_LIMB_BITS, MAX_SHIFT, MAX_WEIGHT_COLUMNS, MIN_K, Scheme, Shape, TABLES_IN_SUM,
-        usable_rows,
-    },
     steps,
 };
 

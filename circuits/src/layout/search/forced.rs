@@ -1,12 +1,13 @@
 //! Flat layouts with a shape chosen by a test instead of the search, so that small circuits cover every form.
 
+use lemma_verifier::{scheme::Scheme, shape::Shape};
+
 use crate::{
     error::PlanError,
     expanded::Expanded,
     ir::Model,
     layout::{Layout, search::flat::Search},
     network::Base,
-    shape::{Scheme, Shape},
 };
 
 /// The free choices of a shape.

@@ -1,11 +1,16 @@
 //! The figure of ARCHITECTURE.md: which rows of which columns hold what, read off a layout.
 
+use lemma_verifier::{
+    index::{BankId, RowId, first},
+    scheme::Scheme,
+    shape::{BankKind, BankShape, Shape},
+};
+
 use crate::{
     equations::Operand,
-    index::{BankId, MapId, RowId, first},
+    index::MapId,
     layout::{Budget, Layout},
     place::{Block, Content},
-    shape::{BankKind, BankShape, Scheme, Shape},
     testing::networks::{Builder, Scale, Slide},
 };
 

@@ -1,9 +1,10 @@
 //! Planning takes steps as cells grow, whatever grows: depth, channels, images, or what is arranged anew.
 
+use lemma_verifier::scheme::Scheme;
+
 use crate::{
     compile,
     ir::{Model, Source},
-    shape::Scheme,
     steps,
     testing::networks::{Builder, Scale, Slide},
 };

@@ -1,8 +1,10 @@
 use proptest::prelude::*;
 
 use super::{LinearForm, linear_form};
-use crate::ir::AccumulatorRange;
-use crate::requantize::{Steps, requantize};
+use crate::{
+    ir::AccumulatorRange,
+    requantize::{Steps, requantize},
+};
 
 const I8: (i32, i32) = (-128, 127);
 

@@ -1,13 +1,14 @@
 //! Lies about single accumulators.
 
+use lemma_verifier::{columns::LaneColumns, index::GroupId};
+
 use super::{Lie, OPERATOR, add_to_claim, outputs, room};
 use crate::{
-    Role,
-    columns::LaneColumns,
     expanded::Op,
     forms::Form,
-    index::{BlockId, GroupId, NodeId, SlotId},
+    index::{BlockId, NodeId, SlotId},
     place::Start,
+    roles::Role,
     soundness::case::{Case, Caught, Told},
     testing::spot::{Spot, resolve},
     witness::{Requantized, requantized, write_linear, write_threshold},

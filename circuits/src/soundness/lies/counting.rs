@@ -1,13 +1,12 @@
 //! Lies about how often table entries are looked up.
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+use lemma_verifier::{columns::LaneColumns, index::RowId};
 
 use super::{Lie, unused};
 use crate::{
-    Role,
-    columns::LaneColumns,
     forms::tables::PAD,
-    index::RowId,
+    roles::Role,
     soundness::case::{Case, Caught, Told},
     testing::subject::hints,
     witness::LookupTables,

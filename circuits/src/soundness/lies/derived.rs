@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use super::{Lie, exchange};
 use crate::{
-    Role,
-    columns::{BankLane, RowWeights},
     equations::{Factor, Operand, Region},
-    index::{FixedColumn, Lane, RowId},
     layout::Layout,
     network::shared::by_position,
     place::{Arrangement, Block, Content},
+    roles::Role,
     soundness::case::{Case, Caught, Told},
     witness::Witness,
 };
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+use lemma_verifier::{
+    columns::{BankLane, RowWeights},
+    index::{FixedColumn, Lane, RowId},
+};
 
 /// The honest witness, derived by a changed layout.
 fn derived(case: &Case, caught: &'static [&'static str], change: impl FnOnce(&mut Layout)) -> Told {

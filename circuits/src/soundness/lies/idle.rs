@@ -1,15 +1,12 @@
 //! Lies about lanes that hold nothing.
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+use lemma_verifier::{index::Lane, integers::integer, interface::HEADER_INSTANCES, shape::BankKind};
 
 use super::{Lie, OPERATOR, add_to_claim, room};
 use crate::{
-    Role,
-    index::Lane,
-    integers::integer,
-    shape::BankKind,
+    roles::Role,
     soundness::case::{Case, Caught, Told},
-    statement::HEADER_INSTANCES,
     testing::spot::Spot,
 };
 

@@ -1,15 +1,18 @@
 //! Lies about channels in the linear form, `acc m + c = 2^shift (y - E) + r`.
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
-
-use super::{Lie, OPERATOR, Place, places, unused};
-use crate::{
-    Role,
-    columns::{HintCells, LaneColumns, LinearCells},
-    forms::{ClampClass, Form},
+use lemma_verifier::{
+    columns::{LaneColumns, LinearCells},
     index::{AdviceColumn, RowId},
     integers::integer,
     shape::BankKind,
+};
+
+use super::{Lie, OPERATOR, Place, places, unused};
+use crate::{
+    cells::HintCells,
+    forms::{ClampClass, Form},
+    roles::Role,
     soundness::case::{Case, Caught, Told},
     witness::Witness,
 };

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::{Lie, OPERATOR, add_to_claim, exchange, room};
 use crate::{
-    Role,
     equations::Factor,
     expanded::Op,
     index::NodeId,
     ir::TensorId,
+    roles::Role,
     soundness::case::{Case, Caught, Told},
 };
 

@@ -2,9 +2,9 @@
 
 use super::{Lie, OPERATOR, PUBLIC};
 use crate::{
-    Role,
     index::{Member, Position},
     place::Content,
+    roles::Role,
     soundness::case::{Case, Caught, Told},
 };
 

@@ -1,11 +1,15 @@
 //! Lies about channels in the threshold form, `acc - lo = t + d`, `d + u` the width of the interval.
 
+use lemma_verifier::{
+    columns::{LaneColumns, ThresholdCells},
+    index::{AdviceColumn, RowId},
+};
+
 use super::{Lie, OPERATOR, Place, places, unused};
 use crate::{
-    Role,
-    columns::{HintCells, LaneColumns, ThresholdCells},
+    cells::HintCells,
     forms::{Form, Interval},
-    index::{AdviceColumn, RowId},
+    roles::Role,
     soundness::case::{Case, Caught, Told},
     witness::Witness,
 };

@@ -3,18 +3,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lemma_verifier::{
+    shape::{MAX_SHIFT, Shape},
+    tags::range_tag,
+};
 use proptest::prelude::*;
 
 use crate::{
     expanded::Expanded,
     forms::{
         Form, Forms, Solutions,
-        tables::{Entry, clamp_tag, entries, entry_count, range_tag, second_tag, step_tag},
+        tables::{Entry, clamp_tag, entries, entry_count, second_tag, step_tag},
     },
     index::NodeId,
     ir::{ChannelSteps, Elem, FullyConnected, Input, Model, Node, Op, Output, Requantize, Tensor, TensorId},
     requantize::requantize,
-    shape::{MAX_SHIFT, Shape},
 };
 
 /// A layer with one input byte per weight and one output.

@@ -1,6 +1,7 @@
 //! Widths at the ends of int32, and models that the interval analysis refuses.
 
 use halo2_proofs::{dev::MockProver, halo2curves::bn256::Fr};
+use lemma_verifier::scheme::Scheme;
 use proptest::prelude::*;
 
 use super::audit;
@@ -9,7 +10,6 @@ use crate::{
     ir::{BoundsError, ChannelSteps, FullyConnected, Model, Op, TensorId},
     layout::{Budget, Layout},
     reference,
-    shape::Scheme,
     soundness::case::{Case, layers::network},
 };
 

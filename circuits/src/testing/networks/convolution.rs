@@ -1,10 +1,11 @@
 //! Tiny convolutional networks in shapes that between them have idle lanes, several groups and several ways.
 
+use lemma_verifier::{scheme::Scheme, shape::Shape};
+
 use super::{Builder, Scale, Slide, Tiny};
 use crate::{
     compile_among,
     ir::{Model, Source},
-    shape::{Scheme, Shape},
     testing::subject::Subject,
 };
 

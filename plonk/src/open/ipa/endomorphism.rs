@@ -39,7 +39,7 @@ pub(super) fn halves(s: &Fr) -> [Half; 2] {
     // round(2^256 b1 / r) and round(2^256 b2 / r)
     const B1_OVER_R: [u64; 3] = [0xd91d_232e_c7e0_b3d7, 0x2, 0];
     const B2_OVER_R: [u64; 3] = [0x5398_fd03_00ff_6565, 0x4cce_f014_a773_d2d2, 0x2];
-    let b1 = Fr::from(0x89d3_2568_94d2_13e3);
+    let b1 = Fr::from_raw([0x89d3_2568_94d2_13e3, 0, 0, 0]);
     let b2 = Fr::from_raw([0x0be4_e154_1221_250b, 0x6f4d_8248_eeb8_59fd, 0, 0]);
     let integer = canonical_limbs(s);
     let b = high_product(integer, B1_OVER_R) * b2 - high_product(integer, B2_OVER_R) * b1;

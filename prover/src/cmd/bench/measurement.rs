@@ -1,27 +1,33 @@
 //! One model, one scheme, this process.
 
 use lemma_circuits::ir::Elem;
-use lemma_circuits::statement::{Context, Interface};
-use lemma_prover::keys::{Keyring, ProverChoice, ProvingKeys};
-use lemma_prover::measure::{self, Elapsed, Stopwatch};
-use lemma_prover::progress::{Phase, Silent};
-use lemma_prover::prove::{Proven, prove};
-use lemma_prover::store::Store;
-use lemma_prover::verify::{Expect, VerifierKey, verify};
+use lemma_prover::{
+    keys::{Keyring, ProverChoice, ProvingKeys},
+    measure::{self, Elapsed, Stopwatch},
+    progress::{Phase, Silent},
+    prove::{Proven, prove},
+    store::Store,
+};
+use lemma_verifier::{
+    interface::Interface,
+    statement::Context,
+    verify::{Expect, verify},
+};
 use rand::Rng;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use serde_json::{Map, Value, json};
 
-use crate::cmd::answer;
-use crate::cmd::args::{BenchArgs, BenchScheme, SchemeName};
-use crate::cmd::compile::{Prediction, circuit_json};
-use crate::cmd::failure::Failure;
-use crate::cmd::model::OnnxModel;
-use crate::cmd::msm::{self, median};
-use crate::cmd::output::{self, Outcome};
-use crate::cmd::progress::{Screen, Step};
-use crate::cmd::session::{Compiled, Session, compile_model, setup_choice};
+use crate::cmd::{
+    answer,
+    args::{BenchArgs, BenchScheme, SchemeName},
+    compile::{Prediction, circuit_json},
+    failure::Failure,
+    model::OnnxModel,
+    msm::{self, median},
+    output::{self, Outcome},
+    progress::{Screen, Step},
+    session::{Compiled, Session, compile_model, setup_choice},
+};
 
 const UNIT_REPEATS: usize = 5;
 const VERIFY_REPEATS: usize = 21;
@@ -177,7 +183,7 @@ fn verify_repeatedly(
         verify(&proven.bundle, keys.verifier(), &expect).map_err(Failure::internal)?;
         loaded.push(watch.read().wall.as_secs_f64());
         let watch = Stopwatch::start();
-        let key = VerifierKey::read(&vk, keyring.parameters(), &Silent).map_err(Failure::internal)?;
+        let key = keyring.verifier_from_file(&vk, &Silent).map_err(Failure::internal)?;
         verify(&proven.bundle, &key, &expect).map_err(Failure::internal)?;
         loading.push(watch.read().wall.as_secs_f64());
     }

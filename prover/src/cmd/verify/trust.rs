@@ -2,20 +2,26 @@
 
 use std::path::Path;
 
-use lemma_circuits::shape::Scheme;
-use lemma_prover::artifact::ProofBundle;
-use lemma_prover::envelope::Kind;
-use lemma_prover::keys::SetupChoice;
-use lemma_prover::params::{ParamsError, SrsChoice, list_srs};
-use lemma_prover::verify::{BareKey, VerifyError};
+use lemma_prover::{
+    keys::SetupChoice,
+    params::{ParamsError, SrsChoice, list_srs},
+};
+use lemma_verifier::{
+    artifact::ProofBundle,
+    envelope::Kind,
+    scheme::Scheme,
+    verify::{BareKey, VerifyError},
+};
 
 use super::file_limit;
-use crate::cmd::args::{SchemeName, SetupArgs, VerifyArgs};
-use crate::cmd::failure::Failure;
-use crate::cmd::files;
-use crate::cmd::model::OnnxModel;
-use crate::cmd::progress::Screen;
-use crate::cmd::session::{Compiled, Session, compile_model, complete_circuit_id, setup_choice};
+use crate::cmd::{
+    args::{SchemeName, SetupArgs, VerifyArgs},
+    failure::Failure,
+    files,
+    model::OnnxModel,
+    progress::Screen,
+    session::{Compiled, Session, compile_model, complete_circuit_id, setup_choice},
+};
 
 /// What the caller trusts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -229,9 +229,12 @@ fn other_sequences_are_refused() {
     assert!(matches!(edited(&|f| f.tau_g2[1] = f.tau_g2[2]), SrsFileError::Powers));
     assert!(matches!(edited(&|f| f.tau_g1[0] = other), SrsFileError::Generator { group: 1 }));
     assert!(matches!(edited(&|f| f.tau_g2[0] = f.tau_g2[1]), SrsFileError::Generator { group: 2 }));
-    assert!(matches!(edited(&|f| f.tau_g2[1] = outside_the_subgroup()), SrsFileError::Subgroup));
-    assert!(matches!(refusal(&Ptau::new(Fr::ZERO).bytes()), SrsFileError::TrivialSecret));
-    assert!(matches!(refusal(&Ptau::new(Fr::ONE).bytes()), SrsFileError::TrivialSecret));
+    assert!(matches!(
+        edited(&|f| f.tau_g2[1] = outside_the_subgroup()),
+        SrsFileError::Setup(SetupError::Subgroup)
+    ));
+    assert!(matches!(refusal(&Ptau::new(Fr::ZERO).bytes()), SrsFileError::Setup(SetupError::TrivialSecret)));
+    assert!(matches!(refusal(&Ptau::new(Fr::ONE).bytes()), SrsFileError::Setup(SetupError::TrivialSecret)));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, HeaderName, HeaderValue, request::Parts},
 };
-use lemma_circuits::statement::Context;
+use lemma_verifier::statement::Context;
 
 use crate::http::problem::{Problem, ProblemType};
 

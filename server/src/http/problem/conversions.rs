@@ -2,7 +2,8 @@
 
 use std::{fmt::Display, sync::Arc, time::Duration};
 
-use lemma_prover::{digest::Digest, keys::KeysError, store::StoreError};
+use lemma_prover::{keys::KeysError, store::StoreError};
+use lemma_verifier::digest::Digest;
 use tracing::{error, warn};
 
 use super::{Problem, ProblemType};
@@ -133,7 +134,7 @@ impl From<JudgeError> for Problem {
     fn from(error: JudgeError) -> Self {
         match error {
             JudgeError::Pool(error) => error.into(),
-            JudgeError::Key(error) => error.into(),
+            JudgeError::Key(error) => (&*error).into(),
         }
     }
 }
@@ -153,16 +154,22 @@ impl From<BundleError> for Problem {
     }
 }
 
+impl From<&KeysError> for Problem {
+    fn from(error: &KeysError) -> Self {
+        match error {
+            KeysError::UnknownCircuit { circuit } => unknown_circuit(circuit),
+            error if error.is_damage() => damaged_circuit(error),
+            KeysError::Store(StoreError::Io { .. } | StoreError::NotWritable { .. }) => {
+                of_storage(error, true)
+            }
+            error => Self::internal(error),
+        }
+    }
+}
+
 impl From<KeysError> for Problem {
     fn from(error: KeysError) -> Self {
-        match error {
-            KeysError::UnknownCircuit { circuit } => unknown_circuit(&circuit),
-            error if error.is_damage() => damaged_circuit(&error),
-            KeysError::Store(StoreError::Io { .. } | StoreError::NotWritable { .. }) => {
-                of_storage(&error, true)
-            }
-            error => Self::internal(&error),
-        }
+        (&error).into()
     }
 }
 

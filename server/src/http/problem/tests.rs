@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use axum::body::to_bytes;
-use lemma_prover::env::EnvError;
+use lemma_verifier::env::EnvError;
 use serde_json::Value;
 
 use super::*;

@@ -1,12 +1,11 @@
 //! Circuits.
 
 use axum::{Json, extract::State, http::HeaderMap, response::Response};
-use lemma_circuits::statement::CircuitId;
 use lemma_prover::{
-    digest::Digest,
     keys::{KeysError, SetupChoice},
     params::{ParamsError, SrsChoice},
 };
+use lemma_verifier::{circuit_id::CircuitId, digest::Digest};
 
 use super::{
     download::{download, etag, has, unchanged},
@@ -219,7 +218,7 @@ pub(super) async fn find(app: &App, id: Option<Digest>) -> Result<CircuitEntry, 
 /// # Errors
 /// [`ProblemType::UnknownCircuit`] when it can be the id of no circuit.
 pub(super) fn id(text: &str) -> Result<CircuitId, Problem> {
-    text.parse::<Digest>().map(|digest| CircuitId(digest.0)).map_err(|_| no_id())
+    text.parse().map_err(|_| no_id())
 }
 
 fn no_id() -> Problem {

@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use lemma_prover::digest::Digest;
+use lemma_verifier::digest::Digest;
 
 /// How long they may be kept by caches.
 const KEEP: Duration = Duration::from_secs(86_400);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{extract::State, http::HeaderMap, response::Response};
-use lemma_prover::{artifact::ProofBundle, digest::Digest};
+use lemma_verifier::{artifact::ProofBundle, digest::Digest};
 
 use super::{
     download::{download, etag, has, unchanged},

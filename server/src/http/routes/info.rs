@@ -1,7 +1,8 @@
 //! What the service is.
 
 use axum::{Json, extract::State};
-use lemma_circuits::{import::supported, shape::MAX_K, statement::FORMAT_VERSION};
+use lemma_circuits::import::supported;
+use lemma_verifier::{circuit_id::FORMAT_VERSION, shape::MAX_K};
 
 use crate::http::{
     extract::MAX_WAIT,

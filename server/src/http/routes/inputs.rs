@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use lemma_circuits::statement::Interface;
 use lemma_prover::inputs::{self, InputError};
+use lemma_verifier::interface::Interface;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
@@ -76,7 +76,8 @@ fn detail(error: &InputError) -> String {
 
 #[cfg(test)]
 mod tests {
-    use lemma_circuits::{ir::Elem, statement::Port};
+    use lemma_circuits::ir::Elem;
+    use lemma_verifier::interface::Port;
 
     use super::*;
 

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use lemma_circuits::import::import;
-use lemma_prover::digest::Digest;
+use lemma_verifier::digest::Digest;
 use serde::Deserialize;
 use tracing::error;
 use utoipa::IntoParams;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lemma_circuits::statement::Context;
+use lemma_verifier::statement::Context;
 use serde_json::value::RawValue;
 
 use super::{circuits, submission};

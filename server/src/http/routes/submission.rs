@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lemma_prover::digest::Digest;
+use lemma_verifier::digest::Digest;
 use serde_json::{Map, Value};
 use tracing::info;
 

@@ -1,10 +1,12 @@
 //! Judging proofs.
 
 use axum::{Json, extract::State};
-use lemma_circuits::{edge::EdgeError, shape::Scheme, statement::Statement as Stated};
-use lemma_prover::{
+use lemma_circuits::edge::EdgeError;
+use lemma_prover::keys::KeysError;
+use lemma_verifier::{
     digest::Digest,
-    keys::KeysError,
+    scheme::Scheme,
+    statement::Statement as Stated,
     verify::{Expect, VerifierKey, VerifyError},
 };
 use serde::Deserialize;
@@ -71,7 +73,7 @@ pub(super) async fn verify(
     let expect = Expect { circuit, context, allow_insecure_srs: app.terms().insecure_local_srs };
     let judgement = match app.service().judge(body.bytes, expect).await {
         // The store may have lost what the service has made.
-        Err(JudgeError::Key(error @ KeysError::UnknownCircuit { .. })) => {
+        Err(JudgeError::Key(error)) if matches!(*error, KeysError::UnknownCircuit { .. }) => {
             circuits::find(&app, Some(Digest(circuit.0))).await?;
             return Err(damaged_circuit(&error));
         }
@@ -171,8 +173,7 @@ fn detail(error: &VerifyError) -> String {
 
 #[cfg(test)]
 mod tests {
-    use lemma_circuits::statement::{CircuitId, Context};
-    use lemma_prover::env::EnvError;
+    use lemma_verifier::{circuit_id::CircuitId, env::EnvError, statement::Context};
 
     use super::*;
 

@@ -1,7 +1,6 @@
 //! Circuits and the jobs that build them.
 
-use lemma_circuits::shape;
-use lemma_prover::params::SrsId;
+use lemma_verifier::{scheme, setup::SrsId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -25,11 +24,11 @@ pub(crate) enum Scheme {
     Kzg,
 }
 
-impl From<shape::Scheme> for Scheme {
-    fn from(scheme: shape::Scheme) -> Self {
+impl From<scheme::Scheme> for Scheme {
+    fn from(scheme: scheme::Scheme) -> Self {
         match scheme {
-            shape::Scheme::Ipa => Self::Ipa,
-            shape::Scheme::Kzg => Self::Kzg,
+            scheme::Scheme::Ipa => Self::Ipa,
+            scheme::Scheme::Kzg => Self::Kzg,
         }
     }
 }

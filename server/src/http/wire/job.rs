@@ -62,7 +62,7 @@ pub(crate) struct PhaseTime {
 
 impl From<&PhaseTiming> for PhaseTime {
     fn from(timing: &PhaseTiming) -> Self {
-        Self { phase: timing.phase.clone(), seconds: timing.milliseconds as f64 / 1e3 }
+        Self { phase: timing.phase.to_string(), seconds: timing.milliseconds as f64 / 1e3 }
     }
 }
 
@@ -85,7 +85,7 @@ impl From<&jobs::Failure> for Failure {
     fn from(failure: &jobs::Failure) -> Self {
         Self {
             class: failure.class.as_str().to_owned(),
-            phase: failure.phase.clone(),
+            phase: failure.phase.map(|phase| phase.to_string()),
             reason: failure.reason.clone(),
             retryable: failure.retryable,
         }
@@ -145,7 +145,7 @@ impl Progress {
             created: moment(job.created),
             started: job.life.started.map(moment),
             finished: job.life.finished.map(moment),
-            phase: job.phase.clone(),
+            phase: job.phase.map(|phase| phase.to_string()),
             phases: job.timings.iter().map(PhaseTime::from).collect(),
             failure,
             last_failure,
@@ -157,7 +157,7 @@ impl Progress {
 mod tests {
     use std::time::Duration;
 
-    use lemma_circuits::statement::CircuitId;
+    use lemma_verifier::circuit_id::CircuitId;
 
     use super::*;
     use crate::work::jobs::{Event, FailureClass, JobId, Life, ProofWork, Timestamp, Work};

@@ -1,6 +1,6 @@
 //! Models.
 
-use lemma_circuits::{ir::Model as Network, statement::Interface};
+use lemma_circuits::ir::Model as Network;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -26,7 +26,7 @@ pub(crate) struct ModelDetails {
 impl ModelDetails {
     /// The details of an imported model.
     pub(crate) fn of(model: &Network) -> Self {
-        let interface = Interface::of(model);
+        let interface = model.interface();
         Self {
             network: model.id().to_string(),
             inputs: interface.inputs.iter().map(TensorSpec::of_input).collect(),

@@ -3,12 +3,12 @@
 use lemma_circuits::{
     edge::{EdgeError, apply_tail},
     ir::{Elem, Quantization, Tail},
-    statement::Port,
 };
 use lemma_prover::{
     env::softmax_kernel,
     inputs::{Values, json_nested},
 };
+use lemma_verifier::interface::Port;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

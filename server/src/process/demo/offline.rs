@@ -1,10 +1,9 @@
 //! What a receiver of a proof does, without the service.
 
-use lemma_circuits::statement::{CircuitId, Context, Statement, StatementError};
-use lemma_prover::{
-    digest::{Digest, ParseDigestError},
-    params::Parameters,
-    progress::Silent,
+use lemma_verifier::{
+    circuit_id::CircuitId,
+    digest::ParseDigestError,
+    statement::{Context, Statement, StatementError},
     verify::{Expect, VerifierKey, VerifierKeyError, VerifyError, verify},
 };
 
@@ -46,9 +45,9 @@ impl Verifier {
     /// Reads a downloaded key. `circuit` is what the caller trusts; a key of another circuit is refused by
     /// [`Verifier::check`].
     pub(super) fn new(key: &[u8], circuit: &str, context: &[u8]) -> Result<Self, OfflineError> {
-        let circuit = CircuitId(circuit.parse::<Digest>()?.0);
+        let circuit = circuit.parse::<CircuitId>()?;
         let context = Some(Context::new(context.to_vec())?);
-        let key = VerifierKey::read(key, &Parameters::in_memory(), &Silent)?;
+        let key = VerifierKey::read(key)?;
         Ok(Self { key, expect: Expect { circuit, context, allow_insecure_srs: false } })
     }
 
@@ -69,7 +68,7 @@ impl Verifier {
 
 /// The bundle with another last output, envelope and digest made anew.
 fn forge(bundle: &[u8]) -> Result<Vec<u8>, OfflineError> {
-    let mut parts = lemma_prover::artifact::ProofBundle::decode(bundle).map_err(VerifyError::from)?;
+    let mut parts = lemma_verifier::artifact::ProofBundle::decode(bundle).map_err(VerifyError::from)?;
     if let Some(last) = parts.statement.last_mut() {
         *last ^= 1;
     }

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use lemma_circuits::statement::CircuitId;
-use lemma_prover::digest::Digest;
+use lemma_verifier::{circuit_id::CircuitId, digest::Digest};
 
 use crate::{
     store::records::RecordsError,

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-use lemma_prover::digest::Digest;
+use lemma_verifier::digest::Digest;
 use tokio::sync::OwnedMutexGuard;
 
 /// An owner's key.

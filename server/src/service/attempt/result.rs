@@ -1,8 +1,8 @@
 //! What a worker process brings: believed after it is checked, then kept.
 
-use lemma_circuits::statement::Context;
-use lemma_prover::{
+use lemma_verifier::{
     digest::Digest,
+    statement::Context,
     verify::{Expect, VerifyError, verify},
 };
 use tracing::warn;

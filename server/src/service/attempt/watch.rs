@@ -47,9 +47,9 @@ pub(super) struct Watch<'a> {
     /// Time per finished step.
     pub(super) timings: Vec<PhaseTiming>,
     /// The step the process was last in.
-    last_phase: Option<String>,
+    last_phase: Option<Phase>,
     /// The step the process is in, until it has been recorded.
-    phase: Option<String>,
+    phase: Option<Phase>,
     /// When a step was recorded last.
     told: Option<Instant>,
     /// When the last step began.
@@ -107,12 +107,12 @@ impl<'a> Watch<'a> {
     fn note(&mut self, report: &Report) -> Option<u64> {
         match report {
             Report::Began { phase } => {
-                self.last_phase = Some(phase.clone());
-                self.phase = Some(phase.clone());
+                self.last_phase = Some(*phase);
+                self.phase = Some(*phase);
                 self.began = Instant::now();
             }
             Report::Ended { phase, milliseconds } => {
-                self.timings.push(PhaseTiming { phase: phase.clone(), milliseconds: *milliseconds });
+                self.timings.push(PhaseTiming { phase: *phase, milliseconds: *milliseconds });
             }
             Report::Advanced { stage, share } => {
                 let rest = rest(*share, self.began.elapsed());
@@ -129,8 +129,7 @@ impl<'a> Watch<'a> {
     /// Ends an attempt that must stop. A process whose proof was cancelled keeps its keys if it gives up at once; any
     /// other is killed.
     fn stopped(&self, worker: Worker, stop: Stop) -> Survivor {
-        let phase = self.last_phase.as_deref();
-        let soon = STEPS_OF_A_PROOF.iter().any(|step| phase == Some(step.as_str()));
+        let soon = self.last_phase.is_some_and(|phase| STEPS_OF_A_PROOF.contains(&phase));
         if stop == Stop::Cancelled && soon {
             worker.cancel();
             let deadline = Instant::now() + CANCEL_PATIENCE;
@@ -152,7 +151,7 @@ impl<'a> Watch<'a> {
         let Some(phase) = self.phase.take() else { return };
         let LaneParts { records, runtime, clock, events, .. } = self.parts;
         let noted =
-            runtime.block_on(records.note_phase(self.ticket.job, self.ticket.attempt, &phase, clock.now()));
+            runtime.block_on(records.note_phase(self.ticket.job, self.ticket.attempt, phase, clock.now()));
         match noted {
             Ok(Some(event)) => {
                 let _ = events.send(event);
@@ -170,7 +169,7 @@ impl Drop for Watch<'_> {
     }
 }
 
-fn timed_out(phase: Option<String>) -> Failure {
+fn timed_out(phase: Option<Phase>) -> Failure {
     Failure {
         class: FailureClass::ProveTimeout,
         phase,
@@ -180,7 +179,7 @@ fn timed_out(phase: Option<String>) -> Failure {
     }
 }
 
-fn silent(phase: Option<String>, silence: Duration) -> Failure {
+fn silent(phase: Option<Phase>, silence: Duration) -> Failure {
     let reason = format!(
         "the worker process gave no sign of life for {} s: it was stopped, or the system did not let it run",
         silence.as_secs()

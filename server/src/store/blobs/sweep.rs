@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use lemma_prover::digest::Digest;
+use lemma_verifier::digest::Digest;
 
 use super::{BlobError, BlobKind, Blobs};
 

@@ -1,7 +1,6 @@
 //! Circuits whose keys have been made.
 
-use lemma_circuits::statement::CircuitId;
-use lemma_prover::digest::Digest;
+use lemma_verifier::{circuit_id::CircuitId, digest::Digest};
 use sqlx::{QueryBuilder, sqlite::SqliteRow};
 
 use super::{

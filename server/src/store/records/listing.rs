@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lemma_circuits::statement::CircuitId;
-use lemma_prover::digest::Digest;
+use lemma_verifier::{circuit_id::CircuitId, digest::Digest};
 use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
 
 use super::{

@@ -1,6 +1,6 @@
 //! Models and their tags.
 
-use lemma_prover::digest::Digest;
+use lemma_verifier::digest::Digest;
 use sqlx::{QueryBuilder, sqlite::SqliteRow};
 use tracing::warn;
 

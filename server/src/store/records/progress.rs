@@ -1,5 +1,7 @@
 //! The step a running job is in.
 
+use lemma_prover::progress::Phase;
+
 use super::{Durability, Records, RecordsError, transition::insert_event};
 use crate::work::jobs::{EventKind, JobEvent, JobId, Timestamp};
 
@@ -12,13 +14,13 @@ impl Records {
         &self,
         job: JobId,
         attempt: u32,
-        phase: &str,
+        phase: Phase,
         now: Timestamp,
     ) -> Result<Option<JobEvent>, RecordsError> {
         let mut write = self.begin(Durability::Relaxed).await?;
         let updated =
             sqlx::query("UPDATE jobs SET phase = $1 WHERE id = $2 AND state = 'running' AND attempt = $3")
-                .bind(phase)
+                .bind(phase.as_str())
                 .bind(job.to_string())
                 .bind(i64::from(attempt))
                 .execute(&mut *write)
@@ -27,7 +29,7 @@ impl Records {
             write.rollback().await?;
             return Ok(None);
         }
-        let event = insert_event(&mut write, job, now, EventKind::Phase { phase: phase.to_owned() }).await?;
+        let event = insert_event(&mut write, job, now, EventKind::Phase { phase }).await?;
         write.commit().await?;
         Ok(Some(event))
     }

@@ -54,6 +54,11 @@ impl<'a> Columns<'a> {
         self.get::<&str>(column)?.parse().map_err(|_| self.damaged(column))
     }
 
+    fn optional_parsed<T: FromStr>(&self, column: &'static str) -> Result<Option<T>, RecordsError> {
+        let text: Option<&str> = self.get(column)?;
+        text.map(|text| text.parse().map_err(|_| self.damaged(column))).transpose()
+    }
+
     pub(super) fn json<T: DeserializeOwned>(&self, column: &'static str) -> Result<T, RecordsError> {
         self.optional_json(column)?.ok_or_else(|| self.damaged(column))
     }
@@ -118,7 +123,7 @@ pub(super) fn job(row: &SqliteRow) -> Result<Job, RecordsError> {
             prove_timeout: columns.duration("prove_timeout")?,
             failure: columns.optional_json("failure")?,
         },
-        phase: columns.get("phase")?,
+        phase: columns.optional_parsed("phase")?,
         timings: columns.json("timings")?,
         outcome: columns.optional_json("outcome")?,
     })

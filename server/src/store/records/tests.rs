@@ -1,8 +1,9 @@
 //! Tests of the records on a database of their own.
 
 use super::*;
-use lemma_circuits::{ir::ModelId, shape::Scheme, statement::CircuitId};
-use lemma_prover::digest::Digest;
+use lemma_circuits::ir::ModelId;
+use lemma_prover::progress::Phase;
+use lemma_verifier::{circuit_id::CircuitId, digest::Digest, scheme::Scheme};
 
 use crate::work::jobs::{
     CircuitFacts, CircuitWork, Event, EventKind, Failure, FailureClass, JobId, JobState, MAX_SERVICE_DEATHS,
@@ -215,13 +216,13 @@ async fn only_what_waited_too_long_expires() {
 async fn steps_are_noted_for_the_current_attempt_only() {
     let (_directory, records) = records().await;
     let id = submit(&records, row(1)).await;
-    assert_eq!(records.note_phase(id, 1, "prove", NOW).await.expect("records"), None);
+    assert_eq!(records.note_phase(id, 1, Phase::Prove, NOW).await.expect("records"), None);
     apply(&records, id, Event::Start { attempt: 1 }).await;
-    assert_eq!(records.note_phase(id, 2, "prove", NOW).await.expect("records"), None);
-    let event = records.note_phase(id, 1, "prove", NOW).await.expect("records").expect("noted");
-    assert_eq!((event.sequence, event.kind), (3, EventKind::Phase { phase: "prove".into() }));
+    assert_eq!(records.note_phase(id, 2, Phase::Prove, NOW).await.expect("records"), None);
+    let event = records.note_phase(id, 1, Phase::Prove, NOW).await.expect("records").expect("noted");
+    assert_eq!((event.sequence, event.kind), (3, EventKind::Phase { phase: Phase::Prove }));
     let job = records.job(id).await.expect("reads").expect("is there");
-    assert_eq!(job.phase.as_deref(), Some("prove"));
+    assert_eq!(job.phase, Some(Phase::Prove));
     let events = records.events(id, 1, 1).await.expect("reads");
     assert_eq!(events.iter().map(|event| event.sequence).collect::<Vec<_>>(), [2]);
 }

@@ -1,6 +1,7 @@
 //! Changing jobs by events.
 
-use lemma_prover::digest::Digest;
+use lemma_prover::progress::Phase;
+use lemma_verifier::digest::Digest;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 use tracing::debug;
 
@@ -204,7 +205,7 @@ async fn update(
     .bind(life.started.map(|at| at.0))
     .bind(life.finished.map(|at| at.0))
     .bind(life.failure.as_ref().map(to_json))
-    .bind(&job.phase)
+    .bind(job.phase.map(Phase::as_str))
     .bind(to_json(&job.timings))
     .bind(job.outcome.as_ref().map(to_json))
     .bind(bundle)

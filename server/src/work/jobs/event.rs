@@ -1,5 +1,6 @@
 //! What is told about a job while it lives.
 
+use lemma_prover::progress::Phase;
 use serde::{Deserialize, Serialize};
 
 use super::{Failure, JobId, Timestamp};
@@ -7,8 +8,8 @@ use super::{Failure, JobId, Timestamp};
 /// Wall-clock time of one step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhaseTiming {
-    /// Name of the step.
-    pub phase: String,
+    /// The step.
+    pub phase: Phase,
     /// Milliseconds.
     pub milliseconds: u64,
 }
@@ -41,8 +42,8 @@ pub enum EventKind {
     },
     /// A running job entered a step.
     Phase {
-        /// Name of the step.
-        phase: String,
+        /// The step.
+        phase: Phase,
     },
     /// The attempt ended without a result and the job waits for another.
     Requeued {

@@ -1,5 +1,6 @@
 //! Why a job failed.
 
+use lemma_prover::progress::Phase;
 use serde::{Deserialize, Serialize};
 
 /// What kind of failure it is.
@@ -61,7 +62,7 @@ pub struct Failure {
     /// Kind of failure.
     pub class: FailureClass,
     /// The step it happened in, if any had begun.
-    pub phase: Option<String>,
+    pub phase: Option<Phase>,
     /// What happened, in words; never contains a value of an input.
     pub reason: String,
     /// Whether another attempt, or the same request later, can succeed.

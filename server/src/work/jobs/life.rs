@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lemma_prover::progress::Phase;
 use serde::{Deserialize, Serialize};
 
 use super::{EventKind, Failure, FailureClass, Timestamp};
@@ -274,7 +275,7 @@ impl Life {
     }
 }
 
-fn poisoned(phase: Option<String>, reason: String) -> Failure {
+fn poisoned(phase: Option<Phase>, reason: String) -> Failure {
     Failure { class: FailureClass::Poisoned, phase, reason, retryable: false }
 }
 

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use lemma_circuits::{ir::ModelId, shape::Scheme, statement::CircuitId};
+use lemma_circuits::ir::ModelId;
 use lemma_prover::{
-    digest::Digest,
     keys::{CircuitRecord, SetupChoice},
-    params::{SrsChoice, SrsId},
+    params::SrsChoice,
 };
+use lemma_verifier::{circuit_id::CircuitId, digest::Digest, scheme::Scheme, setup::SrsId};
 use serde::{Deserialize, Serialize};
 
 use super::written;

@@ -1,8 +1,8 @@
 //! How digests, ids, names and times are written in JSON.
 
-/// For fields of type [`lemma_circuits::statement::CircuitId`].
+/// For fields of type [`lemma_verifier::circuit_id::CircuitId`].
 pub(crate) mod circuit_id {
-    use lemma_circuits::statement::CircuitId;
+    use lemma_verifier::circuit_id::CircuitId;
     use serde::{Deserializer, Serializer};
 
     pub(crate) fn serialize<S: Serializer>(id: &CircuitId, out: S) -> Result<S::Ok, S::Error> {
@@ -14,9 +14,9 @@ pub(crate) mod circuit_id {
     }
 }
 
-/// For fields of type [`lemma_prover::digest::Digest`].
+/// For fields of type [`lemma_verifier::digest::Digest`].
 pub(crate) mod digest {
-    use lemma_prover::digest::Digest;
+    use lemma_verifier::digest::Digest;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     pub(crate) fn serialize<S: Serializer>(digest: &Digest, out: S) -> Result<S::Ok, S::Error> {
@@ -55,9 +55,9 @@ pub(crate) mod model_id {
     }
 }
 
-/// For fields of type [`lemma_circuits::shape::Scheme`], in lower case.
+/// For fields of type [`lemma_verifier::scheme::Scheme`], in lower case.
 pub(crate) mod scheme {
-    use lemma_circuits::shape::Scheme;
+    use lemma_verifier::scheme::Scheme;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     pub(crate) fn serialize<S: Serializer>(scheme: &Scheme, out: S) -> Result<S::Ok, S::Error> {

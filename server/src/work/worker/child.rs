@@ -200,7 +200,7 @@ fn memory_bytes(field: usize) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use lemma_circuits::shape::Scheme;
+    use lemma_verifier::scheme::Scheme;
 
     use super::*;
     use crate::work::jobs::Setup;

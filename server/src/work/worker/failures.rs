@@ -1,9 +1,7 @@
 //! Errors of the libraries as failures of jobs.
 
 use lemma_circuits::{PlanError, import::ImportError, witness::WitnessError};
-use lemma_prover::{
-    keys::KeysError, params::ParamsError, prove::ProveError, store::StoreError, verify::VerifierKeyError,
-};
+use lemma_prover::{keys::KeysError, params::ParamsError, prove::ProveError, store::StoreError};
 
 use crate::work::jobs::{Failure, FailureClass};
 
@@ -34,7 +32,6 @@ pub(super) fn of_keys(error: &KeysError) -> Failure {
     let retryable = match error {
         KeysError::Store(error) => is_system(error),
         KeysError::Parameters(error) => is_system_params(error),
-        KeysError::VerifierKey(VerifierKeyError::Parameters(error)) => is_system_params(error),
         _ => false,
     };
     failure(FailureClass::Keys, error, retryable)

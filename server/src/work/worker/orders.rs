@@ -48,7 +48,7 @@ fn forward(mut from: impl Read, asked: &Sender<io::Result<Asked>>) {
 
 #[cfg(test)]
 mod tests {
-    use lemma_circuits::shape::Scheme;
+    use lemma_verifier::scheme::Scheme;
 
     use super::*;
     use crate::work::protocol::write_message;

@@ -17,7 +17,7 @@ use crate::work::{
 /// The way back to the parent.
 pub(super) struct Reports {
     out: Mutex<BufWriter<Stdout>>,
-    phase: Mutex<Option<&'static str>>,
+    phase: Mutex<Option<Phase>>,
 }
 
 impl Default for Reports {
@@ -43,8 +43,8 @@ impl Reports {
     }
 
     /// The step that began last.
-    pub(super) fn last_phase(&self) -> Option<String> {
-        self.phase.lock().unwrap_or_else(PoisonError::into_inner).map(Into::into)
+    pub(super) fn last_phase(&self) -> Option<Phase> {
+        *self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -66,14 +66,14 @@ pub(super) fn beat(reports: Arc<Reports>) -> io::Result<()> {
 
 impl Progress for Reports {
     fn begin(&self, phase: Phase) {
-        *self.phase.lock().unwrap_or_else(PoisonError::into_inner) = Some(phase.as_str());
-        self.tell(Report::Began { phase: phase.as_str().into() });
+        *self.phase.lock().unwrap_or_else(PoisonError::into_inner) = Some(phase);
+        self.tell(Report::Began { phase });
         crash_points::disturb(phase.as_str());
     }
 
     fn end(&self, phase: Phase, elapsed: Duration) {
         let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-        self.tell(Report::Ended { phase: phase.as_str().into(), milliseconds });
+        self.tell(Report::Ended { phase, milliseconds });
     }
 
     fn advance(&self, advance: Advance) {

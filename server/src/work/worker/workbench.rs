@@ -6,19 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lemma_circuits::{
-    Budget, CompiledCircuit, PlanError, compile_within, import,
-    shape::Scheme,
-    statement::{CircuitId, Context},
-};
+use lemma_circuits::{Budget, CompiledCircuit, PlanError, compile_within, import};
 use lemma_prover::{
-    digest::Digest,
     keys::{Keyring, ProvingKeys, SetupChoice},
     prediction,
     prove::{ProveOptions, prove},
     regular_file,
     store::Store,
 };
+use lemma_verifier::{circuit_id::CircuitId, digest::Digest, scheme::Scheme, statement::Context};
 
 use super::{
     failures::{failure, of_import, of_keys, of_plan, of_prove},

@@ -1,11 +1,13 @@
 //! Constants, and the small operators on them.
 
-use crate::import::proto::{AttributeProto, attribute_type, data_type};
-use crate::import::tests::assert_refused;
-use crate::import::tests::models::{
-    ModelBuilder, ROWS, attribute, floats, int8s, int32s, int64s, q_gemm, uint8s, value_info,
+use crate::import::{
+    ImportErrorKind, OperatorError, TensorError,
+    proto::{AttributeProto, attribute_type, data_type},
+    tests::{
+        assert_refused,
+        models::{ModelBuilder, ROWS, attribute, floats, int8s, int32s, int64s, q_gemm, uint8s, value_info},
+    },
 };
-use crate::import::{ImportErrorKind, OperatorError, TensorError};
 
 /// [`q_gemm`] whose input passes through a Reshape to the value `to`, which the caller defines.
 fn reshaped_to(define: impl FnOnce(ModelBuilder) -> ModelBuilder) -> ModelBuilder {

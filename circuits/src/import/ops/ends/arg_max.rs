@@ -4,16 +4,20 @@
 //! elsewhere. `v_j = max(0, 256 (e_j - 255) + b_j)` is then `b_j` at the maxima and 0 elsewhere, so that the largest
 //! `v_j` is the largest `b_j` of a maximum: `b_j = 255 - j` leads to the first index, `b_j = j` to the last.
 
-use crate::import::affine::FloatClamp;
-use crate::import::attributes::{axis_index, unsupported};
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::error::{ImportErrorKind, OperatorError};
-use crate::import::limits;
-use crate::import::ops::pooling::maximum;
-use crate::import::role::Role;
-use crate::import::value::{Activation, Dequantized, Value};
-use crate::ir::{Add, Elem, Op, Source};
+use crate::{
+    import::{
+        affine::FloatClamp,
+        attributes::{axis_index, unsupported},
+        builder::Builder,
+        call::Call,
+        error::{ImportErrorKind, OperatorError},
+        limits,
+        ops::pooling::maximum,
+        role::Role,
+        value::{Activation, Dequantized, Value},
+    },
+    ir::{Add, Elem, Op, Source},
+};
 
 /// Most elements along the axis: indices are 8-bit integers.
 const MAX_LENGTH: usize = 256;

@@ -1,12 +1,16 @@
 //! Where onnxruntime leaves a Clip out, or makes one pair of two pairs of quantizers.
 
-use crate::import::call::Call;
-use crate::import::constant::{Constant, Data};
-use crate::import::error::{ImportErrorKind, UncertainAnswer};
-use crate::import::graph::{Node, ValueIndex};
-use crate::import::proto::data_type;
-use crate::import::value::Value;
-use crate::ir::Quantization;
+use crate::{
+    import::{
+        call::Call,
+        constant::{Constant, Data},
+        error::{ImportErrorKind, UncertainAnswer},
+        graph::{Node, ValueIndex},
+        proto::data_type,
+        value::Value,
+    },
+    ir::Quantization,
+};
 
 /// onnxruntime leaves a Clip in front of a quantizer out where its bounds are at most 2^-23 inside what the quantizer can
 /// represent, which at these scales is half a step.

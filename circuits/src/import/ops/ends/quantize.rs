@@ -2,23 +2,30 @@
 
 use std::rc::Rc;
 
-use crate::import::affine::{self, AxisQuantization, FloatClamp};
-use crate::import::attributes::unsupported;
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::constant::{Constant, Data};
-use crate::import::error::{ImportErrorKind, OperatorError, QuantizationError};
-use crate::import::graph::Domain;
-use crate::import::ops::ends::pairs::{expect_clip_to_stay, expect_single_pair};
-use crate::import::ops::ends::softmax;
-use crate::import::ops::function::unary;
-use crate::import::ops::layer::arithmetic;
-use crate::import::ops::layer::linear;
-use crate::import::proto::data_type;
-use crate::import::role::Role;
-use crate::import::value::{Dequantized, DequantizedConstant, Function, Value, ZeroPoint};
-use crate::import::waiting;
-use crate::ir::{Elem, Quantization, Source, Tail};
+use crate::{
+    import::{
+        affine::{self, AxisQuantization, FloatClamp},
+        attributes::unsupported,
+        builder::Builder,
+        call::Call,
+        constant::{Constant, Data},
+        error::{ImportErrorKind, OperatorError, QuantizationError},
+        graph::Domain,
+        ops::{
+            ends::{
+                pairs::{expect_clip_to_stay, expect_single_pair},
+                softmax,
+            },
+            function::unary,
+            layer::{arithmetic, linear},
+        },
+        proto::data_type,
+        role::Role,
+        value::{Dequantized, DequantizedConstant, Function, Value, ZeroPoint},
+        waiting,
+    },
+    ir::{Elem, Quantization, Source, Tail},
+};
 
 pub(in crate::import) fn quantize_linear(
     call: &Call<'_>,

@@ -1,14 +1,18 @@
 //! Softmax and LogSoftmax, outside the proof.
 
-use crate::import::attributes::{axis_index, unsupported};
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::error::{ImportErrorKind, OperatorError};
-use crate::import::operand::{input_parameters, parameters};
-use crate::import::outside;
-use crate::import::role::Role;
-use crate::import::value::{Activation, Value};
-use crate::ir::{Elem, Quantization, Tail};
+use crate::{
+    import::{
+        attributes::{axis_index, unsupported},
+        builder::Builder,
+        call::Call,
+        error::{ImportErrorKind, OperatorError},
+        operand::{input_parameters, parameters},
+        outside,
+        role::Role,
+        value::{Activation, Value},
+    },
+    ir::{Elem, Quantization, Tail},
+};
 
 /// Softmax of the last values, outside the proof.
 pub(in crate::import) fn softmax(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {

@@ -2,12 +2,18 @@
 
 use proptest::prelude::*;
 
-use crate::import::proto::data_type;
-use crate::import::tests::assert_refused;
-use crate::import::tests::models::{ModelBuilder, int8s};
-use crate::import::{ImportErrorKind, OperatorError};
-use crate::ir::{Elem, Tail};
-use crate::reference;
+use crate::{
+    import::{
+        ImportErrorKind, OperatorError,
+        proto::data_type,
+        tests::{
+            assert_refused,
+            models::{ModelBuilder, int8s},
+        },
+    },
+    ir::{Elem, Tail},
+    reference,
+};
 
 /// The operator on `x` of this type and shape -> `y`.
 fn arg_max(elem_type: i32, shape: &[i64], axis: i64) -> ModelBuilder {

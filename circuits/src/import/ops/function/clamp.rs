@@ -1,12 +1,16 @@
 //! Relu and Clip: merged into the clamp of what is in front of them, or tables.
 
-use crate::import::affine::FloatClamp;
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::error::{ImportErrorKind, OperatorError, QuantizationError};
-use crate::import::role::Role;
-use crate::import::value::{Activation, Dequantized, Value};
-use crate::ir::Elem;
+use crate::{
+    import::{
+        affine::FloatClamp,
+        builder::Builder,
+        call::Call,
+        error::{ImportErrorKind, OperatorError, QuantizationError},
+        role::Role,
+        value::{Activation, Dequantized, Value},
+    },
+    ir::Elem,
+};
 
 pub(in crate::import) fn relu(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, 1)?;

@@ -1,14 +1,16 @@
 //! BatchNormalization that no layer has taken up: a function of one value for each channel.
 
-use crate::import::attributes::unsupported;
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::error::{ImportErrorKind, OperatorError, QuantizationError};
-use crate::import::functions::bounded;
-use crate::import::ops::function::with_constant::{varying, view};
-use crate::import::role::Role;
-use crate::import::spread::Course;
-use crate::import::value::Value;
+use crate::import::{
+    attributes::unsupported,
+    builder::Builder,
+    call::Call,
+    error::{ImportErrorKind, OperatorError, QuantizationError},
+    functions::bounded,
+    ops::function::with_constant::{varying, view},
+    role::Role,
+    spread::Course,
+    value::Value,
+};
 
 /// The bits of scale, bias, mean and variance of a channel.
 type Channel = [u32; 4];

@@ -2,17 +2,20 @@
 
 use std::rc::Rc;
 
-use super::unary;
-use super::with_constant::view;
-use crate::import::affine::{self, FloatClamp};
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::error::{ImportErrorKind, QuantizationError};
-use crate::import::role::Role;
-use crate::import::spread::Spread;
-use crate::import::value::{Activation, Side};
-use crate::import::views::broadcast_shape;
-use crate::ir::{Elem, Quantization, Source};
+use super::{unary, with_constant::view};
+use crate::{
+    import::{
+        affine::{self, FloatClamp},
+        builder::Builder,
+        call::Call,
+        error::{ImportErrorKind, QuantizationError},
+        role::Role,
+        spread::Spread,
+        value::{Activation, Side},
+        views::broadcast_shape,
+    },
+    ir::{Elem, Quantization, Source},
+};
 
 /// Reads an operand.
 pub(in crate::import) fn side(

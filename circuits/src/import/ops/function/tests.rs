@@ -1,9 +1,13 @@
 //! Operators of an activation and a constant: what becomes one table, what becomes several, and what is refused.
 
-use crate::import::proto::{TensorProto, data_type};
-use crate::import::tests::assert_refused;
-use crate::import::tests::models::{ModelBuilder, floats, int8s};
-use crate::import::{ImportErrorKind, OperatorError, QuantizationError};
+use crate::import::{
+    ImportErrorKind, OperatorError, QuantizationError,
+    proto::{TensorProto, data_type},
+    tests::{
+        assert_refused,
+        models::{ModelBuilder, floats, int8s},
+    },
+};
 
 /// int8 `x` [1, 3, 2] -> DequantizeLinear `f` -> the operator with the constant `c` -> QuantizeLinear -> `y`.
 fn beside(op: &str, constant: TensorProto) -> ModelBuilder {

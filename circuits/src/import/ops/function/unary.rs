@@ -1,17 +1,21 @@
 //! Functions of one value between quantizers, and their 8-bit forms: tables of 256 entries.
 
-use crate::import::affine::{self, FloatClamp};
-use crate::import::attributes::unsupported;
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::error::{ImportErrorKind, OperatorError, QuantizationError, UncertainAnswer};
-use crate::import::functions;
-use crate::import::functions::bounded;
-use crate::import::operand::{input_parameters, parameters};
-use crate::import::role::Role;
-use crate::import::spread::{Course, Spread};
-use crate::import::value::{Activation, Dequantized, Function, Value};
-use crate::ir::{Elem, Quantization};
+use crate::{
+    import::{
+        affine::{self, FloatClamp},
+        attributes::unsupported,
+        builder::Builder,
+        call::Call,
+        error::{ImportErrorKind, OperatorError, QuantizationError, UncertainAnswer},
+        functions,
+        functions::bounded,
+        operand::{input_parameters, parameters},
+        role::Role,
+        spread::{Course, Spread},
+        value::{Activation, Dequantized, Function, Value},
+    },
+    ir::{Elem, Quantization},
+};
 
 /// Applies a float function to the input.
 fn apply(call: &Call<'_>, course: Course, function: impl Fn(f32) -> f32) -> Result<Value, ImportErrorKind> {

@@ -1,19 +1,22 @@
 //! Functions of an activation and a constant: one number for all elements, or one for each position along an axis.
 
-use std::borrow::Cow;
-use std::rc::Rc;
+use std::{borrow::Cow, rc::Rc};
 
-use crate::import::affine::FloatClamp;
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::error::{ImportErrorKind, OperatorError, QuantizationError};
-use crate::import::functions;
-use crate::import::ops::constants;
-use crate::import::ops::layer::arithmetic::{self, Operator};
-use crate::import::role::Role;
-use crate::import::spread::{Course, Spread};
-use crate::import::value::{Function, Value, Waiting, WaitingForm};
-use crate::import::views::{Coordinates, picked};
+use crate::import::{
+    affine::FloatClamp,
+    builder::Builder,
+    call::Call,
+    error::{ImportErrorKind, OperatorError, QuantizationError},
+    functions,
+    ops::{
+        constants,
+        layer::arithmetic::{self, Operator},
+    },
+    role::Role,
+    spread::{Course, Spread},
+    value::{Function, Value, Waiting, WaitingForm},
+    views::{Coordinates, picked},
+};
 
 /// Which constants are read as numbers.
 #[derive(Clone, Copy, PartialEq)]

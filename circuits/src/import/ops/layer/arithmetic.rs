@@ -2,16 +2,20 @@
 
 use std::rc::Rc;
 
-use crate::import::affine::FloatClamp;
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::constant::{Constant, Data};
-use crate::import::error::{ImportErrorKind, OperatorError, QuantizationError};
-use crate::import::ops::layer::linear;
-use crate::import::role::Role;
-use crate::import::value::{Activation, Arithmetic, Linear, Origin, Step, Value, ZeroPoint};
-use crate::ir::{Elem, Quantization};
-use crate::requantize::Steps;
+use crate::{
+    import::{
+        affine::FloatClamp,
+        builder::Builder,
+        call::Call,
+        constant::{Constant, Data},
+        error::{ImportErrorKind, OperatorError, QuantizationError},
+        ops::layer::linear,
+        role::Role,
+        value::{Activation, Arithmetic, Linear, Origin, Step, Value, ZeroPoint},
+    },
+    ir::{Elem, Quantization},
+    requantize::Steps,
+};
 
 /// The arithmetic operators of two inputs.
 #[derive(Clone, Copy, PartialEq)]

@@ -2,12 +2,14 @@
 
 use std::rc::Rc;
 
-use crate::import::affine::{FloatClamp, one_or_indexed};
-use crate::import::call::Call;
-use crate::import::constant::{Constant, Data};
-use crate::import::error::{ImportErrorKind, OperatorError, QuantizationError};
-use crate::import::role::Role;
-use crate::import::value::{DequantizedConstant, Linear, Value};
+use crate::import::{
+    affine::{FloatClamp, one_or_indexed},
+    call::Call,
+    constant::{Constant, Data},
+    error::{ImportErrorKind, OperatorError, QuantizationError},
+    role::Role,
+    value::{DequantizedConstant, Linear, Value},
+};
 
 /// Largest relative difference of a bias scale from input scale times weight scale: quantizers compute the product
 /// in double precision or round its factors once more.

@@ -2,20 +2,26 @@
 
 use std::rc::Rc;
 
-use crate::import::affine::{self, FloatClamp, one_or_indexed};
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::constant::Constant;
-use crate::import::error::{ImportErrorKind, OperatorError};
-use crate::import::limits;
-use crate::import::operand::{dequantized_input, input_quantization, output_quantization};
-use crate::import::ops::layer::bias::{dequantized_bias, int32_bias};
-use crate::import::ops::layer::linear;
-use crate::import::ops::layer::weights::{expect_type_of, q_constants};
-use crate::import::ops::layer::window::{WindowAttributes, image, result_shape};
-use crate::import::role::Role;
-use crate::import::value::{Activation, DequantizedConstant, Linear, Sliding, Value, Weights};
-use crate::ir::Quantization;
+use crate::{
+    import::{
+        affine::{self, FloatClamp, one_or_indexed},
+        builder::Builder,
+        call::Call,
+        constant::Constant,
+        error::{ImportErrorKind, OperatorError},
+        limits,
+        operand::{dequantized_input, input_quantization, output_quantization},
+        ops::layer::{
+            bias::{dequantized_bias, int32_bias},
+            linear,
+            weights::{expect_type_of, q_constants},
+            window::{WindowAttributes, image, result_shape},
+        },
+        role::Role,
+        value::{Activation, DequantizedConstant, Linear, Sliding, Value, Weights},
+    },
+    ir::Quantization,
+};
 
 pub(in crate::import) fn q_linear_conv(
     call: &Call<'_>,

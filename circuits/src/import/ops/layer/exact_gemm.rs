@@ -5,12 +5,14 @@
 
 use std::rc::Rc;
 
-use crate::import::affine::one_or_indexed;
-use crate::import::builder::Builder;
-use crate::import::constant::Data;
-use crate::import::error::ImportErrorKind;
-use crate::import::ops::layer::bias::broadcasts_to_row;
-use crate::import::value::{Arithmetic, Linear, Origin, Step, Value};
+use crate::import::{
+    affine::one_or_indexed,
+    builder::Builder,
+    constant::Data,
+    error::ImportErrorKind,
+    ops::layer::bias::broadcasts_to_row,
+    value::{Arithmetic, Linear, Origin, Step, Value},
+};
 
 /// The largest integer up to which float32 has all.
 const LARGEST: u64 = 1 << 24;

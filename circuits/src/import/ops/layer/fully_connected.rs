@@ -2,21 +2,23 @@
 
 use std::rc::Rc;
 
-use crate::import::affine::FloatClamp;
-use crate::import::attributes::{AttributeReader, unsupported};
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::error::{ImportErrorKind, OperatorError};
-use crate::import::operand::{dequantized_input, input_quantization, output_quantization};
-use crate::import::ops::layer::bias::{dequantized_bias, int32_bias};
-use crate::import::ops::layer::exact_gemm;
-use crate::import::ops::layer::linear::{linear, over_rows, requantize};
-use crate::import::ops::layer::weights::{
-    dequantized_weights, gemm_parameters, mat_mul_parameters, q_weights,
+use crate::import::{
+    affine::FloatClamp,
+    attributes::{AttributeReader, unsupported},
+    builder::Builder,
+    call::Call,
+    error::{ImportErrorKind, OperatorError},
+    operand::{dequantized_input, input_quantization, output_quantization},
+    ops::layer::{
+        bias::{dequantized_bias, int32_bias},
+        exact_gemm,
+        linear::{linear, over_rows, requantize},
+        weights::{dequantized_weights, gemm_parameters, mat_mul_parameters, q_weights},
+    },
+    role::Role,
+    value::{Activation, Value, Weights},
+    views,
 };
-use crate::import::role::Role;
-use crate::import::value::{Activation, Value, Weights};
-use crate::import::views;
 
 pub(in crate::import) fn q_linear_mat_mul(
     call: &Call<'_>,

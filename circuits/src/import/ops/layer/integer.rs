@@ -2,17 +2,20 @@
 
 use std::rc::Rc;
 
-use crate::import::affine;
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::constant::Constant;
-use crate::import::error::{ImportErrorKind, OperatorError};
-use crate::import::ops::layer::convolution::{self, Attributes};
-use crate::import::ops::layer::fully_connected;
-use crate::import::ops::layer::linear;
-use crate::import::ops::layer::weights::WeightForm;
-use crate::import::role::Role;
-use crate::import::value::{Activation, Value};
+use crate::import::{
+    affine,
+    builder::Builder,
+    call::Call,
+    constant::Constant,
+    error::{ImportErrorKind, OperatorError},
+    ops::layer::{
+        convolution::{self, Attributes},
+        fully_connected, linear,
+        weights::WeightForm,
+    },
+    role::Role,
+    value::{Activation, Value},
+};
 
 pub(in crate::import) fn conv_integer(
     call: &Call<'_>,

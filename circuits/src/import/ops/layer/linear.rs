@@ -2,14 +2,18 @@
 
 use std::rc::Rc;
 
-use crate::import::affine::FloatClamp;
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::error::{ImportErrorKind, OperatorError};
-use crate::import::limits;
-use crate::import::value::{Activation, Linear, Sliding, Weights};
-use crate::import::views;
-use crate::ir::{Elem, Quantization, Window};
+use crate::{
+    import::{
+        affine::FloatClamp,
+        builder::Builder,
+        call::Call,
+        error::{ImportErrorKind, OperatorError},
+        limits,
+        value::{Activation, Linear, Sliding, Weights},
+        views,
+    },
+    ir::{Elem, Quantization, Window},
+};
 
 /// The layer without bias, its accumulators scaled; `input_factor` is the part of the input in the accumulator's scale.
 pub(in crate::import) fn linear(

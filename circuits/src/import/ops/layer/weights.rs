@@ -1,14 +1,18 @@
 //! Constant 2-D weights.
 
-use crate::import::affine::{self, one_or_indexed};
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::constant::Constant;
-use crate::import::error::{ImportErrorKind, OperatorError};
-use crate::import::limits;
-use crate::import::role::Role;
-use crate::import::value::{DequantizedConstant, Value, Weights};
-use crate::ir::Elem;
+use crate::{
+    import::{
+        affine::{self, one_or_indexed},
+        builder::Builder,
+        call::Call,
+        constant::Constant,
+        error::{ImportErrorKind, OperatorError},
+        limits,
+        role::Role,
+        value::{DequantizedConstant, Value, Weights},
+    },
+    ir::Elem,
+};
 
 /// Checks the shapes of a weight scale and zero point against the number of outputs.
 type CheckParameters = fn(&Constant, &Constant, usize) -> Result<(), ImportErrorKind>;

@@ -1,12 +1,16 @@
 //! How a kernel slides over an image: kernel_shape, strides, dilations, pads and auto_pad.
 
-use crate::import::attributes::{AttributeReader, unsupported};
-use crate::import::builder::Builder;
-use crate::import::error::{ImportErrorKind, OperatorError};
-use crate::import::limits;
-use crate::import::value::Activation;
-use crate::import::views::{Coordinates, picked};
-use crate::ir::Window;
+use crate::{
+    import::{
+        attributes::{AttributeReader, unsupported},
+        builder::Builder,
+        error::{ImportErrorKind, OperatorError},
+        limits,
+        value::Activation,
+        views::{Coordinates, picked},
+    },
+    ir::Window,
+};
 
 /// The attributes of a sliding window over one or two spatial dimensions.
 pub(in crate::import) struct WindowAttributes<'a> {

@@ -1,18 +1,24 @@
 //! Comparisons of float32 values that integers decide.
 
-use super::connect::{connected, negated};
-use super::fold;
-use super::relation::{Connective, Relation};
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::error::{ImportErrorKind, OperatorError, QuantizationError, UncertainAnswer};
-use crate::import::limits;
-use crate::import::ops::function::side::{side, values_by};
-use crate::import::role::Role;
-use crate::import::spread::Spread;
-use crate::import::value::{Activation, Function, Side, Truth, Value};
-use crate::import::views;
-use crate::ir::{Add, Elem, Op, Source};
+use super::{
+    connect::{connected, negated},
+    fold,
+    relation::{Connective, Relation},
+};
+use crate::{
+    import::{
+        builder::Builder,
+        call::Call,
+        error::{ImportErrorKind, OperatorError, QuantizationError, UncertainAnswer},
+        limits,
+        ops::function::side::{side, values_by},
+        role::Role,
+        spread::Spread,
+        value::{Activation, Function, Side, Truth, Value},
+        views,
+    },
+    ir::{Add, Elem, Op, Source},
+};
 
 pub(super) fn greater(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     compared(call, Relation::Greater, builder)

@@ -1,15 +1,18 @@
 //! And, Or and Not.
 
-use super::fold;
-use super::relation::Connective;
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::constant::Data;
-use crate::import::error::ImportErrorKind;
-use crate::import::role::Role;
-use crate::import::value::{Activation, Truth, Value};
-use crate::import::views;
-use crate::ir::{Add, Elem, Op, Source};
+use super::{fold, relation::Connective};
+use crate::{
+    import::{
+        builder::Builder,
+        call::Call,
+        constant::Data,
+        error::ImportErrorKind,
+        role::Role,
+        value::{Activation, Truth, Value},
+        views,
+    },
+    ir::{Add, Elem, Op, Source},
+};
 
 pub(super) fn and(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     connective(call, Connective::And, builder)

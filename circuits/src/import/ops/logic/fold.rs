@@ -1,14 +1,16 @@
 //! Comparisons, And, Or, Not and Where of constants alone.
 
 use super::relation::{Connective, Relation};
-use crate::import::attributes::unsupported;
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::constant::{Constant, Data};
-use crate::import::error::ImportErrorKind;
-use crate::import::limits;
-use crate::import::value::Value;
-use crate::import::views;
+use crate::import::{
+    attributes::unsupported,
+    builder::Builder,
+    call::Call,
+    constant::{Constant, Data},
+    error::ImportErrorKind,
+    limits,
+    value::Value,
+    views,
+};
 
 /// The comparison of two constants; `None` where one is none.
 pub(super) fn compared(

@@ -2,22 +2,25 @@
 
 use std::rc::Rc;
 
-use super::connect::stored;
-use super::fold;
-use crate::import::affine::FloatClamp;
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::constant::Data;
-use crate::import::error::ImportErrorKind;
-use crate::import::limits;
-use crate::import::operand::{expect_elem, parameters, q_operand};
-use crate::import::ops::function::side::{self, side, values_by};
-use crate::import::role::Role;
-use crate::import::value::{
-    Activation, Condition, Dequantized, Function, Operand, Side, Truth, Value, Waiting, WaitingForm,
+use super::{connect::stored, fold};
+use crate::{
+    import::{
+        affine::FloatClamp,
+        builder::Builder,
+        call::Call,
+        constant::Data,
+        error::ImportErrorKind,
+        limits,
+        operand::{expect_elem, parameters, q_operand},
+        ops::function::side::{self, side, values_by},
+        role::Role,
+        value::{
+            Activation, Condition, Dequantized, Function, Operand, Side, Truth, Value, Waiting, WaitingForm,
+        },
+        views,
+    },
+    ir::{Add, Elem, Op, Quantization, Source},
 };
-use crate::import::views;
-use crate::ir::{Add, Elem, Op, Quantization, Source};
 
 pub(super) fn choose(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(3, 3)?;

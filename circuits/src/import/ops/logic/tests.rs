@@ -1,9 +1,13 @@
 //! Comparisons and choices over every pair of integers, and what is refused.
 
-use crate::import::tests::assert_refused;
-use crate::import::tests::models::{ModelBuilder, floats, int64s};
-use crate::import::tests::pairs::{expected, outputs, two};
-use crate::import::{ImportErrorKind, OperatorError, UncertainAnswer};
+use crate::import::{
+    ImportErrorKind, OperatorError, UncertainAnswer,
+    tests::{
+        assert_refused,
+        models::{ModelBuilder, floats, int64s},
+        pairs::{expected, outputs, two},
+    },
+};
 
 /// Scales that make no two numbers equal but 0, and such that make many.
 const SCALES: [[f32; 3]; 2] = [[0.030_113, 0.050_471, 0.040_629], [0.5, 0.25, 0.5]];

@@ -1,13 +1,15 @@
 //! DepthToSpace and SpaceToDepth.
 
-use crate::import::attributes::unsupported;
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::error::{ImportErrorKind, OperatorError};
-use crate::import::ops::moving::shape::on_integers;
-use crate::import::role::Role;
-use crate::import::value::{Activation, Value};
-use crate::import::views;
+use crate::import::{
+    attributes::unsupported,
+    builder::Builder,
+    call::Call,
+    error::{ImportErrorKind, OperatorError},
+    ops::moving::shape::on_integers,
+    role::Role,
+    value::{Activation, Value},
+    views,
+};
 
 /// The block size and the four dimensions of an image.
 fn blocks(call: &Call<'_>, block: Option<i64>) -> Result<(usize, [usize; 4]), ImportErrorKind> {

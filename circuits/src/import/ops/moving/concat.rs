@@ -2,18 +2,21 @@
 
 use std::rc::Rc;
 
-use crate::import::affine::{self, FloatClamp};
-use crate::import::attributes::axis_of;
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::error::{ImportErrorKind, OperatorError};
-use crate::import::limits;
-use crate::import::ops::constants;
-use crate::import::ops::function::unary;
-use crate::import::role::Role;
-use crate::import::value::{Activation, Dequantized, Function, Value, Waiting, WaitingForm};
-use crate::import::views;
-use crate::ir::{Elem, Quantization};
+use crate::{
+    import::{
+        affine::{self, FloatClamp},
+        attributes::axis_of,
+        builder::Builder,
+        call::Call,
+        error::{ImportErrorKind, OperatorError},
+        limits,
+        ops::{constants, function::unary},
+        role::Role,
+        value::{Activation, Dequantized, Function, Value, Waiting, WaitingForm},
+        views,
+    },
+    ir::{Elem, Quantization},
+};
 
 pub(in crate::import) fn concat(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     call.expect_inputs(1, limits::NODE_VALUES)?;

@@ -1,15 +1,17 @@
 //! Pad on integers and between quantizers.
 
-use crate::import::affine;
-use crate::import::attributes::{axis_of, unsupported};
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::error::{ImportErrorKind, OperatorError};
-use crate::import::limits;
-use crate::import::ops::moving::shape;
-use crate::import::role::Role;
-use crate::import::value::{Activation, Value};
-use crate::import::views::{Coordinates, picked};
+use crate::import::{
+    affine,
+    attributes::{axis_of, unsupported},
+    builder::Builder,
+    call::Call,
+    error::{ImportErrorKind, OperatorError},
+    limits,
+    ops::moving::shape,
+    role::Role,
+    value::{Activation, Value},
+    views::{Coordinates, picked},
+};
 
 /// How Pad continues beyond the edge.
 #[derive(Clone, Copy)]

@@ -1,16 +1,17 @@
 //! Slice, Split, Gather, Expand and Tile.
 
-use crate::import::attributes::{axis_index, axis_of, unsupported};
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::constant::{Constant, Data};
-use crate::import::error::{ContainerError, ImportErrorKind, OperatorError};
-use crate::import::limits;
-use crate::import::ops::moving::shape::on_integers;
-use crate::import::role::Role;
-use crate::import::value::Value;
-use crate::import::views::picked;
-use crate::import::views::{self, Coordinates};
+use crate::import::{
+    attributes::{axis_index, axis_of, unsupported},
+    builder::Builder,
+    call::Call,
+    constant::{Constant, Data},
+    error::{ContainerError, ImportErrorKind, OperatorError},
+    limits,
+    ops::moving::shape::on_integers,
+    role::Role,
+    value::Value,
+    views::{self, Coordinates, picked},
+};
 
 /// The elements at the coordinates of every axis, of an activation or a constant.
 fn pick(call: &Call<'_>, axes: &[Coordinates], builder: &mut Builder) -> Result<Value, ImportErrorKind> {

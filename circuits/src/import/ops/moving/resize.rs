@@ -1,15 +1,17 @@
 //! Resize by nearest neighbors: every output element is one input element.
 
-use crate::import::attributes::{AttributeReader, axis_index, unsupported};
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::constant::Data;
-use crate::import::error::{ImportErrorKind, OperatorError};
-use crate::import::limits;
-use crate::import::ops::moving::shape::on_integers;
-use crate::import::role::Role;
-use crate::import::value::Value;
-use crate::import::views::{Coordinates, picked};
+use crate::import::{
+    attributes::{AttributeReader, axis_index, unsupported},
+    builder::Builder,
+    call::Call,
+    constant::Data,
+    error::{ImportErrorKind, OperatorError},
+    limits,
+    ops::moving::shape::on_integers,
+    role::Role,
+    value::Value,
+    views::{Coordinates, picked},
+};
 
 /// From a position in the result to one in the source, in float32.
 #[derive(Clone, Copy)]

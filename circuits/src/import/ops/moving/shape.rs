@@ -2,15 +2,17 @@
 
 use std::rc::Rc;
 
-use crate::import::attributes::{axis_index, unsupported};
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::constant::{Constant, Data};
-use crate::import::error::{ContainerError, ImportErrorKind, OperatorError};
-use crate::import::limits;
-use crate::import::role::Role;
-use crate::import::value::{Activation, Dequantized, Function, Moved, Value};
-use crate::import::views;
+use crate::import::{
+    attributes::{axis_index, unsupported},
+    builder::Builder,
+    call::Call,
+    constant::{Constant, Data},
+    error::{ContainerError, ImportErrorKind, OperatorError},
+    limits,
+    role::Role,
+    value::{Activation, Dequantized, Function, Moved, Value},
+    views,
+};
 
 fn reshaped(call: &Call<'_>, shape: Vec<usize>) -> Result<Value, ImportErrorKind> {
     let value = call.input(0, Role::Input)?;

@@ -1,19 +1,22 @@
 //! Averages over windows smaller than the image, where onnxruntime adds float32 values one after the other.
 
-use std::ops::Range;
-use std::rc::Rc;
+use std::{ops::Range, rc::Rc};
 
-use crate::import::affine::{FloatClamp, MAX_RESULT};
-use crate::import::builder::Builder;
-use crate::import::error::{ImportErrorKind, OperatorError, QuantizationError};
-use crate::import::float_sum::FloatSum;
-use crate::import::limits;
-use crate::import::ops::layer::arithmetic;
-use crate::import::value::{
-    Activation, Arithmetic, AverageWindow, Linear, Operand, Origin, Sliding, Step, Weights, ZeroPoint,
+use crate::{
+    import::{
+        affine::{FloatClamp, MAX_RESULT},
+        builder::Builder,
+        error::{ImportErrorKind, OperatorError, QuantizationError},
+        float_sum::FloatSum,
+        limits,
+        ops::layer::arithmetic,
+        value::{
+            Activation, Arithmetic, AverageWindow, Linear, Operand, Origin, Sliding, Step, Weights, ZeroPoint,
+        },
+        views::{self, Coordinates},
+    },
+    ir::{Elem, Quantization, Source, Window},
 };
-use crate::import::views::{self, Coordinates};
-use crate::ir::{Elem, Quantization, Source, Window};
 
 /// Most differently sized pieces of an image.
 const MAX_PIECES: usize = 64;

@@ -4,19 +4,27 @@
 
 use std::rc::Rc;
 
-use crate::import::affine::FloatClamp;
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::error::{ImportErrorKind, OperatorError};
-use crate::import::limits;
-use crate::import::ops::constants;
-use crate::import::ops::function::side::{self, side, values_by};
-use crate::import::ops::function::with_constant::{Constants, with_constant};
-use crate::import::role::Role;
-use crate::import::spread::{Course, Spread};
-use crate::import::value::{Activation, Extreme, Function, Side, Value, Waiting, WaitingForm};
-use crate::import::views;
-use crate::ir::{Elem, Op, Quantization};
+use crate::{
+    import::{
+        affine::FloatClamp,
+        builder::Builder,
+        call::Call,
+        error::{ImportErrorKind, OperatorError},
+        limits,
+        ops::{
+            constants,
+            function::{
+                side::{self, side, values_by},
+                with_constant::{Constants, with_constant},
+            },
+        },
+        role::Role,
+        spread::{Course, Spread},
+        value::{Activation, Extreme, Function, Side, Value, Waiting, WaitingForm},
+        views,
+    },
+    ir::{Elem, Op, Quantization},
+};
 
 pub(super) fn max(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {
     extreme(call, Extreme::Largest, builder)

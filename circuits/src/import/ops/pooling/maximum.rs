@@ -1,15 +1,19 @@
 //! Operators that pick the largest of several values: ReduceMax, GlobalMaxPool, and what MaxPool shares with them.
 
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::error::{ImportErrorKind, QuantizationError};
-use crate::import::limits;
-use crate::import::ops::pooling::reduce::{self, ReducedAxes};
-use crate::import::role::Role;
-use crate::import::spread::Spread;
-use crate::import::value::{Activation, Dequantized, Function, Value};
-use crate::import::views;
-use crate::ir::{Elem, Op, Source};
+use crate::{
+    import::{
+        builder::Builder,
+        call::Call,
+        error::{ImportErrorKind, QuantizationError},
+        limits,
+        ops::pooling::reduce::{self, ReducedAxes},
+        role::Role,
+        spread::Spread,
+        value::{Activation, Dequantized, Function, Value},
+        views,
+    },
+    ir::{Elem, Op, Source},
+};
 
 /// Applies an operator that picks largest values to the integers that stand for them.
 ///
@@ -186,8 +190,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::import::budget::Budget;
-    use crate::ir::Op;
+    use crate::{import::budget::Budget, ir::Op};
 
     proptest! {
         /// Of any window the largest value lies within what the function of the largest rank says.

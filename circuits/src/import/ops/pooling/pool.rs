@@ -1,24 +1,31 @@
 //! Average over the whole image, and the largest value of windows.
 
-use std::ops::Range;
-use std::rc::Rc;
+use std::{ops::Range, rc::Rc};
 
-use crate::import::affine::FloatClamp;
-use crate::import::attributes::unsupported;
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::error::{ImportErrorKind, QuantizationError};
-use crate::import::operand::{dequantized_input, input_parameters, parameters};
-use crate::import::ops::layer::linear;
-use crate::import::ops::layer::window::{WindowAttributes, image, result_shape};
-use crate::import::ops::pooling::average;
-use crate::import::ops::pooling::maximum;
-use crate::import::role::Role;
-use crate::import::value::{
-    Activation, Average, AverageWindow, Linear, Operand, Sliding, Value, Waiting, WaitingForm, Weights,
+use crate::{
+    import::{
+        affine::FloatClamp,
+        attributes::unsupported,
+        builder::Builder,
+        call::Call,
+        error::{ImportErrorKind, QuantizationError},
+        operand::{dequantized_input, input_parameters, parameters},
+        ops::{
+            layer::{
+                linear,
+                window::{WindowAttributes, image, result_shape},
+            },
+            pooling::{average, maximum},
+        },
+        role::Role,
+        value::{
+            Activation, Average, AverageWindow, Linear, Operand, Sliding, Value, Waiting, WaitingForm,
+            Weights,
+        },
+        views,
+    },
+    ir::{Elem, MaxPool, Op, Quantization, Window},
 };
-use crate::import::views;
-use crate::ir::{Elem, MaxPool, Op, Quantization, Window};
 
 /// The factors between sums over an image and results that onnxruntime computes with; others it calls out of range.
 const FACTORS: Range<f32> = 1.0 / 4_294_967_296.0..256.0;

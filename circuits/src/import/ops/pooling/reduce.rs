@@ -2,16 +2,20 @@
 
 use std::rc::Rc;
 
-use crate::import::attributes::{axis_index, unsupported};
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::error::ImportErrorKind;
-use crate::import::float_sum::FloatSum;
-use crate::import::operand::dequantized_input;
-use crate::import::role::Role;
-use crate::import::value::{Activation, Arithmetic, Linear, Origin, Sliding, Step, Value, Weights};
-use crate::import::views;
-use crate::ir::{Elem, Quantization, Window};
+use crate::{
+    import::{
+        attributes::{axis_index, unsupported},
+        builder::Builder,
+        call::Call,
+        error::ImportErrorKind,
+        float_sum::FloatSum,
+        operand::dequantized_input,
+        role::Role,
+        value::{Activation, Arithmetic, Linear, Origin, Sliding, Step, Value, Weights},
+        views,
+    },
+    ir::{Elem, Quantization, Window},
+};
 
 /// Which of the two operators.
 #[derive(Clone, Copy, PartialEq)]

@@ -1,10 +1,14 @@
 //! MaxPool, ReduceMax and GlobalMaxPool behind functions, and Pad behind them.
 
-use crate::import::proto::data_type;
-use crate::import::tests::assert_refused;
-use crate::import::tests::models::{ModelBuilder, floats, int8s, int64s, uint8s};
-use crate::import::tests::pairs::{self, expected, outputs};
-use crate::import::{ImportErrorKind, OperatorError, QuantizationError};
+use crate::import::{
+    ImportErrorKind, OperatorError, QuantizationError,
+    proto::data_type,
+    tests::{
+        assert_refused,
+        models::{ModelBuilder, floats, int8s, int64s, uint8s},
+        pairs::{self, expected, outputs},
+    },
+};
 
 /// int8 `x` [1, 1, 4, 4] -> DequantizeLinear -> operators of the caller from `f` to `g` -> QuantizeLinear -> `y`.
 fn image(opset: i64, operators: impl FnOnce(ModelBuilder) -> ModelBuilder) -> ModelBuilder {

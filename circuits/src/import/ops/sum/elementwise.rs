@@ -2,15 +2,17 @@
 
 use std::rc::Rc;
 
-use crate::import::affine::FloatClamp;
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::error::{ImportErrorKind, OperatorError};
-use crate::import::operand::{expect_elem, operand, parameters, q_operand};
-use crate::import::ops::sum::requantize;
-use crate::import::role::Role;
-use crate::import::value::{Operand, Order, Pair, Value, Waiting, WaitingForm};
-use crate::import::views;
+use crate::import::{
+    affine::FloatClamp,
+    builder::Builder,
+    call::Call,
+    error::{ImportErrorKind, OperatorError},
+    operand::{expect_elem, operand, parameters, q_operand},
+    ops::sum::requantize,
+    role::Role,
+    value::{Operand, Order, Pair, Value, Waiting, WaitingForm},
+    views,
+};
 
 /// Which of the two operators.
 #[derive(Clone, Copy, PartialEq)]

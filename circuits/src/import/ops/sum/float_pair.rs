@@ -7,18 +7,20 @@
 
 use std::rc::Rc;
 
-use crate::import::affine::{self, FloatClamp};
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::error::{ImportErrorKind, OperatorError};
-use crate::import::operand::operand;
-use crate::import::ops::sum::elementwise;
-use crate::import::ops::sum::requantize;
-use crate::import::ops::sum::terms;
-use crate::import::role::Role;
-use crate::import::value::{Activation, FloatPair, Operand, Value, Waiting, WaitingForm};
-use crate::ir::{Add, Elem, Op, Quantization};
-use crate::requantize::quantized_sum;
+use crate::{
+    import::{
+        affine::{self, FloatClamp},
+        builder::Builder,
+        call::Call,
+        error::{ImportErrorKind, OperatorError},
+        operand::operand,
+        ops::sum::{elementwise, requantize, terms},
+        role::Role,
+        value::{Activation, FloatPair, Operand, Value, Waiting, WaitingForm},
+    },
+    ir::{Add, Elem, Op, Quantization},
+    requantize::quantized_sum,
+};
 
 impl FloatPair {
     fn of(self, left: f32, right: f32) -> f32 {

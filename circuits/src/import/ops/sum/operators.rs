@@ -1,18 +1,26 @@
 //! Add, Mul and Sub between quantizers: what stands on their sides decides what they are.
 
-use crate::import::affine::FloatClamp;
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::error::ImportErrorKind;
-use crate::import::ops::constants;
-use crate::import::ops::function::with_constant::{Constants, only_with_constant, with_constant};
-use crate::import::ops::layer::arithmetic::{self, Operator};
-use crate::import::ops::layer::bias;
-use crate::import::ops::sum::elementwise::{self, Kind};
-use crate::import::ops::sum::float_pair;
-use crate::import::role::Role;
-use crate::import::spread::Course;
-use crate::import::value::{FloatPair, Value};
+use crate::import::{
+    affine::FloatClamp,
+    builder::Builder,
+    call::Call,
+    error::ImportErrorKind,
+    ops::{
+        constants,
+        function::with_constant::{Constants, only_with_constant, with_constant},
+        layer::{
+            arithmetic::{self, Operator},
+            bias,
+        },
+        sum::{
+            elementwise::{self, Kind},
+            float_pair,
+        },
+    },
+    role::Role,
+    spread::Course,
+    value::{FloatPair, Value},
+};
 
 /// The bias of a MatMul, on either side, a function of one tensor and a constant, or two tensors.
 pub(super) fn add(call: &Call<'_>, builder: &mut Builder) -> Result<Value, ImportErrorKind> {

@@ -1,13 +1,17 @@
 //! Sums and products of two operands in the integers of their quantizer.
 
-use crate::import::affine::MAX_RESULT;
-use crate::import::builder::Builder;
-use crate::import::error::{ImportErrorKind, QuantizationError, UncertainAnswer};
-use crate::import::operand::expect_elem;
-use crate::import::role::Role;
-use crate::import::value::{Activation, Operand, Order, Pair};
-use crate::ir::{Add, Elem, Multiply, Op, Quantization};
-use crate::requantize::quantized_sum;
+use crate::{
+    import::{
+        affine::MAX_RESULT,
+        builder::Builder,
+        error::{ImportErrorKind, QuantizationError, UncertainAnswer},
+        operand::expect_elem,
+        role::Role,
+        value::{Activation, Operand, Order, Pair},
+    },
+    ir::{Add, Elem, Multiply, Op, Quantization},
+    requantize::quantized_sum,
+};
 
 /// Quantizes a sum or product.
 pub(in crate::import) fn quantized(

@@ -5,15 +5,19 @@
 
 use std::rc::Rc;
 
-use crate::import::builder::Builder;
-use crate::import::call::Call;
-use crate::import::error::{ImportErrorKind, OperatorError};
-use crate::import::float_sum::FloatSum;
-use crate::import::operand::operand;
-use crate::import::role::Role;
-use crate::import::value::{Activation, Arithmetic, Linear, Operand, Origin, Sliding, Step, Value, Weights};
-use crate::import::views;
-use crate::ir::{Elem, Quantization, Window};
+use crate::{
+    import::{
+        builder::Builder,
+        call::Call,
+        error::{ImportErrorKind, OperatorError},
+        float_sum::FloatSum,
+        operand::operand,
+        role::Role,
+        value::{Activation, Arithmetic, Linear, Operand, Origin, Sliding, Step, Value, Weights},
+        views,
+    },
+    ir::{Elem, Quantization, Window},
+};
 
 /// Largest weight of a tensor.
 const MAX_FACTOR: u64 = 255;

@@ -1,11 +1,17 @@
 //! Convolutions and pooling: what is refused, and what both forms have in common.
 
-use crate::import::error::UncertainAnswer;
-use crate::import::proto::data_type;
-use crate::import::tests::assert_refused;
-use crate::import::tests::models::{ModelBuilder, floats, int8s, int32s, value_info};
-use crate::import::{ContainerError, ImportErrorKind, OperatorError};
-use crate::ir::{BoundsError, ChannelSteps, Convolution, Op, Source, Window};
+use crate::{
+    import::{
+        ContainerError, ImportErrorKind, OperatorError,
+        error::UncertainAnswer,
+        proto::data_type,
+        tests::{
+            assert_refused,
+            models::{ModelBuilder, floats, int8s, int32s, value_info},
+        },
+    },
+    ir::{BoundsError, ChannelSteps, Convolution, Op, Source, Window},
+};
 
 /// int8 `x` [1, 2, 5, 4] -> QLinearConv of 4 kernels [1, 3, 2] in 2 groups -> int8 `y`; more attributes may follow.
 fn q_linear_conv() -> ModelBuilder {

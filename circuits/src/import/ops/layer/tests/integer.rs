@@ -1,11 +1,17 @@
 //! ConvInteger and MatMulInteger with the float32 operators behind them, and sums over axes: thresholds, and refusals.
 
-use crate::import::error::UncertainAnswer;
-use crate::import::proto::data_type;
-use crate::import::tests::assert_refused;
-use crate::import::tests::models::{ModelBuilder, floats, int8s, int32s, int64s, uint8s};
-use crate::import::{GraphError, ImportErrorKind, OperatorError};
-use crate::ir::{ChannelSteps, FullyConnected, Op};
+use crate::{
+    import::{
+        GraphError, ImportErrorKind, OperatorError,
+        error::UncertainAnswer,
+        proto::data_type,
+        tests::{
+            assert_refused,
+            models::{ModelBuilder, floats, int8s, int32s, int64s, uint8s},
+        },
+    },
+    ir::{ChannelSteps, FullyConnected, Op},
+};
 
 /// int8 `x` [1, 3] -> MatMulInteger -> int32 `acc` -> operators of the caller to `f` -> QuantizeLinear -> int8 `y`.
 fn mat_mul(operators: impl FnOnce(ModelBuilder) -> ModelBuilder) -> ModelBuilder {

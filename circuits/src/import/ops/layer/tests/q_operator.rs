@@ -1,13 +1,20 @@
 //! QLinearMatMul and QGemm.
 
-use crate::import::proto::data_type;
-use crate::import::tests::assert_refused;
-use crate::import::tests::models::{
-    ModelBuilder, ROWS, WEIGHTS, floats, int8s, int32s, q_gemm, q_linear_mat_mul, uint8s, value_info,
+use crate::{
+    import::{
+        ImportErrorKind, OperatorError, QuantizationError, TensorError,
+        proto::data_type,
+        tests::{
+            assert_refused,
+            models::{
+                ModelBuilder, ROWS, WEIGHTS, floats, int8s, int32s, q_gemm, q_linear_mat_mul, uint8s,
+                value_info,
+            },
+        },
+    },
+    ir::{BoundsError, ChannelSteps, Elem, Requantize, TensorId},
+    reference,
 };
-use crate::import::{ImportErrorKind, OperatorError, QuantizationError, TensorError};
-use crate::ir::{BoundsError, ChannelSteps, Elem, Requantize, TensorId};
-use crate::reference;
 
 #[test]
 fn q_linear_mat_mul_carries_every_parameter() {

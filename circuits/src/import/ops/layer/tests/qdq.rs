@@ -1,12 +1,19 @@
 //! Layers between DequantizeLinear and QuantizeLinear, with what is merged into them.
 
-use crate::import::proto::data_type;
-use crate::import::tests::assert_refused;
-use crate::import::tests::models::{
-    ModelBuilder, floats, int8s, int32s, int64s, q_gemm, q_linear_mat_mul, qdq, qdq_around, qdq_relu, uint8s,
+use crate::{
+    import::{
+        GraphError, ImportErrorKind, OperatorError, QuantizationError,
+        proto::data_type,
+        tests::{
+            assert_refused,
+            models::{
+                ModelBuilder, floats, int8s, int32s, int64s, q_gemm, q_linear_mat_mul, qdq, qdq_around,
+                qdq_relu, uint8s,
+            },
+        },
+    },
+    ir::Op,
 };
-use crate::import::{GraphError, ImportErrorKind, OperatorError, QuantizationError};
-use crate::ir::Op;
 
 fn clamp(model: &ModelBuilder) -> (i32, i32) {
     let requantize = &model.layers()[0].requantize;

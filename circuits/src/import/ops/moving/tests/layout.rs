@@ -1,10 +1,16 @@
 //! Operators that move elements: copies of copies, and caps.
 
-use crate::import::proto::data_type;
-use crate::import::tests::assert_refused;
-use crate::import::tests::models::{ModelBuilder, floats, int8s, int64s};
-use crate::import::{ContainerError, ImportErrorKind, OperatorError};
-use crate::ir::{Op, Source};
+use crate::{
+    import::{
+        ContainerError, ImportErrorKind, OperatorError,
+        proto::data_type,
+        tests::{
+            assert_refused,
+            models::{ModelBuilder, floats, int8s, int64s},
+        },
+    },
+    ir::{Op, Source},
+};
 
 /// int8 `x` of these dimensions -> operators of the caller -> `y`.
 fn moved(dims: &[i64], operators: impl FnOnce(ModelBuilder) -> ModelBuilder) -> ModelBuilder {

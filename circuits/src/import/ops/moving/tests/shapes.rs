@@ -1,10 +1,16 @@
 //! Operators that change shapes, on the way into a layer.
 
-use crate::import::proto::data_type;
-use crate::import::tests::assert_refused;
-use crate::import::tests::models::{ModelBuilder, int8s, int64s, q_gemm, qdq, qdq_around};
-use crate::import::{ContainerError, ImportErrorKind, OperatorError};
-use crate::ir::{Op, Rearrange, Source};
+use crate::{
+    import::{
+        ContainerError, ImportErrorKind, OperatorError,
+        proto::data_type,
+        tests::{
+            assert_refused,
+            models::{ModelBuilder, int8s, int64s, q_gemm, qdq, qdq_around},
+        },
+    },
+    ir::{Op, Rearrange, Source},
+};
 
 /// int8 `x` of a shape -> operators of the caller from `x` to `flat` -> QGemm over 6 inputs.
 fn into_gemm(dims: &[i64], between: impl FnOnce(ModelBuilder) -> ModelBuilder) -> ModelBuilder {

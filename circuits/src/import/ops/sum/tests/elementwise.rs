@@ -1,11 +1,17 @@
 //! Sums, products and functions: what is refused, and what needs no node.
 
-use crate::import::error::UncertainAnswer;
-use crate::import::proto::data_type;
-use crate::import::tests::assert_refused;
-use crate::import::tests::models::{ModelBuilder, floats, int8s, int64s};
-use crate::import::{ImportErrorKind, OperatorError, QuantizationError};
-use crate::ir::{Op, Source};
+use crate::{
+    import::{
+        ImportErrorKind, OperatorError, QuantizationError,
+        error::UncertainAnswer,
+        proto::data_type,
+        tests::{
+            assert_refused,
+            models::{ModelBuilder, floats, int8s, int64s},
+        },
+    },
+    ir::{Op, Source},
+};
 
 /// int8 `a` [1, 3, 2] and `b` [3, 1] -> the operator, every scale 0.5 and zero point 2 -> `y`.
 fn pair(op: &str) -> ModelBuilder {

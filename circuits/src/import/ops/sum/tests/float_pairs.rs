@@ -1,12 +1,18 @@
 //! Sub, Sum and Mean of two tensors, and BatchNormalization: float32 between quantizers.
 
-use crate::import::proto::data_type;
-use crate::import::tests::assert_refused;
-use crate::import::tests::models::{ModelBuilder, floats, int8s, uint8s};
-use crate::import::tests::pairs::{expected, outputs, two};
-use crate::import::{ImportErrorKind, OperatorError, QuantizationError};
-use crate::ir::Op;
-use crate::reference;
+use crate::{
+    import::{
+        ImportErrorKind, OperatorError, QuantizationError,
+        proto::data_type,
+        tests::{
+            assert_refused,
+            models::{ModelBuilder, floats, int8s, uint8s},
+            pairs::{expected, outputs, two},
+        },
+    },
+    ir::Op,
+    reference,
+};
 
 /// An operator of two numbers.
 type Operator = fn(f32, f32) -> f32;

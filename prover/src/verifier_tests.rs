@@ -1,0 +1,4 @@
+//! What the verifier accepts and refuses of what this crate makes.
+
+mod artifact;
+mod verify;
