@@ -171,6 +171,11 @@ impl Shape {
         }
     }
 
+    /// The same computed with in plain elements, which take a fifth less memory.
+    pub const fn without_lanes(self) -> Self {
+        Self { lanes: false, padding: if self.lanes { self.padding / 8 } else { self.padding }, ..self }
+    }
+
     /// Whether it is computed with in lanes.
     pub const fn uses_lanes(&self) -> bool {
         self.lanes

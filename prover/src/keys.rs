@@ -108,6 +108,16 @@ pub enum KeysError {
         /// The id asked for.
         circuit: CircuitId,
     },
+    /// The store knows the circuit, but has its key no more.
+    #[error(
+        "the verifying key of circuit {circuit} is lost ({source}); compile its model again, or pass the key with --vk FILE"
+    )]
+    KeyLost {
+        /// The circuit.
+        circuit: CircuitId,
+        /// What became of the key.
+        source: StoreError,
+    },
     /// A stored key is of another circuit than its record says.
     #[error(
         "the stored verifying key of circuit {expected} is of circuit {got}; delete the store's record of it"
@@ -127,6 +137,7 @@ impl KeysError {
             Self::Store(error) => error.is_damage() || error.is_not_found(),
             Self::VerifierKey(VerifierKeyError::File(_))
             | Self::WrongKey { .. }
+            | Self::KeyLost { .. }
             | Self::UnknownCircuit { .. } => true,
             _ => false,
         }
@@ -294,7 +305,13 @@ impl Keyring {
     /// When the store fails.
     pub fn vk_bytes(&self, record: &CircuitRecord) -> Result<Vec<u8>, KeysError> {
         let limit = u64::from(Kind::VerifyingKey.max_body()) + HEADER_LEN as u64;
-        Ok(self.store.get(ObjectKind::VerifyingKey, record.vk, limit)?)
+        let read = self.store.get(ObjectKind::VerifyingKey, record.vk, limit);
+        read.map_err(|source| match source {
+            source if source.is_not_found() || source.is_damage() => {
+                KeysError::KeyLost { circuit: record.circuit, source }
+            }
+            source => source.into(),
+        })
     }
 
     fn setup(&self, circuit: &CompiledCircuit, choice: SetupChoice) -> Result<Setup, KeysError> {
@@ -369,6 +386,15 @@ impl Keyring {
         }
     }
 
+    /// The circuit that this store made of a plan with a setup.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn made(&self, circuit: &CompiledCircuit, setup: &Setup) -> Result<Option<CircuitId>, KeysError> {
+        let plan = undamaged(self.store.record::<PlanRecord>(&plan_name(circuit, setup)))?.flatten();
+        Ok(plan.map(|plan| plan.circuit))
+    }
+
     /// What the plan's record leads to; `None` when there is none, it is damaged, or it leads to a key of anything
     /// but this circuit: the key can be made again.
     fn recorded_verifier(
@@ -385,8 +411,11 @@ impl Keyring {
             return Ok(None);
         };
         let verifier = match self.load_verifier(&record, progress) {
-            Err(KeysError::Store(error)) if error.is_not_found() || error.is_damage() => return Ok(None),
-            Err(KeysError::WrongKey { .. } | KeysError::VerifierKey(VerifierKeyError::File(_))) => {
+            Err(
+                KeysError::KeyLost { .. }
+                | KeysError::WrongKey { .. }
+                | KeysError::VerifierKey(VerifierKeyError::File(_)),
+            ) => {
                 return Ok(None);
             }
             loaded => loaded?,

@@ -1,4 +1,4 @@
-//! Keys, proofs, artifacts and offline verification for Lemma circuits.
+//! Keys and proofs for Lemma circuits, and the front door of proving and verifying.
 //!
 //! # Prove
 //!

@@ -420,6 +420,7 @@ fn packages_depend_in_one_direction() {
     assert_eq!(named_packages("plonk"), none);
     assert_eq!(named_packages("circuits"), ["verifier"]);
     assert_eq!(named_packages("prover"), ["circuits", "plonk", "verifier"]);
+    assert_eq!(named_packages("server"), ["circuits", "prover", "tests", "verifier"]);
 }
 
 /// Checks that a package asks its surroundings for nothing, and that only these modules compute in parallel, in the thread pool of the caller.

@@ -15,7 +15,7 @@ use crate::{
 /// Version of the statement, artifact and circuit formats; part of every circuit id.
 pub const FORMAT_VERSION: u32 = 1;
 
-/// sha256 of the canonical bytes of a quantized model.
+/// The network id: sha256 of the canonical bytes of a quantized network, whatever file it came from.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ModelId(pub [u8; 32]);
 
@@ -31,7 +31,7 @@ impl fmt::Debug for ModelId {
     }
 }
 
-/// Names one circuit: model, plan, visibility, commitment scheme and verifying key. A proof is valid for a
+/// Names one circuit: network, shape, interface, visibility, commitment scheme and verifying key. A proof is valid for a
 /// circuit id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CircuitId(pub [u8; 32]);

@@ -243,7 +243,12 @@ impl<C: Copy + Add<usize, Output = C>> Counter<C> {
 
 impl Columns {
     /// Numbers the columns of a shape.
+    ///
+    /// # Panics
+    /// If the shape is not valid; see [`Shape::validate`].
     pub fn of(shape: &Shape) -> Self {
+        let valid = shape.validate();
+        assert!(valid.is_ok(), "{valid:?}");
         let mut numbering = Numbering { shape, fixed: Counter::default(), advice: Counter::default() };
         let (rows, boundary) = (numbering.fixed.one(), numbering.fixed.one());
         let tables = (0..shape.table_sets).map(|_| numbering.fixed.many(shape.table_width())).collect();

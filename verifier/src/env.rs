@@ -1,7 +1,8 @@
 //! What the proof library needs of its surroundings: a processor it was built for, and one environment variable.
 //!
-//! On x86-64 its field arithmetic is assembly that asks no processor whether it knows the instructions. `MAX_DEGREE` caps the degree the library believes a constraint system has. Lemma circuits pin their degree
-//! with `set_minimum_degree`, so any number is harmless, but the library panics on text that is no number.
+//! On x86-64 its field arithmetic is assembly that asks no processor whether it knows the instructions. `MAX_DEGREE` caps the
+//! degree the library believes a constraint system has. Lemma circuits pin their degree with `set_minimum_degree`, so any number
+//! is harmless, but the library panics on text that is no number.
 
 use std::env::{self, VarError};
 
@@ -48,8 +49,8 @@ pub fn check_processor() -> Result<(), EnvError> {
     Ok(())
 }
 
-/// Refuses an environment the proof library would panic in. Every entry point of this crate that calls the
-/// library calls this first.
+/// Refuses an environment the proof library would panic in. What reads keys, derives parameters or verifies
+/// calls this first; who calls the library by what is below does so too.
 ///
 /// # Errors
 /// When the processor lacks instructions, or `MAX_DEGREE` is set to something that is not a number.

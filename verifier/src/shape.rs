@@ -28,6 +28,9 @@ pub fn usable_rows(k: u32) -> usize {
     (1usize << k.min(MAX_K)).saturating_sub(RESERVED_ROWS)
 }
 
+/// Most lookups of one row: gates sum up a helper column for every three, and sums are gone through by recursion.
+const MAX_LOOKUPS: u32 = 4096;
+
 const MAX_LANES: u32 = 256;
 /// Most columns of packed weights.
 pub const MAX_WEIGHT_COLUMNS: u32 = 1024;
@@ -187,6 +190,7 @@ impl Shape {
                 MAX_WEIGHT_COLUMNS,
             )?;
         }
+        check("lookups", self.lookup_slots(), 0, MAX_LOOKUPS)?;
         Ok(())
     }
 

@@ -173,6 +173,9 @@ impl Statement {
     ///
     /// # Errors
     /// When the tensors do not fit `interface`.
+    ///
+    /// # Panics
+    /// If the interface packs more than [`LANES_PER_INSTANCE`] bytes into a public input, which no key file does.
     pub fn public_inputs(&self, interface: &Interface) -> Result<Vec<Fr>, StatementError> {
         let (id_low, id_high) = self.circuit.0.split_at(16);
         let context = self.context.encode();

@@ -46,8 +46,6 @@ impl Chips {
     /// # Panics
     /// If the shape is not valid; see [`Shape::validate`].
     pub fn of(meta: &mut ConstraintSystem<Fr>, shape: &Shape) -> (Handles, Self) {
-        let valid = shape.validate();
-        assert!(valid.is_ok(), "{valid:?}");
         Self::configure(meta, shape, bank_chips(&Columns::of(shape), shape))
     }
 
@@ -75,7 +73,7 @@ impl Chips {
     }
 }
 
-/// Takes the columns and challenges from the library, in the order the plan numbers them.
+/// Takes the columns and challenges from the library, in the order in which they are numbered.
 fn handles(
     meta: &mut ConstraintSystem<Fr>,
     fixed: usize,

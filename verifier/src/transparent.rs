@@ -1,12 +1,12 @@
 //! Parameters of the transparent inner-product argument: hashed to the curve, nobody has to be trusted.
 //!
 //! The generators are `hash_to_curve("Halo2-Parameters", i)`, exactly those of the library's `ParamsIPA::new`. A prover needs their Lagrange
-//! basis too, a verifier of it only as many points as there are public inputs: that is what [`derive`] makes, in a fraction of the time. A
-//! file of the whole ([`derive_file`]) has the library's own form (`Params::write`: `k`, compressed generators, compressed Lagrange basis,
+//! basis too, a verifier of it only as many points as there are public inputs: that is what [`Transparent::derive`] makes, in a fraction of the time. A
+//! file of the whole ([`Transparent::derive_whole`]) has the library's own form (`Params::write`: `k`, compressed generators, compressed Lagrange basis,
 //! `w`, `u`). Both are believed only if their sha256 is the one in this source, where it has one. The library offers no way in for
 //! uncompressed points, so reading costs one square root per point.
 
-use std::iter;
+use std::{iter, sync::Arc};
 
 use ff::{Field, FromUniformBytes};
 use halo2_proofs::{
@@ -23,12 +23,20 @@ use halo2_proofs::{
 };
 use rayon::prelude::*;
 
-use crate::{digest::Digest, group_fft, integers::size};
+use crate::{
+    digest::Digest,
+    env::{self, EnvError},
+    group_fft,
+    integers::size,
+};
 
 /// Why there are no parameters.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransparentError {
+    /// The environment is unusable.
+    #[error(transparent)]
+    Environment(#[from] EnvError),
     /// Derived parameters are not those of this source.
     #[error(
         "the derived parameters of size 2^{k} have sha256 {got}, expected {expected}; this machine computes wrongly"
@@ -125,7 +133,7 @@ impl Points {
     /// Hashes to the curve, and transforms as far as the first `count` points of the Lagrange basis need.
     fn derive(k: u32, count: usize) -> Self {
         let hash = || G1::hash_to_curve("Halo2-Parameters");
-        let mut points = vec![G1::default(); 1 << k.min(usize::BITS - 2)];
+        let mut points = vec![G1::default(); rows(k)];
         points.par_chunks_mut(64).enumerate().for_each(|(chunk, points)| {
             let (hash, first) = (hash(), chunk.saturating_mul(64));
             for (offset, point) in points.iter_mut().enumerate() {
@@ -152,50 +160,100 @@ fn compressed<'a>(points: impl Iterator<Item = &'a G1Affine>) -> impl Iterator<I
     points.flat_map(|point| point.to_bytes().as_ref().to_vec())
 }
 
-/// Derives parameters of size `2^k` for a verifier of so many public inputs.
-///
-/// # Errors
-/// When the generators are not those this source knows by digest: this machine computes wrongly.
-pub fn derive(k: u32, public_inputs: usize) -> Result<ParamsIPA<G1Affine>, TransparentError> {
-    read(k, &derive_some(k, public_inputs)?)
+/// Parameters that are what they are called: nothing else makes these than deriving them, or reading a file that is held against a digest.
+#[derive(Clone, Debug)]
+pub struct Transparent {
+    library: Arc<ParamsIPA<G1Affine>>,
+    /// Points of the Lagrange basis that are there.
+    public_inputs: usize,
 }
 
-/// Derives a file of them, in which the identity stands for the other points of the Lagrange basis.
-///
-/// # Errors
-/// As [`derive`].
-pub fn derive_some(k: u32, public_inputs: usize) -> Result<Vec<u8>, TransparentError> {
-    let file = Points::derive(k, public_inputs).file();
-    check(k, pinned(&GENERATORS, k), digest_of_generators(&file))?;
-    Ok(file)
-}
-
-/// Reads a file of [`derive_some`] that has lain around.
-///
-/// Its generators are believed by their digest. Its Lagrange basis is if both bases commit alike to public inputs `r, r^2, ..`, r a hash of
-/// the file: for another basis a chance of (public inputs)/p.
-///
-/// # Errors
-/// When it is no such file, or this source knows no digest of the size.
-pub fn read_some(k: u32, public_inputs: usize, file: &[u8]) -> Result<ParamsIPA<G1Affine>, TransparentError> {
-    let malformed = |reason: &str| TransparentError::Malformed { k, reason: reason.into() };
-    let expected =
-        pinned(&GENERATORS, k).ok_or_else(|| malformed("nothing is known to compare them with"))?;
-    check(k, Some(expected), digest_of_generators(file))?;
-    let params = read(k, file)?;
-    let mut seed = [0; 64];
-    seed.iter_mut().zip(Digest::of(file).0).for_each(|(place, byte)| *place = byte);
-    let step = Fr::from_uniform_bytes(&seed);
-    let powers = iter::successors(Some(step), |power| Some(*power * step));
-    let mut column: Vec<Fr> = powers.take(public_inputs).collect();
-    column.resize(params.get_g().len(), Fr::ZERO);
-    let domain = EvaluationDomain::<Fr>::new(2, k);
-    let column = domain.lagrange_from_vec(column);
-    let committed = params.commit_lagrange(&column, Blind::default());
-    if committed != params.commit(&domain.lagrange_to_coeff(column), Blind::default()) {
-        return Err(malformed("its Lagrange basis is not that of its generators"));
+impl Transparent {
+    /// Derives those of size `2^k` for a verifier of so many public inputs.
+    ///
+    /// # Errors
+    /// When the generators are not those this source knows by digest: this machine computes wrongly.
+    pub fn derive(k: u32, public_inputs: usize) -> Result<Self, TransparentError> {
+        Ok(Self::derive_some(k, public_inputs)?.0)
     }
-    Ok(params)
+
+    /// The same with a file of them, in which the identity stands for the other points of the Lagrange basis.
+    ///
+    /// # Errors
+    /// As [`Transparent::derive`].
+    pub fn derive_some(k: u32, public_inputs: usize) -> Result<(Self, Vec<u8>), TransparentError> {
+        env::check()?;
+        let file = Points::derive(k, public_inputs).file();
+        check(k, pinned(&GENERATORS, k), digest_of_generators(&file))?;
+        Ok((Self { library: read(k, &file)?, public_inputs }, file))
+    }
+
+    /// Derives those of size `2^k` for provers and every verifier, with their file.
+    ///
+    /// # Errors
+    /// As [`Transparent::derive`].
+    pub fn derive_whole(k: u32) -> Result<(Self, Vec<u8>), TransparentError> {
+        env::check()?;
+        let file = Points::derive(k, usize::MAX).file();
+        check(k, pinned_file(k), Digest::of(&file))?;
+        Ok((Self { library: read(k, &file)?, public_inputs: rows(k) }, file))
+    }
+
+    /// Reads a file of [`Transparent::derive_some`] that has lain around, for so many public inputs.
+    ///
+    /// Its generators are believed by their digest. Its Lagrange basis is if both bases commit alike to public inputs `r, r^2, ..`, r a hash
+    /// of the file: for another basis a chance of (public inputs)/p.
+    ///
+    /// # Errors
+    /// When it is no such file, or this source knows no digest of the size.
+    pub fn read_some(k: u32, public_inputs: usize, file: &[u8]) -> Result<Self, TransparentError> {
+        env::check()?;
+        check(k, Some(pinned(&GENERATORS, k).ok_or(unknown(k))?), digest_of_generators(file))?;
+        let library = read(k, file)?;
+        let mut seed = [0; 64];
+        seed.iter_mut().zip(Digest::of(file).0).for_each(|(place, byte)| *place = byte);
+        let step = Fr::from_uniform_bytes(&seed);
+        let powers = iter::successors(Some(step), |power| Some(*power * step));
+        let mut column: Vec<Fr> = powers.take(public_inputs.min(rows(k))).collect();
+        column.resize(rows(k), Fr::ZERO);
+        let domain = EvaluationDomain::<Fr>::new(2, k);
+        let column = domain.lagrange_from_vec(column);
+        let committed = library.commit_lagrange(&column, Blind::default());
+        if committed != library.commit(&domain.lagrange_to_coeff(column), Blind::default()) {
+            let reason = "its Lagrange basis is not that of its generators".into();
+            return Err(TransparentError::Malformed { k, reason });
+        }
+        Ok(Self { library, public_inputs })
+    }
+
+    /// Reads a file of [`Transparent::derive_whole`].
+    ///
+    /// # Errors
+    /// When it is no such file, or this source knows no digest of the size.
+    pub fn read_whole(k: u32, file: &[u8]) -> Result<Self, TransparentError> {
+        env::check()?;
+        check(k, Some(pinned_file(k).ok_or(unknown(k))?), Digest::of(file))?;
+        Ok(Self { library: read(k, file)?, public_inputs: rows(k) })
+    }
+
+    /// As the library has them.
+    pub fn library(&self) -> &Arc<ParamsIPA<G1Affine>> {
+        &self.library
+    }
+
+    /// Whether a key of `2^k` rows can be used with them, one of so many public inputs.
+    pub fn are_for(&self, k: u32, public_inputs: usize) -> bool {
+        self.library.k() == k && public_inputs <= self.public_inputs
+    }
+}
+
+fn unknown(k: u32) -> TransparentError {
+    TransparentError::Malformed { k, reason: "this version knows no digest to compare them with".into() }
+}
+
+/// `2^k`.
+fn rows(k: u32) -> usize {
+    1 << k.min(usize::BITS - 2)
 }
 
 /// sha256 of a file without its Lagrange basis, which follows from the rest.
@@ -208,16 +266,6 @@ fn digest_of_generators(file: &[u8]) -> Digest {
     Digest::of(&[first.as_flattened(), last.as_flattened()].concat())
 }
 
-/// Derives the parameter file of size `2^k`, for provers too.
-///
-/// # Errors
-/// As [`derive`].
-pub fn derive_file(k: u32) -> Result<Vec<u8>, TransparentError> {
-    let file = Points::derive(k, usize::MAX).file();
-    check(k, pinned_file(k), Digest::of(&file))?;
-    Ok(file)
-}
-
 /// Compares a digest with the one in this source, if there is one.
 fn check(k: u32, pinned: Option<Digest>, got: Digest) -> Result<(), TransparentError> {
     match pinned {
@@ -226,11 +274,8 @@ fn check(k: u32, pinned: Option<Digest>, got: Digest) -> Result<(), TransparentE
     }
 }
 
-/// Reads a parameter file of size `2^k`.
-///
-/// # Errors
-/// When it is no such file.
-pub fn read(k: u32, mut bytes: &[u8]) -> Result<ParamsIPA<G1Affine>, TransparentError> {
+/// Reads the form of a parameter file of size `2^k`.
+fn read(k: u32, mut bytes: &[u8]) -> Result<Arc<ParamsIPA<G1Affine>>, TransparentError> {
     let malformed = |reason: String| TransparentError::Malformed { k, reason };
     if u64::try_from(bytes.len()) != Ok(file_len(k)) {
         return Err(malformed(format!("{} bytes, expected {}", bytes.len(), file_len(k))));
@@ -238,7 +283,7 @@ pub fn read(k: u32, mut bytes: &[u8]) -> Result<ParamsIPA<G1Affine>, Transparent
     if bytes.first_chunk() != Some(&k.to_le_bytes()) {
         return Err(malformed("it is of another size".into()));
     }
-    ParamsIPA::read(&mut bytes).map_err(|error| malformed(error.to_string()))
+    ParamsIPA::read(&mut bytes).map(Arc::new).map_err(|error| malformed(error.to_string()))
 }
 
 #[cfg(test)]

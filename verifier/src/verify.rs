@@ -77,7 +77,7 @@ pub enum VerifyError {
     /// A string drawn on somebody's machine, and the caller did not allow that.
     #[error(
         "the key rests on a KZG string drawn on somebody's machine, who can forge proofs; make keys with a ceremony file \
-         or the ipa scheme, or pass --allow-insecure-srs if this is a test"
+         or the ipa scheme, or allow insecure strings (--allow-insecure-srs) if this is a test"
     )]
     InsecureSrs,
     /// The proof is truncated or padded.
@@ -130,8 +130,8 @@ fn shown(context: &Context) -> String {
 /// Accepts a proof bundle or says why not.
 ///
 /// # Errors
-/// Every variant of [`VerifyError`] is a refusal; [`VerifyError::Environment`] and [`VerifyError::Key`] blame the
-/// caller's side, all others the bundle.
+/// Every variant of [`VerifyError`] is a refusal; [`VerifyError::Environment`], [`VerifyError::Key`] and
+/// [`VerifyError::InsecureSrs`] are about the caller's side, all others about the bundle.
 pub fn verify(bundle: &[u8], key: &VerifierKey, expect: &Expect) -> Result<Statement, VerifyError> {
     let (bundle, statement) = read_bundle(bundle, key.bare(), expect)?;
     let public_inputs = statement.public_inputs(key.interface())?;

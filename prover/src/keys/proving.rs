@@ -108,7 +108,8 @@ impl Keyring {
             memory.peak() - if has_tables { memory.tables } else { 0 }
         };
         let available = available_memory().unwrap_or(u64::MAX);
-        let room = self.memory.unwrap_or(shape.memory(Settings::BALANCED).peak()).min(available);
+        let room =
+            self.memory.unwrap_or(shape.without_lanes().memory(Settings::BALANCED).peak()).min(available);
         let settings = Settings::fastest(|settings| needs(settings) <= room);
         let least = needs(settings);
         match (self.prover, self.memory) {

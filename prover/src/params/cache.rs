@@ -11,10 +11,9 @@ use halo2_proofs::{
 };
 use lemma_plonk::{Settings, Tables};
 use lemma_verifier::{
-    digest::Digest,
     group_fft,
     setup::{KzgSetup, SrsId},
-    transparent,
+    transparent::{self, Transparent},
     verify::{BareKey, VerifierKey, VerifierKeyError},
 };
 
@@ -30,9 +29,6 @@ use crate::{
     store::{ObjectKind, Store},
 };
 
-/// Transparent parameters for verifiers, by size and number of public inputs.
-type ForVerifiers = BTreeMap<(u32, usize), Arc<ParamsIPA<G1Affine>>>;
-
 /// KZG parameters by string and size.
 type BySrs = BTreeMap<(SrsId, u32), KzgParameters>;
 
@@ -43,8 +39,10 @@ type TablesBySetup = BTreeMap<(Option<SrsId>, u32, bool, usize), Weak<Tables>>;
 #[derive(Debug)]
 pub struct Parameters {
     store: Option<Store>,
-    ipa: Mutex<BTreeMap<u32, Arc<ParamsIPA<G1Affine>>>>,
-    verifier_ipa: Mutex<ForVerifiers>,
+    /// Whole ones.
+    ipa: Mutex<BTreeMap<u32, Transparent>>,
+    /// As much of them as verifiers have needed.
+    verifier_ipa: Mutex<BTreeMap<u32, Transparent>>,
     kzg: Mutex<BySrs>,
     tables: Mutex<TablesBySetup>,
 }
@@ -54,17 +52,42 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn stored_or_derived_ipa(store: &Store, k: u32, pinned: Digest) -> Result<Vec<u8>, ParamsError> {
+fn stored_or_derived_ipa(store: &Store, k: u32) -> Result<Transparent, ParamsError> {
     let name = format!("ipa-{k}");
     let _alone = store.lock(&format!("params-{name}"))?;
-    match store.get(ObjectKind::Parameters, pinned, transparent::file_len(k)) {
-        Err(error) if error.is_not_found() || error.is_damage() => {
-            let bytes = transparent::derive_file(k)?;
-            kept::keep_if_writable(store, &name, &bytes)?;
-            Ok(bytes)
-        }
-        stored => Ok(stored?),
+    if let Some(whole) = stored_ipa(store, k)? {
+        return Ok(whole);
     }
+    let (derived, file) = Transparent::derive_whole(k)?;
+    // Without a pinned digest a stored file could not be checked.
+    if transparent::pinned_file(k).is_some() {
+        kept::keep_if_writable(store, &name, &file)?;
+    }
+    Ok(derived)
+}
+
+/// The whole ones of a size, if the store has them.
+fn stored_ipa(store: &Store, k: u32) -> Result<Option<Transparent>, ParamsError> {
+    let Some(digest) = transparent::pinned_file(k) else { return Ok(None) };
+    match store.get(ObjectKind::Parameters, digest, transparent::file_len(k)) {
+        Err(error) if error.is_not_found() || error.is_damage() => Ok(None),
+        stored => Ok(Some(Transparent::read_whole(k, &stored?)?)),
+    }
+}
+
+/// Those for a verifier, from the store if it has them for as many public inputs: one file a size, which a larger one replaces.
+fn stored_or_derived_some(store: &Store, k: u32, public_inputs: usize) -> Result<Transparent, ParamsError> {
+    let name = format!("ipa-{k}-some");
+    let _alone = store.lock(&format!("params-{name}"))?;
+    let kept = kept::object(store, &name, transparent::file_len(k))?;
+    if let Some(some) = kept.and_then(|file| Transparent::read_some(k, public_inputs, &file).ok()) {
+        return Ok(some);
+    }
+    let (derived, file) = Transparent::derive_some(k, public_inputs)?;
+    if transparent::pinned_file(k).is_some() {
+        kept::keep_if_writable(store, &name, &file)?;
+    }
+    Ok(derived)
 }
 
 /// Deriving transparent parameters takes time and memory by the row, also for whoever only verifies: minutes and
@@ -103,69 +126,20 @@ impl Parameters {
     /// When the size is outside the limits or the store fails.
     pub fn ipa(&self, k: u32, progress: &dyn Progress) -> Result<Arc<ParamsIPA<G1Affine>>, ParamsError> {
         check_size(k, MAX_IPA_K)?;
+        Ok(self.whole_ipa(k, progress)?.library().clone())
+    }
+
+    fn whole_ipa(&self, k: u32, progress: &dyn Progress) -> Result<Transparent, ParamsError> {
         let mut memory = locked(&self.ipa);
-        if let Some(params) = memory.get(&k) {
-            return Ok(params.clone());
+        if let Some(whole) = memory.get(&k) {
+            return Ok(whole.clone());
         }
-        let params = Arc::new(step(progress, Phase::Parameters, || self.load_or_derive_ipa(k))?);
-        memory.insert(k, params.clone());
-        Ok(params)
-    }
-
-    /// Transparent parameters for a verifier of so many public inputs: those of the prover where they are at hand, else what takes a
-    /// fraction of the time to derive.
-    fn verifier_ipa(
-        &self,
-        k: u32,
-        public_inputs: usize,
-        progress: &dyn Progress,
-    ) -> Result<Arc<ParamsIPA<G1Affine>>, ParamsError> {
-        check_size(k, MAX_IPA_K)?;
-        if let Some(params) = locked(&self.ipa).get(&k) {
-            return Ok(params.clone());
-        }
-        let mut memory = locked(&self.verifier_ipa);
-        if let Some(params) = memory.get(&(k, public_inputs)) {
-            return Ok(params.clone());
-        }
-        let params =
-            step(progress, Phase::Parameters, || self.load_or_derive_verifier_ipa(k, public_inputs))?;
-        let params = Arc::new(params);
-        memory.insert((k, public_inputs), params.clone());
-        Ok(params)
-    }
-
-    fn load_or_derive_verifier_ipa(
-        &self,
-        k: u32,
-        public_inputs: usize,
-    ) -> Result<ParamsIPA<G1Affine>, ParamsError> {
-        let (Some(digest), Some(store)) = (transparent::pinned_file(k), &self.store) else {
-            // Without a pinned digest a stored file could not be checked.
-            return Ok(transparent::derive(k, public_inputs)?);
-        };
-        match store.get(ObjectKind::Parameters, digest, transparent::file_len(k)) {
-            Err(error) if error.is_not_found() || error.is_damage() => {}
-            whole => return Ok(transparent::read(k, &whole?)?),
-        }
-        let name = format!("ipa-{k}-for-{public_inputs}");
-        let _alone = store.lock(&format!("params-{name}"))?;
-        let kept = kept::object(store, &name, transparent::file_len(k))?;
-        if let Some(params) = kept.and_then(|file| transparent::read_some(k, public_inputs, &file).ok()) {
-            return Ok(params);
-        }
-        let file = transparent::derive_some(k, public_inputs)?;
-        kept::keep_if_writable(store, &name, &file)?;
-        Ok(transparent::read(k, &file)?)
-    }
-
-    fn load_or_derive_ipa(&self, k: u32) -> Result<ParamsIPA<G1Affine>, ParamsError> {
-        let bytes = match (transparent::pinned_file(k), &self.store) {
-            (Some(digest), Some(store)) => stored_or_derived_ipa(store, k, digest)?,
-            // Without a pinned digest a stored file could not be checked.
-            _ => transparent::derive_file(k)?,
-        };
-        Ok(transparent::read(k, &bytes)?)
+        let whole = step(progress, Phase::Parameters, || match &self.store {
+            Some(store) => stored_or_derived_ipa(store, k),
+            None => Ok(Transparent::derive_whole(k)?.0),
+        })?;
+        memory.insert(k, whole.clone());
+        Ok(whole)
     }
 
     /// Adds the parameters that a verifying key needs.
@@ -177,6 +151,37 @@ impl Parameters {
         E: From<VerifierKeyError> + From<ParamsError>,
     {
         key.with_parameters(|k, public_inputs| Ok(self.verifier_ipa(k, public_inputs, progress)?))
+    }
+
+    /// Transparent parameters for a verifier of so many public inputs: those of the prover where they are at hand, else what takes a
+    /// fraction of the time to derive. Whoever asks for more than there are replaces them, so that a size has one copy.
+    fn verifier_ipa(
+        &self,
+        k: u32,
+        public_inputs: usize,
+        progress: &dyn Progress,
+    ) -> Result<Transparent, ParamsError> {
+        check_size(k, MAX_IPA_K)?;
+        if let Some(whole) = locked(&self.ipa).get(&k) {
+            return Ok(whole.clone());
+        }
+        let mut memory = locked(&self.verifier_ipa);
+        if let Some(some) = memory.get(&k).filter(|some| some.are_for(k, public_inputs)) {
+            return Ok(some.clone());
+        }
+        let some = step(progress, Phase::Parameters, || self.load_or_derive_some(k, public_inputs))?;
+        memory.insert(k, some.clone());
+        Ok(some)
+    }
+
+    fn load_or_derive_some(&self, k: u32, public_inputs: usize) -> Result<Transparent, ParamsError> {
+        // Keys of one size that need a little more and a little less share theirs.
+        let public_inputs = public_inputs.next_power_of_two().min(1 << k);
+        let Some(store) = &self.store else { return Ok(Transparent::derive(k, public_inputs)?) };
+        match stored_ipa(store, k)? {
+            Some(whole) => Ok(whole),
+            None => stored_or_derived_some(store, k, public_inputs),
+        }
     }
 
     /// Tables of the parameters of size `2^k`, of a string or the transparent ones, for the prover. They take seconds

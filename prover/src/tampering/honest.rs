@@ -7,7 +7,7 @@ use lemma_circuits::{
     import::import,
     ir::{Elem, Quantization, Tail},
 };
-use lemma_verifier::{artifact::VerifyingKeyFile, scheme::Scheme};
+use lemma_verifier::{artifact::VerifyingKeyFile, scheme::Scheme, testing::ForgedKey};
 use serde_json::json;
 
 use crate::{
@@ -41,7 +41,9 @@ pub(super) fn honest() -> &'static [Honest] {
             }
             tree["interface"]["outputs"][0]["tail"] = json!(tail);
             tree["interface"]["inputs"][0]["quantize"] = json!(QUANTIZATION);
-            Honest { name: "tails", file: serde_json::from_value(tree).unwrap(), bundle: None }
+            let forged: ForgedKey = serde_json::from_value(tree).unwrap();
+            let file = VerifyingKeyFile::decode(&forged.encode().unwrap()).unwrap();
+            Honest { name: "tails", file, bundle: None }
         }));
         files
     })

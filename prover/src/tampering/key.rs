@@ -10,6 +10,7 @@ use lemma_verifier::{
     envelope::{self, Kind},
     setup::SetupError,
     setup::{KzgSetup, Setup},
+    testing::ForgedKey,
     verify::{BareKey, Expect, VerifierKeyError, VerifyError, verify},
 };
 use serde_json::{Value, json};
@@ -161,9 +162,9 @@ fn told(honest: &Honest, field: &str, lie: &Lie) -> Option<Vec<u8>> {
         File(change) => change(&mut tree),
         Visibility(index) => return Some(another_visibility(&honest.file, *index)),
     }
-    let file: VerifyingKeyFile = serde_json::from_value(tree).unwrap();
-    assert_ne!(file, honest.file, "{field} is as it was");
-    Some(file.encode().unwrap())
+    let forged: ForgedKey = serde_json::from_value(tree).unwrap();
+    assert_ne!(forged, ForgedKey::of(&honest.file).unwrap(), "{field} is as it was");
+    Some(forged.encode().unwrap())
 }
 
 fn another_visibility(file: &VerifyingKeyFile, index: usize) -> Vec<u8> {

@@ -14,6 +14,7 @@ use lemma_verifier::{
     proof_system::Commitment,
     setup::Setup,
     statement::{Context, Statement},
+    testing::ForgedKey,
     verify::{BareKey, Expect, VerifierKey, VerifyError, verify},
 };
 use rand::rngs::OsRng;
@@ -54,7 +55,8 @@ fn file_of(honest: &VerifyingKeyFile, key: &VerifyingKey<G1Affine>, setup: Setup
     tree["fixed"] = compressed(key.fixed_commitments()).into();
     tree["permutation"] = compressed(key.permutation().commitments()).into();
     tree["setup"] = serde_json::to_value(setup).unwrap();
-    serde_json::from_value(tree).unwrap()
+    let forged: ForgedKey = serde_json::from_value(tree).unwrap();
+    VerifyingKeyFile::decode(&forged.encode().unwrap()).unwrap()
 }
 
 /// A key file and a proof of a statement that is not true.

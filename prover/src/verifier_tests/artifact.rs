@@ -1,15 +1,15 @@
 use halo2_proofs::halo2curves::{bn256::G1Affine, group::GroupEncoding};
 use lemma_circuits::ir::{Elem, Quantization, Tail};
 use lemma_verifier::{
-    artifact::{
-        ArtifactError, MAX_NAME_BYTES, MAX_PORTS, ProofBundle, VerifyingKeyFile, Visibilities, Visibility,
-    },
+    artifact::{ArtifactError, MAX_NAME_BYTES, MAX_PORTS, ProofBundle, VerifyingKeyFile, Visibility},
     circuit_id::CircuitId,
     envelope::{self, EnvelopeError, Kind},
     interface::Port,
     proof_system::Domain,
     scheme::Scheme,
-    setup::{Setup, SetupError},
+    setup::SetupError,
+    shape::{Shape, ShapeError},
+    testing::ForgedKey,
     transparent::{LARGEST_PINNED, TransparentError},
     verify::{VerifierKey, VerifierKeyError},
 };
@@ -124,23 +124,11 @@ fn every_byte_of_a_key_file_is_in_the_circuit_id() {
 /// A file with one part changed, through its own serialization.
 fn edited(
     setup: crate::keys::SetupChoice,
-    edit: impl FnOnce(&mut Parts),
+    edit: impl FnOnce(&mut ForgedKey),
 ) -> Result<VerifyingKeyFile, ArtifactError> {
-    let mut parts: Parts = bincode::deserialize(&key_body(setup)).unwrap();
+    let mut parts = ForgedKey::of(Example::of(setup).keys.verifier().file()).unwrap();
     edit(&mut parts);
-    decode_key(&bincode::serialize(&parts).unwrap())
-}
-
-/// The fields of a key file, open to changes. `bincode`'s plain functions use the same fixed-width form.
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Parts {
-    model: lemma_circuits::ir::ModelId,
-    shape: lemma_verifier::shape::Shape,
-    interface: lemma_verifier::interface::Interface,
-    visibilities: Visibilities,
-    setup: Setup,
-    fixed: Vec<[u8; 32]>,
-    permutation: Vec<[u8; 32]>,
+    VerifyingKeyFile::decode(&parts.encode().unwrap())
 }
 
 #[test]
@@ -149,6 +137,18 @@ fn key_files_whose_parts_do_not_fit_are_refused() {
     assert!(matches!(edited(KZG, |parts| parts.shape.k = 31), Err(ArtifactError::Shape(_))));
     assert!(matches!(edited(KZG, |parts| parts.shape.k = u32::MAX), Err(ArtifactError::Shape(_))));
     assert!(matches!(edited(KZG, |parts| parts.shape.linear_lanes = 1 << 30), Err(ArtifactError::Shape(_))));
+    // Every number in its range, but sums of so many lookups that recursion over them takes a megabyte of stack.
+    let deep = edited(KZG, |parts| {
+        let of = Shape {
+            linear_lanes: 250,
+            shift: 48,
+            limb_bits: 1,
+            excess_bits: Some(18),
+            ..parts.shape.clone()
+        };
+        parts.shape = of;
+    });
+    assert!(matches!(deep, Err(ArtifactError::Shape(ShapeError { field: "lookups", .. }))));
     assert!(matches!(
         edited(KZG, |parts| parts.fixed.truncate(1)),
         Err(ArtifactError::Columns { columns: "fixed", .. })
@@ -250,7 +250,7 @@ fn no_point() -> [u8; 32] {
 /// The library's own checks come too late or not at all.
 #[test]
 fn key_files_that_the_library_would_take_are_refused() {
-    let key = |setup, edit: fn(&mut Parts)| {
+    let key = |setup, edit: fn(&mut ForgedKey)| {
         let bytes = edited(setup, edit).unwrap().encode().unwrap();
         match VerifierKey::read(&bytes) {
             Err(VerifierKeyError::File(error)) => error,

@@ -8,7 +8,8 @@ use lemma_verifier::{
     proof_system::{self, Refusal},
     scheme::Scheme,
     statement::{Context, Statement},
-    verify::{Expect, VerifierKey, VerifyError, verify},
+    transparent::Transparent,
+    verify::{BareKey, Expect, VerifierKey, VerifierKeyError, VerifyError, verify},
 };
 use proptest::prelude::*;
 
@@ -323,4 +324,19 @@ fn claims_are_checked_without_parameters() {
     let other_context = Expect { context: Some(Context::default()), ..example.expect() };
     let refused = key.check_bundle(&example.bundle, &other_context).unwrap_err();
     assert!(refused.to_string().ends_with("expected none"), "{refused}");
+}
+
+/// Lagrange points that are not there would leave public inputs out of what is committed to.
+#[test]
+fn parameters_of_another_key_are_refused() {
+    let bytes = Example::of(IPA).keys.verifier().file().encode().unwrap();
+    let key = || BareKey::read(&bytes).unwrap();
+    let (k, public_inputs) = (key().file().shape().k, key().file().interface().instances());
+    let with = |k, public_inputs| {
+        key().with_parameters::<VerifierKeyError>(|_, _| Ok(Transparent::derive(k, public_inputs)?))
+    };
+    assert!(with(k, public_inputs).is_ok() && with(k, public_inputs + 1).is_ok());
+    for (other, points) in [(k, public_inputs - 1), (k, 0), (k + 1, public_inputs)] {
+        assert!(matches!(with(other, points), Err(VerifierKeyError::OtherParameters { .. })));
+    }
 }

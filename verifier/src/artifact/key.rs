@@ -49,8 +49,8 @@ pub struct Visibilities {
 const PUBLIC: Visibilities =
     Visibilities { input: Visibility::Public, weights: Visibility::Public, output: Visibility::Public };
 
-/// A verifying key file whose parts fit together.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A verifying key file whose parts fit together: only [`VerifyingKeyFile::decode`] and [`VerifyingKeyFile::new`] make one.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct VerifyingKeyFile {
     model: ModelId,
     shape: Shape,
@@ -60,6 +60,18 @@ pub struct VerifyingKeyFile {
     /// Compressed commitments of the fixed columns.
     fixed: Vec<[u8; 32]>,
     /// Compressed commitments of the permutation columns.
+    permutation: Vec<[u8; 32]>,
+}
+
+/// The fields of a file, which need not fit together.
+#[derive(Deserialize)]
+struct Parts {
+    model: ModelId,
+    shape: Shape,
+    interface: Interface,
+    visibilities: Visibilities,
+    setup: Setup,
+    fixed: Vec<[u8; 32]>,
     permutation: Vec<[u8; 32]>,
 }
 
@@ -112,10 +124,12 @@ impl VerifyingKeyFile {
     /// When the bytes are not exactly what [`VerifyingKeyFile::encode`] makes, or the parts do not fit together.
     pub fn decode(bytes: &[u8]) -> Result<Self, ArtifactError> {
         let body = envelope::decode(Kind::VerifyingKey, bytes)?;
-        let file: Self = format()
+        let parts: Parts = format()
             .reject_trailing_bytes()
             .deserialize(body)
             .map_err(|_| malformed("its body is not a verifying key of this version"))?;
+        let Parts { model, shape, interface, visibilities, setup, fixed, permutation } = parts;
+        let file = Self { model, shape, interface, visibilities, setup, fixed, permutation };
         if format().serialize(&file).ok().as_deref() != Some(body) {
             return Err(malformed("it is not canonically encoded"));
         }

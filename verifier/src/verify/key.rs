@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use halo2_proofs::{halo2curves::bn256::G1Affine, plonk::VerifyingKey, poly::ipa::commitment::ParamsIPA};
+use halo2_proofs::{halo2curves::bn256::G1Affine, plonk::VerifyingKey};
 
 use crate::{
     artifact::{ArtifactError, VerifyingKeyFile},
@@ -13,7 +13,7 @@ use crate::{
     scheme::Scheme,
     setup::{Setup, SetupError, SrsId, kzg_verifier_parameters},
     shape::Shape,
-    transparent::{self, LARGEST_PINNED, TransparentError},
+    transparent::{LARGEST_PINNED, Transparent, TransparentError},
 };
 
 /// Why a verifying key is not usable.
@@ -29,6 +29,16 @@ pub enum VerifierKeyError {
     /// The transparent scheme's parameters could not be derived.
     #[error(transparent)]
     Transparent(#[from] TransparentError),
+    /// The transparent parameters are of another size, or for fewer public inputs.
+    #[error(
+        "the parameters are not for a key of 2^{k} rows and {public_inputs} public inputs; derive those of the key"
+    )]
+    OtherParameters {
+        /// Size exponent of the key.
+        k: u32,
+        /// Public inputs of the key.
+        public_inputs: usize,
+    },
     /// A key from elsewhere that would cost minutes to use.
     #[error(
         "a transparent key of 2^{k} rows is larger than the 2^{LARGEST_PINNED} that is accepted from others; compile its \
@@ -66,7 +76,7 @@ impl BareKey {
         Self::of_file(file, bytes.len())
     }
 
-    /// A key the caller made, of any size.
+    /// A key the caller made, of any size; `file_len` is the length of its file, for who shows it.
     ///
     /// # Errors
     /// When the parts of the file do not fit the constraint system of its shape.
@@ -81,14 +91,21 @@ impl BareKey {
     /// a number of public inputs.
     ///
     /// # Errors
-    /// Those of `transparent`, or that the KZG string's point is unusable.
+    /// Those of `transparent`; [`VerifierKeyError::OtherParameters`] if it has others; or that the KZG string's point is unusable.
     pub fn with_parameters<E: From<VerifierKeyError>>(
         self,
-        transparent: impl FnOnce(u32, usize) -> Result<Arc<ParamsIPA<G1Affine>>, E>,
+        transparent: impl FnOnce(u32, usize) -> Result<Transparent, E>,
     ) -> Result<VerifierKey, E> {
-        let k = self.file.shape().k;
+        let (k, public_inputs) = (self.file.shape().k, self.file.interface().instances());
         let commitment = match self.file.secret_image().map_err(VerifierKeyError::from)? {
-            None => Commitment::Ipa(transparent(k, self.file.interface().instances())?),
+            None => {
+                let parameters = transparent(k, public_inputs)?;
+                // Points that are not there would leave public inputs out of the commitment to them.
+                if !parameters.are_for(k, public_inputs) {
+                    return Err(VerifierKeyError::OtherParameters { k, public_inputs }.into());
+                }
+                Commitment::Ipa(parameters.library().clone())
+            }
             Some(s_g2) => Commitment::Kzg(Arc::new(
                 kzg_verifier_parameters(k, &s_g2)
                     .ok_or(VerifierKeyError::File(ArtifactError::Setup(SetupError::Point)))?,
@@ -126,7 +143,7 @@ impl VerifierKey {
     /// # Errors
     /// When the bytes are not a verifying key file, or this machine derives wrong parameters.
     pub fn read(bytes: &[u8]) -> Result<Self, VerifierKeyError> {
-        BareKey::read(bytes)?.with_parameters(|k, inputs| Ok(Arc::new(transparent::derive(k, inputs)?)))
+        BareKey::read(bytes)?.with_parameters(|k, inputs| Ok(Transparent::derive(k, inputs)?))
     }
 
     /// The key without its parameters.

@@ -100,7 +100,7 @@ fn of_file(path: &Path, session: &Session) -> Result<BareKey, Failure> {
 }
 
 /// The key of the model's circuit in the bundle's scheme: the store's, or made now. The bundle chooses the scheme only, which every circuit id
-/// covers; of the setups it chooses none.
+/// covers; of the setups it chooses none, but where the string of its circuit is not here any more: then it is the key that was made with it.
 fn of_model(
     path: &Path,
     args: &VerifyArgs,
@@ -109,6 +109,7 @@ fn of_model(
     screen: &Screen,
 ) -> Result<BareKey, NoKey> {
     let bundle = ProofBundle::decode(bundle).map_err(|error| NoKey::Refusal(VerifyError::Bundle(error)))?;
+    let onnx = OnnxModel::read(path)?;
     check_stored_claims(&bundle, session).map_err(NoKey::Refusal)?;
     if bundle.insecure_srs && !args.allow_insecure_srs {
         return Err(NoKey::Refusal(VerifyError::InsecureSrs));
@@ -118,8 +119,7 @@ fn of_model(
         Scheme::Kzg => SchemeName::Kzg,
     };
     let choice = setup_choice(scheme, &SetupArgs { srs: args.srs, insecure_local_srs: false })?;
-    let onnx = OnnxModel::read(path)?;
-    let compiled = compile_model(onnx.clone(), choice)?;
+    let compiled = compile_model(onnx, choice)?;
     let derive = |compiled: &Compiled, setup: SetupChoice| -> Result<BareKey, Failure> {
         let keyring = session.keyring()?;
         let made = keyring.verifier_for(&compiled.circuit, &compiled.onnx, setup, screen)?;
@@ -130,11 +130,6 @@ fn of_model(
     }
     if let Some(key) = key_without_string(&bundle, &compiled, session) {
         return Ok(key);
-    }
-    // No string is needed to see that the scheme is only what the bundle says.
-    let transparent = compile_model(onnx, SetupChoice::Transparent)?;
-    if derive(&transparent, SetupChoice::Transparent)?.circuit_id() == bundle.circuit {
-        return Err(NoKey::Refusal(VerifyError::Scheme { expected: Scheme::Ipa, got: bundle.scheme }));
     }
     Err(no_string(&bundle).into())
 }
@@ -186,10 +181,8 @@ fn no_string(bundle: &ProofBundle) -> Failure {
 
 /// The key that this store made of the model's circuit while it had the string for it.
 fn key_without_string(bundle: &ProofBundle, compiled: &Compiled, session: &Session) -> Option<BareKey> {
-    let key = session.stored().ok()?.bare_verifier(bundle.circuit).ok()?;
-    let (file, circuit) = (key.file(), &compiled.circuit);
-    let same = file.model_id() == circuit.model_id()
-        && file.shape() == circuit.shape()
-        && file.interface() == circuit.interface();
-    same.then_some(key)
+    let keyring = session.stored().ok()?;
+    let key = keyring.bare_verifier(bundle.circuit).ok()?;
+    let made = keyring.made(&compiled.circuit, key.file().setup()).ok()?;
+    (made == Some(bundle.circuit)).then_some(key)
 }

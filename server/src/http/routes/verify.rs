@@ -80,7 +80,7 @@ pub(super) async fn verify(
         judged => judged?,
     };
     // Of other circuits in its store the service has seen no model.
-    let built = app.service().circuit(circuit).await.ok().flatten();
+    let built = app.service().circuit(circuit).await?;
     let response = response(judgement, built.as_ref())?;
     metrics::verification(response.valid);
     Ok(Json(response))
