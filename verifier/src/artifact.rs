@@ -10,7 +10,7 @@ mod key;
 
 pub use bundle::ProofBundle;
 pub use interface::{MAX_NAME_BYTES, MAX_PORTS};
-pub use key::{VerifyingKeyFile, Visibilities, Visibility};
+pub use key::{KeyParts, VerifyingKeyFile, Visibilities, Visibility};
 
 use crate::{
     envelope::{EnvelopeError, Kind},

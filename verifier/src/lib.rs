@@ -51,7 +51,5 @@ pub mod shape;
 pub mod statement;
 pub mod system;
 pub mod tags;
-#[cfg(feature = "testing")]
-pub mod testing;
 pub mod transparent;
 pub mod verify;

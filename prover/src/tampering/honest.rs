@@ -7,7 +7,10 @@ use lemma_circuits::{
     import::import,
     ir::{Elem, Quantization, Tail},
 };
-use lemma_verifier::{artifact::VerifyingKeyFile, scheme::Scheme, testing::ForgedKey};
+use lemma_verifier::{
+    artifact::{KeyParts, VerifyingKeyFile},
+    scheme::Scheme,
+};
 use serde_json::json;
 
 use crate::{
@@ -41,7 +44,7 @@ pub(super) fn honest() -> &'static [Honest] {
             }
             tree["interface"]["outputs"][0]["tail"] = json!(tail);
             tree["interface"]["inputs"][0]["quantize"] = json!(QUANTIZATION);
-            let forged: ForgedKey = serde_json::from_value(tree).unwrap();
+            let forged: KeyParts = serde_json::from_value(tree).unwrap();
             let file = VerifyingKeyFile::decode(&forged.encode().unwrap()).unwrap();
             Honest { name: "tails", file, bundle: None }
         }));

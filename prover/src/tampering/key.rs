@@ -6,11 +6,10 @@
 use halo2_proofs::halo2curves::{bn256::G2Affine, group::Curve, serde::SerdeObject};
 use lemma_circuits::ir::{Elem, Tail};
 use lemma_verifier::{
-    artifact::{ArtifactError, ProofBundle, VerifyingKeyFile},
+    artifact::{ArtifactError, KeyParts, ProofBundle, VerifyingKeyFile},
     envelope::{self, Kind},
     setup::SetupError,
     setup::{KzgSetup, Setup},
-    testing::ForgedKey,
     verify::{BareKey, Expect, VerifierKeyError, VerifyError, verify},
 };
 use serde_json::{Value, json};
@@ -162,8 +161,8 @@ fn told(honest: &Honest, field: &str, lie: &Lie) -> Option<Vec<u8>> {
         File(change) => change(&mut tree),
         Visibility(index) => return Some(another_visibility(&honest.file, *index)),
     }
-    let forged: ForgedKey = serde_json::from_value(tree).unwrap();
-    assert_ne!(forged, ForgedKey::of(&honest.file).unwrap(), "{field} is as it was");
+    let forged: KeyParts = serde_json::from_value(tree).unwrap();
+    assert_ne!(&forged, honest.file.parts(), "{field} is as it was");
     Some(forged.encode().unwrap())
 }
 

@@ -10,11 +10,10 @@ use halo2_proofs::{
 use lemma_circuits::testing::vacuous::Vacuous;
 use lemma_plonk::watch::Unwatched;
 use lemma_verifier::{
-    artifact::{ProofBundle, VerifyingKeyFile},
+    artifact::{KeyParts, ProofBundle, VerifyingKeyFile},
     proof_system::Commitment,
     setup::Setup,
     statement::{Context, Statement},
-    testing::ForgedKey,
     verify::{BareKey, Expect, VerifierKey, VerifyError, verify},
 };
 use rand::rngs::OsRng;
@@ -55,7 +54,7 @@ fn file_of(honest: &VerifyingKeyFile, key: &VerifyingKey<G1Affine>, setup: Setup
     tree["fixed"] = compressed(key.fixed_commitments()).into();
     tree["permutation"] = compressed(key.permutation().commitments()).into();
     tree["setup"] = serde_json::to_value(setup).unwrap();
-    let forged: ForgedKey = serde_json::from_value(tree).unwrap();
+    let forged: KeyParts = serde_json::from_value(tree).unwrap();
     VerifyingKeyFile::decode(&forged.encode().unwrap()).unwrap()
 }
 

@@ -1,7 +1,9 @@
 use halo2_proofs::halo2curves::{bn256::G1Affine, group::GroupEncoding};
 use lemma_circuits::ir::{Elem, Quantization, Tail};
 use lemma_verifier::{
-    artifact::{ArtifactError, MAX_NAME_BYTES, MAX_PORTS, ProofBundle, VerifyingKeyFile, Visibility},
+    artifact::{
+        ArtifactError, KeyParts, MAX_NAME_BYTES, MAX_PORTS, ProofBundle, VerifyingKeyFile, Visibility,
+    },
     circuit_id::CircuitId,
     envelope::{self, EnvelopeError, Kind},
     interface::Port,
@@ -9,7 +11,6 @@ use lemma_verifier::{
     scheme::Scheme,
     setup::SetupError,
     shape::{Shape, ShapeError},
-    testing::ForgedKey,
     transparent::{LARGEST_PINNED, TransparentError},
     verify::{VerifierKey, VerifierKeyError},
 };
@@ -124,9 +125,9 @@ fn every_byte_of_a_key_file_is_in_the_circuit_id() {
 /// A file with one part changed, through its own serialization.
 fn edited(
     setup: crate::keys::SetupChoice,
-    edit: impl FnOnce(&mut ForgedKey),
+    edit: impl FnOnce(&mut KeyParts),
 ) -> Result<VerifyingKeyFile, ArtifactError> {
-    let mut parts = ForgedKey::of(Example::of(setup).keys.verifier().file()).unwrap();
+    let mut parts = Example::of(setup).keys.verifier().file().parts().clone();
     edit(&mut parts);
     VerifyingKeyFile::decode(&parts.encode().unwrap())
 }
@@ -250,7 +251,7 @@ fn no_point() -> [u8; 32] {
 /// The library's own checks come too late or not at all.
 #[test]
 fn key_files_that_the_library_would_take_are_refused() {
-    let key = |setup, edit: fn(&mut ForgedKey)| {
+    let key = |setup, edit: fn(&mut KeyParts)| {
         let bytes = edited(setup, edit).unwrap().encode().unwrap();
         match VerifierKey::read(&bytes) {
             Err(VerifierKeyError::File(error)) => error,

@@ -17,10 +17,9 @@ use halo2_proofs::{
 };
 use lemma_circuits::testing::vacuous::Vacuous;
 use lemma_verifier::{
-    artifact::{ProofBundle, VerifyingKeyFile},
+    artifact::{KeyParts, ProofBundle, VerifyingKeyFile},
     scheme::Scheme,
     statement::Statement,
-    testing::ForgedKey,
 };
 use rand::rngs::OsRng;
 use serde_json::{Value, json};
@@ -181,7 +180,7 @@ fn forged() -> (PathBuf, PathBuf, Value) {
     tree["fixed"] = compressed(key.fixed_commitments()).into();
     tree["permutation"] = compressed(key.permutation().commitments()).into();
     tree["setup"]["Kzg"] = json!({ "s_g2": image.chunks(32).collect::<Vec<_>>(), "insecure": false });
-    let forged: ForgedKey = serde_json::from_value(tree).unwrap();
+    let forged: KeyParts = serde_json::from_value(tree).unwrap();
     let file = VerifyingKeyFile::decode(&forged.encode().unwrap()).unwrap();
 
     let bundle = ProofBundle::decode(&std::fs::read(&insecure_kzg().bundle).unwrap()).unwrap();

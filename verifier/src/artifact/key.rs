@@ -49,30 +49,42 @@ pub struct Visibilities {
 const PUBLIC: Visibilities =
     Visibilities { input: Visibility::Public, weights: Visibility::Public, output: Visibility::Public };
 
-/// A verifying key file whose parts fit together: only [`VerifyingKeyFile::decode`] and [`VerifyingKeyFile::new`] make one.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct VerifyingKeyFile {
-    model: ModelId,
-    shape: Shape,
-    interface: Interface,
-    visibilities: Visibilities,
-    setup: Setup,
+/// The fields of a key file, which need not fit together; only [`VerifyingKeyFile::decode`] and [`VerifyingKeyFile::new`] make a file of them that is
+/// believed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeyParts {
+    /// Id of the quantized network.
+    pub model: ModelId,
+    /// Columns and gate constants.
+    pub shape: Shape,
+    /// The public tensors.
+    pub interface: Interface,
+    /// Who sees what.
+    pub visibilities: Visibilities,
+    /// The setup the key is bound to.
+    pub setup: Setup,
     /// Compressed commitments of the fixed columns.
-    fixed: Vec<[u8; 32]>,
+    pub fixed: Vec<[u8; 32]>,
     /// Compressed commitments of the permutation columns.
-    permutation: Vec<[u8; 32]>,
+    pub permutation: Vec<[u8; 32]>,
 }
 
-/// The fields of a file, which need not fit together.
-#[derive(Deserialize)]
-struct Parts {
-    model: ModelId,
-    shape: Shape,
-    interface: Interface,
-    visibilities: Visibilities,
-    setup: Setup,
-    fixed: Vec<[u8; 32]>,
-    permutation: Vec<[u8; 32]>,
+impl KeyParts {
+    /// A file of them, whether they fit together or not.
+    ///
+    /// # Errors
+    /// When it is larger than any file may be.
+    pub fn encode(&self) -> Result<Vec<u8>, ArtifactError> {
+        let body = format().serialize(self).map_err(|_| malformed("it is too large"))?;
+        Ok(envelope::encode(Kind::VerifyingKey, &body)?)
+    }
+}
+
+/// A verifying key file whose parts fit together.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct VerifyingKeyFile {
+    parts: KeyParts,
 }
 
 fn format() -> impl Options {
@@ -96,7 +108,7 @@ impl VerifyingKeyFile {
         key: &VerifyingKey<G1Affine>,
     ) -> Result<Self, ArtifactError> {
         let compress = |points: &[G1Affine]| points.iter().map(|point| bytes_of(*point)).collect();
-        let file = Self {
+        let parts = KeyParts {
             model,
             shape,
             interface,
@@ -105,8 +117,7 @@ impl VerifyingKeyFile {
             fixed: compress(key.fixed_commitments()),
             permutation: compress(key.permutation().commitments()),
         };
-        file.check()?;
-        Ok(file)
+        Self::checked(parts)
     }
 
     /// The file's bytes.
@@ -114,8 +125,12 @@ impl VerifyingKeyFile {
     /// # Errors
     /// When it is larger than any file may be.
     pub fn encode(&self) -> Result<Vec<u8>, ArtifactError> {
-        let body = format().serialize(self).map_err(|_| malformed("it is too large"))?;
-        Ok(envelope::encode(Kind::VerifyingKey, &body)?)
+        self.parts.encode()
+    }
+
+    /// The fields.
+    pub fn parts(&self) -> &KeyParts {
+        &self.parts
     }
 
     /// Reads a file.
@@ -124,47 +139,51 @@ impl VerifyingKeyFile {
     /// When the bytes are not exactly what [`VerifyingKeyFile::encode`] makes, or the parts do not fit together.
     pub fn decode(bytes: &[u8]) -> Result<Self, ArtifactError> {
         let body = envelope::decode(Kind::VerifyingKey, bytes)?;
-        let parts: Parts = format()
+        let parts: KeyParts = format()
             .reject_trailing_bytes()
             .deserialize(body)
             .map_err(|_| malformed("its body is not a verifying key of this version"))?;
-        let Parts { model, shape, interface, visibilities, setup, fixed, permutation } = parts;
-        let file = Self { model, shape, interface, visibilities, setup, fixed, permutation };
-        if format().serialize(&file).ok().as_deref() != Some(body) {
+        if format().serialize(&parts).ok().as_deref() != Some(body) {
             return Err(malformed("it is not canonically encoded"));
         }
-        file.check()?;
-        Ok(file)
+        Self::checked(parts)
     }
 
     /// Caps, column counts and public tensors, before any library call that trusts them.
-    fn check(&self) -> Result<(), ArtifactError> {
-        self.shape.validate()?;
+    fn checked(parts: KeyParts) -> Result<Self, ArtifactError> {
+        parts.shape.validate()?;
         let count = |columns, expected: u32, got: usize| match usize::try_from(expected) {
             Ok(expected) if expected == got => Ok(()),
             expected => {
                 Err(ArtifactError::Columns { columns, expected: expected.unwrap_or(usize::MAX), got })
             }
         };
-        count("fixed", self.shape.num_fixed(), self.fixed.len())?;
-        count("permutation", self.shape.num_permutation(), self.permutation.len())?;
+        count("fixed", parts.shape.num_fixed(), parts.fixed.len())?;
+        count("permutation", parts.shape.num_permutation(), parts.permutation.len())?;
         // Every row can hold one public input; the exact number of usable rows is checked with the circuit.
-        let (limit, got) = (1usize << self.shape.k.min(30), self.interface.instances());
+        let (limit, got) = (1usize << parts.shape.k.min(30), parts.interface.instances());
         if got > limit {
             return Err(ArtifactError::PublicInputs { limit, got });
         }
-        interface::check(&self.interface)
+        interface::check(&parts.interface)?;
+        Ok(Self { parts })
     }
 
     /// The circuit the key is of.
     pub fn circuit_id(&self) -> CircuitId {
-        circuit_id(self.model, &self.shape, &self.interface, self.setup.scheme(), self.digest().0)
+        circuit_id(
+            self.parts.model,
+            &self.parts.shape,
+            &self.parts.interface,
+            self.parts.setup.scheme(),
+            self.digest().0,
+        )
     }
 
     /// Digest of the commitments and the setup: what the circuit id calls the verifying key.
     fn digest(&self) -> Digest {
         let mut bytes = b"lemma-verifying-key-v1".to_vec();
-        match &self.setup {
+        match &self.parts.setup {
             Setup::Transparent => bytes.push(0),
             Setup::Kzg(setup) => {
                 bytes.extend([1, u8::from(setup.insecure)]);
@@ -172,34 +191,34 @@ impl VerifyingKeyFile {
             }
         }
         // The numbers of both kinds of columns follow from the shape, so concatenation is unambiguous.
-        bytes.extend(self.fixed.as_flattened());
-        bytes.extend(self.permutation.as_flattened());
+        bytes.extend(self.parts.fixed.as_flattened());
+        bytes.extend(self.parts.permutation.as_flattened());
         Digest::of(&bytes)
     }
 
     /// Id of the quantized model.
     pub fn model_id(&self) -> ModelId {
-        self.model
+        self.parts.model
     }
 
     /// Columns and gate constants.
     pub fn shape(&self) -> &Shape {
-        &self.shape
+        &self.parts.shape
     }
 
     /// The public tensors.
     pub fn interface(&self) -> &Interface {
-        &self.interface
+        &self.parts.interface
     }
 
     /// Who sees what.
     pub fn visibilities(&self) -> Visibilities {
-        self.visibilities
+        self.parts.visibilities
     }
 
     /// The setup the key is bound to.
     pub fn setup(&self) -> &Setup {
-        &self.setup
+        &self.parts.setup
     }
 
     /// The secret's image of a KZG key, checked.
@@ -207,7 +226,7 @@ impl VerifyingKeyFile {
     /// # Errors
     /// When the file has another point.
     pub fn secret_image(&self) -> Result<Option<G2Affine>, ArtifactError> {
-        match &self.setup {
+        match &self.parts.setup {
             Setup::Transparent => Ok(None),
             Setup::Kzg(setup) => setup.secret_image().map(Some).map_err(ArtifactError::Setup),
         }
@@ -219,22 +238,23 @@ impl VerifyingKeyFile {
     /// When commitments or public inputs are not as the shape's constraint system has them.
     pub fn library_key(&self, use_of: Domain) -> Result<VerifyingKey<G1Affine>, ArtifactError> {
         // What key generation does to a system without selectors.
-        let (system, _) = constraint_system(&self.shape).directly_convert_selectors_to_fixed(Vec::new());
+        let (system, _) =
+            constraint_system(&self.parts.shape).directly_convert_selectors_to_fixed(Vec::new());
         let count = |columns, expected: usize, got: usize| {
             if expected == got { Ok(()) } else { Err(ArtifactError::Columns { columns, expected, got }) }
         };
-        count("fixed", system.num_fixed_columns(), self.fixed.len())?;
-        count("permutation", system.permutation().get_columns().len(), self.permutation.len())?;
+        count("fixed", system.num_fixed_columns(), self.parts.fixed.len())?;
+        count("permutation", system.permutation().get_columns().len(), self.parts.permutation.len())?;
         count("instance", system.num_instance_columns(), 1)?;
-        let rows = 1usize << self.shape.k.min(30);
+        let rows = 1usize << self.parts.shape.k.min(30);
         let limit = rows.saturating_sub(system.blinding_factors().saturating_add(1));
-        if self.interface.instances() > limit {
-            return Err(ArtifactError::PublicInputs { limit, got: self.interface.instances() });
+        if self.parts.interface.instances() > limit {
+            return Err(ArtifactError::PublicInputs { limit, got: self.parts.interface.instances() });
         }
         Ok(VerifyingKey::from_parts(
-            domain(use_of, system.degree(), self.shape.k),
-            decompress("fixed", &self.fixed)?,
-            permutation::VerifyingKey::from_commitments(decompress("permutation", &self.permutation)?),
+            domain(use_of, system.degree(), self.parts.shape.k),
+            decompress("fixed", &self.parts.fixed)?,
+            permutation::VerifyingKey::from_commitments(decompress("permutation", &self.parts.permutation)?),
             system,
             Vec::new(),
             false,
