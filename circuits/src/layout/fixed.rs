@@ -159,6 +159,7 @@ impl Sources<'_> {
             Form::Threshold(_) | Form::Function(_) | Form::Maximum | Form::Product => 0,
         };
         let weights = LaneWeights::of(self.shape);
+        let weights: TiVec<Lane, _> = bank.lanes.keys().map(|lane| weights.lane(lane)).collect();
         for row in block.rows() {
             if let Some(channel) = bank.channel.filter(|_| looks_up_limbs) {
                 out[channel][row] = Fr::ONE;
@@ -174,7 +175,7 @@ impl Sources<'_> {
                     }
                     None => idle,
                 };
-                let (group, weight) = weights.lane(lane);
+                let (group, weight) = weights[lane];
                 out[bank.constants[group]][row] += weight * integer(constant);
             }
         }
